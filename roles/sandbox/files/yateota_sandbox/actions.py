@@ -1,0 +1,144 @@
+# Copyright (c) 2026 simops.yateota contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What an action does to a campaign or a participant, and when it is refused."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from .scenario import State
+from .store import CampaignRow, Participant, Store
+from .timeline import NEVER
+
+
+class Refusal(Exception):
+    """A request answered with a body code other than 0: 401 a value, 402 a parameter missing, 403, 404 not found."""
+
+    def __init__(self, code: int, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+
+
+class DoesNotApply(Exception):
+    """Why an action does not apply to one participant."""
+
+
+# The states in which a campaign takes an action, and the one it is in afterwards.
+CAMPAIGN_ACTIONS = {
+    "stop": ({"started", "paused"}, "stopped"),
+    "pause": ({"started"}, "paused"),
+    "restart": ({"started", "paused", "stopped"}, "started"),
+}
+
+
+def act_on_campaign(store: Store, campaign: CampaignRow, action: str) -> None:
+    """Stop, pause or restart a campaign.
+
+    Raises:
+        Refusal: an unknown action, or one that the campaign's state does not take [A].
+    """
+    if action not in CAMPAIGN_ACTIONS:
+        raise Refusal(401, f"Invalid value '{action}' for parameter 'action'")
+    states, after = CAMPAIGN_ACTIONS[action]
+    if campaign.state not in states:
+        raise Refusal(401, f"Can't {action} campaign {campaign.campaign_id}: it is {campaign.state}")
+    store.hold(campaign, after)
+
+
+def _retry(store: Store, participant: Participant) -> None:
+    if participant.state not in ("failed", "canceled"):
+        raise DoesNotApply("only a failed or canceled message is sent again")
+    _begin(store, participant, "retry", "pending_send")
+
+
+def _cancel(store: Store, participant: Participant) -> None:
+    if participant.state == "finished":
+        raise DoesNotApply("there is nothing left to cancel")
+    message, active = participant.message, participant.active
+    store.rewrite(
+        participant,
+        message._replace(
+            built_at=message.built_at if message.built_at <= active else NEVER,
+            sent_at=message.sent_at if message.sent_at <= active else NEVER,
+            ended_at=min(active, message.ended_at),
+            outcome="canceled",
+        ),
+    )
+
+
+def _hurry(store: Store, participant: Participant) -> None:
+    if participant.state not in ("pending_build", "pending_send"):
+        raise DoesNotApply("only a pending message can be hurried")
+    message, active = participant.message, participant.active
+    store.rewrite(
+        participant,
+        message._replace(
+            built_at=min(active, message.built_at),
+            sent_at=active,
+            ended_at=active + (message.ended_at - message.sent_at),
+        ),
+    )
+
+
+def _retry_build(store: Store, participant: Participant) -> None:
+    if participant.state != "unallocated":
+        raise DoesNotApply("only for an unallocated one messages are built again")
+    if participant.appears_at <= store.now():
+        _begin(store, participant, "retry_build", "pending_build")
+
+
+def _rerun(store: Store, participant: Participant) -> None:
+    if participant.state == "unallocated":
+        raise DoesNotApply("the SIM has no subscriber, retry_build comes first")
+    _begin(store, participant, "rerun", "pending_build")
+    store.reset_counter(participant.sim_id)
+
+
+PARTICIPANT_ACTIONS: dict[str, Callable[[Store, Participant], None]] = {
+    "cancel": _cancel,
+    "hurry": _hurry,
+    "retry": _retry,
+    "retry_build": _retry_build,
+    "rerun": _rerun,
+}
+
+
+def _begin(store: Store, participant: Participant, cause: str, state: State) -> None:
+    campaign = store.campaign_of[participant.campaign_id]
+    attempt, active = participant.attempt + 1, participant.active
+    message = store.chance.message(campaign, participant.participant_id, attempt, active, state)
+    if state == "pending_send":
+        message = message._replace(built_at=active)
+    store.begin(participant, message, cause)
+
+
+def act_on_participants(store: Store, identifiers: dict[str, str | int], action: str) -> int:
+    """Carry an action out on every participant that matches all identifiers and that it applies to.
+
+    Returns:
+        How many it was carried out on, at least one.
+
+    Raises:
+        Refusal: an unknown action, no match, or a match that the action applies to nowhere [A].
+    """
+    act = PARTICIPANT_ACTIONS.get(action)
+    if act is None:
+        raise Refusal(401, f"Invalid value '{action}' for parameter 'action'")
+    matching = store.participants(identifiers)
+    if action == "rerun" and "msisdn" in identifiers:
+        # Campaigns of the SIM that the number was on before are not run again [S].
+        matching = [participant for participant in matching if participant.current]
+    if not matching:
+        raise Refusal(404, "Participant not found")
+    done, reason = 0, ""
+    for participant in matching:
+        try:
+            act(store, participant)
+            done += 1
+        except DoesNotApply as why:
+            reason = f"Can't {action} participant {participant.participant_id}: it is {participant.state}, {why}"
+    if not done:
+        raise Refusal(401, reason)
+    return done

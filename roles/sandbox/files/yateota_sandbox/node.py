@@ -1,0 +1,326 @@
+# Copyright (c) 2026 simops.yateota contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The OTA node: one handler for each request of the API."""
+
+from __future__ import annotations
+
+import datetime
+import time
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from .actions import Refusal, act_on_campaign, act_on_participants
+from .options import Options
+from .store import CampaignRow, Participant, Store
+
+NAME = "ota"
+VERSION = "6.4.0-1"
+
+Params = dict[str, Any]
+Answer = dict[str, Any]
+
+FILTER_STATES = ("pending_build", "pending_send", "failed", "finished")
+COUNTED_STATES = ("finished", "pending_build", "pending_send", "failed", "canceled")
+IDENTIFIERS = ("participant_id", "iccid", "imsi", "msisdn")
+
+
+class Node:
+    """Answers the requests of the API from the store.
+
+    Args:
+        store: the data.
+        options: how answers are written; may be replaced while the server runs.
+    """
+
+    def __init__(self, store: Store, options: Options) -> None:
+        self.store = store
+        self.options = options
+        self._born = time.monotonic()
+        self._requests = 0
+
+    def answer(self, name: object, params: Params) -> Answer:
+        """Carry a request out and return its answer, without `code`.
+
+        Raises:
+            Refusal: with the body code and message of the answer.
+        """
+        self._requests += 1
+        request = REQUESTS.get(name) if isinstance(name, str) else None
+        if request is None or (name == "get_campaign" and not self.options.get_campaign):
+            raise Refusal(401, f"Unknown request '{name}'")
+        if request.write and self.options.refuse_writes:
+            raise Refusal(403, f"Request '{name}' is refused: this server takes no writes")
+        return request.handler(self, params)
+
+    def number(self, value: int) -> int | str:
+        """An id or count as this server writes them."""
+        return str(value) if self.options.ids == "string" else value
+
+    # Campaigns
+
+    def query_campaigns(self, params: Params) -> Answer:
+        """One campaign by id, a page of them, or all."""
+        full = self.options.campaigns == "full"
+        if _given(params, "campaign_id"):
+            return {"campaign": [self._campaign_item(self._campaign(params), full, full)]}
+        limit, offset = _page(params)
+        return {"campaigns": [self._campaign_item(row, full, full) for row in self.store.campaigns(limit, offset)]}
+
+    def get_campaign(self, params: Params) -> Answer:
+        """The count, a page, or those of an id, name, state or msisdn."""
+        if _given(params, "campaign_id") or _given(params, "id"):
+            name = "campaign_id" if _given(params, "campaign_id") else "id"
+            return {"campaign": [self._campaign_item(self._campaign(params, name), True, True, start=True)]}
+        rows = self.store.campaigns()
+        by_name, by_state, by_msisdn = (_given(params, name) for name in ("campaign", "state", "msisdn"))
+        if by_name:
+            rows = [row for row in rows if row.name == str(params["campaign"])]
+        if by_state:
+            rows = [row for row in rows if row.state == params["state"]]
+        if by_msisdn:
+            of_number = {p.campaign_id for p in self.store.participants({"msisdn": _text(params, "msisdn")})}
+            rows = [row for row in rows if row.campaign_id in of_number]
+        if by_name and not rows:
+            raise Refusal(404, f"Campaign '{params['campaign']}' not found")
+        if not (by_name or by_state or by_msisdn or _given(params, "limit") or _given(params, "offset")):
+            return {"count": self.number(len(rows))}
+        limit, offset = _page(params)
+        end = None if limit < 0 else offset + limit
+        items = [self._campaign_item(row, True, True, start=True) for row in rows[offset:end]]
+        return {"campaign" if by_name else "campaigns": items}
+
+    def action_campaign(self, params: Params) -> Answer:
+        """Stop, pause or restart a campaign."""
+        action = _required(params, "action")
+        act_on_campaign(self.store, self._campaign(params), str(action))
+        return {}
+
+    def _campaign(self, params: Params, name: str = "campaign_id") -> CampaignRow:
+        campaign_id = _whole_number(params, name)
+        row = self.store.campaign(campaign_id)
+        if row is None:
+            raise Refusal(404, f"Campaign {campaign_id} not found")
+        return row
+
+    def _campaign_item(self, row: CampaignRow, with_id: bool, with_state: bool, start: bool = False) -> Answer:
+        counts = self.store.counts(row)
+        item: Answer = {"campaign_id": self.number(row.campaign_id)} if with_id else {}
+        item |= {"campaign": row.name, "type": row.type}
+        if start:
+            item["start_time"] = self._time(-self.store.campaign_of[row.campaign_id].started_before)
+        if with_state:
+            item["state"] = row.state
+        item["participants"] = self.number(self.store.size(row))
+        for state in COUNTED_STATES:
+            item[state] = self.number(counts.get(state, 0))
+        return item
+
+    # Participants
+
+    def query_participants(self, params: Params) -> Answer:
+        """The number of a campaign's participants, or a page of them; each of one state where asked for."""
+        campaign = self._campaign(params)
+        state = params.get("state") or None
+        if state is not None and state not in FILTER_STATES:
+            raise Refusal(401, f"Invalid value '{state}' for parameter 'state'")
+        if not (_given(params, "limit") or _given(params, "offset")):
+            # With a state and no limit the count is that of the state [A].
+            count = self.store.counts(campaign).get(state, 0) if state else self.store.size(campaign)
+            return {"count": self.number(count)}
+        limit, offset = _page(params)
+        rows = self.store.page(campaign, limit, offset, state)
+        state_key = self.options.participant_state
+        if self.options.ids == "string":
+            return {
+                "participants": [
+                    {
+                        "participant_id": str(participant_id),
+                        "campaign_id": str(campaign_id),
+                        "imsi": imsi,
+                        "iccid": iccid,
+                        "msisdn": msisdn,
+                        state_key: state,
+                    }
+                    for participant_id, campaign_id, imsi, iccid, msisdn, state in rows
+                ]
+            }
+        keys = ("participant_id", "campaign_id", "imsi", "iccid", "msisdn", state_key)
+        return {"participants": [dict(zip(keys, row)) for row in rows]}
+
+    def action_participant(self, params: Params) -> Answer:
+        """Cancel, hurry, retry, retry_build or rerun the participants that match."""
+        action = _required(params, "action")
+        identifiers = self._identifiers(params, IDENTIFIERS)
+        if _given(params, "campaign_id"):
+            identifiers["campaign_id"] = _whole_number(params, "campaign_id")
+        act_on_participants(self.store, identifiers, str(action))
+        return {}
+
+    def trace(self, params: Params) -> Answer:
+        """What happened to a participant of a campaign, the oldest first."""
+        campaign_id = _whole_number(params, "campaign_id")
+        identifiers = self._identifiers(params, ("participant_id", "msisdn", "imsi"))
+        found = self.store.participants(identifiers | {"campaign_id": campaign_id})
+        if not found:
+            raise Refusal(404, f"Participant not found in campaign {campaign_id}")
+        return {"trace": [event for participant in found for event in self._events(participant)]}
+
+    def _identifiers(self, params: Params, names: tuple[str, ...]) -> dict[str, str | int]:
+        given = [name for name in names if _given(params, name)]
+        if not given:
+            raise Refusal(402, f"Missing parameter: one of {', '.join(repr(name) for name in names)}")
+        return {
+            name: _whole_number(params, name) if name == "participant_id" else _text(params, name) for name in given
+        }
+
+    def _events(self, participant: Participant) -> list[Answer]:
+        initial, counted = self.store.sends(participant.sim_id)
+        counters = {(who, attempt): initial + n for n, (_, who, attempt) in enumerate(counted, start=1)}
+        about = {
+            "participant_id": self.number(participant.participant_id),
+            "imsi": participant.imsi,
+            "msisdn": participant.msisdn,
+        }
+        events: list[tuple[float, Answer]] = []
+        for attempt in self.store.attempts(participant):
+            if attempt.built is not None:
+                events.append((attempt.built, {"event": "build", "state": "pending_send", "cause": attempt.cause}))
+            if attempt.sent is not None:
+                event: Answer = {"event": "send", "state": "waiting_por"}
+                counter = counters.get((participant.participant_id, attempt.attempt))
+                if counter is not None:
+                    event["ota_counter"] = self.number(counter)
+                events.append((attempt.sent, event))
+            if attempt.ended is not None:
+                name = "cancel" if attempt.outcome == "canceled" else "por"
+                events.append((attempt.ended, {"event": name, "state": attempt.outcome}))
+        return [{"time": self._time(moment), **about, **event} for moment, event in events]
+
+    def _time(self, simulated: float) -> str:
+        moment = self.store.scenario.begins + datetime.timedelta(seconds=simulated)
+        return moment.strftime("%Y-%m-%d %H:%M:%S.%f")[:-3]
+
+    # The node itself
+
+    def query_stats(self, params: Params) -> Answer:
+        """Statistics of the engine, its uptime, and of the OTA component."""
+        wall = int(time.monotonic() - self._born)
+        campaigns = self.store.campaigns()
+        return {
+            "stats": {
+                "engine": {
+                    "version": "6.4.1",
+                    "revision": 6650,
+                    "nodename": "yateota-sandbox",
+                    "plugins": 42,
+                    "threads": 24,
+                    "congestion": 0,
+                    "node_version": VERSION,
+                },
+                "uptime": {"wall": wall, "user": int(time.process_time()), "kernel": 0},
+                "ota": {
+                    "campaigns": self.number(len(campaigns)),
+                    "started": self.number(sum(campaign.state == "started" for campaign in campaigns)),
+                    "participants": self.number(sum(self.store.size(campaign) for campaign in campaigns)),
+                    "requests": self._requests,
+                },
+            }
+        }
+
+    def get_node_status(self, params: Params) -> Answer:
+        """Whether the node works."""
+        status = {"operational": True, "level": "NOTE", "state": "Full service", "service": NAME}
+        return {"status": status, "version": VERSION}
+
+    def get_api_version(self, params: Params) -> Answer:
+        """The version of the API [A]."""
+        return {"api_version": "1.0"}
+
+    def get_node_type(self, params: Params) -> Answer:
+        """What kind of node it is [A]."""
+        return {"node_type": NAME}
+
+    # For the admin path
+
+    def truth(self, participant_id: int) -> Answer:
+        """A participant as it really is: what no request of the API tells in one answer.
+
+        Raises:
+            Refusal: no such participant.
+        """
+        found = self.store.participants({"participant_id": participant_id})
+        if not found:
+            raise Refusal(404, f"Participant {participant_id} not found")
+        participant = found[0]
+        initial, counted = self.store.sends(participant.sim_id)
+        sends = [attempt for attempt in self.store.attempts(participant) if attempt.sent is not None]
+        return {
+            "participant_id": participant.participant_id,
+            "campaign_id": participant.campaign_id,
+            "imsi": participant.imsi,
+            "iccid": participant.iccid,
+            "msisdn": participant.msisdn,
+            "state": participant.state,
+            "ota_counter": initial + len(counted),
+            "sends": len(sends),
+            "reruns": participant.reruns,
+        }
+
+
+class Request(NamedTuple):
+    """A request of the API: its handler, and whether it changes anything."""
+
+    handler: Callable[[Node, Params], Answer]
+    write: bool = False
+
+
+REQUESTS: dict[str, Request] = {
+    "query_campaigns": Request(Node.query_campaigns),
+    "get_campaign": Request(Node.get_campaign),
+    "action_campaign": Request(Node.action_campaign, write=True),
+    "query_participants": Request(Node.query_participants),
+    "action_participant": Request(Node.action_participant, write=True),
+    "trace": Request(Node.trace),
+    "query_stats": Request(Node.query_stats),
+    "get_node_status": Request(Node.get_node_status),
+    "get_api_version": Request(Node.get_api_version),
+    "get_node_type": Request(Node.get_node_type),
+}
+
+
+def _given(params: Params, name: str) -> bool:
+    """Whether a parameter is there; the specification's own examples leave unused ones empty."""
+    return params.get(name) not in (None, "")
+
+
+def _required(params: Params, name: str) -> Any:
+    if not _given(params, name):
+        raise Refusal(402, f"Missing parameter '{name}'")
+    return params[name]
+
+
+def _whole_number(params: Params, name: str) -> int:
+    """A number from 0 on, sent as a number or as digits."""
+    value = _required(params, name)
+    if not isinstance(value, bool) and isinstance(value, (int, str)):
+        digits = str(value)
+        if digits.isascii() and digits.isdigit() and len(digits) <= 18:
+            return int(digits)
+    raise Refusal(401, f"Invalid value '{value}' for parameter '{name}'")
+
+
+def _text(params: Params, name: str) -> str:
+    """An identifier of a SIM, sent as digits or as a number; a phone number may begin with +."""
+    value = params[name]
+    digits = str(value).removeprefix("+") if name == "msisdn" else str(value)
+    if isinstance(value, bool) or not isinstance(value, (int, str)) or not (digits.isascii() and digits.isdigit()):
+        raise Refusal(401, f"Invalid value '{value}' for parameter '{name}'")
+    return digits
+
+
+def _page(params: Params) -> tuple[int, int]:
+    """Limit and offset; without a limit all there is, written as -1."""
+    limit = _whole_number(params, "limit") if _given(params, "limit") else -1
+    offset = _whole_number(params, "offset") if _given(params, "offset") else 0
+    return limit, offset

@@ -1,0 +1,94 @@
+# Copyright (c) 2026 simops.yateota contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the sandbox can be told: the one list of its options, for Python, the command line and the admin path."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
+
+from .scenario import Scenario
+
+
+class Options(BaseModel):
+    """The options of one sandbox; a value that does not fit raises `pydantic.ValidationError`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    scenario: str | dict[str, Any] | Scenario = Field(
+        default="small", description="A scenario of the sandbox (small, city, nation) or the path of a YAML file."
+    )
+    host: str = Field(default="127.0.0.1", description="Address to listen on.")
+    port: int = Field(default=0, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
+    secret: SecretStr | None = Field(
+        default=None, description="Secret of the X-Authentication header; without it none is asked."
+    )
+    admin_token: SecretStr | None = Field(
+        default=None, description="Token of the admin path's X-Sandbox-Token header; without it the admin path is off."
+    )
+    database: str = Field(
+        default=":memory:", description="SQLite file, written anew at each start; in memory by default."
+    )
+    speed: float = Field(default=1.0, ge=0, description="Simulated seconds in a real second; 0 stops the clock.")
+    seed: int | None = Field(
+        default=None, description="Seed of all that chance decides; the scenario's own by default."
+    )
+    tls: bool = Field(default=False, description="Serve HTTPS, with a certificate of a test CA made at the start.")
+    ca_dest: Path | None = Field(default=None, description="Where the test CA's certificate is written (with TLS).")
+    client_ca: Path | None = Field(default=None, description="CA whose client certificates are asked for (with TLS).")
+    ids: Literal["string", "number"] = Field(default="string", description="How ids and counts are written in answers.")
+    not_writeable: bool = Field(default=False, description='Append the "// Not writeable" line to every answer.')
+    campaigns: Literal["bare", "full"] = Field(
+        default="bare",
+        description="Whether query_campaigns tells campaign_id and state (full), or not, as documented (bare).",
+    )
+    participant_state: Literal["state", "status"] = Field(default="state", description="Key of a participant's state.")
+    connection: Literal["keep-alive", "close"] = Field(
+        default="keep-alive", description="What becomes of a connection."
+    )
+    get_campaign: bool = Field(default=True, description="Whether the server knows the request get_campaign.")
+    refuse_writes: bool = Field(default=False, description="Refuse every action, with the body code 403.")
+    service_time: float = Field(
+        default=0.0, ge=0, description="Seconds that each request holds one of the node's places."
+    )
+    front_end_timeout: float = Field(default=5.0, gt=0, description="Seconds until the front end gives up on the node.")
+    journal: bool = Field(default=True, description="Whether requests are recorded in the journal.")
+    ready_file: Path | None = Field(
+        default=None, description="JSON file with the server's address, written once it serves."
+    )
+
+    @field_validator("secret", "admin_token", mode="before")
+    @classmethod
+    def _empty_is_none(cls, value: object) -> object:
+        return value or None
+
+    def changed(self, changes: dict[str, Any]) -> Options:
+        """A checked copy with other values for options that may change while the server runs.
+
+        Raises:
+            ValueError: an option that cannot change at run time, or a value that does not fit.
+        """
+        fixed = sorted(set(changes) - CHANGEABLE)
+        if fixed:
+            raise ValueError(f"{', '.join(fixed)}: cannot be changed at run time, only {', '.join(sorted(CHANGEABLE))}")
+        return Options.model_validate({name: getattr(self, name) for name in Options.model_fields} | changes)
+
+
+CHANGEABLE = frozenset(
+    {
+        "speed",
+        "ids",
+        "not_writeable",
+        "campaigns",
+        "participant_state",
+        "connection",
+        "get_campaign",
+        "refuse_writes",
+        "service_time",
+        "front_end_timeout",
+        "journal",
+    }
+)

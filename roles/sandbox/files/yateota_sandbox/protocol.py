@@ -1,0 +1,69 @@
+# Copyright (c) 2026 simops.yateota contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What uvicorn has no word for: the reason of a status line, and closing a connection without an answer."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from typing import Any, cast
+
+from uvicorn.config import Config
+from uvicorn.protocols.http.auto import AutoHTTPProtocol
+from uvicorn.server import ServerState
+
+_numbers = itertools.count(1)
+
+
+class Connection:
+    """One TCP connection, as the application finds it in `scope["state"]["connection"]`."""
+
+    def __init__(self) -> None:
+        self.number = next(_numbers)
+        self.reason: bytes | None = None  # of the next status line
+        self.transport: asyncio.Transport | None = None
+
+    def abort(self) -> None:
+        """Close it at once, without an answer."""
+        if self.transport is not None:
+            self.transport.abort()
+
+
+class _StatusLine:
+    """A transport that puts the connection's reason in place of the standard phrase of a status line."""
+
+    def __init__(self, transport: asyncio.Transport, connection: Connection) -> None:
+        self._transport = transport
+        self._connection = connection
+
+    def write(self, data: bytes) -> None:
+        reason = self._connection.reason
+        if reason is not None:
+            self._connection.reason = None
+            version_and_status = data[: len(b"HTTP/1.1 200 ")]
+            data = version_and_status + reason + data[data.index(b"\r\n") :]
+        self._transport.write(data)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)
+
+
+class SandboxProtocol(AutoHTTPProtocol):  # type: ignore[misc, valid-type]
+    """uvicorn's HTTP protocol, with the connection handed to the application."""
+
+    def __init__(
+        self,
+        config: Config,
+        server_state: ServerState,
+        app_state: dict[str, Any],
+        _loop: asyncio.AbstractEventLoop | None = None,
+    ) -> None:
+        self._connection = Connection()
+        app_state = {**app_state, "connection": self._connection}
+        super().__init__(config=config, server_state=server_state, app_state=app_state, _loop=_loop)
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Keep the transport at hand."""
+        self._connection.transport = cast(asyncio.Transport, transport)
+        super().connection_made(_StatusLine(self._connection.transport, self._connection))

@@ -1,0 +1,184 @@
+# Copyright (c) 2026 simops.yateota contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The scenario: which SIMs and campaigns there are when the sandbox starts, and how the campaigns go on."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+SCENARIOS = Path(__file__).parent / "scenarios"
+
+State = Literal["unallocated", "pending_build", "pending_send", "waiting_por", "finished", "failed", "canceled"]
+Digits = Annotated[str, Field(pattern=r"^[0-9]+$")]
+Seconds = Annotated[float, Field(ge=0)]
+
+
+class Part(BaseModel):
+    """A piece of a scenario: unknown keys are refused, so that a misspelt one is found."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Sims(Part):
+    """A run of SIMs: SIM n of it has the first identifiers plus n (`iccid` is given without its Luhn digit)."""
+
+    count: int = Field(ge=1)
+    imsi: Digits = Field(min_length=6, max_length=15)
+    iccid: Digits = Field(min_length=17, max_length=21)
+    msisdn: Digits = Field(max_length=15)
+    ota_counter: int = Field(default=1, ge=0, description="Initial value of each SIM's OTA counter.")
+
+
+class MovedNumber(Part):
+    """A subscriber who kept the number and moved to another SIM: `msisdn` belongs to `imsi` now."""
+
+    msisdn: Digits
+    imsi: Digits
+
+
+class Pace(Part):
+    """How long each step of a message takes: from and to, in simulated seconds of the campaign being active."""
+
+    build: tuple[Seconds, Seconds] = (5, 60)
+    send: tuple[Seconds, Seconds] = (5, 120)
+    por: tuple[Seconds, Seconds] = (3, 90)
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Pace:
+        for name in ("build", "send", "por"):
+            low, high = getattr(self, name)
+            if not 0 < low <= high:
+                raise ValueError(f"{name}: [{low}, {high}] has to be two numbers above 0, the smaller first")
+        return self
+
+
+class Campaign(Part):
+    """One campaign and the states its participants are in at the start."""
+
+    campaign_id: int = Field(ge=1)
+    name: str
+    type: Literal["RFM", "RAM"]
+    state: Literal["started", "paused", "stopped"]
+    first_participant: int = Field(ge=1, description="Its participants' ids run on from here without a gap.")
+    started_before: Seconds = Field(default=86400, description="Seconds from its start to the scenario's.")
+    first_sim: int = Field(
+        default=0, ge=0, description="Its participants' SIMs run on from this one of the scenario's SIMs."
+    )
+    initial: dict[State, int] = Field(min_length=1, description="How many participants start in each state.")
+    participants: dict[int, State] = Field(
+        default_factory=dict, description="Participants whose state is fixed; they are among the `initial` ones."
+    )
+    pace: Pace = Pace()
+    failure_rate: float = Field(default=0.1, ge=0, le=1, description="Share of messages that fail, from the start on.")
+    subscriber_rate: float = Field(
+        default=0.5, ge=0, le=1, description="Share of the unallocated whose subscriber has appeared at the start."
+    )
+    appears: tuple[Seconds, Seconds] = Field(
+        default=(600, 7200), description="When the others' subscribers appear, in simulated seconds from the start."
+    )
+
+    @property
+    def size(self) -> int:
+        """Number of its participants."""
+        return sum(self.initial.values())
+
+    @property
+    def participant_ids(self) -> range:
+        """The ids of its participants."""
+        return range(self.first_participant, self.first_participant + self.size)
+
+    @model_validator(mode="after")
+    def _fixed_are_among_the_initial(self) -> Campaign:
+        if min(self.initial.values()) < 0:
+            raise ValueError(f"initial: {self.initial} holds a number below 0")
+        for participant_id in self.participants:
+            if participant_id not in self.participant_ids:
+                raise ValueError(f"participants: {participant_id} is not one of campaign {self.campaign_id}")
+        fixed = list(self.participants.values())
+        for state in set(fixed):
+            if fixed.count(state) > self.initial.get(state, 0):
+                raise ValueError(f"participants: more are fixed as {state} than `initial` has")
+        return self
+
+
+class Scenario(Part):
+    """All that is there at the start. SIMs are numbered from 0 through all runs of `sims`."""
+
+    seed: int = 1
+    begins: datetime.datetime = datetime.datetime(2026, 5, 4, 8, 0, tzinfo=datetime.UTC)
+    sims: list[Sims] = Field(min_length=1)
+    moved: list[MovedNumber] = Field(default_factory=list)
+    campaigns: list[Campaign] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _campaigns_fit(self) -> Scenario:
+        sims = sum(run.count for run in self.sims)
+        taken: list[Campaign] = []
+        for campaign in self.campaigns:
+            if campaign.first_sim + campaign.size > sims:
+                raise ValueError(f"campaign {campaign.campaign_id} needs more SIMs than the {sims} of the scenario")
+            for other in taken:
+                if other.campaign_id == campaign.campaign_id:
+                    raise ValueError(f"campaign {campaign.campaign_id} is there twice")
+                ids, others = campaign.participant_ids, other.participant_ids
+                if ids.start < others.stop and others.start < ids.stop:
+                    raise ValueError(f"campaigns {other.campaign_id} and {campaign.campaign_id} share participant ids")
+            taken.append(campaign)
+        return self
+
+
+def load_scenario(source: str | dict[str, Any] | Scenario) -> Scenario:
+    """Read and check a scenario: a name of the sandbox's own, a path, a mapping, or a `Scenario` as it is.
+
+    Raises:
+        FileNotFoundError: no scenario of that name, and no such file.
+        ValueError: the file is not YAML, or its content does not fit (`pydantic.ValidationError` is one).
+    """
+    if isinstance(source, Scenario):
+        return source
+    if isinstance(source, dict):
+        return Scenario.model_validate(source)
+    own = SCENARIOS / f"{source}.yml"
+    path = own if own.is_file() else Path(source)
+    if not path.is_file():
+        names = ", ".join(sorted(file.stem for file in SCENARIOS.glob("*.yml")))
+        raise FileNotFoundError(f"scenario {source!r}: neither a file nor one of {names}")
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except yaml.YAMLError as error:
+        raise ValueError(f"scenario {path}: not YAML: {error}") from error
+    return Scenario.model_validate(content)
+
+
+def luhn_digit(digits: str) -> str:
+    """The check digit that an ICCID ends with (ITU-T E.118)."""
+    total = 0
+    for position, digit in enumerate(reversed(digits)):
+        value = int(digit) * (2 if position % 2 == 0 else 1)
+        total += value - 9 if value > 9 else value
+    return str(-total % 10)
+
+
+def sim_rows(scenario: Scenario) -> Iterator[tuple[int, str, str, str, int]]:
+    """Every SIM as (number, imsi, iccid, msisdn, initial ota_counter); identifiers keep their leading zeros."""
+    number = 0
+    for run in scenario.sims:
+        imsi, iccid, msisdn = int(run.imsi), int(run.iccid), int(run.msisdn)
+        imsi_width, iccid_width, msisdn_width = len(run.imsi), len(run.iccid), len(run.msisdn)
+        for n in range(run.count):
+            body = f"{iccid + n:0{iccid_width}d}"
+            yield (
+                number,
+                f"{imsi + n:0{imsi_width}d}",
+                body + luhn_digit(body),
+                f"{msisdn + n:0{msisdn_width}d}",
+                run.ota_counter,
+            )
+            number += 1

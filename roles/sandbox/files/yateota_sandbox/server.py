@@ -1,0 +1,225 @@
+# Copyright (c) 2026 simops.yateota contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The server: everything put together, and `Sandbox`, which runs it in a thread."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import socket
+import ssl
+import tempfile
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+import trustme
+import uvicorn
+from starlette.applications import Starlette
+from starlette.routing import Route
+
+from .admin import admin_routes
+from .faults import Fault, Faults
+from .journal import Entry, Journal
+from .node import Node
+from .options import Options
+from .protocol import SandboxProtocol
+from .scenario import load_scenario
+from .store import Store
+from .timeline import Chance, Clock
+from .transport import FrontEnd
+
+T = TypeVar("T")
+
+
+class Service:
+    """The application and what can be changed about it while it runs; all of it belongs to the server's thread.
+
+    Raises:
+        FileNotFoundError: no such scenario.
+        ValueError: a scenario or a database file that does not fit.
+    """
+
+    def __init__(self, options: Options) -> None:
+        self.options = options
+        scenario = load_scenario(options.scenario)
+        self.clock = Clock(options.speed)
+        self.journal = Journal(options.journal)
+        self.faults = Faults()
+        chance = Chance(scenario.seed if options.seed is None else options.seed)
+        self.store = Store(options.database, scenario, chance, self.clock)
+        self.node = Node(self.store, options)
+        self.front_end = FrontEnd(self.node, options, self.journal, self.faults)
+        routes = [Route("/api.php", self.front_end)]
+        if options.admin_token is not None:
+            routes += admin_routes(self, options.admin_token.get_secret_value())
+        self.app = Starlette(routes=routes)
+
+    def set(self, **changes: Any) -> None:
+        """Change options that may change at run time; raises ValueError for others and for bad values."""
+        self.options = self.options.changed(changes)
+        self.node.options = self.front_end.options = self.options
+        self.journal.enabled = self.options.journal
+        if "speed" in changes:
+            self.clock.set_speed(self.options.speed)
+
+    def fault(self, **fields: Any) -> None:
+        """Ask for a fault; raises ValueError where it is not a sensible one."""
+        self.faults.add(Fault.model_validate(fields))
+
+    def advance(self, advance: float) -> None:
+        """Let simulated seconds pass at once."""
+        self.clock.advance(advance)
+
+
+class Server(uvicorn.Server):
+    """uvicorn, told what to do once it serves."""
+
+    def __init__(self, service: Service, on_serving: Callable[[], None]) -> None:
+        options = service.options
+        config = uvicorn.Config(
+            service.app,
+            http=SandboxProtocol,
+            ws="none",
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            timeout_keep_alive=75,
+            timeout_graceful_shutdown=1,
+        )
+        config.load()
+        self.ca_path: Path | None = None
+        if options.tls:
+            config.ssl, self.ca_path = _tls(options)
+        super().__init__(config)
+        self._service = service
+        self._on_serving = on_serving
+        self._socket = _listen(options.host, options.port)
+        scheme = "https" if options.tls else "http"
+        host = f"[{options.host}]" if ":" in options.host else options.host
+        address = f"{scheme}://{host}:{self._socket.getsockname()[1]}"
+        self.url = f"{address}/api.php"
+        self.admin_url = f"{address}/admin" if options.admin_token is not None else None
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Begin to serve; the simulated clock begins with it."""
+        await super().startup(sockets)
+        self._service.clock.restart()
+        self._on_serving()
+
+    def run(self, sockets: list[socket.socket] | None = None) -> None:
+        """Serve until told to stop."""
+        try:
+            asyncio.run(self.serve(sockets=[self._socket]))
+        finally:
+            self._service.store.close()
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+    except OSError:
+        listener.close()
+        raise
+    return listener
+
+
+def _tls(options: Options) -> tuple[ssl.SSLContext, Path]:
+    """A context with a certificate of a CA made on the spot, and where that CA's certificate was written."""
+    authority = trustme.CA()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1", "::1", "localhost").configure_cert(context)
+    if options.client_ca is not None:
+        context.load_verify_locations(options.client_ca)
+        context.verify_mode = ssl.CERT_REQUIRED
+    ca_path = options.ca_dest
+    if ca_path is None:
+        ca_path = Path(tempfile.mkdtemp(prefix="yateota-sandbox-")) / "ca.pem"
+    authority.cert_pem.write_to_path(str(ca_path))
+    return context, ca_path
+
+
+class Sandbox:
+    """A sandbox in a thread of this process, over real TCP: `with Sandbox(Options(scenario="small")) as box: ...`.
+
+    Args:
+        options: as on the command line; `ready_file` has no use here.
+
+    Raises:
+        FileNotFoundError, ValueError: a scenario or a database file that does not fit.
+        OSError: the address cannot be listened on.
+    """
+
+    def __init__(self, options: Options | None = None) -> None:
+        self._service = Service(options or Options())
+        self._serving = threading.Event()
+        self._server = Server(self._service, self._on_serving)
+        self._thread = threading.Thread(target=self._server.run, name="yateota-sandbox", daemon=True)
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self.url = self._server.url
+        self.admin_url = self._server.admin_url
+        self.ca_path = self._server.ca_path
+
+    def _on_serving(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._serving.set()
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        if not self._serving.wait(30):
+            raise RuntimeError("the sandbox did not begin to serve")
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._server.should_exit = True
+        self._thread.join(10)
+
+    def journal(self) -> list[Entry]:
+        """Every request received (see `yateota_sandbox.journal.Journal`)."""
+        return self._in_loop(self._service.journal.entries)
+
+    def writes(self) -> list[Entry]:
+        """The journal's entries that are writes, carried out or not."""
+        return [entry for entry in self.journal() if entry["write"]]
+
+    def clear_journal(self) -> None:
+        """Forget the requests received."""
+        self._in_loop(self._service.journal.clear)
+
+    def fault(self, **fields: Any) -> None:
+        """Ask for a fault (see `yateota_sandbox.faults.Fault`); raises ValueError where it is not a sensible one."""
+        self._in_loop(functools.partial(self._service.fault, **fields))
+
+    def clear_faults(self) -> None:
+        """Drop the faults that have not happened."""
+        self._in_loop(self._service.faults.clear)
+
+    def advance(self, seconds: float) -> None:
+        """Let simulated seconds pass at once."""
+        self._in_loop(functools.partial(self._service.advance, seconds))
+
+    def set(self, **changes: Any) -> None:
+        """Change options that may change at run time; raises ValueError for others and for bad values."""
+        self._in_loop(functools.partial(self._service.set, **changes))
+
+    def participant(self, participant_id: int) -> dict[str, Any]:
+        """The truth: identifiers, state, ota_counter, sends (all of its messages'), reruns; LookupError for none."""
+        return self._in_loop(functools.partial(self._service.node.truth, participant_id))
+
+    def _in_loop(self, act: Callable[[], T]) -> T:
+        """Run something in the server's thread, to which all data belong."""
+
+        async def run() -> T:
+            return act()
+
+        if self._loop is None:
+            raise RuntimeError("the sandbox is not running")
+        return asyncio.run_coroutine_threadsafe(run(), self._loop).result(30)

@@ -1,0 +1,361 @@
+# Copyright (c) 2026 simops.yateota contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The data: SIMs, campaigns and participants in SQLite. Used from one thread, the server's."""
+
+from __future__ import annotations
+
+import random
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from .scenario import Campaign, Scenario, sim_rows
+from .timeline import STATE_SQL, Chance, Clock, Message
+
+APPLICATION_ID = 0x594F5441  # marks a file as a sandbox's own
+
+SCHEMA = """
+CREATE TABLE sims (
+    sim_id INTEGER PRIMARY KEY, imsi TEXT, iccid TEXT, msisdn TEXT,
+    current INTEGER,        -- whether the msisdn belongs to this SIM now
+    ota_counter INTEGER);   -- its initial value; every send that counts adds one
+CREATE TABLE campaigns (
+    campaign_id INTEGER PRIMARY KEY, name TEXT, type TEXT, state TEXT,
+    active REAL,            -- seconds of being active when it was last held or let go
+    since REAL);            -- simulated time of that moment
+CREATE TABLE periods (      -- when it was active: campaign time `active` was simulated time `time`, and on from there
+    campaign_id INTEGER, active REAL, time REAL);
+CREATE TABLE participants (
+    participant_id INTEGER PRIMARY KEY, campaign_id INTEGER, sim_id INTEGER,
+    built_at REAL, sent_at REAL, ended_at REAL, outcome TEXT,   -- in its campaign's active time
+    attempt INTEGER, cause TEXT, reruns INTEGER,
+    counted_from INTEGER,   -- the first attempt whose send counts since the SIM's OTA counter was last reset
+    appears_at REAL);       -- simulated time when an unallocated SIM's subscriber appears
+CREATE TABLE attempts (     -- messages that a newer one replaced, in simulated time
+    participant_id INTEGER, attempt INTEGER, cause TEXT, built REAL, sent REAL, ended REAL, outcome TEXT,
+    PRIMARY KEY (participant_id, attempt)) WITHOUT ROWID;
+"""
+INDEXES = """
+CREATE INDEX sims_imsi ON sims (imsi);
+CREATE INDEX sims_iccid ON sims (iccid);
+CREATE INDEX sims_msisdn ON sims (msisdn);
+CREATE INDEX participants_sim ON participants (sim_id);
+CREATE INDEX participants_end ON participants (campaign_id, ended_at);
+"""
+
+PARTICIPANT_SQL = """
+SELECT p.participant_id, p.campaign_id, p.sim_id, s.imsi, s.iccid, s.msisdn, s.current,
+    p.built_at, p.sent_at, p.ended_at, p.outcome, p.attempt, p.cause, p.reruns, p.counted_from, p.appears_at,
+    CASE c.state WHEN 'started' THEN c.active + :now - c.since ELSE c.active END
+FROM participants p JOIN sims s USING (sim_id) JOIN campaigns c USING (campaign_id)"""
+
+
+@dataclass(frozen=True, slots=True)
+class CampaignRow:
+    """A campaign as it is now; `active` is its own time in seconds, which stands still while it is held."""
+
+    campaign_id: int
+    name: str
+    type: str
+    held_state: str
+    active: float
+    finished: bool
+
+    @property
+    def state(self) -> str:
+        """started, paused, stopped, or finished once every participant has come to an end."""
+        return "finished" if self.finished else self.held_state
+
+
+@dataclass(frozen=True, slots=True)
+class Participant:
+    """A participant as it is now; `active` is its campaign's time."""
+
+    participant_id: int
+    campaign_id: int
+    sim_id: int
+    imsi: str
+    iccid: str
+    msisdn: str
+    current: bool
+    message: Message
+    attempt: int
+    cause: str
+    reruns: int
+    counted_from: int
+    appears_at: float
+    active: float
+
+    @property
+    def state(self) -> str:
+        """The state it is in now."""
+        return self.message.state(self.active)
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One message of a participant in simulated time; None where a step has not happened."""
+
+    attempt: int
+    cause: str
+    built: float | None
+    sent: float | None
+    ended: float | None
+    outcome: str
+
+
+class Store:
+    """SIMs, campaigns and participants.
+
+    Args:
+        path: SQLite file, written anew, or ":memory:".
+        scenario: what there is at the start.
+        chance: draws what the scenario leaves open.
+        clock: tells the simulated time.
+
+    Raises:
+        ValueError: `path` is a file that no sandbox wrote.
+    """
+
+    def __init__(self, path: str, scenario: Scenario, chance: Chance, clock: Clock) -> None:
+        if path != ":memory:":
+            _discard_own_file(Path(path))
+        self._clock = clock
+        self.chance = chance
+        self.scenario = scenario
+        self.campaign_of = {campaign.campaign_id: campaign for campaign in scenario.campaigns}
+        self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, cached_statements=256)
+        self._db.executescript(f"PRAGMA application_id={APPLICATION_ID}; PRAGMA synchronous=OFF;" + SCHEMA)
+        self._load()
+
+    def now(self) -> float:
+        """The simulated time, in seconds since the start."""
+        return self._clock.now()
+
+    def close(self) -> None:
+        """Close the database."""
+        self._db.close()
+
+    def _load(self) -> None:
+        self._db.execute("PRAGMA journal_mode=OFF")
+        self._db.execute("BEGIN")
+        self._db.executemany("INSERT INTO sims VALUES (?, ?, ?, ?, 1, ?)", sim_rows(self.scenario))
+        for campaign in self.scenario.campaigns:
+            self._db.execute(
+                "INSERT INTO campaigns VALUES (?, ?, ?, ?, 0, 0)",
+                (campaign.campaign_id, campaign.name, campaign.type, campaign.state),
+            )
+            self._db.execute("INSERT INTO periods VALUES (?, 0, 0)", (campaign.campaign_id,))
+            self._db.executemany(
+                "INSERT INTO participants VALUES (?, ?, ?, ?, ?, ?, ?, 1, 'campaign', 0, 1, ?)",
+                self._initial_rows(campaign),
+            )
+        self._db.execute("COMMIT")
+        self._db.executescript(INDEXES)
+        for move in self.scenario.moved:
+            self._db.execute("UPDATE sims SET current = 0 WHERE msisdn = ?", (move.msisdn,))
+            self._db.execute("UPDATE sims SET msisdn = ?, current = 1 WHERE imsi = ?", (move.msisdn, move.imsi))
+        self._db.execute("PRAGMA journal_mode=MEMORY")
+
+    def _initial_rows(self, campaign: Campaign) -> Iterator[tuple[object, ...]]:
+        left = dict(campaign.initial)
+        for state in campaign.participants.values():
+            left[state] -= 1
+        states = [state for state, number in left.items() for _ in range(number)]
+        random.Random(campaign.campaign_id).shuffle(states)
+        message, appears_at = self.chance.message, self.chance.appears_at
+        sim_id = campaign.first_sim
+        for participant_id in campaign.participant_ids:
+            fixed = campaign.participants.get(participant_id)
+            state = fixed or states.pop()
+            appears = appears_at(campaign, participant_id) if state == "unallocated" else 0.0
+            drawn = message(campaign, participant_id, 1, 0.0, state)
+            yield (participant_id, campaign.campaign_id, sim_id, *drawn, appears)
+            sim_id += 1
+
+    # Campaigns
+
+    def campaigns(self, limit: int = -1, offset: int = 0) -> list[CampaignRow]:
+        """Campaigns by id; a limit of -1 is none."""
+        return self._campaigns("ORDER BY campaign_id LIMIT ? OFFSET ?", (limit, offset))
+
+    def campaign(self, campaign_id: int) -> CampaignRow | None:
+        """One campaign, or None."""
+        rows = self._campaigns("WHERE campaign_id = ?", (campaign_id,))
+        return rows[0] if rows else None
+
+    def _campaigns(self, clause: str, parameters: tuple[int, ...]) -> list[CampaignRow]:
+        now = self._clock.now()
+        found = []
+        for campaign_id, name, kind, state, active, since in self._db.execute(
+            f"SELECT campaign_id, name, type, state, active, since FROM campaigns {clause}", parameters
+        ):
+            if state == "started":
+                active += now - since
+            (last_end,) = self._db.execute(
+                "SELECT max(ended_at) FROM participants WHERE campaign_id = ?", (campaign_id,)
+            ).fetchone()
+            found.append(CampaignRow(campaign_id, name, kind, state, active, last_end <= active))
+        return found
+
+    def hold(self, campaign: CampaignRow, state: str) -> None:
+        """Let a campaign's own time stand still (paused, stopped) or run (started), from now on."""
+        now = self._clock.now()
+        self._db.execute(
+            "UPDATE campaigns SET state = ?, active = ?, since = ? WHERE campaign_id = ?",
+            (state, campaign.active, now, campaign.campaign_id),
+        )
+        if state == "started":
+            self._db.execute("INSERT INTO periods VALUES (?, ?, ?)", (campaign.campaign_id, campaign.active, now))
+
+    def counts(self, campaign: CampaignRow) -> dict[str, int]:
+        """How many participants are in each state; states without any are left out."""
+        return dict(
+            self._db.execute(
+                f"SELECT {STATE_SQL} AS state, count(*) FROM participants p WHERE participant_id BETWEEN :first AND :last"
+                " GROUP BY state",
+                self._range(campaign),
+            ).fetchall()
+        )
+
+    def _range(self, campaign: CampaignRow) -> dict[str, float]:
+        ids = self.campaign_of[campaign.campaign_id].participant_ids
+        return {"first": ids.start, "last": ids.stop - 1, "active": campaign.active}
+
+    def size(self, campaign: CampaignRow) -> int:
+        """How many participants it has."""
+        return self.campaign_of[campaign.campaign_id].size
+
+    def page(
+        self, campaign: CampaignRow, limit: int, offset: int, state: str | None
+    ) -> list[tuple[int, int, str, str, str, str]]:
+        """Participants by id, as (participant_id, campaign_id, imsi, iccid, msisdn, state)."""
+        wanted = self._range(campaign) | {"limit": limit, "offset": offset}
+        if state is None:
+            # Ids run on without a gap, so that an offset is an id: page 1000 costs what page 1 costs.
+            wanted["first"] += offset
+            wanted["offset"] = 0
+            condition = ""
+        else:
+            condition = f" AND {STATE_SQL} = '{state}'"
+        return self._db.execute(
+            "SELECT p.participant_id, p.campaign_id, s.imsi, s.iccid, s.msisdn, q.state FROM"
+            f" (SELECT p.participant_id, {STATE_SQL} AS state FROM participants p WHERE p.participant_id"
+            f" BETWEEN :first AND :last{condition} ORDER BY p.participant_id LIMIT :limit OFFSET :offset) q"
+            " JOIN participants p USING (participant_id) JOIN sims s USING (sim_id) ORDER BY p.participant_id",
+            wanted,
+        ).fetchall()
+
+    # Participants
+
+    def participants(self, identifiers: dict[str, str | int]) -> list[Participant]:
+        """Participants that match every identifier given (participant_id, campaign_id, iccid, imsi, msisdn)."""
+        clauses = [
+            f"{'p' if name in ('participant_id', 'campaign_id') else 's'}.{name} = :{name}" for name in identifiers
+        ]
+        rows = self._db.execute(
+            f"{PARTICIPANT_SQL} WHERE {' AND '.join(clauses)} ORDER BY p.participant_id",
+            identifiers | {"now": self._clock.now()},
+        )
+        return [_participant(row) for row in rows]
+
+    def rewrite(self, participant: Participant, message: Message) -> None:
+        """Give a participant's message under way another course."""
+        self._db.execute(
+            "UPDATE participants SET built_at = ?, sent_at = ?, ended_at = ?, outcome = ? WHERE participant_id = ?",
+            (*message, participant.participant_id),
+        )
+
+    def begin(self, participant: Participant, message: Message, cause: str) -> None:
+        """Replace a participant's message by a new one; the old one stays in its history."""
+        past = self._in_simulated_time(participant)
+        if past.built is not None or past.ended is not None:
+            self._db.execute(
+                "INSERT INTO attempts VALUES (?, ?, ?, ?, ?, ?, ?)",
+                (
+                    participant.participant_id,
+                    past.attempt,
+                    past.cause,
+                    past.built,
+                    past.sent,
+                    past.ended,
+                    past.outcome,
+                ),
+            )
+        self._db.execute(
+            "UPDATE participants SET built_at = ?, sent_at = ?, ended_at = ?, outcome = ?, attempt = attempt + 1,"
+            " cause = ?, reruns = reruns + ? WHERE participant_id = ?",
+            (*message, cause, cause == "rerun", participant.participant_id),
+        )
+
+    def reset_counter(self, sim_id: int) -> None:
+        """Set a SIM's OTA counter back to its initial value: no send up to now counts any more."""
+        for participant in self._of_sim(sim_id):
+            sent = participant.message.sent_at <= participant.active
+            self._db.execute(
+                "UPDATE participants SET counted_from = attempt + ? WHERE participant_id = ?",
+                (sent, participant.participant_id),
+            )
+
+    def attempts(self, participant: Participant) -> list[Attempt]:
+        """Every message of a participant, the oldest first."""
+        past = [
+            Attempt(*row)
+            for row in self._db.execute(
+                "SELECT attempt, cause, built, sent, ended, outcome FROM attempts WHERE participant_id = ?"
+                " ORDER BY attempt",
+                (participant.participant_id,),
+            )
+        ]
+        return [*past, self._in_simulated_time(participant)]
+
+    def sends(self, sim_id: int) -> tuple[int, list[tuple[float, int, int]]]:
+        """A SIM's initial OTA counter, and the sends that count, in order: (time, participant_id, attempt)."""
+        (initial,) = self._db.execute("SELECT ota_counter FROM sims WHERE sim_id = ?", (sim_id,)).fetchone()
+        counted = [
+            (attempt.sent, participant.participant_id, attempt.attempt)
+            for participant in self._of_sim(sim_id)
+            for attempt in self.attempts(participant)
+            if attempt.sent is not None and attempt.attempt >= participant.counted_from
+        ]
+        return initial, sorted(counted)
+
+    def _of_sim(self, sim_id: int) -> Iterable[Participant]:
+        rows = self._db.execute(f"{PARTICIPANT_SQL} WHERE p.sim_id = :sim", {"sim": sim_id, "now": self._clock.now()})
+        return [_participant(row) for row in rows]
+
+    def _in_simulated_time(self, participant: Participant) -> Attempt:
+        built, sent, ended = (
+            self._simulated(participant.campaign_id, moment) if moment <= participant.active else None
+            for moment in participant.message[:3]
+        )
+        return Attempt(participant.attempt, participant.cause, built, sent, ended, participant.message.outcome)
+
+    def _simulated(self, campaign_id: int, active: float) -> float:
+        """The simulated time at which a campaign's own time was `active`."""
+        row = self._db.execute(
+            "SELECT active, time FROM periods WHERE campaign_id = ? AND active <= ? ORDER BY active DESC, time LIMIT 1",
+            (campaign_id, active),
+        ).fetchone()
+        return float(active - row[0] + row[1]) if row else active
+
+
+def _participant(row: Sequence[Any]) -> Participant:
+    return Participant(*row[:6], bool(row[6]), Message(*row[7:11]), *row[11:])
+
+
+def _discard_own_file(path: Path) -> None:
+    if not path.exists():
+        return
+    with sqlite3.connect(path) as database:
+        try:
+            (found,) = database.execute("PRAGMA application_id").fetchone()
+        except sqlite3.DatabaseError:
+            found = None
+    database.close()
+    if found != APPLICATION_ID:
+        raise ValueError(f"database {path}: this file was not written by a sandbox; name another, or remove it")
+    path.unlink()

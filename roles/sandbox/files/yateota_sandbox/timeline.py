@@ -1,0 +1,119 @@
+# Copyright (c) 2026 simops.yateota contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Simulated time, and what chance decides: when a message is built, sent and answered, and how it ends."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import struct
+import time
+from typing import NamedTuple
+
+from .scenario import Campaign, State
+
+NEVER = math.inf
+
+# The state of a participant `p` at the moment :active of its campaign's active time. Nothing ticks: a row says when
+# its message is built, sent and ended, and whoever asks compares that with the campaign's clock. (9e999 is SQL for
+# infinity: no message is ever built for the unallocated.)
+STATE_SQL = """CASE
+ WHEN p.ended_at <= :active THEN p.outcome
+ WHEN p.sent_at <= :active THEN 'waiting_por'
+ WHEN p.built_at <= :active THEN 'pending_send'
+ WHEN p.built_at = 9e999 THEN 'unallocated'
+ ELSE 'pending_build' END"""
+
+
+class Message(NamedTuple):
+    """One try to bring a message to a SIM: moments in its campaign's active time (seconds), and how it ends."""
+
+    built_at: float
+    sent_at: float
+    ended_at: float
+    outcome: str
+
+    def state(self, active: float) -> str:
+        """Its state at that moment: what STATE_SQL says, for one message already read."""
+        if self.ended_at <= active:
+            return self.outcome
+        if self.sent_at <= active:
+            return "waiting_por"
+        if self.built_at <= active:
+            return "pending_send"
+        return "unallocated" if self.built_at == NEVER else "pending_build"
+
+
+UNALLOCATED = Message(NEVER, NEVER, NEVER, "failed")
+
+
+class Clock:
+    """Simulated seconds since the start of the scenario, at an adjustable speed."""
+
+    def __init__(self, speed: float) -> None:
+        self._speed = speed
+        self._passed = 0.0
+        self._since = time.monotonic()
+
+    def now(self) -> float:
+        """Simulated seconds that have passed."""
+        return self._passed + (time.monotonic() - self._since) * self._speed
+
+    def restart(self) -> None:
+        """Begin at 0 again: loading a large scenario takes real time that is no part of the simulation."""
+        self._passed, self._since = 0.0, time.monotonic()
+
+    def advance(self, seconds: float) -> None:
+        """Let simulated seconds pass at once; back is no way to go."""
+        if not 0 <= seconds < NEVER:
+            raise ValueError(f"advance: {seconds} is not a number of seconds from 0 on")
+        self._passed += seconds
+
+    def set_speed(self, speed: float) -> None:
+        """Go on from now at another speed."""
+        self._passed, self._since, self._speed = self.now(), time.monotonic(), speed
+
+
+class Chance:
+    """Draws that depend on the seed, the participant and the try alone, so that no order of requests changes them."""
+
+    def __init__(self, seed: int) -> None:
+        self._key = struct.pack("<q", seed)
+
+    def draws(self, participant_id: int, attempt: int) -> tuple[float, float, float, float]:
+        """Four numbers from 0 to below 1."""
+        digest = hashlib.blake2b(struct.pack("<qq", participant_id, attempt), digest_size=16, key=self._key).digest()
+        a, b, c, d = struct.unpack("<4I", digest)
+        return a / 2**32, b / 2**32, c / 2**32, d / 2**32
+
+    def message(self, campaign: Campaign, participant_id: int, attempt: int, active: float, state: State) -> Message:
+        """A message that is in `state` at the moment `active`, with its past before and its future after."""
+        build, send, por, luck = self.draws(participant_id, attempt)
+        pace = campaign.pace
+        # Each step took, or will take, this long. The step under way is cut in two by the same draw.
+        to_build = pace.build[0] + (pace.build[1] - pace.build[0]) * build
+        to_send = pace.send[0] + (pace.send[1] - pace.send[0]) * send
+        to_por = pace.por[0] + (pace.por[1] - pace.por[0]) * por
+        outcome = "failed" if luck < campaign.failure_rate else "finished"
+        if state == "unallocated":
+            return UNALLOCATED
+        if state == "pending_build":
+            built_at = active + to_build
+            return Message(built_at, built_at + to_send, built_at + to_send + to_por, outcome)
+        if state == "pending_send":
+            sent_at = active + to_send
+            return Message(active - to_build * por, sent_at, sent_at + to_por, outcome)
+        if state == "waiting_por":
+            sent_at = active - to_send * build
+            return Message(sent_at - to_send, sent_at, active + to_por, outcome)
+        ended_at = active - to_por * (1 - luck) * 10
+        sent_at = ended_at - to_por if state != "canceled" else NEVER
+        return Message(ended_at - to_por - to_send, sent_at, ended_at, state)
+
+    def appears_at(self, campaign: Campaign, participant_id: int) -> float:
+        """When an unallocated participant's subscriber appears, in simulated seconds; 0: it is there already."""
+        first, when, _, _ = self.draws(participant_id, -1)
+        if first < campaign.subscriber_rate:
+            return 0.0
+        return campaign.appears[0] + (campaign.appears[1] - campaign.appears[0]) * when
