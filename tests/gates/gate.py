@@ -1,0 +1,166 @@
+"""Run one gate in its own copy of the collection: log its output, count its tests, say in one line how it went.
+
+    gate.py --venv VENV --count WAY NAME -- COMMAND ...
+
+COMMAND runs with VENV's commands first on PATH and a home folder of its own. `{python}` in it becomes VENV's Python
+version. A gate passes when the command succeeds, at least one test was counted, none failed and nothing in the log
+says otherwise: ansible-test, for one, exits with 0 when it found no tests at all.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from xml.etree import ElementTree
+
+from tree import ROOT, refresh
+
+BUILD = ROOT / ".build"
+# Longer than any gate takes on two busy cores; a gate that hangs must not hang the whole run.
+LIMIT_SECONDS = 900
+TAIL_LINES = 60
+JUNIT_FILES = "tests/output/junit/*.xml"
+# How ansible-test announces each sanity test and each integration target, and how it counts those that failed.
+STARTED = {
+    "sanity": r"^Running sanity test ",
+    "targets": r"^Running \S+ integration test role",
+}
+FAILED = r"The (\d+) (?:sanity|integration) test\(s\) listed below"
+SKIPPED = r"Skipping (?:sanity test|tests?)\b"
+FOREIGN_VARIABLES = ("ANSIBLE_", "YATEOTA_", "MAKE", "MFLAGS")
+NOTHING_RUN = "All targets skipped"
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a gate came to; `environment` names the ansible-core and the Python that it ran with."""
+
+    name: str
+    environment: str
+    passed: int
+    failed: int
+    skipped: int
+    seconds: float
+
+
+def count_log(log: str, started: str) -> tuple[int, int, int]:
+    """Passed, failed and skipped, from what ansible-test printed."""
+    total = len(re.findall(started, log, re.MULTILINE))
+    failed = sum(map(int, re.findall(FAILED, log)[:1]))
+    return total - failed, failed, len(re.findall(SKIPPED, log))
+
+
+def count_junit(tree: Path) -> tuple[int, int, int]:
+    """Passed, failed and skipped, from the junit files below `tree`."""
+    total = failed = skipped = 0
+    for path in tree.glob(JUNIT_FILES):
+        for suite in ElementTree.parse(path).iter("testsuite"):
+            total += int(suite.get("tests", 0))
+            failed += int(suite.get("failures", 0)) + int(suite.get("errors", 0))
+            skipped += int(suite.get("skipped", 0))
+    return total - failed - skipped, failed, skipped
+
+
+def run(command: list[str], tree: Path, environ: dict[str, str], log: Path) -> int:
+    """Run `command` in `tree` with its output in `log`, and return its exit code."""
+    with log.open("w", encoding="utf-8") as stream:
+        process = subprocess.Popen(
+            command,
+            cwd=tree,
+            env=environ,
+            stdin=subprocess.DEVNULL,
+            stdout=stream,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+        try:
+            return process.wait(LIMIT_SECONDS)
+        except subprocess.TimeoutExpired:
+            stream.write(f"\nThe gate was ended: it took longer than {LIMIT_SECONDS} s.\n")
+            return 1
+        finally:
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
+
+
+def environment_of(venv: Path) -> tuple[str, str]:
+    """The versions of ansible-core (two parts) and Python in `venv`."""
+    code = "import sys, ansible.release as r; print(*r.__version__.split('.')[:2], *sys.version_info[:2])"
+    words = subprocess.run(
+        [venv / "bin" / "python", "-c", code], check=True, capture_output=True, text=True
+    ).stdout.split()
+    return ".".join(words[:2]), ".".join(words[2:])
+
+
+def gate_environ(venv: Path, collections: Path) -> dict[str, str]:
+    """The variables a gate sees: its own home and collections, and no settings or server of the one who runs it."""
+    environ = {name: value for name, value in os.environ.items() if not name.startswith(FOREIGN_VARIABLES)}
+    return environ | {
+        "ANSIBLE_COLLECTIONS_PATH": str(collections),
+        "HOME": str(venv / "home"),
+        "PATH": f"{venv / 'bin'}{os.pathsep}{environ['PATH']}",
+    }
+
+
+def main() -> int:
+    """Run the gate that the command line names, and return the exit code."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--venv", type=Path, required=True)
+    parser.add_argument("--count", choices=["command", "junit", *STARTED], default="command")
+    parser.add_argument("--forbid", help="a regular expression that must not match in the log")
+    parser.add_argument("name")
+    parser.add_argument("command", nargs="+")
+    options = parser.parse_args()
+    venv = options.venv.resolve()
+
+    core, python = environment_of(venv)
+    collections = BUILD / "trees" / options.name
+    tree = refresh(collections)
+    for old in tree.glob(JUNIT_FILES):
+        old.unlink()
+    log = BUILD / "logs" / f"{options.name}.log"
+    log.parent.mkdir(parents=True, exist_ok=True)
+    started = time.monotonic()
+    code = run(
+        [word.replace("{python}", python) for word in options.command], tree, gate_environ(venv, collections), log
+    )
+    text = log.read_text(encoding="utf-8", errors="replace")
+
+    if options.count == "junit":
+        passed, failed, skipped = count_junit(tree)
+    elif options.count == "command":
+        passed, failed, skipped = int(code == 0), int(code != 0), 0
+    else:
+        passed, failed, skipped = count_log(text, STARTED[options.count])
+    forbidden = re.search(options.forbid, text, re.MULTILINE) if options.forbid else None
+    good = code == 0 and passed > 0 and failed == 0 and NOTHING_RUN not in text and not forbidden
+    result = Result(
+        options.name,
+        f"core-{core} python-{python}",
+        passed,
+        failed if good else max(failed, 1),
+        skipped,
+        time.monotonic() - started,
+    )
+
+    results = BUILD / "results"
+    results.mkdir(parents=True, exist_ok=True)
+    (results / f"{result.name}.json").write_text(json.dumps(asdict(result)), encoding="utf-8")
+    verdict = "ok  " if good else "FAIL"
+    print(f"{verdict} {result.name:<18} {result.environment} {passed:>5} passed {result.seconds:>5.0f} s", flush=True)
+    if not good:
+        print(*text.splitlines()[-TAIL_LINES:], f"--- the whole of it: {log}", sep="\n", flush=True)
+    return 0 if good else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
