@@ -113,7 +113,7 @@ class Node:
             item["state"] = row.state
         item["participants"] = self.number(self.store.size(row))
         for state in COUNTED_STATES:
-            item[state] = self.number(counts.get(state, 0))
+            item[state] = self.number(counts[state])
         return item
 
     # Participants
@@ -126,7 +126,7 @@ class Node:
             raise Refusal(401, f"Invalid value '{state}' for parameter 'state'")
         if not (_given(params, "limit") or _given(params, "offset")):
             # With a state and no limit the count is that of the state [A].
-            count = self.store.counts(campaign).get(state, 0) if state else self.store.size(campaign)
+            count = self.store.counts(campaign)[state] if state else self.store.size(campaign)
             return {"count": self.number(count)}
         limit, offset = _page(params)
         rows = self.store.page(campaign, limit, offset, state)

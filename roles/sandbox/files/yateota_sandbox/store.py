@@ -7,14 +7,16 @@ from __future__ import annotations
 
 import random
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from .scenario import Campaign, Scenario, sim_rows
-from .timeline import STATE_SQL, Chance, Clock, Message
+from .tally import Tally
+from .timeline import Chance, Clock, Message, state_sql
 
+ENDS = ("finished", "failed", "canceled")  # the states that a message ends in
 APPLICATION_ID = 0x594F5441  # marks a file as a sandbox's own
 
 SCHEMA = """
@@ -43,7 +45,9 @@ CREATE INDEX sims_imsi ON sims (imsi);
 CREATE INDEX sims_iccid ON sims (iccid);
 CREATE INDEX sims_msisdn ON sims (msisdn);
 CREATE INDEX participants_sim ON participants (sim_id);
-CREATE INDEX participants_end ON participants (campaign_id, ended_at);
+CREATE INDEX participants_built ON participants (campaign_id, built_at);
+CREATE INDEX participants_sent ON participants (campaign_id, sent_at);
+CREATE INDEX participants_ended ON participants (campaign_id, ended_at);
 """
 
 PARTICIPANT_SQL = """
@@ -130,6 +134,10 @@ class Store:
         self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, cached_statements=256)
         self._db.executescript(f"PRAGMA application_id={APPLICATION_ID}; PRAGMA synchronous=OFF;" + SCHEMA)
         self._load()
+        self._tallies = {
+            campaign.campaign_id: Tally(self._db, campaign.campaign_id, campaign.first_participant)
+            for campaign in scenario.campaigns
+        }
 
     def now(self) -> float:
         """The simulated time, in seconds since the start."""
@@ -195,10 +203,10 @@ class Store:
         ):
             if state == "started":
                 active += now - since
-            (last_end,) = self._db.execute(
-                "SELECT max(ended_at) FROM participants WHERE campaign_id = ?", (campaign_id,)
-            ).fetchone()
-            found.append(CampaignRow(campaign_id, name, kind, state, active, last_end <= active))
+            tally = self._tallies[campaign_id]
+            tally.advance(active)
+            finished = sum(tally.total[state] for state in ENDS) == self.campaign_of[campaign_id].size
+            found.append(CampaignRow(campaign_id, name, kind, state, active, finished))
         return found
 
     def hold(self, campaign: CampaignRow, state: str) -> None:
@@ -211,19 +219,9 @@ class Store:
         if state == "started":
             self._db.execute("INSERT INTO periods VALUES (?, ?, ?)", (campaign.campaign_id, campaign.active, now))
 
-    def counts(self, campaign: CampaignRow) -> dict[str, int]:
-        """How many participants are in each state; states without any are left out."""
-        return dict(
-            self._db.execute(
-                f"SELECT {STATE_SQL} AS state, count(*) FROM participants p WHERE participant_id BETWEEN :first AND :last"
-                " GROUP BY state",
-                self._range(campaign),
-            ).fetchall()
-        )
-
-    def _range(self, campaign: CampaignRow) -> dict[str, float]:
-        ids = self.campaign_of[campaign.campaign_id].participant_ids
-        return {"first": ids.start, "last": ids.stop - 1, "active": campaign.active}
+    def counts(self, campaign: CampaignRow) -> Mapping[str, int]:
+        """How many participants are in each state, 0 for a state that none is in."""
+        return self._tallies[campaign.campaign_id].total
 
     def size(self, campaign: CampaignRow) -> int:
         """How many participants it has."""
@@ -232,21 +230,27 @@ class Store:
     def page(
         self, campaign: CampaignRow, limit: int, offset: int, state: str | None
     ) -> list[tuple[int, int, str, str, str, str]]:
-        """Participants by id, as (participant_id, campaign_id, imsi, iccid, msisdn, state)."""
-        wanted = self._range(campaign) | {"limit": limit, "offset": offset}
+        """Participants by id, as (participant_id, campaign_id, imsi, iccid, msisdn, state); a limit of -1 is none."""
+        ids = self.campaign_of[campaign.campaign_id].participant_ids
         if state is None:
-            # Ids run on without a gap, so that an offset is an id: page 1000 costs what page 1 costs.
-            wanted["first"] += offset
-            wanted["offset"] = 0
-            condition = ""
+            # Ids run on without a gap, so that an offset is an id: the last page costs what the first one costs.
+            first, offset, condition = ids.start + offset, 0, ""
         else:
-            condition = f" AND {STATE_SQL} = '{state}'"
+            first, offset = self._tallies[campaign.campaign_id].skip(state, offset)
+            condition = f" AND {state_sql(':active')} = :state"
         return self._db.execute(
             "SELECT p.participant_id, p.campaign_id, s.imsi, s.iccid, s.msisdn, q.state FROM"
-            f" (SELECT p.participant_id, {STATE_SQL} AS state FROM participants p WHERE p.participant_id"
+            f" (SELECT p.participant_id, {state_sql(':active')} AS state FROM participants p WHERE p.participant_id"
             f" BETWEEN :first AND :last{condition} ORDER BY p.participant_id LIMIT :limit OFFSET :offset) q"
             " JOIN participants p USING (participant_id) JOIN sims s USING (sim_id) ORDER BY p.participant_id",
-            wanted,
+            {
+                "first": first,
+                "last": ids.stop - 1,
+                "active": campaign.active,
+                "state": state,
+                "limit": limit,
+                "offset": offset,
+            },
         ).fetchall()
 
     # Participants
@@ -268,6 +272,7 @@ class Store:
             "UPDATE participants SET built_at = ?, sent_at = ?, ended_at = ?, outcome = ? WHERE participant_id = ?",
             (*message, participant.participant_id),
         )
+        self._tallies[participant.campaign_id].replace(participant.participant_id, participant.message, message)
 
     def begin(self, participant: Participant, message: Message, cause: str) -> None:
         """Replace a participant's message by a new one; the old one stays in its history."""
@@ -290,6 +295,7 @@ class Store:
             " cause = ?, reruns = reruns + ? WHERE participant_id = ?",
             (*message, cause, cause == "rerun", participant.participant_id),
         )
+        self._tallies[participant.campaign_id].replace(participant.participant_id, participant.message, message)
 
     def reset_counter(self, sim_id: int) -> None:
         """Set a SIM's OTA counter back to its initial value: no send up to now counts any more."""
@@ -344,7 +350,8 @@ class Store:
 
 
 def _participant(row: Sequence[Any]) -> Participant:
-    return Participant(*row[:6], bool(row[6]), Message(*row[7:11]), *row[11:])
+    fields: list[Any] = [*row[:6], bool(row[6]), Message(*row[7:11]), *row[11:]]
+    return Participant(*fields)
 
 
 def _discard_own_file(path: Path) -> None:

@@ -15,13 +15,17 @@ from .scenario import Campaign, State
 
 NEVER = math.inf
 
-# The state of a participant `p` at the moment :active of its campaign's active time. Nothing ticks: a row says when
-# its message is built, sent and ended, and whoever asks compares that with the campaign's clock. (9e999 is SQL for
-# infinity: no message is ever built for the unallocated.)
-STATE_SQL = """CASE
- WHEN p.ended_at <= :active THEN p.outcome
- WHEN p.sent_at <= :active THEN 'waiting_por'
- WHEN p.built_at <= :active THEN 'pending_send'
+
+def state_sql(moment: str) -> str:
+    """SQL for the state of a participant `p` at a moment of its campaign's active time.
+
+    Nothing ticks: a row says when its message is built, sent and ended, and whoever asks compares that with the
+    campaign's clock. (9e999 is SQL for infinity: no message is ever built for the unallocated.)
+    """
+    return f"""CASE
+ WHEN p.ended_at <= {moment} THEN p.outcome
+ WHEN p.sent_at <= {moment} THEN 'waiting_por'
+ WHEN p.built_at <= {moment} THEN 'pending_send'
  WHEN p.built_at = 9e999 THEN 'unallocated'
  ELSE 'pending_build' END"""
 
@@ -35,7 +39,7 @@ class Message(NamedTuple):
     outcome: str
 
     def state(self, active: float) -> str:
-        """Its state at that moment: what STATE_SQL says, for one message already read."""
+        """Its state at that moment: what `state_sql` says, for a message already read."""
         if self.ended_at <= active:
             return self.outcome
         if self.sent_at <= active:
