@@ -58,7 +58,7 @@ format:
 mypy:
 	@$(GATE) $(VENV) $@ -- mypy
 ansible-lint:
-	@$(GATE) $(VENV) $@ -- ansible-lint --offline --profile production --strict
+	@$(GATE) $(VENV) $@ -- ansible-lint --nocolor --profile production --strict
 docs:
 	@$(GATE) $(VENV) $@ -- antsibull-docs lint-collection-docs --plugin-docs --validate-collection-refs=all .
 changelog:

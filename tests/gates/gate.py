@@ -155,8 +155,9 @@ def main() -> int:
     results = BUILD / "results"
     results.mkdir(parents=True, exist_ok=True)
     (results / f"{result.name}.json").write_text(json.dumps(asdict(result)), encoding="utf-8")
+    counts = f"{passed} passed, {result.failed} failed" if result.failed else f"{passed} passed"
     verdict = "ok  " if good else "FAIL"
-    print(f"{verdict} {result.name:<18} {result.environment} {passed:>5} passed {result.seconds:>5.0f} s", flush=True)
+    print(f"{verdict} {result.name:<18} {result.environment} {counts:<24} {result.seconds:>4.0f} s", flush=True)
     if not good:
         print(*text.splitlines()[-TAIL_LINES:], f"--- the whole of it: {log}", sep="\n", flush=True)
     return 0 if good else 1

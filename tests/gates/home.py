@@ -18,6 +18,7 @@ from pathlib import Path
 def write_pip_settings(venv: Path, home: Path) -> None:
     """Write the pip settings in force, from files and environment, to `home`."""
     settings = configparser.RawConfigParser()
+    settings.add_section("global")
     listing = subprocess.run(
         [venv / "bin" / "pip", "config", "list"], check=True, capture_output=True, text=True
     ).stdout
@@ -29,6 +30,7 @@ def write_pip_settings(venv: Path, home: Path) -> None:
             settings.add_section(section)
         if not settings.has_option(section, option):
             settings.set(section, option, ast.literal_eval(value))
+    settings.set("global", "quiet", "2")  # the log is for what failed
     target = home / ".config" / "pip" / "pip.conf"
     target.parent.mkdir(parents=True, exist_ok=True)
     with target.open("w", encoding="utf-8") as stream:
