@@ -1,0 +1,109 @@
+# Copyright (c) 2026 simops.yateota contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The options and attributes that every module of the collection has."""
+
+from __future__ import annotations
+
+
+class ModuleDocFragment:
+    DOCUMENTATION = r"""
+options:
+  api_url:
+    description:
+      - URL of the server's JSON API, for example V(https://ota.example.net/api.php).
+      - A URL without a path gets V(/api.php). Credentials in it are refused; give O(api_secret) instead.
+      - If not set, the environment variable E(YATEOTA_API_URL) is used.
+    type: str
+    required: true
+  api_secret:
+    description:
+      - The secret that the server asks for, sent in the header C(X-Authentication) and shown nowhere.
+      - A server without a configured secret needs none.
+      - If not set, the environment variable E(YATEOTA_API_SECRET) is used.
+    type: str
+  node:
+    description:
+      - The node that requests are for.
+      - If not set, the environment variable E(YATEOTA_NODE) is used.
+    type: str
+    default: ota
+  validate_certs:
+    description:
+      - Whether to verify the server's TLS certificate.
+      - If not set, the environment variable E(YATEOTA_VALIDATE_CERTS) is used.
+    type: bool
+    default: true
+  ca_path:
+    description:
+      - File, or folder hashed by C(openssl rehash), of the CA certificates in PEM form that the server's certificate is verified against.
+      - Without it the system's trust store is used.
+      - If not set, the environment variable E(YATEOTA_CA_PATH) is used.
+    type: path
+  client_cert:
+    description:
+      - File of a client certificate in PEM form, for servers that ask for one. It may hold the key as well.
+      - If not set, the environment variable E(YATEOTA_CLIENT_CERT) is used.
+    type: path
+  client_key:
+    description:
+      - File of the key of O(client_cert) in PEM form, without a passphrase.
+      - If not set, the environment variable E(YATEOTA_CLIENT_KEY) is used.
+    type: path
+  timeout:
+    description:
+      - Seconds to wait for the connection, and again for the answer, of each request.
+      - Keep it above the 5 seconds after which the server itself gives up on a node.
+      - If not set, the environment variable E(YATEOTA_TIMEOUT) is used.
+    type: float
+    default: 10.0
+  retries:
+    description:
+      - How many further times a request is tried after a failure that may pass, with growing pauses.
+      - Reads are tried again after any such failure; a request that changes something only where it provably never left this machine.
+      - If not set, the environment variable E(YATEOTA_RETRIES) is used.
+    type: int
+    default: 3
+  use_proxy:
+    description:
+      - Whether to heed the environment's proxy variables, such as E(HTTPS_PROXY) and E(NO_PROXY).
+      - If not set, the environment variable E(YATEOTA_USE_PROXY) is used.
+    type: bool
+    default: true
+requirements:
+  - requests >= 2.32
+  - pydantic >= 2.7
+"""
+
+    # Every module carries these; what differs between them is in ACTIONS and READS below.
+    ACTIONGROUP = r"""
+options: {}
+attributes:
+  action_group:
+    description: Use C(group/simops.yateota.yateota) in C(module_defaults) to set the connection options once for all modules.
+    support: full
+    membership:
+      - simops.yateota.yateota
+"""
+
+    WRITES = r"""
+options: {}
+attributes:
+  check_mode:
+    description: Reads from the server, sends nothing that changes anything, and returns what a real run would.
+    support: full
+  diff_mode:
+    description: Returns the states before and after.
+    support: full
+"""
+
+    READS = r"""
+options: {}
+attributes:
+  check_mode:
+    description: Only reads from the server, in check mode too. A file is not written then, only compared.
+    support: full
+  diff_mode:
+    description: There is nothing to compare.
+    support: none
+"""

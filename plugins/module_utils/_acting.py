@@ -1,0 +1,308 @@
+# Copyright (c) 2026 simops.yateota contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Acting on a list of participants: states read in one pass, the whole list judged first, then sent side by side."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any
+
+from ._client import Client
+from ._errors import AuthError, InvalidInputError, OutcomeUnknownError, TransportError, YateotaError
+from ._identifiers import IDENTIFIERS, check_identification, described
+from ._models import Participant
+from ._plan import ACT, REFUSED, UNCHANGED, ParticipantPlan, plan_participant, proves_carried_out
+from ._reader import Reader
+
+ACTED, FAILED, UNKNOWN = "acted", "failed", "unknown"
+OUTCOMES = (ACTED, UNCHANGED, REFUSED, FAILED, UNKNOWN)
+
+AUTO_PAGES = 20
+"""How many pages of a campaign ``state_lookup: auto`` reads at most."""
+
+
+@dataclass
+class Target:
+    """One participant of the task: how it is identified, what is known of it, what is planned, what came of it.
+
+    Attributes:
+        given: the identification: any of ``IDENTIFIERS`` and ``campaign_id``, without those not given.
+        found: the rows of the campaign's list that fit it; None where the list was not read to its end.
+        plan: the verdict on the action, once the list is judged.
+        send: whether the action is to be sent, or was.
+        outcome, after, message: what came of it; before anything is sent, what will.
+        error: the failure behind ``FAILED`` and ``UNKNOWN``.
+    """
+
+    given: dict[str, Any]
+    found: list[Participant] | None = None
+    plan: ParticipantPlan = field(default_factory=lambda: ParticipantPlan(UNCHANGED, None, None, ""))
+    send: bool = False
+    outcome: str = UNCHANGED
+    after: str | None = None
+    message: str = ""
+    error: YateotaError | None = None
+
+    @property
+    def campaign_id(self) -> int | None:
+        """The campaign, where one is given."""
+        return self.given.get("campaign_id")
+
+    @property
+    def state(self) -> str | None:
+        """The participant's state, where it was read."""
+        return self.found[0].state if self.found else None
+
+    def fits(self, participant: Participant) -> bool:
+        """Whether all identifiers given are this participant's."""
+        return all(
+            _plain(name, value) == _plain(name, getattr(participant, name))
+            for name, value in self.given.items()
+            if name in IDENTIFIERS
+        )
+
+    def params(self) -> dict[str, Any]:
+        """How the request names it: as given, or by the id alone where the rest was found to be the same SIM's."""
+        if self.found and "participant_id" in self.given:
+            return {name: self.given[name] for name in ("participant_id", "campaign_id")}
+        return self.given
+
+    def judge(self, plan: ParticipantPlan) -> None:
+        """Note the verdict."""
+        self.plan, self.send = plan, plan.verdict == ACT
+        self.settle(ACTED if self.send else plan.verdict, plan.after, plan.reason)
+
+    def hold_back(self, outcome: str, why: str) -> None:
+        """Note that the action is not sent after all."""
+        self.send = False
+        self.settle(outcome, self.plan.before, f"not sent: {why}")
+
+    def settle(self, outcome: str, after: str | None, message: str, error: YateotaError | None = None) -> None:
+        """Note what came of it."""
+        self.outcome, self.after, self.message, self.error = outcome, after, message, error
+
+
+def targets_of(identifications: Sequence[dict[str, Any]], warn: Any) -> list[Target]:
+    """The participants that the options name, checked.
+
+    Raises:
+        InvalidInputError: one is malformed; names its place in the list.
+    """
+    targets, odd = [], []
+    for place, identification in enumerate(identifications):
+        given = {name: value for name, value in identification.items() if value not in (None, "")}
+        try:
+            warning = check_identification(given)
+        except InvalidInputError as error:
+            raise InvalidInputError(
+                str(error) if len(identifications) == 1 else f"participants[{place}]: {error}"
+            ) from None
+        if warning:
+            odd.append(warning)
+        targets.append(Target(given))
+    if odd:
+        warn(odd[0] + (f" And {len(odd) - 1} more such ICCIDs." if len(odd) > 1 else ""))
+    return targets
+
+
+def look_up(reader: Reader, targets: Sequence[Target], most_pages: int | None) -> list[int]:
+    """Read the states of the targets that name a campaign: one pass a campaign, whatever the number of targets.
+
+    Args:
+        reader: reads the participants.
+        targets: their ``found`` is set.
+        most_pages: pages to read of a campaign at most; None for all.
+
+    Returns:
+        The campaigns that have more pages than that.
+
+    Raises:
+        YateotaError: as ``Reader.participants``.
+    """
+    cut_short = []
+    for campaign_id in dict.fromkeys(target.campaign_id for target in targets if target.campaign_id):
+        wanted = [target for target in targets if target.campaign_id == campaign_id]
+        if not _read_states(reader, campaign_id, wanted, most_pages):
+            cut_short.append(campaign_id)
+    return cut_short
+
+
+def _read_states(reader: Reader, campaign_id: int, wanted: list[Target], most_pages: int | None) -> bool:
+    """Find the wanted in the campaign's list; whether all that fits them was found."""
+    index: dict[tuple[str, Any], list[Target]] = {}
+    for target in wanted:
+        name = next(name for name in IDENTIFIERS if name in target.given)
+        index.setdefault((name, _plain(name, target.given[name])), []).append(target)
+    found: dict[int, list[Participant]] = {id(target): [] for target in wanted}
+    by_id = all("participant_id" in target.given for target in wanted)
+    complete = False
+    for number, page in enumerate(reader.participants(campaign_id), start=1):
+        for participant in page:
+            for name in IDENTIFIERS:
+                for target in index.get((name, _plain(name, getattr(participant, name))), ()):
+                    if target.fits(participant):
+                        found[id(target)].append(participant)
+        complete = by_id and all(found.values())  # ids are unique: nothing more can turn up
+        if complete or number == most_pages:
+            break
+    else:
+        complete = True
+    for target in wanted:
+        target.found = found[id(target)] if complete or found[id(target)] else None
+    return complete
+
+
+def plan(action: str, targets: Sequence[Target], force: bool) -> None:
+    """Judge the whole list before anything of it is sent.
+
+    A participant named twice, under the same or under another identifier, is acted on once.
+    """
+    first: dict[Any, Target] = {}
+    for target in targets:
+        target.judge(_judged(action, target, force))
+        if target.send:
+            twin = first.setdefault(_identity(target), target)
+            if twin is not target:
+                reason = f"the list names it twice; it is acted on once, as {described(twin.given)}"
+                target.judge(ParticipantPlan(UNCHANGED, target.state, target.state, reason))
+
+
+def _judged(action: str, target: Target, force: bool) -> ParticipantPlan:
+    if target.found is None:
+        return plan_participant(action, None, force)
+    if len(target.found) == 1:
+        return plan_participant(action, target.state, force)
+    if not target.found:
+        reason = f"campaign {target.campaign_id} has no such participant; check the identifiers"
+    else:
+        ids = ", ".join(str(participant.participant_id) for participant in target.found[:5])
+        reason = f"{len(target.found)} participants fit it ({ids}); give participant_id"
+    return ParticipantPlan(REFUSED, None, None, reason)
+
+
+def _identity(target: Target) -> Any:
+    if target.found:
+        return target.campaign_id, target.found[0].participant_id
+    return tuple(sorted((name, _plain(name, value)) for name, value in target.given.items()))
+
+
+def act(client: Client, action: str, targets: Sequence[Target], concurrency: int) -> None:
+    """Send the action for every target whose plan says so, ``concurrency`` at a time, and note each outcome.
+
+    After a failure that the next request would meet as well (no server, wrong secret) nothing more is sent.
+    """
+    hopeless = threading.Event()
+
+    def send(target: Target) -> None:
+        if hopeless.is_set():
+            target.hold_back(FAILED, "an earlier request did not get through")
+            return
+        try:
+            client.call("action_participant", {**target.params(), "action": action})
+        except OutcomeUnknownError as error:
+            target.settle(UNKNOWN, None, str(error), error)
+        except YateotaError as error:
+            target.settle(FAILED, target.plan.before, str(error), error)
+            if isinstance(error, (AuthError, TransportError)):
+                hopeless.set()
+
+    with ThreadPoolExecutor(concurrency) as threads:
+        list(threads.map(send, [target for target in targets if target.send]))
+
+
+def settle_unknown(reader: Reader, action: str, targets: Sequence[Target]) -> None:
+    """Read again the states of those whose outcome is unknown, and settle the ones whose new state proves it."""
+    doubtful = [target for target in targets if target.outcome == UNKNOWN and target.found]
+    try:
+        look_up(reader, doubtful, None)
+    except YateotaError:
+        return  # the outcomes stay unknown, and are reported as that
+    for target in doubtful:
+        if proves_carried_out(action, target.plan.before, target.state):
+            target.settle(ACTED, target.state, f"no answer came, but it is {target.state} now: it was carried out")
+
+
+def check_none_refused(action: str, targets: Sequence[Target]) -> None:
+    """Stop before anything is sent where the action cannot apply to one of the list.
+
+    Raises:
+        InvalidInputError: names the first that is refused and why; carries the module's result.
+    """
+    refused = [target for target in targets if target.outcome == REFUSED]
+    if not refused:
+        return
+    for target in targets:
+        if target.send:
+            target.hold_back(UNCHANGED, "others of the list are refused")
+    more = f" (and {len(refused) - 1} more of the {len(targets)} given)" if len(refused) > 1 else ""
+    raise _with_result(
+        InvalidInputError(
+            f"{action} is refused for {described(refused[0].given)}: {refused[0].message}{more}. Nothing was sent."
+        ),
+        action,
+        targets,
+    )
+
+
+def check_all_settled(action: str, targets: Sequence[Target]) -> None:
+    """Fail where any outcome is a failure or unknown.
+
+    Raises:
+        YateotaError: the first unknown outcome, else the first failure; carries the module's result.
+    """
+    bad = [target for target in targets if target.outcome == UNKNOWN] + [
+        target for target in targets if target.outcome == FAILED and target.error
+    ]
+    if not bad or not bad[0].error:
+        return
+    error = bad[0].error
+    if len(targets) > 1:
+        counts = ", ".join(f"{count} {outcome}" for outcome, count in summary(targets).items() if count)
+        text = f"{action} of {len(targets)} participants came to {counts}. The first: {error}"
+        error = type(error)(text, **{name: value for name, value in error.failure().items() if name != "kind"})
+    raise _with_result(error, action, targets)
+
+
+def result(action: str, targets: Sequence[Target]) -> dict[str, Any]:
+    """The module's result: what was done, or in check mode what would be."""
+    acted = [target for target in targets if target.outcome == ACTED]
+    return {
+        "changed": bool(acted),
+        "results": [_entry(action, target) for target in targets],
+        "summary": summary(targets),
+        "diff": {
+            "before": {described(target.given): target.plan.before for target in acted},
+            "after": {described(target.given): f"{target.plan.after} ({action})" for target in acted},
+        },
+    }
+
+
+def summary(targets: Sequence[Target]) -> dict[str, int]:
+    """How many targets came to each outcome."""
+    counts = Counter(target.outcome for target in targets)
+    return {outcome: counts[outcome] for outcome in OUTCOMES}
+
+
+def _entry(action: str, target: Target) -> dict[str, Any]:
+    return {
+        **{name: target.given.get(name) for name in (*IDENTIFIERS, "campaign_id")},
+        "before": target.plan.before,
+        "after": target.after,
+        "action": action if target.send else None,
+        "outcome": target.outcome,
+        "message": target.message,
+    }
+
+
+def _with_result(error: YateotaError, action: str, targets: Sequence[Target]) -> YateotaError:
+    error.details = result(action, targets)
+    return error
+
+
+def _plain(name: str, value: Any) -> Any:
+    return value.lstrip("+") if name == "msisdn" and value else value

@@ -1,0 +1,85 @@
+# Copyright (c) 2026 simops.yateota contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The failures of the collection, one class a kind, each able to say itself in one sentence."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+class YateotaError(Exception):
+    """Any expected failure: something a user can read, understand and mend.
+
+    Attributes:
+        kind: the class of the failure, as users see it in ``failure.kind``.
+        request: the API request under way, or None where none was.
+        code: the code of the answer's body, or None.
+        http_status: the answer's HTTP status, or None where no answer came.
+        message: what the server (or the network) said, verbatim, or None.
+        details: further keys for the module's result: what was done before the failure.
+    """
+
+    kind = "transport"
+
+    def __init__(
+        self,
+        text: str,
+        *,
+        request: str | None = None,
+        code: int | None = None,
+        http_status: int | None = None,
+        message: str | None = None,
+    ) -> None:
+        super().__init__(text)
+        self.request = request
+        self.code = code
+        self.http_status = http_status
+        self.message = message
+        self.details: dict[str, Any] = {}
+
+    def failure(self) -> dict[str, Any]:
+        """The value of a failed result's ``failure``."""
+        return {
+            "kind": self.kind,
+            "request": self.request,
+            "code": self.code,
+            "http_status": self.http_status,
+            "message": self.message,
+        }
+
+
+class InvalidInputError(YateotaError):
+    """An option, or what it names, is wrong. Nothing was sent on its account."""
+
+    kind = "invalid_input"
+
+
+class TransportError(YateotaError):
+    """The request was not carried out: it did not reach the server, or the server's front end turned it away."""
+
+    kind = "transport"
+
+
+class AuthError(YateotaError):
+    """The server refused the secret, the lack of one, or the place the request came from. Nothing was carried out."""
+
+    kind = "auth"
+
+
+class ApiError(YateotaError):
+    """The API answered with an error code: the request was read and refused."""
+
+    kind = "api"
+
+
+class BadAnswerError(YateotaError):
+    """What came back is not an answer of this API."""
+
+    kind = "bad_answer"
+
+
+class OutcomeUnknownError(YateotaError):
+    """A write left this machine and nothing tells whether it was carried out. It must not be sent again on a guess."""
+
+    kind = "outcome_unknown"

@@ -1,0 +1,98 @@
+# Copyright (c) 2026 simops.yateota contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Writing a result to a file: streamed, under a temporary name, and moved into place only when it is whole."""
+
+from __future__ import annotations
+
+import csv
+import filecmp
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterable
+from typing import Any, TextIO
+
+from ._errors import InvalidInputError
+
+FORMATS = ("csv", "jsonl")
+
+
+class Export:
+    """A file under way. As a context manager it is moved to ``dest`` when the block ends well, and left out otherwise.
+
+    Args:
+        dest: where the file goes. Its folder must exist. A new file can be read by its owner alone, since it holds
+            subscribers' identifiers; one that exists keeps its mode.
+        check_mode: only find out whether the file would change.
+
+    Attributes:
+        file: where to write text.
+        changed: after the block, whether the file's content is new.
+
+    Raises:
+        InvalidInputError: the file cannot be written; names ``dest``, the reason and the mend.
+    """
+
+    def __init__(self, dest: str, check_mode: bool) -> None:
+        self._dest = dest
+        self._check_mode = check_mode
+        self.changed = False
+        folder = os.path.dirname(os.path.abspath(dest))
+        if os.path.isdir(dest) or not os.access(folder, os.W_OK):
+            why = "it is a folder" if os.path.isdir(dest) else f"the folder {folder} is missing or cannot be written"
+            raise InvalidInputError(f"dest '{dest}' cannot be written ({why}): name a file in a folder that can be.")
+        handle, self._path = tempfile.mkstemp(dir=None if check_mode else folder, prefix=".yateota-")
+        self.file: TextIO = os.fdopen(handle, "w", encoding="utf-8", newline="")
+
+    def __enter__(self) -> Export:
+        return self
+
+    def __exit__(self, kind: Any, error: Any, trace: Any) -> None:
+        try:
+            self.file.close()
+            if kind is None:
+                self._settle()
+        except OSError as failure:
+            raise InvalidInputError(
+                f"dest '{self._dest}' cannot be written ({failure.strerror}): make room for it."
+            ) from None
+        finally:
+            if os.path.exists(self._path):
+                os.unlink(self._path)
+        if isinstance(error, OSError):
+            raise InvalidInputError(
+                f"dest '{self._dest}' cannot be written ({error.strerror}): make room for it."
+            ) from None
+
+    def _settle(self) -> None:
+        exists = os.path.exists(self._dest)
+        self.changed = not (exists and filecmp.cmp(self._path, self._dest, shallow=False))
+        if self.changed and not self._check_mode:
+            if exists:
+                shutil.copymode(self._dest, self._path)
+            os.replace(self._path, self._dest)
+
+
+class RowWriter:
+    """Writes rows, dicts with the same keys, as CSV with a header or as JSON lines."""
+
+    def __init__(self, file: TextIO, form: str, columns: Iterable[str]) -> None:
+        self._file = file
+        self._csv = csv.DictWriter(file, list(columns), lineterminator="\n") if form == "csv" else None
+        if self._csv:
+            self._csv.writeheader()
+
+    def write(self, row: dict[str, Any]) -> None:
+        """Write one row. In CSV a nested value is JSON, an empty one and None are an empty field."""
+        if self._csv:
+            self._csv.writerow({name: _cell(value) for name, value in row.items()})
+        else:
+            self._file.write(json.dumps(row) + "\n")
+
+
+def _cell(value: Any) -> Any:
+    if isinstance(value, (dict, list)):
+        return json.dumps(value) if value else ""
+    return value

@@ -1,0 +1,146 @@
+# Copyright (c) 2026 simops.yateota contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the API answers, read tolerantly: numbers come as strings, flags as counts, and unknown fields are kept."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from ._errors import BadAnswerError
+from ._libraries import pydantic
+
+END_STATES = ("finished", "failed", "canceled")
+"""The states a participant does not leave by itself [S, V]. Every other one, an unknown one too, is not an end."""
+
+FILTER_STATES = ("pending_build", "pending_send", "failed", "finished")
+"""The states that ``query_participants`` can filter by [S]."""
+
+COUNTS = ("finished", "pending_build", "pending_send", "failed", "canceled")
+"""The numbers (on some servers: flags [V]) that a campaign carries."""
+
+
+def _blank_is_none(value: Any) -> Any:
+    return None if value == "" else value
+
+
+def _text(value: Any) -> Any:
+    """Identifiers and names are text, whatever the server's JSON made of them."""
+    return str(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else _blank_is_none(value)
+
+
+def _state(value: Any) -> Any:
+    return value.strip().lower() or None if isinstance(value, str) else value
+
+
+def _count(value: Any) -> Any:
+    """A count as it is documented [V]: a bool, a number or a numeric string. A bool is kept as the flag it is."""
+    if not isinstance(value, str):
+        return value
+    word = value.strip().lower()
+    return int(word) if word.isdecimal() else {"true": True, "false": False, "": None}.get(word, value)
+
+
+_Text = Annotated[str | None, pydantic.BeforeValidator(_text)]
+_Number = Annotated[int | None, pydantic.BeforeValidator(_blank_is_none)]
+_State = Annotated[str | None, pydantic.BeforeValidator(_state)]
+_Count = Annotated[pydantic.StrictBool | pydantic.StrictInt | None, pydantic.BeforeValidator(_count)]
+_FIELD_STATE = pydantic.Field(default=None, validation_alias=pydantic.AliasChoices("state", "status"))
+
+
+class Participant(pydantic.BaseModel):
+    """An item of ``participants``. Its fields are not documented: these are expected [A], others are kept."""
+
+    model_config = pydantic.ConfigDict(extra="allow")
+
+    participant_id: _Number = None
+    campaign_id: _Number = None
+    imsi: _Text = None
+    iccid: _Text = None
+    msisdn: _Text = None
+    state: _State = _FIELD_STATE
+
+    def result(self) -> dict[str, Any]:
+        """The participant as the modules return it: ids as integers, identifiers as strings, the rest in ``extra``."""
+        return {
+            "participant_id": self.participant_id,
+            "campaign_id": self.campaign_id,
+            "imsi": self.imsi,
+            "iccid": self.iccid,
+            "msisdn": self.msisdn,
+            "state": self.state,
+            "extra": self.model_extra,
+        }
+
+
+class Campaign(pydantic.BaseModel):
+    """An item of ``campaigns`` or ``campaign``: of ``query_campaigns`` [V] or of ``get_campaign`` [V]."""
+
+    model_config = pydantic.ConfigDict(extra="allow", coerce_numbers_to_str=True)
+
+    campaign_id: _Number = None
+    name: _Text = pydantic.Field(default=None, validation_alias=pydantic.AliasChoices("campaign", "name"))
+    type: _Text = None
+    state: _State = _FIELD_STATE
+    participants: _Count = None
+    finished: _Count = None
+    pending_build: _Count = None
+    pending_send: _Count = None
+    failed: _Count = None
+    canceled: _Count = None
+
+    def progress(self) -> float | None:
+        """Percent of the participants that are at an end, 0.0 to 100.0; None where the server sends no counts."""
+        ended = [getattr(self, state) for state in END_STATES]
+        if any(count is None or isinstance(count, bool) for count in [self.participants, *ended]):
+            return None
+        return round(100.0 * sum(ended) / self.participants, 1) if self.participants else None
+
+    def result(self) -> dict[str, Any]:
+        """The campaign as the modules return it."""
+        return {
+            "campaign_id": self.campaign_id,
+            "name": self.name,
+            "type": self.type,
+            "state": self.state,
+            "participants": self.participants,
+            **{state: getattr(self, state) for state in COUNTS},
+            "progress": self.progress(),
+            "extra": self.model_extra,
+        }
+
+
+class NodeStatus(pydantic.BaseModel):
+    """The ``status`` of ``get_node_status`` [V, F]."""
+
+    model_config = pydantic.ConfigDict(extra="allow")
+
+    operational: bool | None = None
+    level: str | int | None = None
+    state: str | int | None = None
+    service: str | int | None = None
+
+    def result(self) -> dict[str, Any]:
+        """The status as the modules return it."""
+        return self.model_dump()
+
+
+def read(model: type[Any], item: Any, request: str) -> Any:
+    """One item of an answer as a model.
+
+    Args:
+        model: one of this file's classes.
+        item: the item as the JSON has it.
+        request: the request it answers, for the error.
+
+    Raises:
+        BadAnswerError: a field has a value that it cannot have; names the field and the value.
+    """
+    try:
+        return model.model_validate(item)
+    except pydantic.ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        field = ".".join(str(part) for part in first["loc"]) or model.__name__.lower()
+        raise BadAnswerError(
+            f"The answer to {request} cannot be read: {field} is {first['input']!r} ({first['msg']}).", request=request
+        ) from None

@@ -1,0 +1,85 @@
+# Copyright (c) 2026 simops.yateota contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Joins a module's code to Ansible: the one file that knows AnsibleModule, and the only one that exits or fails."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import cached_property
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule, missing_required_lib
+
+from ._arguments import CONNECTION_ARGUMENTS, connection
+from ._client import Client
+from ._errors import InvalidInputError, YateotaError
+from ._libraries import MISSING
+from ._reader import Reader
+
+Result = dict[str, Any]
+
+
+class Task:
+    """What one task asks of a module, and the means to do it. The client is made at its first use.
+
+    Attributes:
+        params: the validated options.
+        check_mode: only reads may be sent, and nothing written.
+        warn: takes a sentence for the user.
+    """
+
+    def __init__(self, params: Mapping[str, Any], check_mode: bool, warn: Callable[[str], None]) -> None:
+        self.params = params
+        self.check_mode = check_mode
+        self.warn = warn
+
+    @cached_property
+    def client(self) -> Client:
+        """The client of the server that the options name, with as many connections as ``concurrency`` asks for."""
+        return Client(connection(self.params), connections=self.params.get("concurrency") or 1)
+
+    @cached_property
+    def reader(self) -> Reader:
+        """Reads through the client, warning the user."""
+        return Reader(self.client, self.warn)
+
+    def close(self) -> None:
+        """Close the client, if one was made."""
+        if "client" in self.__dict__:
+            self.client.close()
+
+
+def perform(run: Callable[[Task], Result], task: Task) -> Result:
+    """Run a module's code: its result, or for an expected failure one with ``failed``, ``msg`` and ``failure``."""
+    try:
+        return run(task)
+    except YateotaError as error:
+        return {**error.details, "failed": True, "msg": str(error), "failure": error.failure()}
+    finally:
+        task.close()
+
+
+class _Module(AnsibleModule):  # type: ignore[misc]
+    """AnsibleModule whose own failures (an option missing, of a wrong type) carry ``failure`` like all others."""
+
+    def fail_json(self, msg: str, **result: Any) -> None:
+        result.setdefault("failure", InvalidInputError(msg).failure())
+        super().fail_json(msg, **result)
+
+
+def run_module(arguments: Mapping[str, Any], run: Callable[[Task], Result], **rules: Any) -> None:
+    """A module's ``main``: validate the options, run, and exit or fail.
+
+    Args:
+        arguments: the module's own options, without those of the connection.
+        run: the module's code.
+        rules: ``mutually_exclusive``, ``required_one_of`` and their like.
+    """
+    module = _Module(argument_spec={**CONNECTION_ARGUMENTS, **arguments}, supports_check_mode=True, **rules)
+    for library in MISSING:
+        module.fail_json(missing_required_lib(library))
+    result = perform(run, Task(module.params, module.check_mode, module.warn))
+    if result.pop("failed", False):
+        module.fail_json(**result)
+    module.exit_json(**result)

@@ -1,0 +1,61 @@
+# Copyright (c) 2026 simops.yateota contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What every request of the API does to the server. Retries, check mode and the tests derive from this one table."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping
+from typing import Any
+
+
+class Effect(enum.Enum):
+    """What carrying a request out, and carrying it out once more, does."""
+
+    READ = "read"
+    IDEMPOTENT_WRITE = "idempotent write"
+    NON_IDEMPOTENT_WRITE = "non-idempotent write"
+
+
+_CAMPAIGN_ACTIONS = {
+    "stop": Effect.IDEMPOTENT_WRITE,
+    "pause": Effect.IDEMPOTENT_WRITE,
+    "restart": Effect.NON_IDEMPOTENT_WRITE,
+}
+_PARTICIPANT_ACTIONS = {
+    "cancel": Effect.IDEMPOTENT_WRITE,
+    "hurry": Effect.NON_IDEMPOTENT_WRITE,
+    "retry": Effect.NON_IDEMPOTENT_WRITE,
+    "retry_build": Effect.NON_IDEMPOTENT_WRITE,
+    "rerun": Effect.NON_IDEMPOTENT_WRITE,
+}
+
+OPERATIONS: Mapping[str, Effect | Mapping[str, Effect]] = {
+    "query_campaigns": Effect.READ,
+    "get_campaign": Effect.READ,
+    "query_participants": Effect.READ,
+    "trace": Effect.READ,
+    "query_stats": Effect.READ,
+    "get_node_status": Effect.READ,
+    "action_campaign": _CAMPAIGN_ACTIONS,
+    "action_participant": _PARTICIPANT_ACTIONS,
+}
+"""Request name -> its effect, or action -> effect where the request is keyed by its ``action`` [S]."""
+
+PARTICIPANT_ACTIONS = tuple(_PARTICIPANT_ACTIONS)
+
+
+def effect(request: str, params: Mapping[str, Any]) -> Effect:
+    """The effect of one request.
+
+    Raises:
+        KeyError: the request, or its action, is not in the table. Nothing unknown is ever sent.
+    """
+    entry = OPERATIONS[request]
+    return entry if isinstance(entry, Effect) else entry[params["action"]]
+
+
+def is_write(request: str, params: Mapping[str, Any]) -> bool:
+    """Whether the request changes anything on the server."""
+    return effect(request, params) is not Effect.READ

@@ -1,0 +1,236 @@
+# Copyright (c) 2026 simops.yateota contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One HTTPS exchange: TLS, proxies, kept-alive connections, and whether a request ever left this machine."""
+
+from __future__ import annotations
+
+import os
+import ssl
+import threading
+from dataclasses import dataclass, field
+from typing import Any
+
+from ._errors import InvalidInputError
+from ._libraries import requests, requests_adapters, urllib3
+
+
+@dataclass(frozen=True)
+class Connection:
+    """How to reach one server.
+
+    Attributes:
+        api_url: the whole URL of ``api.php``, already checked.
+        api_secret: the value of ``X-Authentication`` [V, F], or None; never shown.
+        node: the node a request is for [S].
+        validate_certs, ca_path, client_cert, client_key: TLS; without ``ca_path``, a file or folder,
+            the system's trust store counts.
+        timeout: seconds to wait for the connection, and again for each part of the answer.
+        retries: further tries of a request that may be tried again.
+        use_proxy: heed the proxy variables of the environment.
+    """
+
+    api_url: str
+    api_secret: str | None = field(default=None, repr=False)
+    node: str = "ota"
+    validate_certs: bool = True
+    ca_path: str | None = None
+    client_cert: str | None = None
+    client_key: str | None = None
+    timeout: float = 10.0
+    retries: int = 3
+    use_proxy: bool = True
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What came back: the HTTP status, its reason phrase, the headers and the body's text."""
+
+    status: int
+    reason: str
+    headers: Any
+    text: str
+
+
+class ExchangeError(Exception):
+    """The exchange failed on the network.
+
+    Attributes:
+        left: whether any part of the request may have left this machine.
+        certain: whether trying again is pointless (the certificate is refused).
+    """
+
+    def __init__(self, text: str, left: bool, certain: bool = False) -> None:
+        super().__init__(text)
+        self.left = left
+        self.certain = certain
+
+
+_wire = threading.local()
+
+
+class _Noting:
+    """A connection that notes, for its thread, when a request goes onto the wire: nothing else can prove it did not."""
+
+    def connect(self) -> None:
+        try:
+            super().connect()  # type: ignore[misc]
+        finally:
+            _wire.left = False  # what a proxy was told to open a tunnel is no request to the server
+
+    def send(self, data: Any) -> None:
+        if getattr(self, "sock", None) is None:
+            self.connect()
+        _wire.left = True
+        super().send(data)  # type: ignore[misc]
+
+
+class _HTTPConnection(_Noting, urllib3.connection.HTTPConnection):
+    pass
+
+
+class _HTTPSConnection(_Noting, urllib3.connection.HTTPSConnection):
+    pass
+
+
+class _HTTPPool(urllib3.HTTPConnectionPool):
+    ConnectionCls = _HTTPConnection
+
+
+class _HTTPSPool(urllib3.HTTPSConnectionPool):
+    ConnectionCls = _HTTPSConnection
+
+
+class _Adapter(requests_adapters.HTTPAdapter):
+    """requests' adapter with noting connections, and a TLS context that is ours: requests would add its own bundle."""
+
+    def __init__(self, context: ssl.SSLContext | None, connections: int) -> None:
+        self._context = context
+        super().__init__(pool_connections=1, pool_maxsize=connections)
+
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        super().init_poolmanager(*args, **kwargs, ssl_context=self._context)
+        self._note(self.poolmanager)
+
+    def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:
+        manager = super().proxy_manager_for(proxy, **kwargs, ssl_context=self._context)
+        return manager if proxy.lower().startswith("socks") else self._note(manager)
+
+    def cert_verify(self, conn: Any, url: str, verify: Any, cert: Any) -> None:
+        """The context knows whom to trust: no bundle is added to it."""
+
+    @staticmethod
+    def _note(manager: Any) -> Any:
+        manager.pool_classes_by_scheme = {"http": _HTTPPool, "https": _HTTPSPool}
+        return manager
+
+
+def _tls_context(connection: Connection) -> ssl.SSLContext | None:
+    """The TLS context of an https connection, None for http.
+
+    Raises:
+        InvalidInputError: a file that an option names cannot be used.
+    """
+    if not connection.api_url.startswith("https:"):
+        return None
+    context = ssl.create_default_context()
+    if not connection.validate_certs:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    elif connection.ca_path:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # without the system's trust store: ca_path replaces it
+        where = "capath" if os.path.isdir(connection.ca_path) else "cafile"
+        try:
+            context.load_verify_locations(**{where: connection.ca_path})
+        except OSError as error:
+            raise InvalidInputError(
+                f"ca_path '{connection.ca_path}' cannot be used ({error}): "
+                "give a readable file or folder of PEM certificates."
+            ) from None
+    if connection.client_cert:
+        try:
+            # A key under a passphrase would ask for it on the terminal: an empty one makes it an error instead.
+            context.load_cert_chain(connection.client_cert, connection.client_key, password="")
+        except OSError as error:
+            raise InvalidInputError(
+                f"client_cert '{connection.client_cert}' with client_key '{connection.client_key}' cannot be used "
+                f"({error}): give readable PEM files, the key without a passphrase."
+            ) from None
+    return context
+
+
+class Transport:
+    """Posts bodies to one URL over kept-alive connections. Safe to use from ``connections`` threads at once.
+
+    Raises:
+        InvalidInputError: a certificate, a key or a trust store cannot be read.
+    """
+
+    def __init__(self, connection: Connection, connections: int = 1) -> None:
+        self._timeout = connection.timeout
+        self._verify = connection.validate_certs
+        self._proxies = requests.utils.get_environ_proxies(connection.api_url) if connection.use_proxy else {}
+        self._adapter = _Adapter(_tls_context(connection), connections)
+        if not connection.validate_certs:
+            urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
+        headers = {"Content-Type": "application/json", "Accept": "application/json", "User-Agent": "simops.yateota"}
+        if connection.api_secret:
+            headers["X-Authentication"] = connection.api_secret
+        # Prepared once and copied for each request: half of what requests costs a request is the preparing.
+        self._template = requests.Request("POST", connection.api_url, headers=headers).prepare()
+
+    def post(self, body: bytes) -> Reply:
+        """Post a body and read the whole answer. Redirects are not followed.
+
+        Raises:
+            ExchangeError: no whole answer came; tells whether the request may have left.
+        """
+        prepared = self._template.copy()
+        prepared.body = body
+        prepared.headers["Content-Length"] = str(len(body))
+        _wire.left = False
+        try:
+            response = self._adapter.send(
+                prepared, timeout=self._timeout, verify=self._verify, proxies=self._proxies, stream=True
+            )
+            text = response.content.decode("utf-8", "replace")
+        except (requests.RequestException, OSError) as error:
+            raise ExchangeError(_reason(error), left=_wire.left, certain=_is_certificate_error(error)) from None
+        return Reply(response.status_code, response.reason or "", response.headers, text)
+
+    def close(self) -> None:
+        """Close the kept-alive connections."""
+        self._adapter.close()
+
+
+def _causes(error: BaseException) -> list[BaseException]:
+    """The error and all that stands behind it, outermost first: causes, contexts and wrapped arguments."""
+    found: list[BaseException] = []
+    queue: list[Any] = [error]
+    while queue:
+        item = queue.pop(0)
+        if isinstance(item, BaseException) and item not in found:
+            found.append(item)
+            queue += [item.__cause__, item.__context__, getattr(item, "reason", None), *item.args]
+    return found
+
+
+def _is_certificate_error(error: BaseException) -> bool:
+    return any(isinstance(cause, ssl.SSLCertVerificationError) for cause in _causes(error))
+
+
+def _reason(error: BaseException) -> str:
+    """The innermost cause in words, for people: no class names, no object addresses."""
+    causes = _causes(error)
+    for cause in causes:
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            return f"the server's certificate is refused: {cause.verify_message}"
+    for cause in causes:
+        if isinstance(cause, urllib3.exceptions.NameResolutionError):
+            return "the host name cannot be resolved"
+        if isinstance(cause, urllib3.exceptions.TimeoutError):
+            return "no answer within the timeout"
+    for cause in reversed(causes):
+        if isinstance(cause, OSError) and cause.strerror:
+            return cause.strerror
+    return "the connection was closed before the whole answer came"

@@ -1,0 +1,274 @@
+#!/usr/bin/python
+# Copyright (c) 2026 simops.yateota contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: yateota_participant
+short_description: Cancel, hurry, retry, rebuild or rerun participants of YateOTA campaigns
+version_added: 1.0.0
+description:
+  - Acts on one participant (SIM) or on a list of them, in one task and over kept-alive connections.
+  - Where O(campaign_id) lets it read a participant's state, an action that is done already or under way is not sent again, and one that
+    cannot apply is refused before anything of the list is sent.
+  - Without a way to read the state it sends, and is changed.
+  - A participant that the list names twice is acted on once.
+  - An action is never sent a second time on a guess. Where no answer came and the participant's new state proves nothing, its outcome
+    is V(unknown) and the task fails.
+notes:
+  - O(action=rerun) first resets the SIM's OTA counter. A wrong reset can lock a SIM out of OTA, and nothing in the API makes a second one harmless.
+options:
+  action:
+    description:
+      - V(cancel) stops sending a message.
+      - V(hurry) sends a pending message now. A failed one cannot be hurried.
+      - V(retry) sends a failed or canceled message again.
+      - V(retry_build) builds the message of a participant that was V(unallocated) because its SIM had no subscriber when the campaign was
+        defined by a range. Identify it by the ICCID or IMSI as used in the range.
+      - V(rerun) runs the older campaigns of a SIM again, after its eSIM profile was downloaded anew. By O(msisdn) only those of the number
+        on its current IMSI are run.
+    type: str
+    required: true
+    choices: [cancel, hurry, retry, retry_build, rerun]
+  participant_id:
+    description: The participant's id.
+    type: int
+  iccid:
+    description: The SIM's ICCID, 18 to 22 digits. Quote it, so that it stays text. A last digit that is no Luhn digit is warned of.
+    type: str
+  imsi:
+    description: The SIM's IMSI, 6 to 15 digits. Quote it, so that leading zeros stay.
+    type: str
+  msisdn:
+    description: The phone number, up to 15 digits, with an optional C(+) in front. Quote it.
+    type: str
+  campaign_id:
+    description:
+      - The participant's campaign. With it the participant's state is read before anything is sent.
+      - With O(participants), the campaign of those that name none.
+    type: int
+  participants:
+    description: A list of participants, each identified by at least one of the identifiers.
+    type: list
+    elements: dict
+    suboptions:
+      participant_id:
+        description: As O(participant_id).
+        type: int
+      iccid:
+        description: As O(iccid).
+        type: str
+      imsi:
+        description: As O(imsi).
+        type: str
+      msisdn:
+        description: As O(msisdn).
+        type: str
+      campaign_id:
+        description: As O(campaign_id).
+        type: int
+      state:
+        description: Not used. It is here so that participants can be given as M(simops.yateota.yateota_participant_info) returns them.
+        type: str
+      extra:
+        description: Not used, as O(participants[].state).
+        type: dict
+  state_lookup:
+    description:
+      - How participants' states are read. The API looks up nobody singly, so their campaign's list is read, once for all of them.
+      - V(auto) reads at most 20 pages of 1000 participants a campaign. For those not found by then the action is sent, and a warning says so.
+      - V(always) reads on to the end, and needs a campaign for each participant.
+      - V(never) reads nothing, and sends.
+    type: str
+    choices: [auto, always, never]
+    default: auto
+  force:
+    description: Send the action whatever the participant's state.
+    type: bool
+    default: false
+  concurrency:
+    description: How many requests may be under way at once. The server's front end serves 3 at a time by default.
+    type: int
+    default: 3
+extends_documentation_fragment:
+  - simops.yateota.connection
+  - simops.yateota.connection.actiongroup
+  - simops.yateota.connection.writes
+author:
+  - The simops.yateota contributors (@simops)
+"""
+
+EXAMPLES = r"""
+- name: Send the message of a participant again
+  simops.yateota.yateota_participant:
+    api_url: https://ota.example.net/api.php
+    api_secret: "{{ vault_yateota_secret }}"
+    action: retry
+    campaign_id: 167
+    participant_id: 195
+
+- name: Read the failed participants of a campaign
+  simops.yateota.yateota_participant_info:
+    campaign_id: 167
+    state: failed
+  register: failed
+
+- name: Retry all of them in one task
+  simops.yateota.yateota_participant:
+    action: retry
+    campaign_id: 167
+    participants: "{{ failed.participants }}"
+
+- name: Build the messages of SIMs that came online
+  simops.yateota.yateota_participant:
+    action: retry_build
+    participants:
+      - iccid: "8900101000000001765"
+      - iccid: "8900101000000001773"
+"""
+
+RETURN = r"""
+results:
+  description: One entry per participant, in the order given.
+  returned: success, and failure once the options are valid
+  type: list
+  elements: dict
+  contains:
+    participant_id:
+      description: The identifiers and the campaign as given; those not given are null.
+      type: int
+    iccid:
+      description: As given.
+      type: str
+    imsi:
+      description: As given.
+      type: str
+    msisdn:
+      description: As given.
+      type: str
+    campaign_id:
+      description: As given.
+      type: int
+    before:
+      description: The state before, null where it was not read.
+      type: str
+    after:
+      description:
+        - The state that the action leads to; where nothing was sent, the state read.
+        - Null where it is not known. The participant moves on by itself, read it for the state it has reached.
+      type: str
+    action:
+      description: The action sent, or in check mode the one that would be; null where none is.
+      type: str
+    outcome:
+      description: V(acted), V(unchanged), V(refused), V(failed) or V(unknown).
+      type: str
+    message:
+      description: Why it is so, empty where there is nothing to say.
+      type: str
+  sample:
+    - participant_id: 195
+      iccid: null
+      imsi: null
+      msisdn: null
+      campaign_id: 167
+      before: failed
+      after: pending_send
+      action: retry
+      outcome: acted
+      message: ""
+summary:
+  description: How many participants came to each outcome.
+  returned: success, and failure once the options are valid
+  type: dict
+  sample:
+    acted: 1
+    unchanged: 0
+    refused: 0
+    failed: 0
+    unknown: 0
+failure:
+  description: What went wrong first, for playbooks to decide on. Outcomes that are unknown go before all others.
+  returned: failure
+  type: dict
+  sample:
+    kind: outcome_unknown
+    request: action_participant
+    code: null
+    http_status: null
+    message: no answer within the timeout
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from ..module_utils import _acting as acting
+from ..module_utils._errors import InvalidInputError
+from ..module_utils._identifiers import IDENTIFIERS, check_positive
+from ..module_utils._module import Task, run_module
+from ..module_utils._operations import PARTICIPANT_ACTIONS
+
+_IDENTIFICATION: dict[str, Any] = {
+    "participant_id": {"type": "int"},
+    "iccid": {"type": "str"},
+    "imsi": {"type": "str"},
+    "msisdn": {"type": "str"},
+    "campaign_id": {"type": "int"},
+}
+_NOT_USED = {"state": {"type": "str"}, "extra": {"type": "dict"}}
+ARGUMENTS: dict[str, Any] = {
+    "action": {"type": "str", "required": True, "choices": list(PARTICIPANT_ACTIONS)},
+    **_IDENTIFICATION,
+    "participants": {"type": "list", "elements": "dict", "options": {**_IDENTIFICATION, **_NOT_USED}},
+    "state_lookup": {"type": "str", "choices": ["auto", "always", "never"], "default": "auto"},
+    "force": {"type": "bool", "default": False},
+    "concurrency": {"type": "int", "default": 3},
+}
+
+
+def run(task: Task) -> dict[str, Any]:
+    """Check all, read the states, judge all, and only then send."""
+    action, targets = task.params["action"], acting.targets_of(identifications(task.params), task.warn)
+    check_positive("concurrency", task.params["concurrency"])
+    read_states(task, targets)
+    acting.plan(action, targets, task.params["force"])
+    acting.check_none_refused(action, targets)
+    if not task.check_mode:
+        acting.act(task.client, action, targets, task.params["concurrency"])
+        acting.settle_unknown(task.reader, action, targets)
+        acting.check_all_settled(action, targets)
+    return acting.result(action, targets)
+
+
+def identifications(params: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The participants that the options name: the list, or the one."""
+    if params["participants"] is None:
+        return [{name: params[name] for name in _IDENTIFICATION}]
+    return [
+        {**{name: each[name] for name in _IDENTIFICATION}, "campaign_id": each["campaign_id"] or params["campaign_id"]}
+        for each in params["participants"]
+    ]
+
+
+def read_states(task: Task, targets: list[acting.Target]) -> None:
+    """Read the states as ``state_lookup`` asks."""
+    how = task.params["state_lookup"]
+    if how == "always" and any(target.campaign_id is None for target in targets):
+        raise InvalidInputError("state_lookup 'always' needs the campaign of each participant: give campaign_id.")
+    if how != "never":
+        for campaign_id in acting.look_up(task.reader, targets, acting.AUTO_PAGES if how == "auto" else None):
+            task.warn(
+                f"Campaign {campaign_id} is too long to find every participant in {acting.AUTO_PAGES} pages: the states of "
+                "those not found were not read. Set state_lookup to always to read them all."
+            )
+
+
+def main() -> None:
+    """Run as a module."""
+    one_or_list = [(name, "participants") for name in IDENTIFIERS]
+    run_module(ARGUMENTS, run, mutually_exclusive=one_or_list, required_one_of=[(*IDENTIFIERS, "participants")])
+
+
+if __name__ == "__main__":
+    main()
