@@ -47,10 +47,8 @@ def _add(parser: argparse.ArgumentParser, name: str, field: FieldInfo) -> None:
 
 def _options(arguments: list[str]) -> Options:
     given = {name: os.environ.get(variable) for name, variable in ENVIRONMENT.items()}
-    for name, value in vars(_parser().parse_args(arguments)).items():
-        if value is not None:
-            given[name] = value
-    return Options.model_validate(given)
+    named = {name: value for name, value in vars(_parser().parse_args(arguments)).items() if value is not None}
+    return Options.model_validate(given | named)
 
 
 def _announce(server: Server, options: Options) -> None:
@@ -83,7 +81,7 @@ def main(arguments: list[str]) -> int:
         return 2
 
     def stopped(number: int, frame: types.FrameType | None) -> None:
-        """uvicorn has stopped by then, and raises the signal once more for whoever set a handler before it."""
+        """The server has stopped by then, and raises the signal once more for whoever set a handler before it."""
 
     signal.signal(signal.SIGTERM, stopped)
     signal.signal(signal.SIGINT, stopped)

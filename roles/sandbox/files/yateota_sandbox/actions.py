@@ -12,7 +12,7 @@ from .store import CampaignRow, Participant, Store
 from .timeline import NEVER
 
 
-class Refusal(Exception):
+class RefusedError(Exception):
     """A request answered with a body code other than 0: 401 a value, 402 a parameter missing, 403, 404 not found."""
 
     def __init__(self, code: int, message: str) -> None:
@@ -21,7 +21,7 @@ class Refusal(Exception):
         self.message = message
 
 
-class DoesNotApply(Exception):
+class NotApplicableError(Exception):
     """Why an action does not apply to one participant."""
 
 
@@ -37,25 +37,25 @@ def act_on_campaign(store: Store, campaign: CampaignRow, action: str) -> None:
     """Stop, pause or restart a campaign.
 
     Raises:
-        Refusal: an unknown action, or one that the campaign's state does not take [A].
+        RefusedError: an unknown action, or one that the campaign's state does not take [A].
     """
     if action not in CAMPAIGN_ACTIONS:
-        raise Refusal(401, f"Invalid value '{action}' for parameter 'action'")
+        raise RefusedError(401, f"Invalid value '{action}' for parameter 'action'")
     states, after = CAMPAIGN_ACTIONS[action]
     if campaign.state not in states:
-        raise Refusal(401, f"Can't {action} campaign {campaign.campaign_id}: it is {campaign.state}")
+        raise RefusedError(401, f"Can't {action} campaign {campaign.campaign_id}: it is {campaign.state}")
     store.hold(campaign, after)
 
 
 def _retry(store: Store, participant: Participant) -> None:
     if participant.state not in ("failed", "canceled"):
-        raise DoesNotApply("only a failed or canceled message is sent again")
+        raise NotApplicableError("only a failed or canceled message is sent again")
     _begin(store, participant, "retry", "pending_send")
 
 
 def _cancel(store: Store, participant: Participant) -> None:
     if participant.state == "finished":
-        raise DoesNotApply("there is nothing left to cancel")
+        raise NotApplicableError("there is nothing left to cancel")
     message, active = participant.message, participant.active
     store.rewrite(
         participant,
@@ -70,7 +70,7 @@ def _cancel(store: Store, participant: Participant) -> None:
 
 def _hurry(store: Store, participant: Participant) -> None:
     if participant.state not in ("pending_build", "pending_send"):
-        raise DoesNotApply("only a pending message can be hurried")
+        raise NotApplicableError("only a pending message can be hurried")
     message, active = participant.message, participant.active
     store.rewrite(
         participant,
@@ -84,14 +84,14 @@ def _hurry(store: Store, participant: Participant) -> None:
 
 def _retry_build(store: Store, participant: Participant) -> None:
     if participant.state != "unallocated":
-        raise DoesNotApply("only for an unallocated one messages are built again")
+        raise NotApplicableError("only for an unallocated one messages are built again")
     if participant.appears_at <= store.now():
         _begin(store, participant, "retry_build", "pending_build")
 
 
 def _rerun(store: Store, participant: Participant) -> None:
     if participant.state == "unallocated":
-        raise DoesNotApply("the SIM has no subscriber, retry_build comes first")
+        raise NotApplicableError("the SIM has no subscriber, retry_build comes first")
     _begin(store, participant, "rerun", "pending_build")
     store.reset_counter(participant.sim_id)
 
@@ -121,24 +121,24 @@ def act_on_participants(store: Store, identifiers: dict[str, str | int], action:
         How many it was carried out on, at least one.
 
     Raises:
-        Refusal: an unknown action, no match, or a match that the action applies to nowhere [A].
+        RefusedError: an unknown action, no match, or a match that the action applies to nowhere [A].
     """
     act = PARTICIPANT_ACTIONS.get(action)
     if act is None:
-        raise Refusal(401, f"Invalid value '{action}' for parameter 'action'")
+        raise RefusedError(401, f"Invalid value '{action}' for parameter 'action'")
     matching = store.participants(identifiers)
     if action == "rerun" and "msisdn" in identifiers:
         # Campaigns of the SIM that the number was on before are not run again [S].
         matching = [participant for participant in matching if participant.current]
     if not matching:
-        raise Refusal(404, "Participant not found")
+        raise RefusedError(404, "Participant not found")
     done, reason = 0, ""
     for participant in matching:
         try:
             act(store, participant)
             done += 1
-        except DoesNotApply as why:
+        except NotApplicableError as why:
             reason = f"Can't {action} participant {participant.participant_id}: it is {participant.state}, {why}"
     if not done:
-        raise Refusal(401, reason)
+        raise RefusedError(401, reason)
     return done

@@ -6,79 +6,90 @@
 from __future__ import annotations
 
 import hmac
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
-from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from .actions import Refusal
-
 if TYPE_CHECKING:
     from .server import Service
 
-
-def admin_routes(service: Service, token: str) -> list[Route]:
-    """The routes of the admin path; each asks for `token` in the header X-Sandbox-Token."""
-
-    def check_token(request: Request) -> None:
-        given = request.headers.get("x-sandbox-token", "")
-        if not hmac.compare_digest(given.encode(), token.encode()):
-            raise HTTPException(403, "X-Sandbox-Token is missing or wrong")
-
-    async def content(request: Request) -> dict[str, Any]:
-        try:
-            found = await request.json()
-        except ValueError:
-            found = None
-        if not isinstance(found, dict):
-            raise HTTPException(400, "the body has to be a JSON object")
-        return found
-
-    async def journal(request: Request) -> Response:
-        check_token(request)
-        if request.method == "DELETE":
-            service.journal.clear()
-            return Response(status_code=204)
-        return JSONResponse(service.journal.entries())
-
-    async def faults(request: Request) -> Response:
-        check_token(request)
-        if request.method == "DELETE":
-            service.faults.clear()
-            return Response(status_code=204)
-        return _done(lambda fields: service.fault(**fields), await content(request))
-
-    async def options(request: Request) -> Response:
-        check_token(request)
-        return _done(lambda changes: service.set(**changes), await content(request))
-
-    async def clock(request: Request) -> Response:
-        check_token(request)
-        return _done(lambda fields: service.advance(**fields), await content(request))
-
-    async def participant(request: Request) -> Response:
-        check_token(request)
-        try:
-            return JSONResponse(service.node.truth(request.path_params["participant_id"]))
-        except Refusal as refusal:
-            return _problem(refusal.code, refusal.message)
-
-    return [
-        Route("/admin/journal", journal, methods=["GET", "DELETE"]),
-        Route("/admin/faults", faults, methods=["POST", "DELETE"]),
-        Route("/admin/options", options, methods=["PATCH"]),
-        Route("/admin/clock", clock, methods=["POST"]),
-        Route("/admin/participants/{participant_id:int}", participant, methods=["GET"]),
-    ]
+Handler = Callable[[Request], Awaitable[Response]]
 
 
-def _done(act: Any, fields: dict[str, Any]) -> Response:
-    try:
-        act(fields)
-    except (TypeError, ValueError) as error:
-        return _problem(400, str(error))
+class Admin:
+    """What the admin path does. Answers are JSON, or 204 without a body; a problem is `{"message": ...}`.
+
+    Args:
+        service: what it looks into and changes.
+        token: has to come in the header X-Sandbox-Token of every request.
+    """
+
+    def __init__(self, service: Service, token: str) -> None:
+        self._service = service
+        self._token = token.encode()
+        self.routes = [
+            Route("/admin/journal", self._guarded(self._journal), methods=["GET"]),
+            Route("/admin/journal", self._guarded(self._clear_journal), methods=["DELETE"]),
+            Route("/admin/faults", self._guarded(self._fault), methods=["POST"]),
+            Route("/admin/faults", self._guarded(self._clear_faults), methods=["DELETE"]),
+            Route("/admin/options", self._guarded(self._options), methods=["PATCH"]),
+            Route("/admin/clock", self._guarded(self._clock), methods=["POST"]),
+            Route("/admin/participants/{participant_id:int}", self._guarded(self._participant), methods=["GET"]),
+        ]
+
+    def _guarded(self, handler: Handler) -> Handler:
+        async def guarded(request: Request) -> Response:
+            given = request.headers.get("x-sandbox-token", "").encode()
+            if not hmac.compare_digest(given, self._token):
+                return _problem(403, "the header X-Sandbox-Token is missing or wrong")
+            try:
+                return await handler(request)
+            except LookupError as error:
+                return _problem(404, str(error))
+            except ValueError as error:
+                return _problem(400, str(error))
+
+        return guarded
+
+    async def _journal(self, request: Request) -> Response:
+        return JSONResponse(self._service.journal.entries())
+
+    async def _clear_journal(self, request: Request) -> Response:
+        self._service.journal.clear()
+        return _nothing()
+
+    async def _fault(self, request: Request) -> Response:
+        self._service.fault(await _fields(request))
+        return _nothing()
+
+    async def _clear_faults(self, request: Request) -> Response:
+        self._service.faults.clear()
+        return _nothing()
+
+    async def _options(self, request: Request) -> Response:
+        self._service.set(await _fields(request))
+        return _nothing()
+
+    async def _clock(self, request: Request) -> Response:
+        self._service.clock.advance((await _fields(request)).get("advance"))
+        return _nothing()
+
+    async def _participant(self, request: Request) -> Response:
+        return JSONResponse(self._service.node.truth(request.path_params["participant_id"]))
+
+
+async def _fields(request: Request) -> dict[str, Any]:
+    """The JSON object that a request brings; raises ValueError where it brings none."""
+    found = await request.json()
+    if not isinstance(found, dict):
+        raise ValueError("the body has to be a JSON object")
+    return found
+
+
+def _nothing() -> Response:
     return Response(status_code=204)
 
 

@@ -36,11 +36,11 @@ class Fault(BaseModel):
 
     request: str = "*"
     action: str | None = None
-    nth: int = Field(1, ge=1)
-    times: int = Field(1, ge=1)
+    nth: int = Field(default=1, ge=1)
+    times: int = Field(default=1, ge=1)
     kind: Kind
     carried_out: bool = False
-    seconds: float | None = Field(None, ge=0)
+    seconds: float | None = Field(default=None, ge=0, allow_inf_nan=False)
     code: int | None = None
     message: str | None = None
     location: str | None = None

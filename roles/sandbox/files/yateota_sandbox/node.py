@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from .actions import Refusal, act_on_campaign, act_on_participants
+from .actions import RefusedError, act_on_campaign, act_on_participants
 from .options import Options
 from .store import CampaignRow, Participant, Store
 
@@ -43,14 +43,14 @@ class Node:
         """Carry a request out and return its answer, without `code`.
 
         Raises:
-            Refusal: with the body code and message of the answer.
+            RefusedError: with the body code and message of the answer.
         """
         self._requests += 1
         request = REQUESTS.get(name) if isinstance(name, str) else None
         if request is None or (name == "get_campaign" and not self.options.get_campaign):
-            raise Refusal(401, f"Unknown request '{name}'")
+            raise RefusedError(401, f"Unknown request '{name}'")
         if request.write and self.options.refuse_writes:
-            raise Refusal(403, f"Request '{name}' is refused: this server takes no writes")
+            raise RefusedError(403, f"Request '{name}' is refused: this server takes no writes")
         return request.handler(self, params)
 
     def number(self, value: int) -> int | str:
@@ -82,7 +82,7 @@ class Node:
             of_number = {p.campaign_id for p in self.store.participants({"msisdn": _text(params, "msisdn")})}
             rows = [row for row in rows if row.campaign_id in of_number]
         if by_name and not rows:
-            raise Refusal(404, f"Campaign '{params['campaign']}' not found")
+            raise RefusedError(404, f"Campaign '{params['campaign']}' not found")
         if not (by_name or by_state or by_msisdn or _given(params, "limit") or _given(params, "offset")):
             return {"count": self.number(len(rows))}
         limit, offset = _page(params)
@@ -100,7 +100,7 @@ class Node:
         campaign_id = _whole_number(params, name)
         row = self.store.campaign(campaign_id)
         if row is None:
-            raise Refusal(404, f"Campaign {campaign_id} not found")
+            raise RefusedError(404, f"Campaign {campaign_id} not found")
         return row
 
     def _campaign_item(self, row: CampaignRow, with_id: bool, with_state: bool, start: bool = False) -> Answer:
@@ -123,7 +123,7 @@ class Node:
         campaign = self._campaign(params)
         state = params.get("state") or None
         if state is not None and state not in FILTER_STATES:
-            raise Refusal(401, f"Invalid value '{state}' for parameter 'state'")
+            raise RefusedError(401, f"Invalid value '{state}' for parameter 'state'")
         if not (_given(params, "limit") or _given(params, "offset")):
             # With a state and no limit the count is that of the state [A].
             count = self.store.counts(campaign)[state] if state else self.store.size(campaign)
@@ -146,7 +146,7 @@ class Node:
                 ]
             }
         keys = ("participant_id", "campaign_id", "imsi", "iccid", "msisdn", state_key)
-        return {"participants": [dict(zip(keys, row)) for row in rows]}
+        return {"participants": [dict(zip(keys, row, strict=True)) for row in rows]}
 
     def action_participant(self, params: Params) -> Answer:
         """Cancel, hurry, retry, retry_build or rerun the participants that match."""
@@ -163,13 +163,13 @@ class Node:
         identifiers = self._identifiers(params, ("participant_id", "msisdn", "imsi"))
         found = self.store.participants(identifiers | {"campaign_id": campaign_id})
         if not found:
-            raise Refusal(404, f"Participant not found in campaign {campaign_id}")
+            raise RefusedError(404, f"Participant not found in campaign {campaign_id}")
         return {"trace": [event for participant in found for event in self._events(participant)]}
 
     def _identifiers(self, params: Params, names: tuple[str, ...]) -> dict[str, str | int]:
         given = [name for name in names if _given(params, name)]
         if not given:
-            raise Refusal(402, f"Missing parameter: one of {', '.join(repr(name) for name in names)}")
+            raise RefusedError(402, f"Missing parameter: one of {', '.join(repr(name) for name in names)}")
         return {
             name: _whole_number(params, name) if name == "participant_id" else _text(params, name) for name in given
         }
@@ -247,11 +247,11 @@ class Node:
         """A participant as it really is: what no request of the API tells in one answer.
 
         Raises:
-            Refusal: no such participant.
+            LookupError: no such participant.
         """
         found = self.store.participants({"participant_id": participant_id})
         if not found:
-            raise Refusal(404, f"Participant {participant_id} not found")
+            raise LookupError(f"participant {participant_id}: there is none")
         participant = found[0]
         initial, counted = self.store.sends(participant.sim_id)
         sends = [attempt for attempt in self.store.attempts(participant) if attempt.sent is not None]
@@ -296,7 +296,7 @@ def _given(params: Params, name: str) -> bool:
 
 def _required(params: Params, name: str) -> Any:
     if not _given(params, name):
-        raise Refusal(402, f"Missing parameter '{name}'")
+        raise RefusedError(402, f"Missing parameter '{name}'")
     return params[name]
 
 
@@ -307,7 +307,7 @@ def _whole_number(params: Params, name: str) -> int:
         digits = str(value)
         if digits.isascii() and digits.isdigit() and len(digits) <= 18:
             return int(digits)
-    raise Refusal(401, f"Invalid value '{value}' for parameter '{name}'")
+    raise RefusedError(401, f"Invalid value '{value}' for parameter '{name}'")
 
 
 def _text(params: Params, name: str) -> str:
@@ -315,7 +315,7 @@ def _text(params: Params, name: str) -> str:
     value = params[name]
     digits = str(value).removeprefix("+") if name == "msisdn" else str(value)
     if isinstance(value, bool) or not isinstance(value, (int, str)) or not (digits.isascii() and digits.isdigit()):
-        raise Refusal(401, f"Invalid value '{value}' for parameter '{name}'")
+        raise RefusedError(401, f"Invalid value '{value}' for parameter '{name}'")
     return digits
 
 

@@ -32,7 +32,9 @@ class Options(BaseModel):
     database: str = Field(
         default=":memory:", description="SQLite file, written anew at each start; in memory by default."
     )
-    speed: float = Field(default=1.0, ge=0, description="Simulated seconds in a real second; 0 stops the clock.")
+    speed: float = Field(
+        default=1.0, ge=0, allow_inf_nan=False, description="Simulated seconds in a real second; 0 stops the clock."
+    )
     seed: int | None = Field(
         default=None, description="Seed of all that chance decides; the scenario's own by default."
     )
@@ -52,9 +54,11 @@ class Options(BaseModel):
     get_campaign: bool = Field(default=True, description="Whether the server knows the request get_campaign.")
     refuse_writes: bool = Field(default=False, description="Refuse every action, with the body code 403.")
     service_time: float = Field(
-        default=0.0, ge=0, description="Seconds that each request holds one of the node's places."
+        default=0.0, ge=0, allow_inf_nan=False, description="Seconds that each request holds one of the node's places."
     )
-    front_end_timeout: float = Field(default=5.0, gt=0, description="Seconds until the front end gives up on the node.")
+    front_end_timeout: float = Field(
+        default=5.0, gt=0, allow_inf_nan=False, description="Seconds until the front end gives up on the node."
+    )
     journal: bool = Field(default=True, description="Whether requests are recorded in the journal.")
     ready_file: Path | None = Field(
         default=None, description="JSON file with the server's address, written once it serves."

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import datetime
+import itertools
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -34,6 +35,14 @@ class Sims(Part):
     iccid: Digits = Field(min_length=17, max_length=21)
     msisdn: Digits = Field(max_length=15)
     ota_counter: int = Field(default=1, ge=0, description="Initial value of each SIM's OTA counter.")
+
+    @model_validator(mode="after")
+    def _fits_its_digits(self) -> Sims:
+        for name in ("imsi", "iccid", "msisdn"):
+            first = getattr(self, name)
+            if len(str(int(first) + self.count - 1)) > len(first):
+                raise ValueError(f"{name}: {self.count} SIMs from {first} on need more than {len(first)} digits")
+        return self
 
 
 class MovedNumber(Part):
@@ -111,7 +120,7 @@ class Campaign(Part):
 class Scenario(Part):
     """All that is there at the start. SIMs are numbered from 0 through all runs of `sims`."""
 
-    seed: int = 1
+    seed: int = Field(default=1, ge=0, lt=2**63)
     begins: datetime.datetime = datetime.datetime(2026, 5, 4, 8, 0, tzinfo=datetime.UTC)
     sims: list[Sims] = Field(min_length=1)
     moved: list[MovedNumber] = Field(default_factory=list)
@@ -120,6 +129,12 @@ class Scenario(Part):
     @model_validator(mode="after")
     def _campaigns_fit(self) -> Scenario:
         sims = sum(run.count for run in self.sims)
+        for name in ("imsi", "iccid", "msisdn"):
+            _check_apart(name, [(getattr(run, name), run.count) for run in self.sims])
+        for move in self.moved:
+            for name in ("imsi", "msisdn"):
+                if not any(0 <= int(getattr(move, name)) - int(getattr(run, name)) < run.count for run in self.sims):
+                    raise ValueError(f"moved: no SIM has the {name} {getattr(move, name)}")
         taken: list[Campaign] = []
         for campaign in self.campaigns:
             if campaign.first_sim + campaign.size > sims:
@@ -132,6 +147,13 @@ class Scenario(Part):
                     raise ValueError(f"campaigns {other.campaign_id} and {campaign.campaign_id} share participant ids")
             taken.append(campaign)
         return self
+
+
+def _check_apart(name: str, runs: list[tuple[str, int]]) -> None:
+    ordered = sorted((int(first), first, count) for first, count in runs)
+    for (number, first, count), (following, other, _) in itertools.pairwise(ordered):
+        if number + count > following:
+            raise ValueError(f"sims: the {name} {other} is in the run that begins with {first} too")
 
 
 def load_scenario(source: str | dict[str, Any] | Scenario) -> Scenario:

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import functools
 import socket
 import ssl
@@ -21,7 +22,7 @@ import uvicorn
 from starlette.applications import Starlette
 from starlette.routing import Route
 
-from .admin import admin_routes
+from .admin import Admin
 from .faults import Fault, Faults
 from .journal import Entry, Journal
 from .node import Node
@@ -51,14 +52,24 @@ class Service:
         self.faults = Faults()
         chance = Chance(scenario.seed if options.seed is None else options.seed)
         self.store = Store(options.database, scenario, chance, self.clock)
+        self._closing = contextlib.ExitStack()
+        self._closing.callback(self.store.close)
         self.node = Node(self.store, options)
         self.front_end = FrontEnd(self.node, options, self.journal, self.faults)
         routes = [Route("/api.php", self.front_end)]
         if options.admin_token is not None:
-            routes += admin_routes(self, options.admin_token.get_secret_value())
+            routes += Admin(self, options.admin_token.get_secret_value()).routes
         self.app = Starlette(routes=routes)
 
-    def set(self, **changes: Any) -> None:
+    def close(self) -> None:
+        """Close the database and remove what was only for this run."""
+        self._closing.close()
+
+    def private_directory(self) -> Path:
+        """A new directory that goes when the service is closed."""
+        return Path(self._closing.enter_context(tempfile.TemporaryDirectory(prefix="yateota-sandbox-")))
+
+    def set(self, changes: dict[str, Any]) -> None:
         """Change options that may change at run time; raises ValueError for others and for bad values."""
         self.options = self.options.changed(changes)
         self.node.options = self.front_end.options = self.options
@@ -66,13 +77,9 @@ class Service:
         if "speed" in changes:
             self.clock.set_speed(self.options.speed)
 
-    def fault(self, **fields: Any) -> None:
+    def fault(self, fields: dict[str, Any]) -> None:
         """Ask for a fault; raises ValueError where it is not a sensible one."""
         self.faults.add(Fault.model_validate(fields))
-
-    def advance(self, advance: float) -> None:
-        """Let simulated seconds pass at once."""
-        self.clock.advance(advance)
 
 
 class Server(uvicorn.Server):
@@ -87,17 +94,23 @@ class Server(uvicorn.Server):
             lifespan="off",
             log_config=None,
             access_log=False,
+            proxy_headers=False,
             timeout_keep_alive=75,
             timeout_graceful_shutdown=1,
         )
         config.load()
-        self.ca_path: Path | None = None
-        if options.tls:
-            config.ssl, self.ca_path = _tls(options)
         super().__init__(config)
         self._service = service
         self._on_serving = on_serving
-        self._socket = _listen(options.host, options.port)
+        self.ca_path: Path | None = None
+        try:
+            if options.tls:
+                self.ca_path = options.ca_dest or service.private_directory() / "ca.pem"
+                config.ssl = _tls(self.ca_path, options.client_ca)
+            self._socket = _listen(options.host, options.port)
+        except OSError:
+            service.close()
+            raise
         scheme = "https" if options.tls else "http"
         host = f"[{options.host}]" if ":" in options.host else options.host
         address = f"{scheme}://{host}:{self._socket.getsockname()[1]}"
@@ -115,7 +128,7 @@ class Server(uvicorn.Server):
         try:
             asyncio.run(self.serve(sockets=[self._socket]))
         finally:
-            self._service.store.close()
+            self._service.close()
 
 
 def _listen(host: str, port: int) -> socket.socket:
@@ -131,19 +144,18 @@ def _listen(host: str, port: int) -> socket.socket:
     return listener
 
 
-def _tls(options: Options) -> tuple[ssl.SSLContext, Path]:
-    """A context with a certificate of a CA made on the spot, and where that CA's certificate was written."""
+def _tls(ca_path: Path, client_ca: Path | None) -> ssl.SSLContext:
+    """A context with a certificate of a CA made on the spot, whose own certificate goes to `ca_path`."""
     authority = trustme.CA()
+    authority.cert_pem.write_to_path(str(ca_path))
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     authority.issue_cert("127.0.0.1", "::1", "localhost").configure_cert(context)
-    if options.client_ca is not None:
-        context.load_verify_locations(options.client_ca)
+    if client_ca is not None:
+        if not client_ca.is_file():
+            raise FileNotFoundError(f"client_ca {client_ca}: there is no such file")
+        context.load_verify_locations(client_ca)
         context.verify_mode = ssl.CERT_REQUIRED
-    ca_path = options.ca_dest
-    if ca_path is None:
-        ca_path = Path(tempfile.mkdtemp(prefix="yateota-sandbox-")) / "ca.pem"
-    authority.cert_pem.write_to_path(str(ca_path))
-    return context, ca_path
+    return context
 
 
 class Sandbox:
@@ -197,7 +209,7 @@ class Sandbox:
 
     def fault(self, **fields: Any) -> None:
         """Ask for a fault (see `yateota_sandbox.faults.Fault`); raises ValueError where it is not a sensible one."""
-        self._in_loop(functools.partial(self._service.fault, **fields))
+        self._in_loop(functools.partial(self._service.fault, fields))
 
     def clear_faults(self) -> None:
         """Drop the faults that have not happened."""
@@ -205,11 +217,11 @@ class Sandbox:
 
     def advance(self, seconds: float) -> None:
         """Let simulated seconds pass at once."""
-        self._in_loop(functools.partial(self._service.advance, seconds))
+        self._in_loop(functools.partial(self._service.clock.advance, seconds))
 
     def set(self, **changes: Any) -> None:
         """Change options that may change at run time; raises ValueError for others and for bad values."""
-        self._in_loop(functools.partial(self._service.set, **changes))
+        self._in_loop(functools.partial(self._service.set, changes))
 
     def participant(self, participant_id: int) -> dict[str, Any]:
         """The truth: identifiers, state, ota_counter, sends (all of its messages'), reruns; LookupError for none."""

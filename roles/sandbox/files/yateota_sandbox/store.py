@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-import random
+import contextlib
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -131,7 +131,10 @@ class Store:
         self.chance = chance
         self.scenario = scenario
         self.campaign_of = {campaign.campaign_id: campaign for campaign in scenario.campaigns}
-        self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, cached_statements=256)
+        try:
+            self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, cached_statements=256)
+        except sqlite3.OperationalError as error:
+            raise ValueError(f"database {path}: {error}; name a file that can be written") from error
         self._db.executescript(f"PRAGMA application_id={APPLICATION_ID}; PRAGMA synchronous=OFF;" + SCHEMA)
         self._load()
         self._tallies = {
@@ -173,7 +176,7 @@ class Store:
         for state in campaign.participants.values():
             left[state] -= 1
         states = [state for state, number in left.items() for _ in range(number)]
-        random.Random(campaign.campaign_id).shuffle(states)
+        self.chance.shuffle(campaign.campaign_id, states)
         message, appears_at = self.chance.message, self.chance.appears_at
         sim_id = campaign.first_sim
         for participant_id in campaign.participant_ids:
@@ -199,7 +202,8 @@ class Store:
         now = self._clock.now()
         found = []
         for campaign_id, name, kind, state, active, since in self._db.execute(
-            f"SELECT campaign_id, name, type, state, active, since FROM campaigns {clause}", parameters
+            f"SELECT campaign_id, name, type, state, active, since FROM campaigns {clause}",
+            parameters,  # noqa: S608 - made of constants
         ):
             if state == "started":
                 active += now - since
@@ -239,7 +243,7 @@ class Store:
             first, offset = self._tallies[campaign.campaign_id].skip(state, offset)
             condition = f" AND {state_sql(':active')} = :state"
         return self._db.execute(
-            "SELECT p.participant_id, p.campaign_id, s.imsi, s.iccid, s.msisdn, q.state FROM"
+            "SELECT p.participant_id, p.campaign_id, s.imsi, s.iccid, s.msisdn, q.state FROM"  # noqa: S608 - made of constants
             f" (SELECT p.participant_id, {state_sql(':active')} AS state FROM participants p WHERE p.participant_id"
             f" BETWEEN :first AND :last{condition} ORDER BY p.participant_id LIMIT :limit OFFSET :offset) q"
             " JOIN participants p USING (participant_id) JOIN sims s USING (sim_id) ORDER BY p.participant_id",
@@ -357,12 +361,11 @@ def _participant(row: Sequence[Any]) -> Participant:
 def _discard_own_file(path: Path) -> None:
     if not path.exists():
         return
-    with sqlite3.connect(path) as database:
-        try:
+    try:
+        with contextlib.closing(sqlite3.connect(path)) as database:
             (found,) = database.execute("PRAGMA application_id").fetchone()
-        except sqlite3.DatabaseError:
-            found = None
-    database.close()
+    except sqlite3.DatabaseError:
+        found = None
     if found != APPLICATION_ID:
         raise ValueError(f"database {path}: this file was not written by a sandbox; name another, or remove it")
     path.unlink()

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+import random
 import struct
 import time
 from typing import NamedTuple
@@ -68,10 +69,10 @@ class Clock:
         """Begin at 0 again: loading a large scenario takes real time that is no part of the simulation."""
         self._passed, self._since = 0.0, time.monotonic()
 
-    def advance(self, seconds: float) -> None:
-        """Let simulated seconds pass at once; back is no way to go."""
-        if not 0 <= seconds < NEVER:
-            raise ValueError(f"advance: {seconds} is not a number of seconds from 0 on")
+    def advance(self, seconds: object) -> None:
+        """Let simulated seconds pass at once; raises ValueError for what is no number, or leads back."""
+        if isinstance(seconds, bool) or not isinstance(seconds, (int, float)) or not 0 <= seconds < NEVER:
+            raise ValueError(f"advance: {seconds!r} is not a number of seconds from 0 on")
         self._passed += seconds
 
     def set_speed(self, speed: float) -> None:
@@ -83,6 +84,7 @@ class Chance:
     """Draws that depend on the seed, the participant and the try alone, so that no order of requests changes them."""
 
     def __init__(self, seed: int) -> None:
+        self._seed = seed
         self._key = struct.pack("<q", seed)
 
     def draws(self, participant_id: int, attempt: int) -> tuple[float, float, float, float]:
@@ -90,6 +92,10 @@ class Chance:
         digest = hashlib.blake2b(struct.pack("<qq", participant_id, attempt), digest_size=16, key=self._key).digest()
         a, b, c, d = struct.unpack("<4I", digest)
         return a / 2**32, b / 2**32, c / 2**32, d / 2**32
+
+    def shuffle(self, campaign_id: int, states: list[State]) -> None:
+        """Deal the states out among a campaign's participants."""
+        random.Random(f"{self._seed}/{campaign_id}").shuffle(states)  # noqa: S311 - nothing here is a secret
 
     def message(self, campaign: Campaign, participant_id: int, attempt: int, active: float, state: State) -> Message:
         """A message that is in `state` at the moment `active`, with its past before and its future after."""

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 from starlette.types import Receive, Scope, Send
 
-from .actions import Refusal
+from .actions import RefusedError
 from .faults import Fault, Faults
 from .journal import Entry, Journal
 from .node import NAME, REQUESTS, Node
@@ -30,7 +30,7 @@ _log = logging.getLogger("yateota_sandbox")
 _dumps = json.JSONEncoder(separators=(",", ":")).encode
 
 
-class HttpRefusal(Exception):
+class HttpRefusedError(Exception):
     """A request refused before it is read: an HTML page, its reason in the status line and the title [F]."""
 
     def __init__(self, status: int, reason: str) -> None:
@@ -80,7 +80,7 @@ class FrontEnd:
         entry = self._journal.open(connection.number)
         try:
             response = await self._respond(scope, body, entry)
-        except HttpRefusal as refusal:
+        except HttpRefusedError as refusal:
             response = _page(refusal.status, refusal.reason)
         except Exception:  # noqa: BLE001 - whatever goes wrong, the real front end answers with this page
             _log.exception("request %s", entry["request"])
@@ -125,31 +125,31 @@ class FrontEnd:
         """The content of a request that may be served; fills in whether it was authenticated.
 
         Raises:
-            HttpRefusal: the front end lets it go no further.
+            HttpRefusedError: the front end lets it go no further.
         """
         headers = dict(scope["headers"])
         if b"origin" in headers:
-            raise HttpRefusal(403, "Access Forbidden")
+            raise HttpRefusedError(403, "Access Forbidden")
         if self.options.secret is not None:
             given = headers.get(b"x-authentication")
             if given is None:
-                raise HttpRefusal(401, "API Authentication Required")
+                raise HttpRefusedError(401, "API Authentication Required")
             if not hmac.compare_digest(given, self.options.secret.get_secret_value().encode()):
-                raise HttpRefusal(403, "API Authentication Rejected")
+                raise HttpRefusedError(403, "API Authentication Rejected")
         entry["authenticated"] = True
         is_json = headers.get(b"content-type", b"").split(b";")[0].strip().lower() == b"application/json"
         if is_json and scope["method"] != "POST":
-            raise HttpRefusal(405, "Method Not Allowed")
+            raise HttpRefusedError(405, "Method Not Allowed")
         if not body.strip():
-            raise HttpRefusal(400, "Empty Request")
+            raise HttpRefusedError(400, "Empty Request")
         if not is_json:
-            raise HttpRefusal(415, "Unsupported Media Type")
+            raise HttpRefusedError(415, "Unsupported Media Type")
         try:
             content = json.loads(body)
         except ValueError:
             content = None
         if not isinstance(content, dict):
-            raise HttpRefusal(415, "Unparsable JSON content")
+            raise HttpRefusedError(415, "Unparsable JSON content")
         return content
 
     async def _ask_node(self, content: dict[str, Any], entry: Entry) -> dict[str, Any]:
@@ -176,16 +176,16 @@ class FrontEnd:
         try:
             for name in ("request", "node"):
                 if content.get(name) in (None, ""):
-                    raise Refusal(402, f"Missing parameter '{name}'")
+                    raise RefusedError(402, f"Missing parameter '{name}'")
             if content["node"] != NAME:
-                raise Refusal(401, f"Unknown node '{content['node']}'")
+                raise RefusedError(401, f"Unknown node '{content['node']}'")
             params = content.get("params")
             if params is None or params == []:  # PHP writes an empty object as an empty list
                 params = {}
             if not isinstance(params, dict):
-                raise Refusal(401, "Invalid value for 'params': not an object")
+                raise RefusedError(401, "Invalid value for 'params': not an object")
             answer = self._node.answer(content["request"], params)
-        except Refusal as refusal:
+        except RefusedError as refusal:
             return {"code": refusal.code, "message": refusal.message}
         entry["carried_out"] = True
         return {"code": 0, **answer}
@@ -207,22 +207,28 @@ class FrontEnd:
         if kind == "code":
             body = {"code": fault.code}
             return self._json(body if fault.message is None else body | {"message": fault.message}, entry)
-        if kind == "redirect":
-            return _page(302, "Found", ((b"location", str(fault.location).encode()),))
-        if kind == "html":
-            return _page(200, "Maintenance")
-        if kind == "empty":
-            return Response(200, b"")
-        if kind == "no_result":
-            return Response(200, b"{ }")
-        if kind == "truncated":
-            whole = _dumps(answer or {"code": 0}).encode()
-            return Response(200, whole[: len(whole) // 2])
-        status = int(kind.removeprefix("http_"))
-        headers: tuple[tuple[bytes, bytes], ...] = ()
-        if fault.seconds is not None and status in (429, 503):
-            headers = ((b"retry-after", str(math.ceil(fault.seconds)).encode()),)
-        return _page(status, HTTPStatus(status).phrase, headers)
+        return _spoilt(fault, answer)
+
+
+def _spoilt(fault: Fault, answer: dict[str, Any]) -> Response:
+    """The response of a fault that leaves no JSON to read."""
+    kind = fault.kind
+    if kind == "redirect":
+        return _page(302, "Found", ((b"location", str(fault.location).encode()),))
+    if kind == "html":
+        return _page(200, "Maintenance")
+    if kind == "empty":
+        return Response(200, b"")
+    if kind == "no_result":
+        return Response(200, b"{ }")
+    if kind == "truncated":
+        whole = _dumps(answer or {"code": 0}).encode()
+        return Response(200, whole[: len(whole) // 2])
+    status = int(kind.removeprefix("http_"))
+    headers: tuple[tuple[bytes, bytes], ...] = ()
+    if fault.seconds is not None and status in (429, 503):
+        headers = ((b"retry-after", str(math.ceil(fault.seconds)).encode()),)
+    return _page(status, HTTPStatus(status).phrase, headers)
 
 
 def _page(status: int, reason: str, headers: tuple[tuple[bytes, bytes], ...] = ()) -> Response:
