@@ -11,12 +11,12 @@ export UV_CACHE_DIR  ?= $(BUILD)/cache/uv
 NEWEST_PYTHON := $(shell $(PYTHON) tests/gates/newest_python.py)
 NEWEST        := $(if $(NEWEST_PYTHON),newest)
 
-LINT        := ruff format mypy imports ansible-lint docs changelog galaxy
+LINT        := ruff format mypy ansible-lint docs changelog galaxy
 SANITY      := $(addprefix sanity-,2.19 2.17 $(NEWEST))
 UNITS       := $(addprefix units-,2.19 2.17 $(NEWEST))
 INTEGRATION := $(addprefix integration-,2.19 $(NEWEST))
 # The longest first, so that the last to end is a short one.
-GATES := $(INTEGRATION) system molecule $(SANITY) $(UNITS) $(LINT)
+GATES := $(INTEGRATION) system molecule $(SANITY) pytest $(UNITS) $(LINT)
 
 .DEFAULT_GOAL := help
 .PHONY: help demo sandbox test bench venv tree site clean lint sanity units integration gates $(GATES)
@@ -49,7 +49,7 @@ integration: $(INTEGRATION) ## run the integration targets on the main and the n
 
 GATE = $(VENV)/bin/python tests/gates/gate.py --venv
 
-$(LINT) molecule system: $(VENV)/.dev
+$(LINT) molecule pytest system: $(VENV)/.dev
 
 ruff:
 	@$(GATE) $(VENV) $@ -- ruff check
@@ -67,6 +67,8 @@ galaxy: ## build the collection and check it as Galaxy does
 	@$(GATE) $(VENV) --forbid '^(WARNING|ERROR)' $@ -- tests/gates/galaxy.sh
 molecule: ## run the molecule scenarios
 	@$(GATE) $(VENV) $@ -- molecule test --all
+pytest: ## run the unit tests without ansible-test, every Python warning an error
+	@$(GATE) $(VENV) --count junit $@ -- pytest --junit-xml tests/output/junit/pytest.xml tests/unit
 system: ## run the system tests: real playbooks, TLS, secrets, memory, speed
 	@$(GATE) $(VENV) --count junit $@ -- pytest --junit-xml tests/output/junit/system.xml tests/system
 $(SANITY): sanity-%: $(CORES)/%/.ready

@@ -1,0 +1,128 @@
+# Copyright (c) 2026 simops.yateota contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What belongs together in the repository: modules, their documentation and targets, roles, playbooks, requirements."""
+
+from __future__ import annotations
+
+import importlib
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).resolve().parents[3]
+PLUGINS = "ansible_collections.simops.yateota.plugins"
+MODULES = sorted(path.stem for path in (ROOT / "plugins" / "modules").glob("*.py"))
+ROLES = sorted(path for path in (ROOT / "roles").iterdir() if path.is_dir())
+TARGETS = ROOT / "tests" / "integration" / "targets"
+# What an option's documentation and its argument spec both say, and what it means where it is left out.
+SHARED = {"type": "str", "required": False, "default": None, "choices": None, "elements": None}
+
+
+def documented_options(module: str) -> dict[str, Any]:
+    """The options that a module's documentation names, those of its fragments among them."""
+    documentation = yaml.safe_load(importlib.import_module(f"{PLUGINS}.modules.{module}").DOCUMENTATION)
+    options = dict(documentation.get("options") or {})
+    for name in documentation["extends_documentation_fragment"]:
+        fragment, _dot, part = name.removeprefix("simops.yateota.").partition(".")
+        holder = importlib.import_module(f"{PLUGINS}.doc_fragments.{fragment}").ModuleDocFragment
+        text = getattr(holder, part.upper() or "DOCUMENTATION")
+        options |= yaml.safe_load(text).get("options") or {}
+    return options
+
+
+def from_documentation(options: dict[str, Any]) -> dict[str, Any]:
+    """The part of a documentation that the argument spec says too."""
+    return {
+        name: {
+            **{key: option.get(key, absent) for key, absent in SHARED.items()},
+            "env": environment_in(option["description"]),
+            "options": from_documentation(option.get("suboptions") or {}),
+        }
+        for name, option in options.items()
+    }
+
+
+def environment_in(description: str | list[str]) -> list[str]:
+    """The environment variables that a description names as the option's source."""
+    return re.findall(r"E\((YATEOTA_\w+)\)", " ".join([description] if isinstance(description, str) else description))
+
+
+def from_spec(arguments: dict[str, Any]) -> dict[str, Any]:
+    """The part of an argument spec that the documentation says too."""
+    return {
+        name: {
+            **{key: spec.get(key, absent) for key, absent in SHARED.items()},
+            "env": spec["fallback"][1] if "fallback" in spec else [],
+            "options": from_spec(spec.get("options") or {}),
+        }
+        for name, spec in arguments.items()
+    }
+
+
+def requirements(*files: str) -> set[str]:
+    """The requirement lines of `files`, without their comments."""
+    lines = "\n".join((ROOT / name).read_text(encoding="utf-8") for name in files).splitlines()
+    return {line for line in lines if line and not line.startswith("#")}
+
+
+def test_there_are_modules() -> None:
+    """The tests below would pass on nothing."""
+    assert MODULES
+    assert ROLES
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_documentation_and_spec_agree(module: str) -> None:
+    """Each option's type, default, choices, environment variable and suboptions are what the module really takes."""
+    own = importlib.import_module(f"{PLUGINS}.modules.{module}").ARGUMENTS
+    shared = importlib.import_module(f"{PLUGINS}.module_utils._arguments").CONNECTION_ARGUMENTS
+    assert from_documentation(documented_options(module)) == from_spec({**shared, **own})
+
+
+def test_action_group_lists_the_modules() -> None:
+    """`module_defaults` of the group must reach every module."""
+    runtime = yaml.safe_load((ROOT / "meta" / "runtime.yml").read_text(encoding="utf-8"))
+    assert runtime["action_groups"]["yateota"] == MODULES
+
+
+def test_every_module_has_an_integration_target() -> None:
+    """And every target that is no set-up belongs to a module."""
+    targets = {
+        path.parents[1].name for path in TARGETS.glob("*/tasks/main.yml") if (path.parents[1] / "aliases").exists()
+    }
+    assert {name for name in targets if not name.startswith("setup_")} == set(MODULES)
+
+
+@pytest.mark.parametrize("role", ROLES, ids=lambda role: role.name)
+def test_roles_tell_their_options(role: Path) -> None:
+    """Ansible checks a role's variables only where it has their specs; a reader needs the README."""
+    specs = yaml.safe_load((role / "meta" / "argument_specs.yml").read_text(encoding="utf-8"))
+    assert specs["argument_specs"]["main"]["short_description"]
+    assert (role / "README.md").stat().st_size
+
+
+def test_readme_lists_the_playbooks() -> None:
+    """Every playbook has its row in the README's table, and every row its playbook."""
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    section = re.search(r"^#+ Playbooks$(.*?)(?=^#|\Z)", readme, re.MULTILINE | re.DOTALL)
+    assert section, "README.md has no heading 'Playbooks'"
+    rows = re.findall(r"^\| *(?:\[)?`(?:simops\.yateota\.)?(\w+)`", section[1], re.MULTILINE)
+    assert sorted(rows) == sorted(path.stem for path in (ROOT / "playbooks").glob("*.yml"))
+
+
+def test_integration_requirements_are_the_collections() -> None:
+    """ansible-test reads that one file alone; it says again what the modules and the sandbox need, and no more."""
+    assert requirements("tests/integration/requirements.txt") == requirements(
+        "requirements.txt", "roles/sandbox/requirements.txt"
+    )
+
+
+def test_documented_requirements_are_the_collections() -> None:
+    """What the modules' documentation asks for is what the requirements file installs."""
+    fragment = importlib.import_module(f"{PLUGINS}.doc_fragments.connection").ModuleDocFragment.DOCUMENTATION
+    documented = {line.replace(" ", "") for line in yaml.safe_load(fragment)["requirements"]}
+    assert documented == requirements("requirements.txt")
