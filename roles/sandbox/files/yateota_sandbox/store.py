@@ -201,10 +201,8 @@ class Store:
     def _campaigns(self, clause: str, parameters: tuple[int, ...]) -> list[CampaignRow]:
         now = self._clock.now()
         found = []
-        for campaign_id, name, kind, state, active, since in self._db.execute(
-            f"SELECT campaign_id, name, type, state, active, since FROM campaigns {clause}",
-            parameters,  # noqa: S608 - made of constants
-        ):
+        select = f"SELECT campaign_id, name, type, state, active, since FROM campaigns {clause}"  # noqa: S608 - constants
+        for campaign_id, name, kind, state, active, since in self._db.execute(select, parameters):
             if state == "started":
                 active += now - since
             tally = self._tallies[campaign_id]
@@ -347,7 +345,8 @@ class Store:
     def _simulated(self, campaign_id: int, active: float) -> float:
         """The simulated time at which a campaign's own time was `active`."""
         row = self._db.execute(
-            "SELECT active, time FROM periods WHERE campaign_id = ? AND active <= ? ORDER BY active DESC, time LIMIT 1",
+            "SELECT active, time FROM periods WHERE campaign_id = ? AND active < ?"
+            " ORDER BY active DESC, time DESC LIMIT 1",
             (campaign_id, active),
         ).fetchone()
         return float(active - row[0] + row[1]) if row else active
