@@ -74,7 +74,7 @@ system: ## run the system tests: real playbooks, TLS, secrets, memory, speed
 $(SANITY): sanity-%: $(CORES)/%/.ready
 	@$(GATE) $(CORES)/$* --count sanity $@ -- ansible-test sanity --venv --python {python} --color no
 $(UNITS): units-%: $(CORES)/%/.ready
-	@$(GATE) $(CORES)/$* --count junit $@ -- ansible-test units --venv --python {python} --color no
+	@$(GATE) $(CORES)/$* --count junit $@ -- ansible-test units --venv --python {python} --color no --num-workers 1
 $(INTEGRATION): integration-%: $(CORES)/%/.ready
 	@$(GATE) $(CORES)/$* --count targets $@ -- ansible-test integration --venv --python {python} --color no --continue-on-error
 
