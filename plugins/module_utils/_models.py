@@ -41,9 +41,9 @@ def _count(value: Any) -> Any:
     return int(word) if word.isdecimal() else {"true": True, "false": False, "": None}.get(word, value)
 
 
-_Text = Annotated[str | None, pydantic.BeforeValidator(_text)]
-_Number = Annotated[int | None, pydantic.BeforeValidator(_blank_is_none)]
-_State = Annotated[str | None, pydantic.BeforeValidator(_state)]
+_Text = Annotated["str | None", pydantic.BeforeValidator(_text)]
+_Number = Annotated["int | None", pydantic.BeforeValidator(_blank_is_none)]
+_State = Annotated["str | None", pydantic.BeforeValidator(_state)]
 _Count = Annotated[pydantic.StrictBool | pydantic.StrictInt | None, pydantic.BeforeValidator(_count)]
 _FIELD_STATE = pydantic.Field(default=None, validation_alias=pydantic.AliasChoices("state", "status"))
 

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -60,6 +60,10 @@ def perform(run: Callable[[Task], Result], task: Task) -> Result:
         task.close()
 
 
+LIBRARIES = ("requests", "pydantic")
+"""What every module needs."""
+
+
 class _Module(AnsibleModule):  # type: ignore[misc]
     """AnsibleModule whose own failures (an option missing, of a wrong type) carry ``failure`` like all others."""
 
@@ -67,18 +71,34 @@ class _Module(AnsibleModule):  # type: ignore[misc]
         result.setdefault("failure", InvalidInputError(msg).failure())
         super().fail_json(msg, **result)
 
+    def add_path_info(self, kwargs: Result) -> Result:
+        """Leave the result as it is: ``dest`` names a file, whose owner and mode are no result of ours."""
+        return kwargs
 
-def run_module(arguments: Mapping[str, Any], run: Callable[[Task], Result], **rules: Any) -> None:
+
+def argument_spec(arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """The whole argument spec of a module: the connection's options and its own."""
+    return {**CONNECTION_ARGUMENTS, **arguments}
+
+
+def run_module(
+    arguments: Mapping[str, Any],
+    run: Callable[[Task], Result],
+    rules: Mapping[str, Any] | None = None,
+    libraries: Sequence[str] = LIBRARIES,
+) -> None:
     """A module's ``main``: validate the options, run, and exit or fail.
 
     Args:
         arguments: the module's own options, without those of the connection.
         run: the module's code.
         rules: ``mutually_exclusive``, ``required_one_of`` and their like.
+        libraries: the libraries that the module needs.
     """
-    module = _Module(argument_spec={**CONNECTION_ARGUMENTS, **arguments}, supports_check_mode=True, **rules)
-    for library in MISSING:
-        module.fail_json(missing_required_lib(library))
+    module = _Module(argument_spec=argument_spec(arguments), supports_check_mode=True, **(rules or {}))
+    for library in libraries:
+        if library in MISSING:
+            module.fail_json(missing_required_lib(library))
     result = perform(run, Task(module.params, module.check_mode, module.warn))
     if result.pop("failed", False):
         module.fail_json(**result)

@@ -109,7 +109,10 @@ ARGUMENTS: dict[str, Any] = {
     "wait_timeout": {"type": "int", "default": 60},
     "wait_interval": {"type": "int", "default": 2},
 }
-ONE_OF = [("campaign_id", "name")]
+RULES: dict[str, Any] = {
+    "mutually_exclusive": [("campaign_id", "name")],
+    "required_one_of": [("campaign_id", "name")],
+}
 
 
 def run(task: Task) -> dict[str, Any]:
@@ -163,7 +166,7 @@ def send(task: Task, campaign_id: int, plan: CampaignPlan) -> Campaign:
 
 def main() -> None:
     """Run as a module."""
-    run_module(ARGUMENTS, run, mutually_exclusive=ONE_OF, required_one_of=ONE_OF)
+    run_module(ARGUMENTS, run, RULES)
 
 
 if __name__ == "__main__":

@@ -138,6 +138,10 @@ ARGUMENTS: dict[str, Any] = {
     "offset": {"type": "int"},
     "page_size": {"type": "int", "default": PAGE_SIZE},
 }
+RULES: dict[str, Any] = {
+    "mutually_exclusive": [("campaign_id", "name"), ("campaign_id", "limit"), ("name", "limit")],
+    "required_by": {"offset": ("limit",)},
+}
 
 
 def run(task: Task) -> dict[str, Any]:
@@ -154,8 +158,7 @@ def run(task: Task) -> dict[str, Any]:
 
 def main() -> None:
     """Run as a module."""
-    alone = [(one, other) for one in ("campaign_id", "name") for other in ("limit", "offset")]
-    run_module(ARGUMENTS, run, mutually_exclusive=[("campaign_id", "name"), *alone], required_by={"offset": ("limit",)})
+    run_module(ARGUMENTS, run, RULES)
 
 
 if __name__ == "__main__":

@@ -225,6 +225,10 @@ ARGUMENTS: dict[str, Any] = {
     "force": {"type": "bool", "default": False},
     "concurrency": {"type": "int", "default": 3},
 }
+RULES: dict[str, Any] = {
+    "mutually_exclusive": [(name, "participants") for name in IDENTIFIERS],
+    "required_one_of": [(*IDENTIFIERS, "participants")],
+}
 
 
 def run(task: Task) -> dict[str, Any]:
@@ -266,8 +270,7 @@ def read_states(task: Task, targets: list[acting.Target]) -> None:
 
 def main() -> None:
     """Run as a module."""
-    one_or_list = [(name, "participants") for name in IDENTIFIERS]
-    run_module(ARGUMENTS, run, mutually_exclusive=one_or_list, required_one_of=[(*IDENTIFIERS, "participants")])
+    run_module(ARGUMENTS, run, RULES)
 
 
 if __name__ == "__main__":

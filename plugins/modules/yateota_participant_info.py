@@ -159,6 +159,10 @@ ARGUMENTS: dict[str, Any] = {
     "dest": {"type": "path"},
     "format": {"type": "str", "choices": list(FORMATS), "default": "csv"},
 }
+RULES: dict[str, Any] = {
+    "mutually_exclusive": [("count_only", "dest"), ("count_only", "limit")],
+    "required_by": {"offset": ("limit",)},
+}
 
 
 def run(task: Task) -> dict[str, Any]:
@@ -204,12 +208,7 @@ def counted(read: Iterable[list[Participant]], states: Counter[str]) -> Iterator
 
 def main() -> None:
     """Run as a module."""
-    run_module(
-        ARGUMENTS,
-        run,
-        mutually_exclusive=[("count_only", "dest"), ("count_only", "limit")],
-        required_by={"offset": ("limit",)},
-    )
+    run_module(ARGUMENTS, run, RULES)
 
 
 if __name__ == "__main__":

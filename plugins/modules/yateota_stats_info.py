@@ -89,6 +89,7 @@ from ..module_utils._models import NodeStatus, read
 from ..module_utils._module import Task, run_module
 
 ARGUMENTS: dict[str, Any] = {}
+RULES: dict[str, Any] = {}
 
 
 def run(task: Task) -> dict[str, Any]:
@@ -110,7 +111,7 @@ def run(task: Task) -> dict[str, Any]:
 
 def main() -> None:
     """Run as a module."""
-    run_module(ARGUMENTS, run)
+    run_module(ARGUMENTS, run, RULES)
 
 
 if __name__ == "__main__":

@@ -89,7 +89,10 @@ ARGUMENTS: dict[str, Any] = {
     "imsi": {"type": "str"},
     "dest": {"type": "path"},
 }
-ONE_OF = [("participant_id", "msisdn", "imsi")]
+RULES: dict[str, Any] = {
+    "mutually_exclusive": [("participant_id", "msisdn", "imsi")],
+    "required_one_of": [("participant_id", "msisdn", "imsi")],
+}
 
 
 def run(task: Task) -> dict[str, Any]:
@@ -108,7 +111,7 @@ def run(task: Task) -> dict[str, Any]:
 
 def main() -> None:
     """Run as a module."""
-    run_module(ARGUMENTS, run, mutually_exclusive=ONE_OF, required_one_of=ONE_OF)
+    run_module(ARGUMENTS, run, RULES)
 
 
 if __name__ == "__main__":
