@@ -57,8 +57,9 @@ format:
 	@$(GATE) $(VENV) $@ -- ruff format --check
 mypy:
 	@$(GATE) $(VENV) $@ -- mypy
+# Playbooks leave the server to the environment, so that the rule on modules' options must find one there.
 ansible-lint:
-	@$(GATE) $(VENV) $@ -- ansible-lint --nocolor --profile production --strict
+	@$(GATE) $(VENV) $@ -- env YATEOTA_API_URL=https://lint.invalid/api.php ansible-lint --nocolor --profile production --strict
 docs:
 	@$(GATE) $(VENV) $@ -- antsibull-docs lint-collection-docs --plugin-docs --validate-collection-refs=all .
 changelog:
