@@ -93,8 +93,8 @@ class Ansible:
         return run(["ansible-playbook", name, *variables, *arguments], self.environ(environ), self.folder)
 
     def environ(self, changes: Mapping[str, str | None] | None = None) -> dict[str, str]:
-        """The environment of a run: this Ansible, these collections, that server, and nothing of the user's settings."""
-        assert COLLECTIONS / "ansible_collections/simops/yateota" == COLLECTION, "run the system tests with `make system`"
+        """The environment of a run: this Ansible, these collections, that server, and no settings of the user's."""
+        assert COLLECTIONS / "ansible_collections/simops/yateota" == COLLECTION, "these tests run by `make system`"
         given = {
             **self.server,
             "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
