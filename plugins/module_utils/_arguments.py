@@ -16,6 +16,7 @@ from ._identifiers import check_positive
 from ._transport import Connection
 
 _DEFAULTS = Connection(api_url="")
+_LONGEST_TIMEOUT = 86400  # seconds; a socket takes no number without end
 
 
 def _option(name: str, **spec: Any) -> dict[str, Any]:
@@ -44,10 +45,12 @@ def connection(params: Mapping[str, Any]) -> Connection:
         InvalidInputError: an option has a value that cannot be; names the option, the value and the mend.
     """
     check_positive("retries", params["retries"], least=0)
-    if not params["timeout"] > 0:
-        raise InvalidInputError(f"timeout {params['timeout']} is not valid: give seconds, more than 0.")
+    if not 0 < params["timeout"] <= _LONGEST_TIMEOUT:
+        raise InvalidInputError(
+            f"timeout {params['timeout']} is not valid: give seconds, more than 0 and at most {_LONGEST_TIMEOUT}."
+        )
     if not params["node"].strip():
-        raise InvalidInputError("node '' is not valid: give the node's name, for example ota.")
+        raise InvalidInputError(f"node '{params['node']}' is not valid: give the node's name, for example ota.")
     if params["client_key"] and not params["client_cert"]:
         raise InvalidInputError(f"client_key '{params['client_key']}' needs client_cert: give both.")
     secret = params["api_secret"] or None
@@ -65,17 +68,18 @@ def _api_url(value: str) -> str:
     Raises:
         InvalidInputError: it is no http(s) URL of a host, or carries credentials, a query or a fragment.
     """
+    if "@" in value.partition("//")[2].partition("/")[0]:
+        raise InvalidInputError(
+            "api_url carries credentials: give https://host/api.php without them, and the secret as api_secret."
+        )
     try:
         parts = urlsplit(value.strip())
-        host, _port = parts.hostname, parts.port
-    except ValueError as error:
+        fits = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+        (parts.hostname or "").encode("idna")
+    except ValueError as error:  # no number as port, no host name that can be looked up
         raise InvalidInputError(f"api_url '{value}' is not valid ({error}): give https://host/api.php.") from None
-    if "@" in parts.netloc:
+    if not fits or parts.query or parts.fragment:
         raise InvalidInputError(
-            f"api_url carries credentials for {host}: give https://{host}/api.php, and the secret as api_secret."
-        )
-    if parts.scheme not in ("http", "https") or not host or parts.query or parts.fragment:
-        raise InvalidInputError(
-            f"api_url '{value}' is not valid: give http or https, for example https://host/api.php."
+            f"api_url '{value}' is not valid: give http or https, a host and a path, as in https://host/api.php."
         )
     return urlunsplit(parts._replace(path=parts.path if parts.path.strip("/") else "/api.php"))

@@ -5,7 +5,9 @@
 
 from __future__ import annotations
 
+import http.client
 import os
+import socket
 import ssl
 import threading
 from dataclasses import dataclass, field
@@ -163,7 +165,7 @@ class Transport:
     """Posts bodies to one URL over kept-alive connections. Safe to use from ``connections`` threads at once.
 
     Raises:
-        InvalidInputError: a certificate, a key or a trust store cannot be read.
+        InvalidInputError: a certificate, a key or a trust store cannot be read, or the URL's host cannot be one.
     """
 
     def __init__(self, connection: Connection, connections: int = 1) -> None:
@@ -177,7 +179,12 @@ class Transport:
         if connection.api_secret:
             headers["X-Authentication"] = connection.api_secret
         # Prepared once and copied for each request: half of what requests costs a request is the preparing.
-        self._template = requests.Request("POST", connection.api_url, headers=headers).prepare()
+        try:
+            self._template = requests.Request("POST", connection.api_url, headers=headers).prepare()
+        except requests.RequestException as error:
+            raise InvalidInputError(
+                f"api_url '{connection.api_url}' is not valid ({error}): give https://host/api.php."
+            ) from None
 
     def post(self, body: bytes) -> Reply:
         """Post a body and read the whole answer. Redirects are not followed.
@@ -194,7 +201,7 @@ class Transport:
                 prepared, timeout=self._timeout, verify=self._verify, proxies=self._proxies, stream=True
             )
             text = response.content.decode("utf-8", "replace")
-        except (requests.RequestException, OSError) as error:
+        except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
             raise ExchangeError(_reason(error), left=_wire.left, certain=_is_certificate_error(error)) from None
         return Reply(response.status_code, response.reason or "", response.headers, text)
 
@@ -222,15 +229,37 @@ def _is_certificate_error(error: BaseException) -> bool:
 def _reason(error: BaseException) -> str:
     """The innermost cause in words, for people: no class names, no object addresses."""
     causes = _causes(error)
-    for cause in causes:
-        if isinstance(cause, ssl.SSLCertVerificationError):
-            return f"the server's certificate is refused: {cause.verify_message}"
-    for cause in causes:
-        if isinstance(cause, urllib3.exceptions.NameResolutionError):
-            return "the host name cannot be resolved"
-        if isinstance(cause, urllib3.exceptions.TimeoutError):
-            return "no answer within the timeout"
+    reason = _cause_in_words(causes)
+    proxy = any(isinstance(cause, (requests.exceptions.ProxyError, urllib3.exceptions.ProxyError)) for cause in causes)
+    return f"through the proxy of the environment: {reason}" if proxy else reason
+
+
+def _cause_in_words(causes: list[BaseException]) -> str:
+    for kind, words in _wordings():
+        for cause in causes:
+            if isinstance(cause, kind):
+                return words.format(cause)
     for cause in reversed(causes):
-        if isinstance(cause, OSError) and cause.strerror:
-            return cause.strerror
-    return "the connection was closed before the whole answer came"
+        if isinstance(cause, OSError) and (cause.strerror or str(cause).startswith("Tunnel")):
+            return cause.strerror or str(cause)
+    return _CLOSED
+
+
+_CLOSED = "the connection was closed before the whole answer came"
+
+
+def _wordings() -> tuple[tuple[Any, str], ...]:
+    """Kinds of causes and their words, the more special before the more general."""
+    return (
+        (ssl.SSLCertVerificationError, "the server's certificate is refused: {0.verify_message}"),
+        (socket.gaierror, "the host name cannot be resolved"),
+        ((TimeoutError, urllib3.exceptions.ReadTimeoutError), "no answer within the timeout"),
+        (http.client.RemoteDisconnected, _CLOSED),
+        (http.client.BadStatusLine, "what answers there does not speak HTTP"),
+        (
+            (requests.exceptions.InvalidProxyURL, requests.exceptions.InvalidSchema),
+            "the environment's proxy variables cannot be used: {0}",
+        ),
+        # Its own words could quote a proxy's password.
+        (urllib3.exceptions.LocationValueError, "the proxy that the environment names cannot be used"),
+    )
