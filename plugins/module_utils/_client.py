@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 import random
 import re
@@ -27,11 +28,13 @@ _TRANSIENT_CODE = 200
 _BACKOFF_FIRST, _BACKOFF_MOST, _RETRY_AFTER_MOST = 0.5, 8.0, 30.0  # seconds
 
 _ADVICE = {
+    200: "the node did not answer the server's front end in time; try again later",
     401: "check the values given; the server does not know one of them, or not this request",
     402: "give what is missing",
     403: "ask the server's administrator whether this secret may do it",
     404: "check that it exists on this server and node",
 }
+_OTHER_ADVICE = "look into the server's own log"
 _UNSETTLED_ADVICE = "It may have been carried out all the same: read the state before you send it again."
 
 # Keys of a SIM and its secret codes: never to be shown or stored, should they appear in an answer [V].
@@ -147,10 +150,12 @@ def items(answer: Mapping[str, Any], request: str) -> list[Item]:
             if isinstance(found, list) and all(isinstance(item, dict) for item in found):
                 return found
             raise BadAnswerError(
-                f"The answer to {request} cannot be read: {key} is not a list of objects.", request=request
+                f"The answer to {request} cannot be read: {key} is not a list of objects. {BadAnswerError.mend}",
+                request=request,
             )
+    found = ", ".join(sorted(answer))[:100] or "nothing"
     raise BadAnswerError(
-        f"The answer to {request} carries no list; it has {', '.join(sorted(answer)) or 'nothing'}.", request=request
+        f"The answer to {request} carries no list; it has {found}. {BadAnswerError.mend}", request=request
     )
 
 
@@ -187,7 +192,7 @@ class _Exchange:
         code = body.pop("code", None)
         try:
             number = int(code)
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             raise self._no_answer(reply, "an answer without a code") from None
         if number:
             raise self._refused(number, body.get("message"))
@@ -208,8 +213,9 @@ class _Exchange:
         text = reply.text.lstrip()
         try:
             body, _end = json.JSONDecoder().raw_decode(text)
-        except ValueError:
-            found = "nothing" if not text else f"a page titled '{_title(text)}'" if _title(text) else "no whole JSON"
+        except (ValueError, RecursionError):
+            title = self._clean(_title(text))
+            found = "nothing" if not text else f"a page titled '{title}'" if title else "no whole JSON"
             raise self._no_answer(reply, found) from None
         if not isinstance(body, dict):
             raise self._no_answer(reply, "JSON that is no object")
@@ -232,8 +238,7 @@ class _Exchange:
         facts: dict[str, Any] = {"code": code, "http_status": 200, "message": said if message else None}
         if self._write and code in _UNSETTLED_CODES:
             return self._unsettled(text, **facts)
-        advice = _ADVICE.get(code)
-        failure = ApiError(f"{text}; {advice}." if advice else f"{text}.", request=self._request, **facts)
+        failure = ApiError(f"{text}; {_ADVICE.get(code, _OTHER_ADVICE)}.", request=self._request, **facts)
         return _PassingError(failure) if code == _TRANSIENT_CODE else failure
 
     def _http_failure(self, reply: Reply) -> Exception:
@@ -251,7 +256,7 @@ class _Exchange:
                 "alone. Set api_url to the final URL.",
                 **facts,
             )
-        if reply.status >= 500 and self._write:
+        if self._write and (reply.status < 300 or reply.status >= 500):
             return self._unsettled(text, http_status=reply.status, message=reason)
         if reply.status in _TRANSIENT_HTTP:
             return _PassingError(TransportError(f"{text}. Try again later.", **facts), _retry_after(reply))
@@ -268,9 +273,8 @@ class _Exchange:
 
     def _clean(self, text: str) -> str:
         """What a server says, on one line, of a bearable length, without the secret should it echo it."""
-        line = " ".join(text.split())[:300]
         secret = self._connection.api_secret
-        return line.replace(secret, "********") if secret else line
+        return " ".join((text.replace(secret, "********") if secret else text).split())[:300]
 
 
 def _names_something(params: Mapping[str, Any]) -> bool:
@@ -279,14 +283,14 @@ def _names_something(params: Mapping[str, Any]) -> bool:
 
 def _network_advice(error: ExchangeError) -> str:
     if error.certain:
-        return "Set ca_path to the certificate of the CA that signed it."
+        return "Check its host name and its dates; where its CA is not known here, set ca_path to the CA's certificate."
     return "Check the address, the network and that the server runs."
 
 
 def _title(page: str) -> str:
     """The title of an HTML page, where errors before the request carry their reason [F]; empty where there is none."""
     found = _TITLE.search(page[:4096])
-    return " ".join(found.group(1).split()) if found else ""
+    return " ".join(html.unescape(found.group(1)).split()) if found else ""
 
 
 def _without_secrets(value: Any) -> Any:

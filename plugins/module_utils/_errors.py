@@ -38,6 +38,14 @@ class YateotaError(Exception):
         self.message = message
         self.details: dict[str, Any] = {}
 
+    def restated(self, text: str, details: dict[str, Any]) -> YateotaError:
+        """The same failure in other words, with ``details`` of what was done before it."""
+        facts = self.failure()
+        facts.pop("kind")
+        error = type(self)(text, **facts)
+        error.details = details
+        return error
+
     def failure(self) -> dict[str, Any]:
         """The value of a failed result's ``failure``."""
         return {
@@ -77,6 +85,7 @@ class BadAnswerError(YateotaError):
     """What came back is not an answer of this API."""
 
     kind = "bad_answer"
+    mend = "Check that this server speaks the YateOTA API."
 
 
 class OutcomeUnknownError(YateotaError):

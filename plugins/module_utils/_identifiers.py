@@ -60,12 +60,12 @@ def check_identification(given: Mapping[str, Any]) -> str | None:
     Raises:
         InvalidInputError: an identifier is malformed, or none is given.
     """
+    check_positive("participant_id", given.get("participant_id"))
+    check_positive("campaign_id", given.get("campaign_id"))
     if not any(given.get(name) for name in IDENTIFIERS):
         raise InvalidInputError(
             f"A participant needs one of {', '.join(IDENTIFIERS)}: {described(given)} has none of them."
         )
-    check_positive("participant_id", given.get("participant_id"))
-    check_positive("campaign_id", given.get("campaign_id"))
     for name in SIM_IDENTIFIERS:
         if given.get(name) is not None:
             check_sim_identifier(name, given[name])

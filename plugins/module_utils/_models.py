@@ -30,7 +30,8 @@ def _text(value: Any) -> Any:
 
 
 def _state(value: Any) -> Any:
-    return value.strip().lower() or None if isinstance(value, str) else value
+    text = _text(value)
+    return text.strip().lower() or None if isinstance(text, str) else text
 
 
 def _count(value: Any) -> Any:
@@ -44,7 +45,7 @@ def _count(value: Any) -> Any:
 _Text = Annotated["str | None", pydantic.BeforeValidator(_text)]
 _Number = Annotated["int | None", pydantic.BeforeValidator(_blank_is_none)]
 _State = Annotated["str | None", pydantic.BeforeValidator(_state)]
-_Count = Annotated[pydantic.StrictBool | pydantic.StrictInt | None, pydantic.BeforeValidator(_count)]
+_Count = Annotated["pydantic.StrictBool | pydantic.StrictInt | None", pydantic.BeforeValidator(_count)]
 _FIELD_STATE = pydantic.Field(default=None, validation_alias=pydantic.AliasChoices("state", "status"))
 
 
@@ -76,7 +77,7 @@ class Participant(pydantic.BaseModel):
 class Campaign(pydantic.BaseModel):
     """An item of ``campaigns`` or ``campaign``: of ``query_campaigns`` [V] or of ``get_campaign`` [V]."""
 
-    model_config = pydantic.ConfigDict(extra="allow", coerce_numbers_to_str=True)
+    model_config = pydantic.ConfigDict(extra="allow")
 
     campaign_id: _Number = None
     name: _Text = pydantic.Field(default=None, validation_alias=pydantic.AliasChoices("campaign", "name"))
@@ -140,7 +141,9 @@ def read(model: type[Any], item: Any, request: str) -> Any:
         return model.model_validate(item)
     except pydantic.ValidationError as error:
         first = error.errors(include_url=False)[0]
-        field = ".".join(str(part) for part in first["loc"]) or model.__name__.lower()
+        field = first["loc"][0] if first["loc"] else "an item"
+        value = repr(first["input"])[:100]
         raise BadAnswerError(
-            f"The answer to {request} cannot be read: {field} is {first['input']!r} ({first['msg']}).", request=request
+            f"The answer to {request} cannot be read: {field} is {value}, which it cannot be. {BadAnswerError.mend}",
+            request=request,
         ) from None
