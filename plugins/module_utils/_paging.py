@@ -42,8 +42,10 @@ class Seen:
         self._database.close()
 
 
-_PATIENCE = 3
-"""How often a page that looks like the last one is read again where the server's own count promises more."""
+_PATIENCE, _PATIENCE_PROMISED = 1, 3
+"""How often a page that looks like the last one is read again, since a page may come back cut short: once, and more
+often where the server's own count promises more. Where that count is reached, not at all."""
+_LONGEST_NUMBER = 18  # digits; what SQLite stores as a number
 
 
 def key_of(item: Item, name: str) -> int | str:
@@ -52,7 +54,7 @@ def key_of(item: Item, name: str) -> int | str:
     if value is None or value == "":
         return json.dumps(item, sort_keys=True)
     text = str(value)
-    return int(text) if text.isdecimal() else text
+    return int(text) if text.isdecimal() and len(text) <= _LONGEST_NUMBER else text
 
 
 def pages(fetch: Fetch, key: str, page_size: int, seen: Seen, total: int | None = None) -> Iterator[list[Item]]:
@@ -68,7 +70,8 @@ def pages(fetch: Fetch, key: str, page_size: int, seen: Seen, total: int | None 
         key: the field that identifies an item.
         page_size: items asked for at once, 2 or more. The server may send fewer.
         seen: takes the keys; ``seen.count`` is the number of items read so far.
-        total: the number of items where the server told it: saves the last request.
+        total: the number of items where the server told it: how hard to look for the end. It does not end the reading
+            by itself, since items may have come and gone since it was told.
 
     Yields:
         Lists of items that were not seen before, never empty.
@@ -77,6 +80,7 @@ def pages(fetch: Fetch, key: str, page_size: int, seen: Seen, total: int | None 
         BadAnswerError: the server sends the same items whatever the offset, so that the list has no end.
     """
     offset = back = fruitful = barren = 0
+    patience = 1 + (_PATIENCE if total is None else _PATIENCE_PROMISED)
     while True:
         page = fetch(offset, page_size)
         on_known_ground = offset == 0 or (bool(page) and key_of(page[0], key) in seen)
@@ -86,9 +90,7 @@ def pages(fetch: Fetch, key: str, page_size: int, seen: Seen, total: int | None 
             yield new
         else:
             barren += 1
-        if total is not None and seen.count >= total:
-            return
-        if on_known_ground and len(page) < 2 and (total is None or barren > _PATIENCE):
+        if on_known_ground and len(page) < 2 and (patience <= barren or (total is not None and seen.count >= total)):
             return
         if barren > 10 + 2 * fruitful:
             raise BadAnswerError(
