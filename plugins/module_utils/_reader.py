@@ -53,7 +53,7 @@ class Reader:
         item = {**found[0], "campaign_id": campaign_id}
         if read(Campaign, item, "query_campaigns").state is None:
             # What query_campaigns says wins: it is the request that is specified.
-            item = {**self._details(params), **item}
+            item = {**self._details(params), **_filled(item)}
         campaign: Campaign = read(Campaign, item, "query_campaigns")
         return campaign
 
@@ -137,7 +137,7 @@ class Reader:
         for item in listed:
             by_name.setdefault(item.get("campaign"), []).append(item)
         unique = {name: found[0] for name, found in by_name.items() if len(found) == 1}
-        return [{**item, **unique.get(item.get("campaign"), {})} for item in detailed]
+        return [{**item, **_filled(unique.get(item.get("campaign"), {}))} for item in detailed]
 
     def participant_count(self, campaign_id: int) -> int | None:
         """The number of participants of a campaign; None where the server does not tell it.
@@ -195,6 +195,11 @@ def _participant(item: dict[str, Any], campaign_id: int) -> Participant:
     if participant.campaign_id is None:
         participant.campaign_id = campaign_id
     return participant
+
+
+def _filled(item: dict[str, Any]) -> dict[str, Any]:
+    """What an item tells, without the fields that it leaves blank."""
+    return {key: value for key, value in item.items() if value not in (None, "")}
 
 
 def _lacks_id_or_state(item: dict[str, Any]) -> bool:
