@@ -133,7 +133,7 @@ def look_up(reader: Reader, targets: Sequence[Target], most_pages: int | None) -
 
 
 def _read_states(reader: Reader, campaign_id: int, wanted: list[Target], most_pages: int | None) -> bool:
-    """Find the wanted in the campaign's list; whether all that fits them was found."""
+    """Find the wanted in the campaign's list; whether the list was read as far as they need."""
     index: dict[tuple[str, Any], list[Target]] = {}
     for target in wanted:
         name = next(name for name in IDENTIFIERS if name in target.given)
@@ -154,7 +154,7 @@ def _read_states(reader: Reader, campaign_id: int, wanted: list[Target], most_pa
         complete = True
     for target in wanted:
         target.found = found[id(target)] if complete or found[id(target)] else None
-    return complete
+    return complete or all(found.values())
 
 
 def plan(action: str, targets: Sequence[Target], force: bool) -> None:
@@ -186,8 +186,13 @@ def _judged(action: str, target: Target, force: bool) -> ParticipantPlan:
 
 
 def _identity(target: Target) -> Any:
-    if target.found:
-        return target.campaign_id, target.found[0].participant_id
+    """What two identifications of one participant have in common."""
+    row = target.found[0] if target.found else None
+    participant_id = row.participant_id if row else target.given.get("participant_id")
+    if participant_id is not None:
+        return participant_id
+    if row:
+        return target.campaign_id, row.iccid, row.imsi, row.msisdn
     return tuple(sorted((name, _plain(name, value)) for name, value in target.given.items()))
 
 
@@ -240,13 +245,11 @@ def check_none_refused(action: str, targets: Sequence[Target]) -> None:
         if target.send:
             target.hold_back(UNCHANGED, "others of the list are refused")
     more = f" (and {len(refused) - 1} more of the {len(targets)} given)" if len(refused) > 1 else ""
-    raise _with_result(
-        InvalidInputError(
-            f"{action} is refused for {described(refused[0].given)}: {refused[0].message}{more}. Nothing was sent."
-        ),
-        action,
-        targets,
+    error = InvalidInputError(
+        f"{action} is refused for {described(refused[0].given)}: {refused[0].message}{more}. Nothing was sent."
     )
+    error.details = result(action, targets)
+    raise error
 
 
 def check_all_settled(action: str, targets: Sequence[Target]) -> None:
@@ -264,8 +267,9 @@ def check_all_settled(action: str, targets: Sequence[Target]) -> None:
     if len(targets) > 1:
         counts = ", ".join(f"{count} {outcome}" for outcome, count in summary(targets).items() if count)
         text = f"{action} of {len(targets)} participants came to {counts}. The first: {error}"
-        error = type(error)(text, **{name: value for name, value in error.failure().items() if name != "kind"})
-    raise _with_result(error, action, targets)
+    else:
+        text = str(error)
+    raise error.restated(text, result(action, targets))
 
 
 def result(action: str, targets: Sequence[Target]) -> dict[str, Any]:
@@ -297,11 +301,6 @@ def _entry(action: str, target: Target) -> dict[str, Any]:
         "outcome": target.outcome,
         "message": target.message,
     }
-
-
-def _with_result(error: YateotaError, action: str, targets: Sequence[Target]) -> YateotaError:
-    error.details = result(action, targets)
-    return error
 
 
 def _plain(name: str, value: Any) -> Any:
