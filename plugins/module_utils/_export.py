@@ -36,14 +36,19 @@ class Export:
     """
 
     def __init__(self, dest: str, check_mode: bool) -> None:
-        self._dest = dest
+        self._name = dest
+        self._dest = os.path.realpath(dest)
         self._check_mode = check_mode
         self.changed = False
-        folder = os.path.dirname(os.path.abspath(dest))
-        if os.path.isdir(dest) or not os.access(folder, os.W_OK):
-            why = "it is a folder" if os.path.isdir(dest) else f"the folder {folder} is missing or cannot be written"
-            raise InvalidInputError(f"dest '{dest}' cannot be written ({why}): name a file in a folder that can be.")
-        handle, self._path = tempfile.mkstemp(dir=None if check_mode else folder, prefix=".yateota-")
+        folder = os.path.dirname(self._dest)
+        if os.path.exists(self._dest) and not os.path.isfile(self._dest):
+            raise self._unwritable("it is there, and no regular file")
+        if not os.access(folder, os.W_OK):
+            raise self._unwritable(f"the folder {folder} is missing or cannot be written")
+        try:
+            handle, self._path = tempfile.mkstemp(dir=None if check_mode else folder, prefix=".yateota-")
+        except OSError as error:
+            raise self._unwritable(error.strerror) from None
         self.file: TextIO = os.fdopen(handle, "w", encoding="utf-8", newline="")
 
     def __enter__(self) -> Export:
@@ -55,16 +60,17 @@ class Export:
             if kind is None:
                 self._settle()
         except OSError as failure:
-            raise InvalidInputError(
-                f"dest '{self._dest}' cannot be written ({failure.strerror}): make room for it."
-            ) from None
+            raise self._unwritable(failure.strerror) from None
         finally:
             if os.path.exists(self._path):
                 os.unlink(self._path)
         if isinstance(error, OSError):
-            raise InvalidInputError(
-                f"dest '{self._dest}' cannot be written ({error.strerror}): make room for it."
-            ) from None
+            raise self._unwritable(error.strerror) from None
+
+    def _unwritable(self, why: str | None) -> InvalidInputError:
+        return InvalidInputError(
+            f"dest '{self._name}' cannot be written ({why}): name a file in a folder that can be, with room for it."
+        )
 
     def _settle(self) -> None:
         exists = os.path.exists(self._dest)
