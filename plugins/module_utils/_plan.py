@@ -46,6 +46,10 @@ class CampaignPlan:
         """Whether anything is to be sent."""
         return self.action is not None
 
+    def reached(self, state: str | None) -> bool:
+        """Whether the action has led where it should: a campaign that was started may be finished by then."""
+        return state == self.after or (self.after == STARTED and state == FINISHED)
+
     def diff(self, campaign_id: int) -> dict[str, Any]:
         """Before and after, as ``--diff`` shows them."""
         after: dict[str, Any] = {"campaign_id": campaign_id, "state": self.after if self.changed else self.before}

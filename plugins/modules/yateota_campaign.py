@@ -95,7 +95,7 @@ failure:
 import time
 from typing import Any
 
-from ..module_utils._errors import ApiError, OutcomeUnknownError
+from ..module_utils._errors import ApiError, OutcomeUnknownError, YateotaError
 from ..module_utils._identifiers import check_positive
 from ..module_utils._models import Campaign
 from ..module_utils._module import Task, run_module
@@ -137,31 +137,49 @@ def run(task: Task) -> dict[str, Any]:
 
 
 def send(task: Task, campaign_id: int, plan: CampaignPlan) -> Campaign:
-    """Send the action and return the campaign afterwards. An outcome that is unknown is settled by the state, if it can be."""
+    """Send the action and return the campaign afterwards."""
     try:
         task.client.call("action_campaign", {"campaign_id": campaign_id, "action": plan.action})
-    except OutcomeUnknownError:
+    except OutcomeUnknownError as unknown:
+        return settled(task, campaign_id, plan, unknown)
+    try:
+        return awaited(task, campaign_id, plan)
+    except YateotaError as error:
+        done = {"changed": True, "action": plan.action, "diff": plan.diff(campaign_id)}
+        raise error.restated(f"{plan.action} of campaign {campaign_id} was accepted, but: {error}", done) from None
+
+
+def settled(task: Task, campaign_id: int, plan: CampaignPlan, unknown: OutcomeUnknownError) -> Campaign:
+    """The campaign where its new state proves that the action was carried out; else the outcome stays unknown."""
+    try:
         campaign = task.reader.campaign(campaign_id)
-        if plan.before in (None, plan.after) or campaign.state != plan.after:
-            raise
-        task.warn(f"No answer came to {plan.action} of campaign {campaign_id}, but it is {campaign.state} now.")
-        return campaign
+    except YateotaError:
+        raise unknown from None
+    if plan.before is None or campaign.state == plan.before or not plan.reached(campaign.state):
+        raise unknown
+    task.warn(f"No answer came to {plan.action} of campaign {campaign_id}, but it is {campaign.state} now.")
+    return campaign
+
+
+def awaited(task: Task, campaign_id: int, plan: CampaignPlan) -> Campaign:
+    """The campaign after an action that the server accepted, with ``wait`` once it has reached its state."""
     deadline = time.monotonic() + task.params["wait_timeout"]
     while True:
         campaign = task.reader.campaign(campaign_id)
-        if campaign.state in (None, plan.after):
+        if campaign.state is None or plan.reached(campaign.state):
             return campaign
         if not task.params["wait"]:
             task.warn(f"The server accepted {plan.action}, but campaign {campaign_id} is still {campaign.state}.")
             return campaign
-        if time.monotonic() >= deadline:
+        left = deadline - time.monotonic()
+        if left <= 0:
             raise ApiError(
-                f"Campaign {campaign_id} is {campaign.state} and not {plan.after} {task.params['wait_timeout']} s after "
-                f"{plan.action} was accepted: look at the server, or raise wait_timeout.",
+                f"it is {campaign.state} and not {plan.after} {task.params['wait_timeout']} s later: "
+                "look at the server, or raise wait_timeout.",
                 request="action_campaign",
                 code=0,
             )
-        time.sleep(task.params["wait_interval"])
+        time.sleep(min(task.params["wait_interval"], left))
 
 
 def main() -> None:
