@@ -171,7 +171,9 @@ def run(task: Task) -> dict[str, Any]:
     for option, least in (("campaign_id", 1), ("limit", 1), ("offset", 0), ("page_size", 2)):
         check_positive(option, params[option], least)
     if params["count_only"] and not params["state"]:
-        return {"changed": False, "count": task.reader.participant_count(params["campaign_id"]), "states": {}}
+        count = task.reader.participant_count(params["campaign_id"])
+        if count is not None:  # else the list is read and counted
+            return {"changed": False, "count": count, "states": {}}
     states: Counter[str] = Counter()
     rows = counted(pages(task), states)
     result: dict[str, Any] = {"changed": False}

@@ -84,7 +84,7 @@ failure:
 
 from typing import Any
 
-from ..module_utils._errors import ApiError
+from ..module_utils._errors import ApiError, BadAnswerError
 from ..module_utils._models import NodeStatus, read
 from ..module_utils._module import Task, run_module
 
@@ -94,19 +94,31 @@ RULES: dict[str, Any] = {}
 
 def run(task: Task) -> dict[str, Any]:
     """Read both, and be content with the statistics where the server has no ``get_node_status``."""
-    stats = task.client.call("query_stats", {}).get("stats") or {}
+    stats = components(task.client.call("query_stats", {}))
     try:
         answer = task.client.call("get_node_status", {})
     except ApiError as error:
         task.warn(f"The node's status is not known: {error}")
         answer = {}
+    status = answer.get("status")
     engine = stats.get("engine") or {}
     return {
         "changed": False,
         "stats": stats,
-        "status": read(NodeStatus, answer["status"], "get_node_status").result() if "status" in answer else None,
+        "status": read(NodeStatus, status, "get_node_status").result() if status else None,
         "version": answer.get("version") or engine.get("node_version") or engine.get("version"),
     }
+
+
+def components(answer: dict[str, Any]) -> dict[str, Any]:
+    """The statistics, one object per component; an empty object that PHP wrote as an empty list is one all the same."""
+    stats = answer.get("stats") or {}
+    if not isinstance(stats, dict) or not isinstance(stats.get("engine") or {}, dict):
+        raise BadAnswerError(
+            f"The answer to query_stats cannot be read: its statistics are no object. {BadAnswerError.mend}",
+            request="query_stats",
+        )
+    return stats
 
 
 def main() -> None:
