@@ -20,6 +20,8 @@ class _Absent:
     """Takes any use that a module's top level makes of a library: attributes, calls, unions, base classes."""
 
     def __getattr__(self, name: str) -> _Absent:
+        if name.startswith("__"):  # what it does not do itself, such as being iterated, it cannot do
+            raise AttributeError(name)
         return self
 
     def __call__(self, *args: Any, **kwargs: Any) -> _Absent:
