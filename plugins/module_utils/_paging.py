@@ -79,8 +79,8 @@ def pages(fetch: Fetch, key: str, page_size: int, seen: Seen, total: int | None 
     Raises:
         BadAnswerError: the server sends the same items whatever the offset, so that the list has no end.
     """
-    offset = back = fruitful = barren = 0
-    patience = 1 + (_PATIENCE if total is None else _PATIENCE_PROMISED)
+    offset = back = fruitful = barren = ends = 0
+    patience = _PATIENCE if total is None else _PATIENCE_PROMISED
     while True:
         page = fetch(offset, page_size)
         on_known_ground = offset == 0 or (bool(page) and key_of(page[0], key) in seen)
@@ -90,7 +90,8 @@ def pages(fetch: Fetch, key: str, page_size: int, seen: Seen, total: int | None 
             yield new
         else:
             barren += 1
-        if on_known_ground and len(page) < 2 and (patience <= barren or (total is not None and seen.count >= total)):
+        ends = ends + 1 if on_known_ground and len(page) < 2 else 0
+        if ends > patience or (ends and total is not None and seen.count >= total):
             return
         if barren > 10 + 2 * fruitful:
             raise BadAnswerError(
@@ -99,7 +100,7 @@ def pages(fetch: Fetch, key: str, page_size: int, seen: Seen, total: int | None 
             )
         if on_known_ground:
             back = 0
-            offset += len({key_of(item, key) for item in page}) - 1
+            offset += max(0, len({key_of(item, key) for item in page}) - 1)
         else:
             back = back * 2 or page_size
             offset = max(0, offset - back)

@@ -1,0 +1,184 @@
+# Copyright (c) 2026 simops.yateota contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Reading a list that moves: whatever the server does within reason, each item that stays is read exactly once."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from ansible_collections.simops.yateota.plugins.module_utils._errors import BadAnswerError
+from ansible_collections.simops.yateota.plugins.module_utils._paging import Item, Seen, key_of, pages
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+KEY = "participant_id"
+
+
+class MovingList:
+    """A list in the order of its ids, out of which and into which items go before each page.
+
+    Args:
+        size: the items at the start: ids 10, 20, 30 and so on, so that there is room between them.
+        chance: decides what happens before each page, at most `moves` times in all.
+        cap: the most items that the server sends, whatever the limit.
+    """
+
+    def __init__(self, size: int, chance: random.Random, moves: int = 0, cap: int | None = None) -> None:
+        self.ids = [10 * n for n in range(1, size + 1)]
+        self.stayed = set(self.ids)
+        self.requests = 0
+        self._chance, self._moves, self._cap = chance, moves, cap
+
+    def fetch(self, offset: int, limit: int) -> list[Item]:
+        self.requests += 1
+        if self.requests > 1 and self._moves and self._chance.random() < 0.7:
+            self._moves -= 1
+            self._move()
+        return [{KEY: str(each)} for each in self.ids[offset : offset + min(limit, self._cap or limit)]]
+
+    def _move(self) -> None:
+        if self._chance.random() < 0.5:
+            leaving = set(self._chance.sample(self.ids, self._chance.randint(0, len(self.ids))))
+            self.ids = [each for each in self.ids if each not in leaving]
+            self.stayed -= leaving
+        else:
+            coming = {self._chance.randint(1, 1000) * 10 + 5 for unused in range(self._chance.randint(1, 10))}
+            self.ids = sorted({*self.ids, *coming})
+
+
+@pytest.fixture(name="seen")
+def _seen() -> Iterator[Seen]:
+    keys = Seen()
+    yield keys
+    keys.close()
+
+
+def read_all(fetch: Any, page_size: int, total: int | None = None) -> list[int]:
+    """All ids that a reading yields, in its order."""
+    keys = Seen()
+    try:
+        found = [key_of(item, KEY) for page in pages(fetch, KEY, page_size, keys, total) for item in page]
+        assert keys.count == len(found)
+    finally:
+        keys.close()
+    return found
+
+
+@given(size=st.integers(0, 120), page_size=st.integers(2, 40), counted=st.booleans())
+def test_a_list_that_rests_is_read_in_order_and_with_few_requests(size: int, page_size: int, counted: bool) -> None:
+    resting = MovingList(size, random.Random(0))
+    assert read_all(resting.fetch, page_size, size if counted else None) == resting.ids
+    assert resting.requests <= size / (page_size - 1) + 3
+
+
+@settings(max_examples=400)
+@given(
+    size=st.integers(0, 120),
+    page_size=st.integers(2, 40),
+    cap=st.none() | st.integers(2, 15),
+    moves=st.integers(0, 12),
+    counted=st.booleans(),
+    chance=st.randoms(use_true_random=False),
+)
+def test_what_stays_is_read_once_while_others_come_and_go(
+    size: int, page_size: int, cap: int | None, moves: int, counted: bool, chance: random.Random
+) -> None:
+    moving = MovingList(size, chance, moves, cap)
+    found = read_all(moving.fetch, page_size, size if counted else None)
+    assert len(found) == len(set(found))
+    assert moving.stayed <= set(found)
+    # A walk over the list, and for each move no more than the way back and forth again.
+    step = min(page_size, cap or page_size) - 1
+    assert moving.requests <= (moves + 1) * (4 * (size + 10 * moves) / step + 20)
+
+
+@settings(max_examples=200)
+@given(
+    size=st.integers(0, 80),
+    page_size=st.integers(2, 20),
+    spoilt=st.dictionaries(st.integers(1, 15).map(lambda n: 2 * n), st.integers(0, 20) | st.none(), max_size=8),
+)
+def test_a_page_cut_short_or_sent_twice_loses_nothing(size: int, page_size: int, spoilt: dict[int, int | None]) -> None:
+    """`spoilt`: number of the request -> how many items it is cut to, or None for the page before it once more."""
+    resting = MovingList(size, random.Random(0))
+    last: list[Item] = []
+
+    def fetch(offset: int, limit: int) -> list[Item]:
+        nonlocal last
+        page = resting.fetch(offset, limit)
+        if resting.requests in spoilt:
+            cut = spoilt[resting.requests]
+            return last if cut is None else page[:cut]
+        last = page
+        return page
+
+    assert sorted(read_all(fetch, page_size)) == resting.ids
+
+
+def test_the_end_of_a_list_is_looked_for_though_as_many_came_as_were_counted() -> None:
+    ids = [10, 20, 30, 40]
+
+    def fetch(offset: int, limit: int) -> list[Item]:
+        page = [{KEY: each} for each in ids[offset : offset + limit]]
+        if 25 not in ids:
+            ids.insert(2, 25)
+        return page
+
+    assert set(read_all(fetch, 2, total=4)) >= {10, 20, 30, 40}
+
+
+def test_a_count_that_promises_more_is_believed_for_a_few_requests_only() -> None:
+    resting = MovingList(5, random.Random(0))
+    assert read_all(resting.fetch, 10, total=9) == resting.ids
+    assert resting.requests == 5
+
+
+def test_a_server_that_ignores_the_offset_is_an_error_and_no_loop(seen: Seen) -> None:
+    asked = []
+
+    def fetch(offset: int, limit: int) -> list[Item]:
+        asked.append(offset)
+        return [{KEY: 1}, {KEY: 2}, {KEY: 3}]
+
+    with pytest.raises(BadAnswerError, match="does not end.*after 3 items.*does not seem to heed the offset"):
+        list(pages(fetch, KEY, 3, seen))
+    assert len(asked) < 20
+
+
+def test_a_server_that_sends_unknown_items_at_every_offset_is_an_error(seen: Seen) -> None:
+    """Nothing but the first page, and then each time something that was not there a moment ago."""
+    numbers = iter(range(100, 10_000))
+
+    def fetch(offset: int, limit: int) -> list[Item]:
+        return [{KEY: 1}, {KEY: 2}] if offset == 0 else [{KEY: next(numbers)}, {KEY: next(numbers)}]
+
+    with pytest.raises(BadAnswerError, match="does not end"):
+        list(pages(fetch, KEY, 2, seen))
+
+
+def test_no_page_is_yielded_that_holds_nothing_new(seen: Seen) -> None:
+    resting = MovingList(5, random.Random(0))
+    assert [len(page) for page in pages(resting.fetch, KEY, 3, seen)] == [3, 2]
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ({KEY: 161}, {KEY: "161"}, True),
+        ({KEY: "0161"}, {KEY: 161}, True),
+        ({KEY: "a"}, {KEY: "b"}, False),
+        ({KEY: None, "imsi": "1"}, {"imsi": "1", KEY: None}, True),
+        ({"imsi": "1"}, {"imsi": "2"}, False),
+        ({KEY: "", "imsi": "1"}, {KEY: "", "imsi": "2"}, False),
+        ({KEY: "9" * 30}, {KEY: int("9" * 30)}, True),
+    ],
+)
+def test_what_tells_items_apart(one: Item, other: Item, same: bool, seen: Seen) -> None:
+    assert (key_of(one, KEY) == key_of(other, KEY)) is same
+    assert seen.add(key_of(one, KEY))
+    assert seen.add(key_of(other, KEY)) is not same
+    assert key_of(one, KEY) in seen

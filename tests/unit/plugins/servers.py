@@ -1,0 +1,116 @@
+# Copyright (c) 2026 simops.yateota contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Small servers for what no sandbox does: a proxy, and one that answers with bytes of the test's choice."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import socketserver
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+
+class _Server(socketserver.ThreadingTCPServer):
+    daemon_threads = True
+    allow_reuse_address = True
+
+    def __init__(self, handler: type[socketserver.BaseRequestHandler]) -> None:
+        super().__init__(("127.0.0.1", 0), handler)
+        self.heard: list[bytes] = []
+        self.answers: list[bytes] = []
+
+    @property
+    def address(self) -> str:
+        return f"127.0.0.1:{self.server_address[1]}"
+
+    @property
+    def api_url(self) -> str:
+        return f"http://{self.address}/api.php"
+
+
+@contextlib.contextmanager
+def serving(handler: type[socketserver.BaseRequestHandler]) -> Iterator[Any]:
+    """A server of that handler in a thread; `heard` is what it was sent."""
+    with _Server(handler) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
+        thread.start()
+        try:
+            yield server
+        finally:
+            server.shutdown()
+            thread.join(10)
+
+
+def read_request(connection: socket.socket) -> bytes:
+    """One HTTP request with its body; what came before the end where the connection ends first."""
+    data = b""
+    while b"\r\n\r\n" not in data:
+        part = connection.recv(65536)
+        if not part:
+            return data
+        data += part
+    head, _end, body = data.partition(b"\r\n\r\n")
+    lengths = [line.split(b":")[1] for line in head.splitlines() if line.lower().startswith(b"content-length:")]
+    while len(body) < int(lengths[0] if lengths else 0):
+        body += connection.recv(65536)
+    return head + b"\r\n\r\n" + body
+
+
+class Parrot(socketserver.BaseRequestHandler):
+    """Answers each connection's one request with the next of `server.answers`, the last of them for ever."""
+
+    def handle(self) -> None:
+        self.server.heard.append(read_request(self.request))
+        answers = self.server.answers
+        self.request.sendall(answers.pop(0) if len(answers) > 1 else answers[0])
+
+
+class Proxy(socketserver.BaseRequestHandler):
+    """An HTTP proxy: tunnels on CONNECT, forwards anything else. `server.answers`, where set, it says instead."""
+
+    def handle(self) -> None:
+        request = read_request(self.request)
+        self.server.heard.append(request)
+        if self.server.answers:
+            self.request.sendall(self.server.answers[0])
+            return
+        method, target, _version = request.split(b"\r\n", 1)[0].split()
+        tunnel = method == b"CONNECT"
+        address = target if tunnel else target.split(b"//")[1].split(b"/")[0]
+        host, port = address.decode().rsplit(":", 1)
+        with socket.create_connection((host, int(port))) as upstream:
+            if tunnel:
+                self.request.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
+            else:
+                upstream.sendall(request)
+            back = threading.Thread(target=_copy, args=(upstream, self.request), daemon=True)
+            back.start()
+            _copy(self.request, upstream)
+            back.join(10)
+
+
+def _copy(source: socket.socket, target: socket.socket) -> None:
+    """Copy until the source ends, and end the target with it."""
+    with contextlib.suppress(OSError):
+        while part := source.recv(65536):
+            target.sendall(part)
+    with contextlib.suppress(OSError):
+        target.shutdown(socket.SHUT_WR)
+
+
+def http(body: str | bytes, status: str = "200 OK", **headers: str) -> bytes:
+    """An HTTP response, its connection closed after it."""
+    content = body.encode() if isinstance(body, str) else body
+    lines = [f"HTTP/1.1 {status}", f"Content-Length: {len(content)}", "Connection: close"]
+    lines += [f"{name.replace('_', '-')}: {value}" for name, value in headers.items()]
+    return "\r\n".join(lines).encode() + b"\r\n\r\n" + content
+
+
+def free_port() -> int:
+    """A port of the loopback on which nothing listens."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
