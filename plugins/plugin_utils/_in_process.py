@@ -1,0 +1,163 @@
+# Copyright (c) 2026 simops.yateota contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Runs a module's code in the controller's own process, where nothing is lost by it.
+
+A module task on a local connection costs the controller about half a second: packing the module, starting an
+interpreter, importing. The code that it then runs needs none of that. So it is run here, in the worker that Ansible
+forked for the task, wherever the result is the same; everywhere else the task is handed to Ansible's own way.
+"""
+
+from __future__ import annotations
+
+import getpass
+import json
+import os
+import sys
+import traceback
+from types import ModuleType
+from typing import Any
+
+from ansible import constants as config
+from ansible.errors import AnsibleError
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+from ansible.module_utils.common.parameters import remove_values
+from ansible.module_utils.errors import UnsupportedError
+from ansible.module_utils.parsing.convert_bool import boolean
+from ansible.plugins.action import ActionBase
+from ansible.utils.display import Display
+
+from ..module_utils._errors import InvalidInputError
+from ..module_utils._libraries import MISSING
+from ..module_utils._module import LIBRARIES, Result, Task, argument_spec, perform
+
+SWITCH_VARIABLE = "yateota_in_process"
+SWITCH_ENVIRONMENT = "YATEOTA_IN_PROCESS"
+
+display = Display()
+
+
+class InProcessAction(ActionBase):  # type: ignore[misc]
+    """The action of one module.
+
+    Attributes:
+        module: the module's Python module: its ``ARGUMENTS``, ``RULES`` and ``run``, and its ``LIBRARIES`` where it needs
+            more than the others.
+    """
+
+    module: ModuleType
+
+    _supports_async = True  # by handing over
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> Result:
+        """Run the module's code here, or hand over to Ansible's own way."""
+        variables = task_vars or {}
+        result: Result = super().run(tmp, variables)
+        obstacle = self._obstacle(variables)
+        if obstacle:
+            display.vvv(f"{self._task.action}: runs as a module, since {obstacle}", host=self._play_context.remote_addr)
+            return self._as_module(variables)
+        display.vvv(f"{self._task.action}: runs in the controller's process", host=self._play_context.remote_addr)
+        result.update(self._here(variables))
+        return result
+
+    # --- Which way ---------------------------------------------------------------------------------------------------
+
+    def _obstacle(self, variables: dict[str, Any]) -> str | None:
+        """Why the code cannot run here with the same result; None where it can."""
+        if not boolean(os.environ.get(SWITCH_ENVIRONMENT, True), strict=False):
+            return f"{SWITCH_ENVIRONMENT} switches the short way off"
+        if not boolean(self._templar.template(variables.get(SWITCH_VARIABLE, True)), strict=False):
+            return f"{SWITCH_VARIABLE} switches the short way off"
+        if self._connection.transport != "local":
+            return f"the connection is {self._connection.transport}"
+        if self._becomes_another():
+            return "it becomes another user"
+        if self._task.async_val:
+            return "it is asynchronous"
+        if any(self._task.environment):
+            return "it has an environment of its own"
+        interpreter = self._interpreter(variables)
+        if interpreter and os.path.abspath(interpreter) != os.path.abspath(sys.executable):
+            return f"it asks for the interpreter {interpreter}"
+        missing = [name for name in getattr(self.module, "LIBRARIES", LIBRARIES) if name in MISSING]
+        return f"the controller's Python lacks {', '.join(missing)}" if missing else None
+
+    def _becomes_another(self) -> bool:
+        become = self._connection.become
+        return bool(become) and become.get_option("become_user", playcontext=self._play_context) != getpass.getuser()
+
+    def _interpreter(self, variables: dict[str, Any]) -> str | None:
+        """The interpreter that the user asks for; None where it is left to Ansible."""
+        host = self._task.delegate_to
+        asked = config.config.get_config_value(
+            "INTERPRETER_PYTHON",
+            variables=variables.get("ansible_delegated_vars", {}).get(host, {}) if host else variables,
+        )
+        interpreter = str(self._templar.template(asked) or "")
+        return None if interpreter.startswith("auto") else interpreter or None
+
+    def _as_module(self, variables: dict[str, Any]) -> Result:
+        """Ansible's own way: the module is packed, and run by an interpreter of its own."""
+        normal = self._shared_loader_obj.action_loader.get(
+            "ansible.legacy.normal",
+            task=self._task,
+            connection=self._connection,
+            play_context=self._play_context,
+            loader=self._loader,
+            templar=self._templar,
+            shared_loader_obj=self._shared_loader_obj,
+        )
+        if normal is None:
+            raise AnsibleError("Ansible's own action plugin 'ansible.legacy.normal' is not to be found.")
+        result: Result = normal.run(task_vars=variables)
+        return result
+
+    # --- The short way -----------------------------------------------------------------------------------------------
+
+    def _here(self, variables: dict[str, Any]) -> Result:
+        """The result that the module would give: options validated, the code run, secrets hidden."""
+        spec = argument_spec(self.module.ARGUMENTS)
+        # As JSON, as a module gets its options and gives its result: nothing else can come out differently.
+        given = json.loads(json.dumps(self._task.args, default=str))
+        validation = ArgumentSpecValidator(spec, **self.module.RULES).validate(given)
+        params = {**given, **validation.validated_parameters}
+        warnings: list[str] = []
+        if validation.error_messages:
+            result = self._invalid(validation)
+        else:
+            result = self._guarded(Task(params, bool(self._task.check_mode), warnings.append))
+        if self._shows_options(variables):
+            result["invocation"] = {"module_args": params}
+        if warnings:
+            result["warnings"] = warnings
+        secrets = [str(params[name]) for name, option in spec.items() if option.get("no_log") and params.get(name)]
+        shown: Result = remove_values(json.loads(json.dumps(result)), secrets)
+        return shown
+
+    @staticmethod
+    def _shows_options(variables: dict[str, Any]) -> bool:
+        """Whether results carry ``invocation``: on older ansible-core always, on newer as it is configured."""
+        if "INJECT_INVOCATION" not in config.config.get_configuration_definitions():
+            return True
+        return bool(config.config.get_config_value("INJECT_INVOCATION", variables=variables))
+
+    def _invalid(self, validation: Any) -> Result:
+        """The failure that AnsibleModule gives for options that do not fit the spec."""
+        message = validation.errors.msg
+        if isinstance(validation.errors[0], UnsupportedError):
+            message = f"Unsupported parameters for ({self._task.action}) module: {message}"
+        return {"failed": True, "msg": message, "failure": InvalidInputError(message).failure()}
+
+    def _guarded(self, task: Task) -> Result:
+        """The result of the module's code; for an unexpected failure, one like that of a module that broke down."""
+        try:
+            return perform(self.module.run, task)
+        except Exception as error:  # noqa: BLE001 (a module's breakdown is a result, not the end of the worker)
+            return {
+                "failed": True,
+                "msg": f"MODULE FAILURE: {type(error).__name__}: {error}",
+                "module_stdout": "",
+                "module_stderr": traceback.format_exc(),
+                "rc": 1,
+            }
