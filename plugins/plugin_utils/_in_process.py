@@ -41,7 +41,7 @@ class InProcessAction(ActionBase):  # type: ignore[misc]
     """The action of one module.
 
     Attributes:
-        module: the module's Python module: its ``ARGUMENTS``, ``RULES`` and ``run``, and its ``LIBRARIES`` where it needs
+        module: the module's Python module: its ``ARGUMENTS``, ``RULES``, ``run``, and ``LIBRARIES`` where it needs
             more than the others.
     """
 
