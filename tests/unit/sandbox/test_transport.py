@@ -234,3 +234,36 @@ def test_the_journal_can_be_switched_off_and_emptied(sandbox, api):
     api("get_node_status")
 
     assert [entry["number"] for entry in sandbox.journal()] == [3]
+
+
+@pytest.mark.parametrize("tls", [False, True])
+def test_it_stops_at_once_though_clients_keep_connections_open(connect, tls):
+    with Sandbox(Options(tls=tls)) as box:
+        api = connect(box)
+        api("get_node_status")
+        begin = time.monotonic()
+
+    assert time.monotonic() - begin < 0.9
+    with pytest.raises(requests.exceptions.ConnectionError):
+        requests.post(box.url.replace("https", "http"), timeout=20)
+
+
+def test_a_request_under_way_does_not_keep_it_from_stopping(connect):
+    seen = []
+
+    def ask():
+        try:
+            seen.append(api("get_campaign"))
+        except requests.exceptions.ConnectionError as error:
+            seen.append(type(error))
+
+    with Sandbox(Options()) as box:
+        api = connect(box)
+        box.fault(kind="delay", seconds=60)
+        waiting = threading.Thread(target=ask)
+        waiting.start()
+        while not box.journal():
+            time.sleep(0.01)
+
+    waiting.join(5)
+    assert seen == [requests.exceptions.ConnectionError]

@@ -67,3 +67,15 @@ class SandboxProtocol(AutoHTTPProtocol):  # type: ignore[misc, valid-type]
         """Keep the transport at hand."""
         self._connection.transport = cast(asyncio.Transport, transport)
         super().connection_made(_StatusLine(self._connection.transport, self._connection))
+
+    def shutdown(self) -> None:
+        """Close the connection once its request is answered; called when the server stops."""
+        super().shutdown()
+        transport = self._connection.transport
+        if transport is not None and transport.is_closing() and not transport.get_write_buffer_size():
+            # With TLS, closing would wait half a minute for an idle client to say goodbye.
+            transport.abort()
+
+    def abort(self) -> None:
+        """Close the connection at once, answered or not."""
+        self._connection.abort()

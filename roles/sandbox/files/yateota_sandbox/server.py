@@ -15,7 +15,7 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, Self, TypeVar, cast
 
 import trustme
 import uvicorn
@@ -122,6 +122,13 @@ class Server(uvicorn.Server):
         await super().startup(sockets)
         self._service.clock.restart()
         self._on_serving()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Stop serving; a request still unanswered after the grace period finds its connection closed."""
+        await super().shutdown(sockets)
+        for protocol in list(self.server_state.connections):
+            cast(SandboxProtocol, protocol).abort()
+        await asyncio.sleep(0)
 
     def run(self, sockets: list[socket.socket] | None = None) -> None:
         """Serve until told to stop."""
