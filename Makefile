@@ -4,12 +4,18 @@ PYTHON ?= python3.11
 BUILD  := $(CURDIR)/.build
 VENV   := $(BUILD)/venv
 CORES  := $(BUILD)/cores
+TREE   := $(BUILD)/ansible_collections/simops/yateota
+# For what runs by hand: the tools and the copy, and no trace in the home folder.
+ENVIRON := PATH="$(VENV)/bin:$$PATH" ANSIBLE_COLLECTIONS_PATH="$(BUILD)" ANSIBLE_HOME="$(BUILD)/home"
 export PIP_CACHE_DIR ?= $(BUILD)/cache/pip
 export UV_CACHE_DIR  ?= $(BUILD)/cache/uv
 
 # The newest Python on this machine that the newest ansible-core runs on, 3.12 or later; empty where there is none.
 NEWEST_PYTHON := $(shell $(PYTHON) tests/gates/newest_python.py)
 NEWEST        := $(if $(NEWEST_PYTHON),newest)
+ifeq ($(.SHELLSTATUS),127)
+$(error $(PYTHON) does not run: install Python 3.11, or name it as in `make PYTHON=/path/to/python3.11`)
+endif
 
 LINT        := ruff format mypy ansible-lint docs changelog galaxy
 SANITY      := $(addprefix sanity-,2.19 2.17 $(NEWEST))
@@ -25,7 +31,7 @@ help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: $(VENV)/.demo tree ## show the main job on a sandbox server
-	@PATH="$(VENV)/bin:$$PATH" ANSIBLE_COLLECTIONS_PATH="$(BUILD)" scripts/demo
+	@$(ENVIRON) scripts/demo
 
 sandbox: $(VENV)/.demo ## run the sandbox server in the foreground, with its options in ARGS
 	@PYTHONPATH=roles/sandbox/files $(VENV)/bin/python -m yateota_sandbox $(ARGS)
@@ -37,7 +43,7 @@ test: ## run every gate and count the tests
 	@$(PYTHON) tests/gates/summary.py $(GATES)
 
 bench: $(VENV)/.dev tree ## measure the speed of modules and client
-	@cd $(BUILD)/ansible_collections/simops/yateota && PATH="$(VENV)/bin:$$PATH" ANSIBLE_COLLECTIONS_PATH="$(BUILD)" pytest -s tests/benchmarks
+	@cd $(TREE) && $(ENVIRON) pytest -s tests/benchmarks
 
 # --- Gates: each logs to .build/logs/GATE.log; any of them can be made alone, as in `make units-2.17` ------------------
 
@@ -111,6 +117,12 @@ venv: $(VENV)/.dev ## set up the tools in .build/venv
 
 tree: ## copy the collection to .build/ansible_collections, where Ansible finds it
 	@$(PYTHON) tests/gates/tree.py $(BUILD)
+
+site: $(VENV)/.dev tree ## build the modules' pages as a web site in .build/site/build/html
+	rm -rf $(BUILD)/site && install -d -m 0700 $(BUILD)/site
+	$(ENVIRON) antsibull-docs sphinx-init --use-current --squash-hierarchy --lenient --dest-dir $(BUILD)/site simops.yateota
+	$(call install,$(VENV),-r $(BUILD)/site/requirements.txt)
+	$(ENVIRON) $(BUILD)/site/build.sh
 
 clean: ## remove .build
 	rm -rf $(BUILD)

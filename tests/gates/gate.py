@@ -69,6 +69,13 @@ def count_junit(tree: Path) -> tuple[int, int, int]:
     return total - failed - skipped, failed, skipped
 
 
+def is_good(code: int, counts: tuple[int, int, int], log: str, forbidden: str | None) -> bool:
+    """Whether a gate passes; `forbidden` is a regular expression that must not match in its log."""
+    passed, failed, _skipped = counts
+    spoken_against = NOTHING_RUN in log or (forbidden and re.search(forbidden, log, re.MULTILINE))
+    return code == 0 and passed > 0 and failed == 0 and not spoken_against
+
+
 def run(command: list[str], tree: Path, environ: dict[str, str], log: Path) -> int:
     """Run `command` in `tree` with its output in `log`, and return its exit code."""
     with log.open("w", encoding="utf-8") as stream:
@@ -136,28 +143,24 @@ def main() -> int:
     text = log.read_text(encoding="utf-8", errors="replace")
 
     if options.count == "junit":
-        passed, failed, skipped = count_junit(tree)
+        counts = count_junit(tree)
     elif options.count == "command":
-        passed, failed, skipped = int(code == 0), int(code != 0), 0
+        counts = (int(code == 0), int(code != 0), 0)
     else:
-        passed, failed, skipped = count_log(text, STARTED[options.count])
-    forbidden = re.search(options.forbid, text, re.MULTILINE) if options.forbid else None
-    good = code == 0 and passed > 0 and failed == 0 and NOTHING_RUN not in text and not forbidden
+        counts = count_log(text, STARTED[options.count])
+    good = is_good(code, counts, text, options.forbid)
+    passed, failed, skipped = counts
+    seconds = time.monotonic() - started
     result = Result(
-        options.name,
-        f"core-{core} python-{python}",
-        passed,
-        failed if good else max(failed, 1),
-        skipped,
-        time.monotonic() - started,
+        options.name, f"core-{core} python-{python}", passed, failed if good else max(failed, 1), skipped, seconds
     )
 
     results = BUILD / "results"
     results.mkdir(parents=True, exist_ok=True)
     (results / f"{result.name}.json").write_text(json.dumps(asdict(result)), encoding="utf-8")
-    counts = f"{passed} passed, {result.failed} failed" if result.failed else f"{passed} passed"
+    said = f"{passed} passed, {result.failed} failed" if result.failed else f"{passed} passed"
     verdict = "ok  " if good else "FAIL"
-    print(f"{verdict} {result.name:<18} {result.environment} {counts:<24} {result.seconds:>4.0f} s", flush=True)
+    print(f"{verdict} {result.name:<18} {result.environment} {said:<24} {seconds:>4.0f} s", flush=True)
     if not good:
         print(*text.splitlines()[-TAIL_LINES:], f"--- the whole of it: {log}", sep="\n", flush=True)
     return 0 if good else 1

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,16 +23,19 @@ TARGETS = ROOT / "tests" / "integration" / "targets"
 SHARED = {"type": "str", "required": False, "default": None, "choices": None, "elements": None}
 
 
-def documented_options(module: str) -> dict[str, Any]:
-    """The options that a module's documentation names, those of its fragments among them."""
+def documentation_of(module: str) -> Iterator[dict[str, Any]]:
+    """A module's documentation and those of its fragments."""
     documentation = yaml.safe_load(importlib.import_module(f"{PLUGINS}.modules.{module}").DOCUMENTATION)
-    options = dict(documentation.get("options") or {})
+    yield documentation
     for name in documentation["extends_documentation_fragment"]:
         fragment, _dot, part = name.removeprefix("simops.yateota.").partition(".")
         holder = importlib.import_module(f"{PLUGINS}.doc_fragments.{fragment}").ModuleDocFragment
-        text = getattr(holder, part.upper() or "DOCUMENTATION")
-        options |= yaml.safe_load(text).get("options") or {}
-    return options
+        yield yaml.safe_load(getattr(holder, part.upper() or "DOCUMENTATION"))
+
+
+def documented_options(module: str) -> dict[str, Any]:
+    """The options that a module's documentation names, those of its fragments among them."""
+    return {name: option for part in documentation_of(module) for name, option in (part.get("options") or {}).items()}
 
 
 def from_documentation(options: dict[str, Any]) -> dict[str, Any]:
@@ -123,6 +127,6 @@ def test_integration_requirements_are_the_collections() -> None:
 
 def test_documented_requirements_are_the_collections() -> None:
     """What the modules' documentation asks for is what the requirements file installs."""
-    fragment = importlib.import_module(f"{PLUGINS}.doc_fragments.connection").ModuleDocFragment.DOCUMENTATION
-    documented = {line.replace(" ", "") for line in yaml.safe_load(fragment)["requirements"]}
+    parts = [part for module in MODULES for part in documentation_of(module)]
+    documented = {line.replace(" ", "") for part in parts for line in part.get("requirements", [])}
     assert documented == requirements("requirements.txt")
