@@ -10,14 +10,16 @@ from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ._client import Client
 from ._errors import AuthError, InvalidInputError, OutcomeUnknownError, TransportError, YateotaError
 from ._identifiers import IDENTIFIERS, check_identification, described
-from ._models import Participant
 from ._plan import ACT, REFUSED, UNCHANGED, ParticipantPlan, plan_participant, proves_carried_out
-from ._reader import Reader
+
+if TYPE_CHECKING:  # reading states loads pydantic: a task that only sends can do without
+    from ._models import Participant
+    from ._reader import Reader
 
 ACTED, FAILED, UNKNOWN = "acted", "failed", "unknown"
 OUTCOMES = (ACTED, UNCHANGED, REFUSED, FAILED, UNKNOWN)
@@ -220,14 +222,18 @@ def act(client: Client, action: str, targets: Sequence[Target], concurrency: int
         list(threads.map(send, [target for target in targets if target.send]))
 
 
-def settle_unknown(reader: Reader, action: str, targets: Sequence[Target]) -> None:
-    """Read again the states of those whose outcome is unknown, and settle the ones whose new state proves it."""
-    doubtful = [target for target in targets if target.outcome == UNKNOWN and target.found]
+def doubtful(targets: Sequence[Target]) -> list[Target]:
+    """Those whose outcome is unknown, and could be read from their state."""
+    return [target for target in targets if target.outcome == UNKNOWN and target.found]
+
+
+def settle_unknown(reader: Reader, action: str, unknown: Sequence[Target]) -> None:
+    """Read the states of the doubtful again, and settle those whose new state proves the action."""
     try:
-        look_up(reader, doubtful, None)
+        look_up(reader, unknown, None)
     except YateotaError:
         return  # the outcomes stay unknown, and are reported as that
-    for target in doubtful:
+    for target in unknown:
         if proves_carried_out(action, target.plan.before, target.state):
             target.settle(ACTED, target.state, f"no answer came, but it is {target.state} now: it was carried out")
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 simops.yateota contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The third-party libraries, imported behind one guard.
+"""The third-party libraries, imported behind one guard, by the file that needs them and when it is loaded.
 
 Ansible loads these files on machines that lack the libraries too, to document and to check them. There a stand-in takes
 a library's place until ``_module`` reports, in one sentence, which one is missing.
@@ -10,10 +10,9 @@ a library's place until ``_module`` reports, in one sentence, which one is missi
 from __future__ import annotations
 
 import importlib
-from typing import TYPE_CHECKING, Any
-
-MISSING: list[str] = []
-"""The names of the libraries that cannot be imported here."""
+import importlib.util
+from collections.abc import Sequence
+from typing import Any
 
 
 class _Absent:
@@ -34,26 +33,11 @@ class _Absent:
         return ()
 
 
-def _guarded(name: str) -> Any:
-    """The library's module, or a stand-in for it."""
-    try:
-        return importlib.import_module(name)
-    except ImportError:
-        library = name.partition(".")[0]
-        if library not in MISSING:
-            MISSING.append(library)
-        return _Absent()
+def missing(libraries: Sequence[str]) -> list[str]:
+    """Those of the libraries that are not installed here. Nothing is imported to find out."""
+    return [name for name in libraries if importlib.util.find_spec(name) is None]
 
 
-if TYPE_CHECKING:
-    import pydantic
-    import requests
-    import requests.adapters as requests_adapters
-    import urllib3
-else:
-    pydantic = _guarded("pydantic")
-    requests = _guarded("requests")
-    requests_adapters = _guarded("requests.adapters")
-    urllib3 = _guarded("urllib3")
-
-__all__ = ["MISSING", "pydantic", "requests", "requests_adapters", "urllib3"]
+def guarded(name: str) -> Any:
+    """A library's module, or a stand-in where the library is not installed."""
+    return _Absent() if missing([name.partition(".")[0]]) else importlib.import_module(name)

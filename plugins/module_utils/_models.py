@@ -5,10 +5,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from ._errors import BadAnswerError
-from ._libraries import pydantic
+from ._libraries import guarded
+
+if TYPE_CHECKING:
+    import pydantic
+else:
+    pydantic = guarded("pydantic")
 
 END_STATES = ("finished", "failed", "canceled")
 """The states a participant does not leave by itself [S, V]. Every other one, an unknown one too, is not an end."""

@@ -7,15 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 
 from ._arguments import CONNECTION_ARGUMENTS, connection
 from ._client import Client
 from ._errors import InvalidInputError, YateotaError
-from ._libraries import MISSING
-from ._reader import Reader
+from ._libraries import missing
+
+if TYPE_CHECKING:
+    from ._reader import Reader
 
 Result = dict[str, Any]
 
@@ -27,21 +29,25 @@ class Task:
         params: the validated options.
         check_mode: only reads may be sent, and nothing written.
         warn: takes a sentence for the user.
+        connections: how many requests may be under way at once: ``concurrency``, unless it is set before the client is made.
     """
 
     def __init__(self, params: Mapping[str, Any], check_mode: bool, warn: Callable[[str], None]) -> None:
         self.params = params
         self.check_mode = check_mode
         self.warn = warn
+        self.connections: int = params.get("concurrency") or 1
 
     @cached_property
     def client(self) -> Client:
-        """The client of the server that the options name, with as many connections as ``concurrency`` asks for."""
-        return Client(connection(self.params), connections=self.params.get("concurrency") or 1)
+        """The client of the server that the options name."""
+        return Client(connection(self.params), self.connections)
 
     @cached_property
     def reader(self) -> Reader:
         """Reads through the client, warning the user."""
+        from ._reader import Reader  # loads pydantic, which a task that only sends can do without
+
         return Reader(self.client, self.warn)
 
     def close(self) -> None:
@@ -96,9 +102,8 @@ def run_module(
         libraries: the libraries that the module needs.
     """
     module = _Module(argument_spec=argument_spec(arguments), supports_check_mode=True, **(rules or {}))
-    for library in libraries:
-        if library in MISSING:
-            module.fail_json(missing_required_lib(library))
+    for library in missing(libraries):
+        module.fail_json(missing_required_lib(library))
     result = perform(run, Task(module.params, module.check_mode, module.warn))
     if result.pop("failed", False):
         module.fail_json(**result)

@@ -11,10 +11,19 @@ import socket
 import ssl
 import threading
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ._errors import InvalidInputError
-from ._libraries import requests, requests_adapters, urllib3
+from ._libraries import guarded
+
+if TYPE_CHECKING:
+    import requests
+    import requests.adapters as requests_adapters
+    import urllib3
+else:
+    requests = guarded("requests")
+    requests_adapters = guarded("requests.adapters")
+    urllib3 = guarded("urllib3")
 
 
 @dataclass(frozen=True)

@@ -240,7 +240,9 @@ def run(task: Task) -> dict[str, Any]:
     acting.check_none_refused(action, targets)
     if not task.check_mode:
         acting.act(task.client, action, targets, task.params["concurrency"])
-        acting.settle_unknown(task.reader, action, targets)
+        unknown = acting.doubtful(targets)
+        if unknown:
+            acting.settle_unknown(task.reader, action, unknown)
         acting.check_all_settled(action, targets)
     return acting.result(action, targets)
 
@@ -260,7 +262,7 @@ def read_states(task: Task, targets: list[acting.Target]) -> None:
     how = task.params["state_lookup"]
     if how == "always" and any(target.campaign_id is None for target in targets):
         raise InvalidInputError("state_lookup 'always' needs the campaign of each participant: give campaign_id.")
-    if how != "never":
+    if how != "never" and any(target.campaign_id for target in targets):
         for campaign_id in acting.look_up(task.reader, targets, acting.AUTO_PAGES if how == "auto" else None):
             task.warn(
                 f"Campaign {campaign_id} is too long to find every participant in {acting.AUTO_PAGES} pages: the states of "

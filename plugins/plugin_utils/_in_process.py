@@ -27,8 +27,9 @@ from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
+from ..module_utils import _reader as _loaded_before_workers_are_forked  # noqa: F401
 from ..module_utils._errors import InvalidInputError
-from ..module_utils._libraries import MISSING
+from ..module_utils._libraries import missing
 from ..module_utils._module import LIBRARIES, Result, Task, argument_spec, perform
 
 SWITCH_VARIABLE = "yateota_in_process"
@@ -80,8 +81,8 @@ class InProcessAction(ActionBase):  # type: ignore[misc]
         interpreter = self._interpreter(variables)
         if interpreter and os.path.abspath(interpreter) != os.path.abspath(sys.executable):
             return f"it asks for the interpreter {interpreter}"
-        missing = [name for name in getattr(self.module, "LIBRARIES", LIBRARIES) if name in MISSING]
-        return f"the controller's Python lacks {', '.join(missing)}" if missing else None
+        lacking = missing(getattr(self.module, "LIBRARIES", LIBRARIES))
+        return f"the controller's Python lacks {', '.join(lacking)}" if lacking else None
 
     def _becomes_another(self) -> bool:
         become = self._connection.become
