@@ -26,7 +26,9 @@ from tree import ROOT, refresh
 BUILD = ROOT / ".build"
 # Longer than any gate takes on two busy cores; a gate that hangs must not hang the whole run.
 LIMIT_SECONDS = 900
-TAIL_LINES = 60
+TAIL_LINES = 40
+# The lines of a long log that tell what failed, wherever they stand.
+TELLING = re.compile(r"^(ERROR|FATAL|FAILED|fatal:|\[ERROR\])")
 JUNIT_FILES = "tests/output/junit/*.xml"
 # How ansible-test announces each sanity test and each integration target, and how it counts those that failed.
 STARTED = {
@@ -162,7 +164,10 @@ def main() -> int:
     verdict = "ok  " if good else "FAIL"
     print(f"{verdict} {result.name:<18} {result.environment} {said:<24} {seconds:>4.0f} s", flush=True)
     if not good:
-        print(*text.splitlines()[-TAIL_LINES:], f"--- the whole of it: {log}", sep="\n", flush=True)
+        lines = text.splitlines()
+        print(
+            *filter(TELLING.match, lines[:-TAIL_LINES]), *lines[-TAIL_LINES:], f"--- the whole of it: {log}", sep="\n"
+        )
     return 0 if good else 1
 
 
