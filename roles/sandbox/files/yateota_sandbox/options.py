@@ -36,7 +36,7 @@ class Options(BaseModel):
         default=1.0, ge=0, allow_inf_nan=False, description="Simulated seconds in a real second; 0 stops the clock."
     )
     seed: int | None = Field(
-        default=None, description="Seed of all that chance decides; the scenario's own by default."
+        default=None, ge=0, lt=2**63, description="Seed of all that chance decides; the scenario's own by default."
     )
     tls: bool = Field(default=False, description="Serve HTTPS, with a certificate of a test CA made at the start.")
     ca_dest: Path | None = Field(default=None, description="Where the test CA's certificate is written (with TLS).")
