@@ -17,12 +17,16 @@ from ansible_collections.simops.yateota.plugins.module_utils._client import Clie
 from ansible_collections.simops.yateota.plugins.module_utils._module import Task, argument_spec, perform
 from ansible_collections.simops.yateota.plugins.module_utils._reader import Reader
 from ansible_collections.simops.yateota.plugins.module_utils._transport import Connection
-from ansible_collections.simops.yateota.tests.unit.plugins.servers import Parrot, Proxy, serving
-from yateota_sandbox import Sandbox
+from ansible_collections.simops.yateota.tests.unit.plugins.servers import (
+    SECRET,
+    Connect,
+    Parrot,
+    Proxy,
+    RunTask,
+    serving,
+)
 
-SECRET = "correct-horse"
-Connect = Callable[..., Client]
-RunTask = Callable[..., dict[str, Any]]
+from yateota_sandbox import Sandbox
 
 
 @pytest.fixture(autouse=True)

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 simops.yateota contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Small servers for what no sandbox does: a proxy, and one that answers with bytes of the test's choice."""
+"""What the tests share: the secret, and servers for what no sandbox does: a proxy, and a parrot."""
 
 from __future__ import annotations
 
@@ -9,8 +9,19 @@ import contextlib
 import socket
 import socketserver
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
+
+from ansible_collections.simops.yateota.plugins.module_utils._client import Client
+
+from yateota_sandbox import Sandbox
+
+SECRET = "correct-horse"
+
+# What the fixtures of the same names in snake case are.
+StartSandbox = Callable[..., Sandbox]
+Connect = Callable[..., Client]
+RunTask = Callable[..., dict[str, Any]]
 
 
 class _Server(socketserver.ThreadingTCPServer):

@@ -27,7 +27,7 @@ class MovingList:
         cap: the most items that the server sends, whatever the limit.
     """
 
-    def __init__(self, size: int, chance: random.Random, moves: int = 0, cap: int | None = None) -> None:
+    def __init__(self, size: int, chance: random.Random | None = None, moves: int = 0, cap: int | None = None) -> None:
         self.ids = [10 * n for n in range(1, size + 1)]
         self.stayed = set(self.ids)
         self.requests = 0
@@ -35,18 +35,18 @@ class MovingList:
 
     def fetch(self, offset: int, limit: int) -> list[Item]:
         self.requests += 1
-        if self.requests > 1 and self._moves and self._chance.random() < 0.7:
+        if self._chance and self.requests > 1 and self._moves and self._chance.random() < 0.7:
             self._moves -= 1
-            self._move()
+            self._move(self._chance)
         return [{KEY: str(each)} for each in self.ids[offset : offset + min(limit, self._cap or limit)]]
 
-    def _move(self) -> None:
-        if self._chance.random() < 0.5:
-            leaving = set(self._chance.sample(self.ids, self._chance.randint(0, len(self.ids))))
+    def _move(self, chance: random.Random) -> None:
+        if chance.random() < 0.5:
+            leaving = set(chance.sample(self.ids, chance.randint(0, len(self.ids))))
             self.ids = [each for each in self.ids if each not in leaving]
             self.stayed -= leaving
         else:
-            coming = {self._chance.randint(1, 1000) * 10 + 5 for unused in range(self._chance.randint(1, 10))}
+            coming = {chance.randint(1, 1000) * 10 + 5 for unused in range(chance.randint(1, 10))}
             self.ids = sorted({*self.ids, *coming})
 
 
@@ -70,7 +70,7 @@ def read_all(fetch: Any, page_size: int, total: int | None = None) -> list[int]:
 
 @given(size=st.integers(0, 120), page_size=st.integers(2, 40), counted=st.booleans())
 def test_a_list_that_rests_is_read_in_order_and_with_few_requests(size: int, page_size: int, counted: bool) -> None:
-    resting = MovingList(size, random.Random(0))
+    resting = MovingList(size)
     assert read_all(resting.fetch, page_size, size if counted else None) == resting.ids
     assert resting.requests <= size / (page_size - 1) + 3
 
@@ -104,7 +104,7 @@ def test_what_stays_is_read_once_while_others_come_and_go(
 )
 def test_a_page_cut_short_or_sent_twice_loses_nothing(size: int, page_size: int, spoilt: dict[int, int | None]) -> None:
     """`spoilt`: number of the request -> how many items it is cut to, or None for the page before it once more."""
-    resting = MovingList(size, random.Random(0))
+    resting = MovingList(size)
     last: list[Item] = []
 
     def fetch(offset: int, limit: int) -> list[Item]:
@@ -132,7 +132,7 @@ def test_the_end_of_a_list_is_looked_for_though_as_many_came_as_were_counted() -
 
 
 def test_a_count_that_promises_more_is_believed_for_a_few_requests_only() -> None:
-    resting = MovingList(5, random.Random(0))
+    resting = MovingList(5)
     assert read_all(resting.fetch, 10, total=9) == resting.ids
     assert resting.requests == 5
 
@@ -144,7 +144,7 @@ def test_a_server_that_ignores_the_offset_is_an_error_and_no_loop(seen: Seen) ->
         asked.append(offset)
         return [{KEY: 1}, {KEY: 2}, {KEY: 3}]
 
-    with pytest.raises(BadAnswerError, match="does not end.*after 3 items.*does not seem to heed the offset"):
+    with pytest.raises(BadAnswerError, match=r"does not end.*after 3 items.*does not seem to heed the offset"):
         list(pages(fetch, KEY, 3, seen))
     assert len(asked) < 20
 
@@ -161,7 +161,7 @@ def test_a_server_that_sends_unknown_items_at_every_offset_is_an_error(seen: See
 
 
 def test_no_page_is_yielded_that_holds_nothing_new(seen: Seen) -> None:
-    resting = MovingList(5, random.Random(0))
+    resting = MovingList(5)
     assert [len(page) for page in pages(resting.fetch, KEY, 3, seen)] == [3, 2]
 
 

@@ -1,0 +1,153 @@
+# Copyright (c) 2026 simops.yateota contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Files: whole or not there, private, changed only when their content is, and refused in a sentence."""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import io
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from ansible_collections.simops.yateota.plugins.module_utils._errors import InvalidInputError, TransportError
+from ansible_collections.simops.yateota.plugins.module_utils._export import Export, RowWriter
+
+
+def write(dest: Path | str, text: str, check_mode: bool = False) -> bool:
+    with Export(str(dest), check_mode) as export:
+        export.file.write(text)
+    return export.changed
+
+
+@pytest.fixture(name="dest")
+def _dest(tmp_path: Path) -> Iterator[Path]:
+    """A file to write, in a folder in which nothing else may be left."""
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    yield folder / "out.csv"
+    assert {path.name for path in folder.iterdir()} <= {"out.csv", "link.csv"}
+
+
+def test_a_new_file_is_its_owners_alone(dest: Path) -> None:
+    assert write(dest, "ä\n")
+    assert dest.read_bytes() == "ä\n".encode()
+    assert dest.stat().st_mode & 0o777 == 0o600
+
+
+def test_an_old_file_keeps_its_mode_and_is_changed_with_its_content_only(dest: Path) -> None:
+    dest.write_text("one")
+    dest.chmod(0o644)
+    before = dest.stat().st_ino
+    assert not write(dest, "one")
+    assert dest.stat().st_ino == before
+    assert write(dest, "two")
+    assert (dest.read_text(), dest.stat().st_mode & 0o777) == ("two", 0o644)
+
+
+def test_check_mode_tells_the_same_and_writes_nothing(dest: Path) -> None:
+    assert write(dest, "one", check_mode=True)
+    assert not dest.exists()
+    dest.write_text("one")
+    assert not write(dest, "one", check_mode=True)
+    assert write(dest, "two", check_mode=True)
+    assert dest.read_text() == "one"
+
+
+def test_a_failure_on_the_way_leaves_the_old_file(dest: Path) -> None:
+    dest.write_text("old")
+
+    def fail() -> None:
+        with Export(str(dest), False) as export:
+            export.file.write("new" * 100_000)
+            raise TransportError("gone")
+
+    with pytest.raises(TransportError, match="gone"):
+        fail()
+    assert dest.read_text() == "old"
+
+
+def test_the_old_file_is_whole_until_the_new_one_is(dest: Path) -> None:
+    dest.write_text("old")
+    with Export(str(dest), False) as export:
+        export.file.write("new")
+        export.file.flush()
+        assert dest.read_text() == "old"
+        assert len(list(dest.parent.iterdir())) == 2
+    assert dest.read_text() == "new"
+
+
+def test_a_link_is_followed(dest: Path) -> None:
+    link = dest.with_name("link.csv")
+    link.symlink_to(dest)
+    dest.write_text("old")
+    assert write(link, "new")
+    assert link.is_symlink()
+    assert dest.read_text() == "new"
+
+
+@pytest.mark.parametrize("when", ["while writing", "at the end"])
+def test_a_full_disk(dest: Path, when: str) -> None:
+    """The file's descriptor leads to a device that is full: what the kernel says is what is reported."""
+    dest.write_text("old")
+
+    def fill() -> None:
+        with Export(str(dest), False) as export, contextlib.closing(open("/dev/full", "w")) as full:
+            os.dup2(full.fileno(), export.file.fileno())
+            export.file.write("x" * (1_000_000 if when == "while writing" else 10))
+
+    with pytest.raises(InvalidInputError) as error:
+        fill()
+    assert str(error.value) == (
+        f"dest '{dest}' cannot be written (No space left on device): name a file in a folder that can be, "
+        "with room for it."
+    )
+    assert dest.read_text() == "old"
+
+
+@pytest.mark.parametrize("check_mode", [False, True])
+def test_places_that_cannot_be(dest: Path, check_mode: bool) -> None:
+    for place, why in (
+        (dest.parent, "it is there, and no regular file"),
+        (Path("/dev/full"), "it is there, and no regular file"),
+        (dest.parent / "missing" / "out.csv", f"the folder {dest.parent}/missing is missing or cannot be written"),
+    ):
+        with pytest.raises(InvalidInputError) as error:
+            Export(str(place), check_mode)
+        assert str(error.value).startswith(f"dest '{place}' cannot be written ({why}): name a file")
+    assert Path("/dev/full").is_char_device()
+
+
+def test_a_folder_that_takes_no_files() -> None:
+    """Even root may not write here, though the mode says so: the kernel's own word is reported."""
+    with pytest.raises(InvalidInputError, match=r"^dest '/proc/out\.csv' cannot be written \(.+\): name a file"):
+        Export("/proc/out.csv", False)
+
+
+ROWS = [
+    {"participant_id": 1, "imsi": "001", "state": None, "extra": {}},
+    {"participant_id": 2, "imsi": "002", "state": 'odd, "quoted"\nstate', "extra": {"a": [1]}},
+]
+
+
+def test_csv() -> None:
+    file = io.StringIO()
+    writer = RowWriter(file, "csv", ROWS[0])
+    for row in ROWS:
+        writer.write(row)
+    assert file.getvalue().startswith("participant_id,imsi,state,extra\n1,001,,\n")
+    (first, second) = csv.DictReader(io.StringIO(file.getvalue()))
+    assert first == {"participant_id": "1", "imsi": "001", "state": "", "extra": ""}
+    assert second == {"participant_id": "2", "imsi": "002", "state": ROWS[1]["state"], "extra": '{"a": [1]}'}
+
+
+def test_json_lines() -> None:
+    file = io.StringIO()
+    writer = RowWriter(file, "jsonl", ROWS[0])
+    for row in ROWS:
+        writer.write(row)
+    assert [json.loads(line) for line in file.getvalue().splitlines()] == ROWS

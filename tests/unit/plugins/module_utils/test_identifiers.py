@@ -1,0 +1,121 @@
+# Copyright (c) 2026 simops.yateota contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Identifiers: what passes, what is refused, and in which words."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from ansible_collections.simops.yateota.plugins.module_utils._errors import InvalidInputError
+from ansible_collections.simops.yateota.plugins.module_utils._identifiers import (
+    check_identification,
+    check_positive,
+    check_sim_identifier,
+    described,
+    luhn_fits,
+)
+from hypothesis import given
+from hypothesis import strategies as st
+
+from yateota_sandbox.scenario import luhn_digit
+
+LENGTHS = {"imsi": range(6, 16), "iccid": range(18, 23), "msisdn": range(1, 16)}
+
+
+@pytest.mark.parametrize("option", LENGTHS)
+def test_lengths(option: str) -> None:
+    for length in range(30):
+        if length in LENGTHS[option]:
+            check_sim_identifier(option, "0" * length)
+        else:
+            with pytest.raises(InvalidInputError, match=f"^{option} '0*' is not valid: give .*digits"):
+                check_sim_identifier(option, "0" * length)
+
+
+def test_only_an_msisdn_may_begin_with_plus() -> None:
+    check_sim_identifier("msisdn", "+123456789012345")
+    for option in ("imsi", "iccid"):
+        with pytest.raises(InvalidInputError):
+            check_sim_identifier(option, "+" + "1" * 18)
+
+
+@pytest.mark.parametrize("option", LENGTHS)
+@given(text=st.text(max_size=25))
+def test_nothing_but_ascii_digits_passes(option: str, text: str) -> None:
+    digits = text.removeprefix("+") if option == "msisdn" else text
+    if digits.isascii() and digits.isdigit() and len(digits) in LENGTHS[option]:
+        check_sim_identifier(option, text)
+    else:
+        with pytest.raises(InvalidInputError):
+            check_sim_identifier(option, text)
+
+
+@pytest.mark.parametrize(
+    "value", ["00101000000000a", "00101 000000001", "\u0660\u0661\u0660\u0661\u0660\u0661", "001010000000001\n"]
+)
+def test_an_imsi_with_something_else_is_named(value: str) -> None:
+    with pytest.raises(InvalidInputError) as error:
+        check_identification({"imsi": value})
+    assert str(error.value) == f"imsi '{value}' is not valid: give 6 to 15 digits."
+
+
+@given(st.from_regex(r"[0-9]{1,21}", fullmatch=True))
+def test_luhn(digits: str) -> None:
+    """Every digit but the right one is found, whatever another implementation says the right one is."""
+    assert luhn_fits("79927398713")
+    assert [last for last in "0123456789" if luhn_fits(digits + last)] == [luhn_digit(digits)]
+
+
+@pytest.mark.parametrize(
+    ("iccid", "warned"), [("8991101200003204514", False), ("8991101200003204510", True), ("899110120000320451", False)]
+)
+def test_an_iccid_is_warned_of_where_its_luhn_digit_does_not_fit(iccid: str, warned: bool) -> None:
+    """One of 18 digits may be without its check digit."""
+    warning = check_identification({"iccid": iccid})
+    assert (warning is not None) is warned
+    assert warning is None or (iccid in warning and "typing error" in warning)
+
+
+@pytest.mark.parametrize(
+    ("given_", "message"),
+    [
+        ({}, "A participant needs one of participant_id, iccid, imsi, msisdn: the one given has none of them."),
+        (
+            {"campaign_id": 5, "imsi": None},
+            "A participant needs one of participant_id, iccid, imsi, msisdn: campaign 5 has none of them.",
+        ),
+        ({"participant_id": 0}, "participant_id 0 is not valid: give 1 or more."),
+        ({"participant_id": 5, "campaign_id": -1}, "campaign_id -1 is not valid: give 1 or more."),
+        ({"iccid": "12"}, "iccid '12' is not valid: give 18 to 22 digits."),
+    ],
+)
+def test_an_identification_that_is_none(given_: dict[str, Any], message: str) -> None:
+    with pytest.raises(InvalidInputError) as error:
+        check_identification(given_)
+    assert str(error.value) == message
+
+
+def test_a_number_may_be_left_out_or_be_the_least() -> None:
+    check_positive("limit", None)
+    check_positive("limit", 1)
+    check_positive("offset", 0, least=0)
+    with pytest.raises(InvalidInputError, match=r"^page_size 1 is not valid: give 2 or more\.$"):
+        check_positive("page_size", 1, least=2)
+
+
+@pytest.mark.parametrize(
+    ("given_", "words"),
+    [
+        ({}, "the one given"),
+        ({"campaign_id": 5}, "campaign 5"),
+        ({"participant_id": 195, "campaign_id": 167}, "participant 195 of campaign 167"),
+        (
+            {"iccid": "89", "imsi": "001", "msisdn": "+1", "participant_id": 1},
+            "participant 1 iccid 89 imsi 001 msisdn +1",
+        ),
+    ],
+)
+def test_words(given_: dict[str, Any], words: str) -> None:
+    assert described(given_) == words
