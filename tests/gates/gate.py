@@ -28,7 +28,7 @@ BUILD = ROOT / ".build"
 LIMIT_SECONDS = 900
 TAIL_LINES = 40
 # The lines of a long log that tell what failed, wherever they stand.
-TELLING = re.compile(r"^(ERROR|FATAL|FAILED|fatal:|\[ERROR\])")
+TELLING = re.compile(r"^(ERROR|FATAL|FAILED|fatal:)")
 JUNIT_FILES = "tests/output/junit/*.xml"
 # How ansible-test announces each sanity test and each integration target, and how it counts those that failed.
 STARTED = {
