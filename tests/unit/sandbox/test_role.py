@@ -10,6 +10,7 @@ from typing import Literal, get_args, get_origin
 
 import pytest
 import yaml
+
 from yateota_sandbox import Options
 
 ROLE = Path(__file__).parents[3] / "roles" / "sandbox"
