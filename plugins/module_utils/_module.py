@@ -29,7 +29,7 @@ class Task:
         params: the validated options.
         check_mode: only reads may be sent, and nothing written.
         warn: takes a sentence for the user.
-        connections: how many requests may be under way at once: ``concurrency``, unless it is set before the client is made.
+        connections: how many requests may be under way at once; ``concurrency``, unless set before the client is made.
     """
 
     def __init__(self, params: Mapping[str, Any], check_mode: bool, warn: Callable[[str], None]) -> None:

@@ -85,6 +85,9 @@ ACT, UNCHANGED, REFUSED = "act", "unchanged", "refused"
 _UNALLOCATED, _PENDING_BUILD, _PENDING_SEND = "unallocated", "pending_build", "pending_send"
 _WAITING_POR, _FINISHED, _FAILED, _CANCELED = "waiting_por", "finished", "failed", "canceled"
 
+PARTICIPANT_STATES = (_UNALLOCATED, _PENDING_BUILD, _PENDING_SEND, _WAITING_POR, _FINISHED, _FAILED, _CANCELED)
+"""The states that a participant is known to come to, in their order."""
+
 _IN_DELIVERY = (_PENDING_BUILD, _PENDING_SEND, _WAITING_POR)
 _NO_MESSAGE = (REFUSED, "it has no message yet; use retry_build once its SIM has a subscriber")
 _UNDER_WAY = (UNCHANGED, "its message is under way already")
@@ -158,6 +161,11 @@ def plan_participant(action: str, current: str | None, force: bool = False) -> P
     """
     verdict, reason = _ACT if force or current is None else _PARTICIPANT_RULES[action].get(current, _ACT)
     return ParticipantPlan(verdict, current, _LEADS_TO[action] if verdict == ACT else current, reason)
+
+
+def goal_of(action: str) -> str:
+    """The state that a participant comes to in the end where all goes well: ``finished``, or ``canceled``."""
+    return _CANCELED if action == "cancel" else _FINISHED
 
 
 def proves_carried_out(action: str, before: str | None, now: str | None) -> bool:

@@ -10,7 +10,7 @@ from typing import Any
 
 from ._client import Client, items
 from ._errors import ApiError, InvalidInputError
-from ._models import Campaign, Participant, read
+from ._models import COUNTS, Campaign, Participant, read
 from ._paging import Seen
 
 Warn = Callable[[str], None]
@@ -148,6 +148,17 @@ class Reader:
         count = self._client.call("query_participants", {"campaign_id": campaign_id}).get("count")
         text = str(count)
         return int(text) if text.isdecimal() else None
+
+    def state_counts(self, campaign_id: int) -> dict[str, int] | None:
+        """How many participants of a campaign are in each state of ``COUNTS``; None where the server tells flags alone.
+
+        Raises:
+            YateotaError: as ``Client.call``.
+        """
+        found = items(self._client.call("query_campaigns", {"campaign_id": campaign_id}), "query_campaigns")
+        campaign: Campaign = read(Campaign, found[0] if found else {}, "query_campaigns")
+        counts = {state: getattr(campaign, state) for state in COUNTS}
+        return None if any(count is None or isinstance(count, bool) for count in counts.values()) else counts
 
     def participants(
         self, campaign_id: int, state: str | None = None, page_size: int = PAGE_SIZE

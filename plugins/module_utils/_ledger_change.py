@@ -1,0 +1,305 @@
+# Copyright (c) 2026 simops.yateota contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One change in the ledger: its record, its runs, its plan and the states read of its participants."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+from ._identifiers import IDENTIFIERS
+from ._ledger import Ledger
+from ._ledger_lease import Lease
+from ._ledger_tables import (
+    PLANNED,
+    REFUSED,
+    ROW_STATES,
+    SENDING,
+    SKIPPED,
+    UNKNOWN,
+    changes,
+    participants,
+    runs,
+    sa,
+)
+from ._models import Participant
+from ._plan import ACT, UNCHANGED, plan_participant
+from ._selection import Row, row_name
+
+PLANNING, IN_PROGRESS, APPLIED = "planning", "in_progress", "applied"
+VERIFIED, ABORTED, WINDOW_CLOSED, PURGED = "verified", "aborted", "window_closed", "purged"
+"""What a change can be in besides ``PLANNED``. Nothing is left to send in ``APPLIED`` and ``VERIFIED``."""
+
+UNSETTLED = (PLANNED, SENDING, UNKNOWN)
+
+
+class Change:
+    """A change of the ledger. What it writes it writes under the lease, once there is one.
+
+    Args:
+        ledger: holds it.
+        number: its number there.
+
+    Attributes:
+        ledger, number: as given.
+        lease: the hold on it that this run has, or None.
+    """
+
+    def __init__(self, ledger: Ledger, number: int) -> None:
+        self.ledger = ledger
+        self.number = number
+        self.lease: Lease | None = None
+        self.rows = participants.c.change == number
+
+    @contextlib.contextmanager
+    def write(self) -> Iterator[sa.Connection]:
+        """A transaction on the change; raises as ``Ledger.write`` and ``Lease.renew``."""
+        with self.ledger.write() as connection:
+            if self.lease:
+                self.lease.renew(connection)
+            yield connection
+
+    def record(self) -> Any:
+        """The change's row of ``yateota_changes``."""
+        with self.ledger.read() as connection:
+            return connection.execute(sa.select(changes).where(changes.c.number == self.number)).one()
+
+    def is_being_planned(self) -> bool:
+        """Whether its plan is not whole."""
+        return bool(self.record().status == PLANNING)
+
+    def update(self, **values: Any) -> None:
+        """Set columns of its row."""
+        with self.write() as connection:
+            connection.execute(changes.update().where(changes.c.number == self.number).values(**values))
+
+    def counts(self) -> dict[str, int]:
+        """How many participants are in each of ``ROW_STATES``."""
+        with self.ledger.read() as connection:
+            found = connection.execute(
+                sa.select(participants.c.state, sa.func.count()).where(self.rows).group_by(participants.c.state)
+            )
+            return {**dict.fromkeys(ROW_STATES, 0), **dict(found.tuples().all())}
+
+    # --- Runs ------------------------------------------------------------------------------------------------------
+
+    def begin_run(self, **facts: Any) -> int:
+        """Note that a run begins, and who has it run; the run's number."""
+        with self.write() as connection:
+            inserted = connection.execute(runs.insert().values(change=self.number, started=time.time(), **facts))
+            if facts.get("approved_by"):
+                connection.execute(
+                    changes.update().where(changes.c.number == self.number).values(approved_by=facts["approved_by"])
+                )
+            key: Any = inserted.inserted_primary_key
+            return int(key[0])
+
+    def end_run(self, run: int, outcome: str) -> None:
+        """Note what a run came to."""
+        with self.write() as connection:
+            connection.execute(runs.update().where(runs.c.number == run).values(finished=time.time(), outcome=outcome))
+
+    # --- The plan --------------------------------------------------------------------------------------------------
+
+    def begin_plan(self) -> None:
+        """Forget what a run that was cut off while it planned has left."""
+        with self.write() as connection:
+            connection.execute(participants.delete().where(self.rows))
+
+    def add(self, rows: Sequence[Row], first: int) -> None:
+        """Record selected participants, those that are recorded already passed over.
+
+        Args:
+            rows: as ``Selection.rows`` gives them.
+            first: the place of the first in the selection.
+        """
+        if not rows:
+            return
+        moment = time.time()
+        with self.write() as connection:
+            connection.execute(
+                self.ledger.insert_new(participants),
+                [
+                    {
+                        **row,
+                        "change": self.number,
+                        "seq": seq,
+                        "state": PLANNED,
+                        "state_now": row["state_planned"],
+                        "read_at": moment if row["found"] else None,
+                        "reading": 0 if row["found"] else None,
+                    }
+                    for seq, row in enumerate(rows, start=first)
+                ],
+            )
+
+    def drop_twins(self) -> None:
+        """Drop who is recorded a second time under another identifier."""
+        same = (participants.c.campaign_id, participants.c.participant_id)
+        with self.write() as connection:
+            twins = connection.execute(
+                sa.select(sa.func.min(participants.c.seq), *same)
+                .where(self.rows, participants.c.participant_id.is_not(None), participants.c.found == 1)
+                .group_by(*same)
+                .having(sa.func.count() > 1)
+            ).all()
+            for first, campaign_id, participant_id in twins:
+                connection.execute(
+                    participants.delete().where(
+                        self.rows,
+                        participants.c.campaign_id == campaign_id,
+                        participants.c.participant_id == participant_id,
+                        participants.c.seq > first,
+                    )
+                )
+
+    def judge_plan(self, action: str, offered: int) -> None:
+        """Leave out of the plan whom the action changes nothing for, or does not apply to. The plan is whole then.
+
+        Args:
+            action: the change's action.
+            offered: how many entries the selection had, to count the doubled ones.
+        """
+        moment = time.time()
+        planned = (self.rows, participants.c.state == PLANNED)
+        known = participants.c.campaign_id.is_not(None)
+        with self.write() as connection:
+
+            def settle(state: str, reason: str, *which: sa.ColumnElement[bool]) -> None:
+                connection.execute(participants.update().where(*planned, *which).values(state=state, reason=reason))
+
+            settle(REFUSED, "its campaign has no such participant", known, participants.c.found == 0)
+            settle(
+                REFUSED, "several participants of its campaign fit it; give participant_id", participants.c.found > 1
+            )
+            states = connection.execute(sa.select(participants.c.state_now).where(*planned).distinct()).scalars().all()
+            for state in states:
+                plan = plan_participant(action, state)
+                if plan.verdict != ACT:
+                    verdict = SKIPPED if plan.verdict == UNCHANGED else REFUSED
+                    settle(verdict, plan.reason, participants.c.state_now == state)
+            connection.execute(participants.update().where(self.rows).values(state_planned=participants.c.state_now))
+            selected = connection.execute(sa.select(sa.func.count()).where(self.rows)).scalar_one()
+            connection.execute(
+                changes.update()
+                .where(changes.c.number == self.number)
+                .values(status=PLANNED, planned=moment, read_at=moment, duplicates=offered - selected)
+            )
+
+    def discard(self) -> None:
+        """Leave nothing of a change whose plan could not be made."""
+        with self.ledger.write() as connection:
+            for table in (participants, runs):
+                connection.execute(table.delete().where(table.c.change == self.number))
+            connection.execute(changes.delete().where(changes.c.number == self.number))
+
+    # --- States read from the server ------------------------------------------------------------------------------
+
+    def campaigns_of(self, states: Iterable[str]) -> list[int]:
+        """The campaigns of the participants in these row states."""
+        with self.ledger.read() as connection:
+            found = connection.execute(
+                sa.select(participants.c.campaign_id)
+                .where(self.rows, participants.c.state.in_(states), participants.c.campaign_id.is_not(None))
+                .distinct()
+            )
+            return sorted(found.scalars())
+
+    def last_states(self, campaign_id: int, states: Iterable[str]) -> list[str]:
+        """The server's states that participants in these row states were last read in, the most frequent first."""
+        with self.ledger.read() as connection:
+            found = connection.execute(
+                sa.select(participants.c.state_now)
+                .where(self.rows, participants.c.campaign_id == campaign_id, participants.c.state.in_(states))
+                .group_by(participants.c.state_now)
+                .order_by(sa.func.count().desc())
+            )
+            return [state for state in found.scalars() if state]
+
+    def begin_reading(self) -> int:
+        """Begin to read states anew; the reading's number."""
+        with self.write() as connection:
+            connection.execute(
+                changes.update()
+                .where(changes.c.number == self.number)
+                .values(reading=changes.c.reading + 1, read_at=None)
+            )
+            number = connection.execute(sa.select(changes.c.reading).where(changes.c.number == self.number)).scalar()
+        return int(number or 0)
+
+    def unread(self, campaign_id: int, states: Iterable[str], reading: int) -> int:
+        """How many participants of a campaign in these row states this reading has not found."""
+        with self.ledger.read() as connection:
+            return int(
+                connection.execute(
+                    sa.select(sa.func.count()).where(
+                        self.rows,
+                        participants.c.campaign_id == campaign_id,
+                        participants.c.state.in_(states),
+                        sa.func.coalesce(participants.c.reading, -1) < reading,
+                    )
+                ).scalar()
+                or 0
+            )
+
+    def note_states(self, page: Sequence[Participant], kinds: Iterable[str], reading: int, looks_up: bool) -> None:
+        """Note the states of a page of the server's list.
+
+        Args:
+            page: the participants of one campaign.
+            kinds: the identifiers by which the change's participants are named.
+            reading: the reading's number.
+            looks_up: find out who the named are as well.
+        """
+        moment = time.time()
+        noted = [
+            {
+                **{f"b_{name}": getattr(found, name) for name in IDENTIFIERS},
+                "b_name": row_name(kind, getattr(found, kind), found.campaign_id),
+                "b_state": found.state,
+            }
+            for kind in kinds
+            for found in page
+            if getattr(found, kind) is not None
+        ]
+        if not noted:
+            return
+        columns = participants.c
+        values: dict[Any, Any] = {"state_now": sa.bindparam("b_state"), "read_at": moment, "reading": reading}
+        if looks_up:
+            which = [
+                sa.or_(columns[name].is_(None), sa.func.ltrim(columns[name], "+") == sa.bindparam(f"b_{name}"))
+                for name in IDENTIFIERS[1:]
+            ]
+            values["found"] = columns.found + 1
+            values["participant_id"] = sa.func.coalesce(columns.participant_id, sa.bindparam("b_participant_id"))
+        else:
+            which = [
+                sa.or_(columns.participant_id.is_(None), columns.participant_id == sa.bindparam("b_participant_id"))
+            ]
+        with self.write() as connection:
+            connection.execute(
+                participants.update().where(self.rows, columns.name == sa.bindparam("b_name"), *which).values(values),
+                noted,
+            )
+
+
+def find_change(ledger: Ledger, change_id: str) -> Change | None:
+    """The change of this name, or None."""
+    with ledger.read() as connection:
+        number = connection.execute(sa.select(changes.c.number).where(changes.c.change_id == change_id)).scalar()
+    return None if number is None else Change(ledger, number)
+
+
+def create_change(ledger: Ledger, change_id: str, **facts: Any) -> Change:
+    """The change of this name, made where it is not there."""
+    with ledger.write() as connection:
+        connection.execute(
+            ledger.insert_new(changes),
+            {"change_id": change_id, "status": PLANNING, "created": time.time(), **facts},
+        )
+        number = connection.execute(sa.select(changes.c.number).where(changes.c.change_id == change_id)).scalar_one()
+    return Change(ledger, number)

@@ -1,0 +1,156 @@
+# Copyright (c) 2026 simops.yateota contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The hold that one run has on a change: renewed while the run lives, free again soon after it has died."""
+
+from __future__ import annotations
+
+import datetime
+import os
+import socket
+import threading
+import time
+import uuid
+
+from ._errors import InvalidInputError, YateotaError
+from ._ledger import Ledger
+from ._ledger_tables import changes, sa
+
+
+class LeaseLostError(InvalidInputError):
+    """Another run has taken the change over, since this one did not renew its hold in time."""
+
+
+class Lease:
+    """A run's hold on one change.
+
+    Two runs never hold it at once: it is taken and renewed by the ledger's clock, in one statement. Sending stops when
+    a third of it is left, so that a request under way is over before anyone else can take the change.
+
+    Args:
+        ledger: holds the change.
+        number: the change's number there.
+        change_id: the change's name, for messages.
+        holder: who this run is, for those who are refused.
+        seconds: how long the hold lasts without being renewed.
+    """
+
+    def __init__(self, ledger: Ledger, number: int, change_id: str, holder: str, seconds: float) -> None:
+        self._ledger = ledger
+        self._number = number
+        self._change_id = change_id
+        self._holder = holder
+        self._seconds = seconds
+        self._token = uuid.uuid4().hex
+        self._renewed = -seconds
+        self._over = threading.Event()
+        self._heart = threading.Thread(target=self._beat, name="yateota-lease", daemon=True)
+
+    def __enter__(self) -> Lease:
+        """Take the change.
+
+        Raises:
+            InvalidInputError: another run holds it; tells who.
+        """
+        moment = _elapsed()
+        with self._ledger.write() as connection:
+            found = connection.execute(
+                sa.select(changes, self._ledger.clock().label("now")).where(changes.c.number == self._number)
+            ).one()
+            if (
+                found.lease_token
+                and found.lease_expires > found.now
+                and not _has_died(found.lease_place, found.lease_pid)
+            ):
+                until = datetime.datetime.fromtimestamp(found.lease_expires, datetime.UTC).strftime("%H:%M:%S UTC")
+                raise InvalidInputError(
+                    f"Change {self._change_id} is being run by {found.lease_holder}: wait for that run to end. "
+                    f"Should it have died, its hold runs out at {until}."
+                )
+            connection.execute(
+                changes.update()
+                .where(changes.c.number == self._number)
+                .values(
+                    lease_token=self._token,
+                    lease_holder=self._holder,
+                    lease_place=_place(),
+                    lease_pid=os.getpid(),
+                    lease_expires=self._ledger.clock() + self._seconds,
+                )
+            )
+        self._renewed = moment
+        self._heart.start()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        """Let go of the change."""
+        self._over.set()
+        self._heart.join()
+        try:
+            with self._ledger.write() as connection:
+                connection.execute(
+                    changes.update().where(*self._mine()).values(lease_token=None, lease_holder=None, lease_expires=0)
+                )
+        except YateotaError:
+            if exception[0] is None:
+                raise
+
+    def renew(self, connection: sa.Connection) -> None:
+        """Renew it as part of a transaction, which can only succeed while it is held.
+
+        Raises:
+            LeaseLostError: it is another's.
+        """
+        moment = _elapsed()
+        held = connection.execute(
+            changes.update().where(*self._mine()).values(lease_expires=self._ledger.clock() + self._seconds)
+        )
+        if held.rowcount != 1:
+            self._renewed = -self._seconds
+            raise LeaseLostError(
+                f"Change {self._change_id} was taken over by another run, since this one was held up for more than "
+                f"{self._seconds:g} seconds: nothing more was sent. Look at that run, or raise lease_seconds."
+            )
+        self._renewed = moment
+
+    def is_safe(self) -> bool:
+        """Whether a request may leave now."""
+        return _elapsed() - self._renewed < self._seconds * 2 / 3
+
+    def _mine(self) -> tuple[sa.ColumnElement[bool], sa.ColumnElement[bool]]:
+        return changes.c.number == self._number, changes.c.lease_token == self._token
+
+    def _beat(self) -> None:
+        while not self._over.wait(self._seconds / 3):
+            try:
+                with self._ledger.write() as connection:
+                    self.renew(connection)
+            except YateotaError:
+                continue  # a hold that is not renewed is not safe: the senders see it
+
+
+def _elapsed() -> float:
+    """Seconds on a clock that also runs while the machine sleeps, where there is one."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME) if hasattr(time, "CLOCK_BOOTTIME") else time.monotonic()
+
+
+def _place() -> str | None:
+    """Where a process id means one process: this boot of this machine, and its namespace of processes."""
+    try:
+        with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
+            return f"{socket.gethostname()} {file.read().strip()} {os.readlink('/proc/self/ns/pid')}"
+    except OSError:
+        return None
+
+
+def _has_died(place: str | None, pid: int) -> bool:
+    """Whether the holder is certainly gone; only where its process could be seen from here."""
+    if not place or place != _place():
+        return False
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return True
+    except PermissionError:
+        return False
+    return False

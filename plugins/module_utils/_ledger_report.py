@@ -1,0 +1,242 @@
+# Copyright (c) 2026 simops.yateota contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the ledger tells of a change: for results, for reports, and for the time after its identifiers are gone."""
+
+from __future__ import annotations
+
+import datetime
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from ._identifiers import IDENTIFIERS, SIM_IDENTIFIERS
+from ._ledger_change import PURGED, Change
+from ._ledger_tables import BAD_STATES, DONE, PLANNED, ROW_STATES, changes, earlier_sends, participants, runs, sa, waves
+from ._plan import goal_of
+
+SHOWN = 20
+"""How many participants or waves a result shows."""
+
+_BLOCK = 1000
+_LONG_NUMBER = re.compile(r"[0-9]{6,}")
+
+_IDENTITY = ("participant_id", "campaign_id", *SIM_IDENTIFIERS)
+_MOMENTS = ("read_at", "sent_at", "answered_at")
+REPORT_COLUMNS = (
+    *_IDENTITY,
+    "wave",
+    "state",
+    "reason",
+    "state_planned",
+    "state_before",
+    "state_now",
+    "read_at",
+    "run",
+    "sent_at",
+    "answered_at",
+    "code",
+    "message",
+    "earlier_sends",
+)
+"""The columns of a report."""
+
+
+class Report:
+    """Tells of one change.
+
+    Args:
+        change: the change.
+        masked: show all but the last 4 digits of subscribers' identifiers as ``*``.
+    """
+
+    def __init__(self, change: Change, masked: bool) -> None:
+        self._change = change
+        self._masked = masked
+
+    def facts(self) -> dict[str, Any]:
+        """The change's record, in the words of the result."""
+        record = self._change.record()
+        plain = ("change_id", "status", "action", "api_url", "node", "selection")
+        people = ("requested_by", "approved_by", "job_id")
+        return {
+            **{name: getattr(record, name) for name in (*plain, *people, "duplicates")},
+            **{name: iso(getattr(record, name)) for name in ("planned", "started", "finished")},
+        }
+
+    def waves(self, most: int | None = None) -> list[dict[str, Any]]:
+        """The waves, or the latest of them, in order: number, size, counts, when started and finished."""
+        with self._change.ledger.read() as connection:
+            found = connection.execute(
+                sa.select(waves.c.wave, waves.c.started, waves.c.finished)
+                .where(waves.c.change == self._change.number)
+                .order_by(waves.c.wave.desc())
+                .limit(most)
+            ).all()
+            first = found[-1].wave if found else 0
+            counted = connection.execute(
+                sa.select(participants.c.wave, participants.c.state, sa.func.count())
+                .where(self._change.rows, participants.c.wave >= first)
+                .group_by(participants.c.wave, participants.c.state)
+            ).all()
+        counts: dict[int, dict[str, int]] = {}
+        for wave, state, number in counted:
+            counts.setdefault(wave, dict.fromkeys(ROW_STATES, 0))[state] = number
+        return [
+            {
+                "wave": wave,
+                "size": sum(counts.get(wave, {}).values()),
+                "counts": counts.get(wave, dict.fromkeys(ROW_STATES, 0)),
+                "started": iso(started),
+                "finished": iso(finished),
+            }
+            for wave, started, finished in reversed(found)
+        ]
+
+    def waves_begun(self) -> int:
+        """How many waves there are."""
+        return self._count(waves.c.change == self._change.number)
+
+    def waves_done(self) -> int:
+        """How many waves have ended."""
+        return self._count(waves.c.change == self._change.number, waves.c.finished.is_not(None))
+
+    def waiting(self) -> int:
+        """How many of the planned are in no wave yet."""
+        return self._count(self._change.rows, participants.c.state == PLANNED, participants.c.wave.is_(None))
+
+    def states(self) -> dict[str, int]:
+        """How many of those acted on are in each state read since; ``unread`` are in no list of the last reading."""
+        with self._change.ledger.read() as connection:
+            found = connection.execute(
+                sa.select(self._state_now(), sa.func.count())
+                .where(self._change.rows, participants.c.state == DONE)
+                .group_by(self._state_now())
+            ).all()
+        return {state or "unread": count for state, count in found}
+
+    def failures(self) -> list[dict[str, Any]]:
+        """The first participants in ``BAD_STATES``."""
+        order = sa.case({state: place for place, state in enumerate(BAD_STATES)}, value=participants.c.state)
+        return self._first(participants.c.state.in_(BAD_STATES), order)
+
+    def unfinished(self, action: str) -> tuple[int, list[dict[str, Any]]]:
+        """Those acted on that have not come to the end that the action leads to: how many, and the first."""
+        which = sa.and_(participants.c.state == DONE, sa.func.coalesce(self._state_now(), "") != goal_of(action))
+        return self._count(self._change.rows, which), self._first(which, participants.c.seq)
+
+    def rows(self) -> Iterator[dict[str, Any]]:
+        """Every participant, in the order of the selection, as ``REPORT_COLUMNS``."""
+        earlier = self._earlier_sends()
+        after = -1
+        while True:
+            with self._change.ledger.read() as connection:
+                block = connection.execute(
+                    sa.select(participants)
+                    .where(self._change.rows, participants.c.seq > after)
+                    .order_by(participants.c.seq)
+                    .limit(_BLOCK)
+                ).all()
+            if not block:
+                return
+            for found in block:
+                row = {name: getattr(found, name) for name in REPORT_COLUMNS if name != "earlier_sends"}
+                row |= {name: iso(row[name]) for name in _MOMENTS}
+                row["earlier_sends"] = earlier.get(found.seq, [])
+                yield self._shown(row)
+            after = block[-1].seq
+
+    def runs(self) -> list[dict[str, Any]]:
+        """The change's runs: who had it run, where and when, and what each came to."""
+        with self._change.ledger.read() as connection:
+            found = connection.execute(
+                sa.select(runs).where(runs.c.change == self._change.number).order_by(runs.c.number)
+            ).mappings()
+            return [
+                {
+                    **{name: run[name] for name in ("requested_by", "approved_by", "job_id", "host", "outcome")},
+                    "run": run["number"],
+                    "started": iso(run["started"]),
+                    "finished": iso(run["finished"]),
+                }
+                for run in found
+            ]
+
+    def purge(self) -> None:
+        """Remove all that tells who the participants are. Counts, waves, states, moments and codes stay."""
+        with self._change.write() as connection:
+            connection.execute(
+                participants.update()
+                .where(self._change.rows)
+                .values(
+                    name=sa.cast(participants.c.seq, sa.Text),
+                    message=None,
+                    **dict.fromkeys((*IDENTIFIERS,)),
+                )
+            )
+            connection.execute(
+                earlier_sends.update().where(earlier_sends.c.change == self._change.number).values(message=None)
+            )
+            connection.execute(changes.update().where(changes.c.number == self._change.number).values(status=PURGED))
+
+    def _count(self, *which: Any) -> int:
+        with self._change.ledger.read() as connection:
+            return int(connection.execute(sa.select(sa.func.count()).where(*which)).scalar_one())
+
+    def _state_now(self) -> Any:
+        """The state that it was last read in since it was sent for; null where the last reading did not find it."""
+        reading = sa.select(changes.c.reading).where(changes.c.number == self._change.number).scalar_subquery()
+        is_new = sa.and_(participants.c.reading >= reading, participants.c.read_at > participants.c.sent_at)
+        return sa.case((is_new, participants.c.state_now))
+
+    def _first(self, which: Any, order: Any) -> list[dict[str, Any]]:
+        with self._change.ledger.read() as connection:
+            found = connection.execute(
+                sa.select(participants).where(self._change.rows, which).order_by(order, participants.c.seq).limit(SHOWN)
+            ).all()
+        return [
+            self._shown(
+                {
+                    **{name: getattr(row, name) for name in (*_IDENTITY, "state", "state_now", "code")},
+                    "message": row.message or row.reason,
+                }
+            )
+            for row in found
+        ]
+
+    def _earlier_sends(self) -> dict[int, list[dict[str, Any]]]:
+        with self._change.ledger.read() as connection:
+            found = connection.execute(
+                sa.select(earlier_sends)
+                .where(earlier_sends.c.change == self._change.number)
+                .order_by(earlier_sends.c.sent_at)
+            ).mappings()
+            sends: dict[int, list[dict[str, Any]]] = {}
+            for send in found:
+                entry = {name: send[name] for name in ("run", "outcome", "code", "message")}
+                entry |= {name: iso(send[name]) for name in ("sent_at", "answered_at")}
+                sends.setdefault(send["seq"], []).append(entry)
+        return sends
+
+    def _shown(self, row: dict[str, Any]) -> dict[str, Any]:
+        if not self._masked:
+            return row
+        for name in (*SIM_IDENTIFIERS, "message"):
+            row[name] = masked(row[name])
+        for send in row.get("earlier_sends", ()):
+            send["message"] = masked(send["message"])
+        return row
+
+
+def masked(text: str | None) -> str | None:
+    """A text whose numbers of 6 digits or more show their last 4 alone."""
+    return text and _LONG_NUMBER.sub(lambda number: "*" * (len(number[0]) - 4) + number[0][-4:], text)
+
+
+def iso(moment: float | None) -> str | None:
+    """Unix seconds as ISO 8601 in UTC."""
+    if moment is None:
+        return None
+    return (
+        datetime.datetime.fromtimestamp(moment, datetime.UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    )

@@ -1,0 +1,366 @@
+# Copyright (c) 2026 simops.yateota contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The four states of the bulk module: a change planned, applied, verified, purged."""
+
+from __future__ import annotations
+
+import contextlib
+import getpass
+import math
+import os
+import signal
+import socket
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from ._arguments import connection
+from ._errors import ApiError, InvalidInputError, OutcomeUnknownError, YateotaError
+from ._export import Export, RowWriter
+from ._identifiers import IDENTIFIERS, described
+from ._ledger import Ledger, look_into, open_ledger, scratch_ledger
+from ._ledger_change import ABORTED, APPLIED, PURGED, VERIFIED, Change, create_change, find_change
+from ._ledger_lease import Lease
+from ._ledger_report import REPORT_COLUMNS, SHOWN, Report
+from ._ledger_sends import Sends
+from ._ledger_tables import BAD_STATES, DONE, PLANNED, SENDING, UNKNOWN
+from ._module import Result, Task
+from ._rollout import ENDED, Run
+from ._rollout_options import Rollout
+from ._rollout_states import StateReader
+from ._selection import Selection, kind_of, same_selection, words
+
+STATES = ("planned", "applied", "verified", "purged")
+"""The values of the module's ``state``."""
+
+_VERIFY_INTERVAL = 5.0  # seconds between two readings, more where a reading takes longer
+
+
+class BulkTask:
+    """One task of the bulk module.
+
+    Args:
+        task: the options, and the means.
+        rollout: the options of the rollout, checked.
+        stopped: set from outside to stop cleanly.
+    """
+
+    def __init__(self, task: Task, rollout: Rollout, stopped: threading.Event) -> None:
+        self._task = task
+        self._params = task.params
+        self._rollout = rollout
+        self._stopped = stopped
+        self._connection = connection(task.params)
+        self._sent = self._pages = 0
+        self._sending_seconds = 0.0
+        self._extra: Result = {}
+
+    def run(self) -> Result:
+        """Bring the change to the state asked for.
+
+        Raises:
+            YateotaError: carries the result as it stands, where the change was found.
+        """
+        where, password = self._params["ledger"], self._params["ledger_password"]
+        if not self._task.check_mode:
+            with contextlib.closing(open_ledger(where, password)) as ledger:
+                return self._perform(ledger)
+        ledger_there = look_into(where, password)
+        if ledger_there:
+            with contextlib.closing(ledger_there) as ledger:
+                change = find_change(ledger, self._params["change_id"])
+                if change and not change.is_being_planned():
+                    self._check_is_the_same(change)
+                    return self._result(change, changed=self._would_change(change))
+        with contextlib.closing(scratch_ledger()) as ledger:
+            return self._perform(ledger)
+
+    # --- The steps -------------------------------------------------------------------------------------------------
+
+    def _perform(self, ledger: Ledger) -> Result:
+        change = self._found_or_made(ledger)
+        before = change.counts()
+        try:
+            with self._lease(change) as change.lease:
+                changed = self._bring(change)
+                if self._params["state"] == "applied" and not self._task.check_mode:
+                    self._check_all_done(change)
+        except YateotaError as error:
+            if not change.is_being_planned():
+                error.details = self._failed_result(change, before)
+            raise
+        return self._result(change, changed, before)
+
+    def _found_or_made(self, ledger: Ledger) -> Change:
+        change = find_change(ledger, self._params["change_id"])
+        if change and not change.is_being_planned():
+            self._check_is_the_same(change)
+            return change
+        if self._params["state"] not in ("planned", "applied"):
+            raise InvalidInputError(
+                f"change_id '{self._params['change_id']}' is not in the ledger '{ledger.shown}': plan it first."
+            )
+        for option in ("action", "selection"):
+            if not self._params[option]:
+                raise InvalidInputError(f"{option} is needed to plan change {self._params['change_id']}: give it.")
+        return create_change(ledger, self._params["change_id"], **self._facts(), selection={})
+
+    def _facts(self) -> dict[str, Any]:
+        return {
+            "api_url": self._connection.api_url,
+            "node": self._connection.node,
+            "action": self._params["action"],
+            "requested_by": self._requested_by(),
+            "job_id": self._params["job_id"],
+        }
+
+    def _requested_by(self) -> str:
+        if self._params["requested_by"]:
+            return str(self._params["requested_by"])
+        try:
+            return getpass.getuser()
+        except (KeyError, OSError):  # no such user in a container's list
+            return f"uid {os.getuid()}"
+
+    def _lease(self, change: Change) -> Lease:
+        job = f", job {self._params['job_id']}" if self._params["job_id"] else ""
+        since = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime())
+        holder = f"{self._requested_by()} on {socket.gethostname()} (process {os.getpid()}{job}) since {since}"
+        return Lease(change.ledger, change.number, self._params["change_id"], holder, self._params["lease_seconds"])
+
+    def _bring(self, change: Change) -> bool:
+        """Do what the state asks for, under the lease; whether anything has changed."""
+        state = self._params["state"]
+        plans = change.is_being_planned()
+        run = change.begin_run(
+            requested_by=self._requested_by(),
+            approved_by=self._params["approved_by"],
+            job_id=self._params["job_id"],
+            host=socket.gethostname(),
+            pid=os.getpid(),
+        )
+        outcome = "failed"
+        try:
+            if plans:
+                self._plan(change)
+            changed = plans
+            if state == "applied" and not self._task.check_mode:
+                changed = self._apply(change, run) or changed
+            elif state == "verified":
+                self._verify(change, run)
+            elif state == "purged":
+                changed = self._purge(change)
+            outcome = change.record().status
+        finally:
+            with contextlib.suppress(YateotaError):
+                change.end_run(run, outcome)
+        return changed
+
+    def _plan(self, change: Change) -> None:
+        selection = Selection(self._params["selection"], self._task.warn)
+        try:
+            change.begin_plan()
+            description = selection.description()
+            states = StateReader(change, self._task.reader, self._stopped)
+            offered, kinds = 0, set()
+            for rows in selection.rows(self._task.reader, states.count_page):
+                change.add(rows, offered)
+                offered += len(rows)
+                kinds |= {kind_of(row["name"]) for row in rows}
+            description["identified_by"] = [name for name in IDENTIFIERS if name in kinds]
+            change.update(**self._facts(), selection=description)
+            if not selection.listed:
+                states.look_up()
+                change.drop_twins()
+            change.judge_plan(self._params["action"], offered)
+            self._pages += states.pages
+        except BaseException:
+            with contextlib.suppress(YateotaError):
+                change.discard()
+            raise
+        if not offered:
+            self._task.warn(f"selection is empty: {words(description)} names nobody.")
+
+    def _apply(self, change: Change, run: int) -> bool:
+        record, counts = change.record(), change.counts()
+        if record.status == PURGED and counts[PLANNED]:
+            raise InvalidInputError(f"Change {record.change_id} is purged: who is left of it is not known any more.")
+        if record.status in (*ENDED, PURGED) and not counts[UNKNOWN]:
+            return False
+        self._task.connections = self._rollout.concurrency
+        states = StateReader(change, self._task.reader, self._stopped)
+        rolling = Run(
+            change,
+            Sends(change, run),
+            self._task.client,
+            states,
+            self._rollout,
+            self._connection.retries,
+            self._stopped,
+        )
+        try:
+            rolling.roll_out()
+        finally:
+            self._pages += states.pages
+            self._sent, self._sending_seconds = rolling.sent, rolling.sending_seconds
+        return bool(rolling.sent) or change.counts() != counts
+
+    def _verify(self, change: Change, run: int) -> None:
+        record = change.record()
+        if record.status == PURGED:
+            raise InvalidInputError(f"Change {record.change_id} is purged: its participants cannot be read any more.")
+        sends, states = Sends(change, run), StateReader(change, self._task.reader, self._stopped)
+        sends.doubt_cut_off()
+        report = Report(change, self._params["mask_identifiers"])
+        deadline = time.monotonic() + self._params["verify_timeout"]
+        while True:
+            begun = time.monotonic()
+            states.read(done_too=True)
+            sends.settle_unknown(record.action)
+            left, first = report.unfinished(record.action)
+            now = time.monotonic()
+            pause = min(max(_VERIFY_INTERVAL, now - begun), deadline - now)
+            if not left or pause <= 0 or self._stopped.wait(pause):
+                break
+        self._pages += states.pages
+        self._extra = {"unfinished": first, "remaining": left}
+        if record.status in ENDED:
+            change.update(status=APPLIED if left else VERIFIED)
+
+    def _purge(self, change: Change) -> bool:
+        record = change.record()
+        if record.status == PURGED:
+            return False
+        if record.status not in (*ENDED, ABORTED):
+            raise InvalidInputError(
+                f"Change {record.change_id} is {record.status}, it has not ended: apply it to its end, then purge it."
+            )
+        Report(change, masked=False).purge()
+        change.ledger.shrink()
+        return True
+
+    # --- Checks ----------------------------------------------------------------------------------------------------
+
+    def _check_is_the_same(self, change: Change) -> None:
+        """Refuse a task whose options are of another change than the one recorded."""
+        record = change.record()
+        asked = {"api_url": self._connection.api_url, "node": self._connection.node, "action": self._params["action"]}
+        for option, value in asked.items():
+            recorded = getattr(record, option)
+            if value is not None and value != recorded:
+                raise InvalidInputError(
+                    f"change_id '{record.change_id}' is recorded with {option} '{recorded}', not '{value}': "
+                    "give that, or another change_id for another change."
+                )
+        if self._params["selection"] and record.status != PURGED:
+            selection = Selection(self._params["selection"], self._task.warn).description()
+            if not same_selection(record.selection, selection):
+                raise InvalidInputError(
+                    f"change_id '{record.change_id}' is recorded with another selection ({words(record.selection)}): "
+                    "leave selection out to go on with it, or give another change_id."
+                )
+
+    def _would_change(self, change: Change) -> bool:
+        state, counts = self._params["state"], change.counts()
+        if state == "applied":
+            return counts[PLANNED] > 0 or (self._rollout.resend and counts[UNKNOWN] + counts[SENDING] > 0)
+        return state == "purged" and str(change.record().status) != PURGED
+
+    def _check_all_done(self, change: Change) -> None:
+        """Fail where a change has come to its end and not all went well.
+
+        Raises:
+            OutcomeUnknownError, ApiError: some are unknown; some are refused or failed.
+        """
+        counts = change.counts()
+        bad = {state: counts[state] for state in BAD_STATES if counts[state]}
+        if counts[PLANNED] or not bad:
+            return
+        first = Report(change, self._params["mask_identifiers"]).failures()[0]
+        said = ", ".join(f"{count} {state}" for state, count in bad.items())
+        kind = OutcomeUnknownError if UNKNOWN in bad else ApiError
+        raise kind(
+            f"Change {self._params['change_id']} has ended with {counts[DONE]} done, {said}. "
+            f"The first: {described(first)}: {first['message']}.",
+            request="action_participant",
+            code=first["code"],
+        )
+
+    # --- The result ------------------------------------------------------------------------------------------------
+
+    def _failed_result(self, change: Change, before: Mapping[str, int]) -> Result:
+        try:
+            return self._result(change, changed=self._sent > 0, before=before)
+        except YateotaError as error:  # the failure that led here is the one to tell
+            self._task.warn(str(error))
+            return {"changed": self._sent > 0}
+
+    def _result(self, change: Change, changed: bool, before: Mapping[str, int] | None = None) -> Result:
+        report = Report(change, self._params["mask_identifiers"])
+        counts = change.counts()
+        done = report.waves_done()
+        result = {
+            "changed": changed,
+            "change": {
+                **report.facts(),
+                "selected": sum(counts.values()),
+                "counts": counts,
+                "states": report.states(),
+                "waves_done": done,
+                "waves_total": done + self._waves_left(change, report),
+                "waves": report.waves(SHOWN),
+                "pages_read": self._pages,
+                "sent": self._sent,
+                "rate": round(self._sent / self._sending_seconds, 1) if self._sent else 0.0,
+            },
+            "failures": report.failures(),
+            "remaining": counts[PLANNED],
+            **self._extra,
+            "diff": {"before": dict(before or counts), "after": counts},
+        }
+        if self._params["report_dest"] and not self._task.check_mode:
+            with Export(self._params["report_dest"], check_mode=False) as export:
+                writer = RowWriter(export.file, self._params["format"], REPORT_COLUMNS)
+                for row in report.rows():
+                    writer.write(row)
+            result["report"] = self._params["report_dest"]
+        return result
+
+    def _waves_left(self, change: Change, report: Report) -> int:
+        """How many waves are left, by the present sizes; the one that is under way is one of them."""
+        total, waiting = report.waves_begun(), report.waiting()
+        left = total - report.waves_done()
+        if not total and waiting and self._rollout.canary:
+            left, waiting = 1, max(0, waiting - self._rollout.canary)
+        return left + math.ceil(waiting / self._rollout.wave_size)
+
+
+@contextlib.contextmanager
+def stops_on_signals(stopped: threading.Event) -> Iterator[None]:
+    """Let SIGTERM and SIGINT stop the run cleanly instead of killing it."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {number: signal.signal(number, lambda *_: stopped.set()) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def run_bulk(task: Task, rollout: Rollout) -> Result:
+    """The module's code.
+
+    Raises:
+        YateotaError: carries the result as it stands, where the change was found.
+    """
+    check = {"lease_seconds": 1, "verify_timeout": 0}
+    for option, least in check.items():
+        if task.params[option] < least:
+            raise InvalidInputError(f"{option} {task.params[option]:g} is not valid: give {least} or more seconds.")
+    stopped = threading.Event()
+    with stops_on_signals(stopped):
+        return BulkTask(task, rollout, stopped).run()

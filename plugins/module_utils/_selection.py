@@ -1,0 +1,224 @@
+# Copyright (c) 2026 simops.yateota contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Whom a change acts on: a campaign, a list or a file, read as a stream of rows, whatever their number."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, TextIO
+
+from ._errors import InvalidInputError
+from ._identifiers import IDENTIFIERS, check_identification, check_positive, described
+from ._models import FILTER_STATES, Participant
+from ._reader import PAGE_SIZE, Reader
+
+Row = dict[str, Any]
+"""A participant as the ledger takes it: ``name``, the identifiers, ``campaign_id``, ``state_planned`` and ``found``."""
+
+COLUMNS = (*IDENTIFIERS, "campaign_id")
+"""The columns of a source."""
+
+_BAD_LINES_SHOWN = 20
+
+
+class Selection:
+    """What the option ``selection`` asks for.
+
+    Args:
+        options: the option's value; None where it is not given.
+        warn: takes a sentence for the user.
+
+    Attributes:
+        listed: the server's own list is the selection, so that all states are known from it.
+
+    Raises:
+        InvalidInputError: the options do not go together.
+    """
+
+    def __init__(self, options: Mapping[str, Any], warn: Callable[[str], None]) -> None:
+        self._warn = warn
+        self._campaign_id = options.get("campaign_id")
+        self._state = options.get("state")
+        self._participants = options.get("participants")
+        self._source = options.get("source")
+        self.listed = self._participants is None and self._source is None
+        self._odd: list[str] = []
+        check_positive("selection.campaign_id", self._campaign_id)
+        if self._participants is not None and self._source is not None:
+            raise InvalidInputError("selection names participants and a source: give one of them.")
+        if self.listed and self._campaign_id is None:
+            raise InvalidInputError("selection names nobody: give campaign_id, participants or source.")
+        if not self.listed and self._state is not None:
+            raise InvalidInputError(
+                f"selection.state '{self._state}' goes with campaign_id alone: leave it out for a list or a file."
+            )
+
+    def description(self) -> dict[str, Any]:
+        """What the ledger records of it: where it came from, and the digest of a list or a file.
+
+        Raises:
+            InvalidInputError: the source cannot be read.
+        """
+        words = {"campaign_id": self._campaign_id, "state": self._state}
+        if self._participants is not None:
+            named = [{name: each.get(name) for name in COLUMNS} for each in self._participants]
+            words["participants"] = len(named)
+            words["digest"] = hashlib.sha256(json.dumps(named, sort_keys=True).encode()).hexdigest()
+        if self._source is not None:
+            words["source"] = self._source
+            with _opened(self._source) as file:
+                words["digest"] = hashlib.file_digest(file.buffer, "sha256").hexdigest()  # type: ignore[arg-type]
+        return {name: value for name, value in words.items() if value is not None}
+
+    def rows(self, reader: Reader, count_page: Callable[[], None]) -> Iterator[list[Row]]:
+        """All it names, in blocks, doubled ones included.
+
+        Args:
+            reader: reads the campaign.
+            count_page: told of each page read.
+
+        Raises:
+            InvalidInputError: the list or the file names somebody in a way that cannot be; all bad lines are named.
+            YateotaError: as ``Reader.participants``.
+        """
+        if self.listed:
+            yield from self._campaign_rows(reader, count_page)
+        elif self._participants is not None:
+            places = ((f"participants[{place}]", given) for place, given in enumerate(self._participants))
+            yield from self._given_rows(places, "selection")
+        else:
+            with _opened(self._source) as file:
+                lines = _json_lines(file) if str(self._source).endswith(".jsonl") else _csv_lines(file, self._source)
+                yield from self._given_rows(lines, f"source '{self._source}'")
+
+    def _campaign_rows(self, reader: Reader, count_page: Callable[[], None]) -> Iterator[list[Row]]:
+        by_server = self._state if self._state in FILTER_STATES else None
+        for page in reader.participants(int(self._campaign_id or 0), by_server):
+            count_page()
+            yield [_listed_row(found) for found in page if self._state is None or found.state == self._state]
+
+    def _given_rows(self, entries: Iterator[tuple[str, Any]], what: str) -> Iterator[list[Row]]:
+        bad: list[str] = []
+        block: list[Row] = []
+        for place, given in entries:
+            try:
+                block.append(self._given_row(given))
+            except InvalidInputError as error:
+                bad.append(f"{place}: {error}")
+            if len(block) == PAGE_SIZE:
+                yield block
+                block = []
+        if bad:
+            more = f" And {len(bad) - _BAD_LINES_SHOWN} more." if len(bad) > _BAD_LINES_SHOWN else ""
+            shown = " ".join(bad[:_BAD_LINES_SHOWN])
+            raise InvalidInputError(f"{what} has {len(bad)} bad entries, nothing was recorded or sent. {shown}{more}")
+        if self._odd:
+            self._warn(self._odd[0] + (f" And {len(self._odd) - 1} more such ICCIDs." if len(self._odd) > 1 else ""))
+        yield block
+
+    def _given_row(self, entry: Any) -> Row:
+        if isinstance(entry, InvalidInputError):
+            raise entry
+        given = {name: entry.get(name) for name in COLUMNS if entry.get(name) not in (None, "")}
+        given.setdefault("campaign_id", self._campaign_id)
+        for name in ("participant_id", "campaign_id"):
+            given[name] = _whole(name, given.get(name))
+        for name, value in given.items():
+            if name not in ("participant_id", "campaign_id") and not isinstance(value, str):
+                raise InvalidInputError(f"{name} {value!r} is no text: quote it, so that leading zeros stay.")
+        warning = check_identification(given)
+        if warning:
+            self._odd.append(warning)
+        kind = next(name for name in IDENTIFIERS if given.get(name))
+        return {
+            **{name: given.get(name) for name in COLUMNS},
+            "name": row_name(kind, given[kind], given["campaign_id"]),
+            "state_planned": None,
+            "found": 0,
+        }
+
+
+def row_name(kind: str, value: Any, campaign_id: int | None) -> str:
+    """The one form of an identification: the campaign, the identifier's name and its value."""
+    return f"{campaign_id or ''}/{kind}/{str(value).lstrip('+')}"
+
+
+def kind_of(name: str) -> str:
+    """The identifier's name in a ``row_name``."""
+    return name.split("/")[1]
+
+
+def same_selection(recorded: Mapping[str, Any], asked: Mapping[str, Any]) -> bool:
+    """Whether two descriptions are of the same participants: a file may have moved."""
+    telling = ("campaign_id", "state", "participants", "digest")
+    return all(recorded.get(name) == asked.get(name) for name in telling)
+
+
+def words(description: Mapping[str, Any]) -> str:
+    """A description in words, for an error."""
+    if "source" in description:
+        return f"source '{description['source']}'"
+    if "participants" in description:
+        return f"a list of {description['participants']} participants"
+    state = f", state {description['state']}" if "state" in description else ""
+    return described(description) + state
+
+
+def _listed_row(found: Participant) -> Row:
+    if found.participant_id is None:
+        raise InvalidInputError(
+            "selection.campaign_id cannot be used: the server tells no participant_id. Give participants or source."
+        )
+    return {
+        **{name: getattr(found, name) for name in COLUMNS},
+        "name": row_name("participant_id", found.participant_id, found.campaign_id),
+        "state_planned": found.state,
+        "found": 1,
+    }
+
+
+def _whole(name: str, value: Any) -> int | None:
+    if value is None or (isinstance(value, int) and not isinstance(value, bool)):
+        return value
+    if isinstance(value, str) and value.isascii() and value.isdecimal():
+        return int(value)
+    raise InvalidInputError(f"{name} {value!r} is not valid: give a whole number.")
+
+
+def _opened(path: Any) -> TextIO:
+    try:
+        return open(path, encoding="utf-8-sig", errors="replace", newline="")
+    except OSError as error:
+        raise InvalidInputError(
+            f"source '{path}' cannot be read ({error.strerror}): give a CSV or JSON lines file that can be."
+        ) from None
+
+
+def _csv_lines(file: TextIO, path: Any) -> Iterator[tuple[str, Any]]:
+    lines = csv.DictReader(file)
+    columns: Sequence[str] = lines.fieldnames or ()
+    if not set(columns) & set(IDENTIFIERS):
+        raise InvalidInputError(
+            f"source '{path}' has no column that identifies a participant: "
+            f"name one of {', '.join(IDENTIFIERS)} in line 1."
+        )
+    for line in lines:
+        yield f"line {lines.line_num}", line
+
+
+def _json_lines(file: TextIO) -> Iterator[tuple[str, Any]]:
+    for number, line in enumerate(file, start=1):
+        if not line.strip():
+            continue
+        try:
+            entry = json.loads(line)
+        except ValueError:
+            entry = None
+        yield (
+            f"line {number}",
+            entry if isinstance(entry, dict) else InvalidInputError("it is no JSON object: give one a line."),
+        )

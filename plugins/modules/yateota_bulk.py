@@ -1,0 +1,506 @@
+#!/usr/bin/python
+# Copyright (c) 2026 simops.yateota contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: yateota_bulk
+short_description: Act on thousands of YateOTA participants under a change, none twice and none lost
+version_added: 1.0.0
+description:
+  - Selects participants (SIMs), records them in a ledger, and sends one action for each of them in waves.
+  - Every send is recorded before its request leaves, so that a run that is killed, or cut off from the server or its ledger, is resumed by
+    the same task, and no participant is acted on twice.
+  - A participant whose request left and whose outcome nothing tells is V(unknown). It is settled where its new state proves the outcome,
+    is reported otherwise, and is sent again only with O(unknown=resend).
+  - A participant that the action would change nothing for is V(skipped), with the reason. Whom the plan leaves out stays left out.
+  - With O(state=applied) the task fails when a change has ended with participants that are refused, failed or unknown, when it is aborted,
+    and when it is cut off. RV(change) tells which it is.
+notes:
+  - O(action=rerun) first resets the SIM's OTA counter. A wrong reset can lock a SIM out of OTA, and nothing in the API makes a second one harmless.
+  - The ledger holds subscribers' identifiers, never a secret. A new SQLite file can be read by its owner alone. O(state=purged) removes the identifiers.
+  - States are read by lists, since the API looks up nobody singly. RV(change.pages_read) tells how many pages it took.
+options:
+  change_id:
+    description: The change, for example the number of its ticket. A ledger holds it once, for one action on one server and node.
+    type: str
+    required: true
+  state:
+    description:
+      - V(planned) selects the participants and records them. Nothing is sent.
+      - V(applied) plans, if that is not done, and acts until nothing is left to do.
+      - V(verified) reads the new states, counts them in RV(change.states), and says who has not finished.
+      - V(purged) removes the identifiers of a change that has ended, and keeps its counts.
+    type: str
+    required: true
+    choices: [planned, applied, verified, purged]
+  action:
+    description: The action, as in M(simops.yateota.yateota_participant). Needed to plan; later it must be the one recorded.
+    type: str
+    choices: [cancel, hurry, retry, retry_build, rerun]
+  selection:
+    description:
+      - Whom to act on. Needed to plan. It is read and recorded once, before the first action; later it must be the one recorded, or be left out.
+      - Who is selected twice is recorded once, and counted in RV(change.duplicates).
+    type: dict
+    suboptions:
+      campaign_id:
+        description:
+          - The participants of this campaign.
+          - With O(selection.participants) or O(selection.source), the campaign of those that name none.
+        type: int
+      state:
+        description: Only the campaign's participants in this state, at the time of planning.
+        type: str
+        choices: [unallocated, pending_build, pending_send, waiting_por, finished, failed, canceled]
+      participants:
+        description: A list of participants, each with at least one of the identifiers.
+        type: list
+        elements: dict
+        suboptions:
+          participant_id:
+            description: The participant's id.
+            type: int
+          iccid:
+            description: The SIM's ICCID, as text.
+            type: str
+          imsi:
+            description: The SIM's IMSI, as text.
+            type: str
+          msisdn:
+            description: The phone number, as text.
+            type: str
+          campaign_id:
+            description: The participant's campaign.
+            type: int
+          state:
+            description: Not used. It is here so that participants can be given as M(simops.yateota.yateota_participant_info) returns them.
+            type: str
+          extra:
+            description: Not used, as O(selection.participants[].state).
+            type: dict
+      source:
+        description:
+          - A file of participants. CSV with a header line, or JSON lines where its name ends in C(.jsonl), with any of the columns
+            C(participant_id), C(iccid), C(imsi), C(msisdn), C(campaign_id). Others are ignored.
+          - Bad lines are reported by their numbers, and then nothing is recorded.
+        type: path
+  ledger:
+    description:
+      - The database that holds the change. The path of a SQLite file, or the URL of a PostgreSQL database, such as
+        V(postgresql+psycopg://user@host/database).
+      - The file and the tables are made when they are not there.
+      - If not set, the environment variable E(YATEOTA_LEDGER) is used.
+    type: str
+    required: true
+  ledger_password:
+    description:
+      - The password of the ledger's database, where PostgreSQL's own means do not give it.
+      - If not set, the environment variable E(YATEOTA_LEDGER_PASSWORD) is used.
+    type: str
+  rollout:
+    description: How fast, and in which steps.
+    type: dict
+    suboptions:
+      canary:
+        description: The size of the first wave. Without it the first wave is like all others.
+        type: int
+      wave_size:
+        description: The size of a wave.
+        type: int
+        default: 1000
+      maximum_per_second:
+        description: Send no more than this in a second.
+        type: float
+      concurrency:
+        description: How many requests may be under way at once. The server's front end serves 3 at a time by default.
+        type: int
+        default: 3
+      soak:
+        description: Seconds to wait after a wave before its participants' new states are read.
+        type: float
+        default: 0
+  abort:
+    description:
+      - When to give up. The change is then V(aborted), nothing more is sent, and it is resumed only with O(resume_aborted).
+      - Counted are the participants that a request was sent for. Bad ones are refused, failed or unknown, and after a soak those that came back V(failed).
+    type: dict
+    suboptions:
+      threshold_percentage:
+        description: Abort when so many percent are bad. 100 aborts only when all are.
+        type: float
+        default: 10
+      minimum_executed:
+        description: Judge only when so many were sent.
+        type: int
+        default: 20
+  resume_aborted:
+    description: Go on with an aborted change. Its abort counts begin anew.
+    type: bool
+    default: false
+  window:
+    description: When to send. Outside it nothing is sent; at its end the run stops, and the change is V(window_closed) until a later run resumes it.
+    type: dict
+    suboptions:
+      start:
+        description: ISO 8601 with a zone, such as V(2026-06-01T22:00:00+02:00).
+        type: str
+      end:
+        description: As O(window.start).
+        type: str
+  unknown:
+    description:
+      - What to do with participants whose outcome is unknown.
+      - V(report) never sends for them again. V(resend) sends once more where their state does not prove that the action was carried out.
+    type: str
+    choices: [report, resend]
+    default: report
+  recheck_after:
+    description: Read the states again before a wave when the last reading is older than so many seconds.
+    type: float
+    default: 300
+  max_waves:
+    description: Stop after so many waves. The next run goes on with the next. So a play can show its progress wave by wave.
+    type: int
+  verify_timeout:
+    description: With O(state=verified), read again for so many seconds until all have finished.
+    type: float
+    default: 0
+  lease_seconds:
+    description: A run holds the change, and renews its hold three times in this time. A change whose holder has died without a trace is free after it.
+    type: float
+    default: 60
+  requested_by:
+    description: Who asks for the change, for the record. The user who runs the module by default.
+    type: str
+  approved_by:
+    description: Who approved the change, for the record.
+    type: str
+  job_id:
+    description: The job that runs this, such as AWX's, for the record.
+    type: str
+  report_dest:
+    description:
+      - File to write a report to, one row for each participant. Its folder must exist. It is written under a temporary name and moved into
+        place when it is whole; a new file can be read by its owner alone.
+      - It is written too when the task fails after the change was found.
+    type: path
+  format:
+    description: The form of O(report_dest), V(csv) with a header line, or V(jsonl), one JSON object a line.
+    type: str
+    choices: [csv, jsonl]
+    default: csv
+  mask_identifiers:
+    description: Show all but the last 4 digits of subscribers' identifiers as C(*), in the result and in the report.
+    type: bool
+    default: false
+requirements:
+  - SQLAlchemy >= 2.0
+  - psycopg >= 3.1 (for PostgreSQL)
+extends_documentation_fragment:
+  - simops.yateota.connection
+  - simops.yateota.connection.actiongroup
+  - simops.yateota.connection.writes
+author:
+  - The simops.yateota contributors (@simops)
+"""
+
+EXAMPLES = r"""
+- name: Plan to retry the failed participants of a campaign
+  simops.yateota.yateota_bulk:
+    api_url: https://ota.example.net/api.php
+    api_secret: "{{ vault_yateota_secret }}"
+    ledger: /var/lib/yateota/ledger.sqlite
+    change_id: CHG0012345
+    state: planned
+    action: retry
+    selection:
+      campaign_id: 167
+      state: failed
+  register: plan
+
+- name: Retry them, 50 first, giving up when more than 5 percent go wrong
+  simops.yateota.yateota_bulk:
+    ledger: /var/lib/yateota/ledger.sqlite
+    change_id: CHG0012345
+    state: applied
+    rollout:
+      canary: 50
+      wave_size: 1000
+      soak: 120
+    abort:
+      threshold_percentage: 5
+    window:
+      end: "2026-06-02T05:00:00+02:00"
+    approved_by: "{{ approver }}"
+
+- name: Say who has not finished, and write a report
+  simops.yateota.yateota_bulk:
+    ledger: /var/lib/yateota/ledger.sqlite
+    change_id: CHG0012345
+    state: verified
+    verify_timeout: 600
+    report_dest: /var/tmp/CHG0012345.csv
+    mask_identifiers: true
+"""
+
+RETURN = r"""
+change:
+  description: The change as it stands.
+  returned: success, and failure once the change is found
+  type: dict
+  contains:
+    change_id:
+      description: As given.
+      type: str
+    status:
+      description:
+        - V(planned), nothing is sent yet. V(in_progress), sending goes on or was cut off. V(applied), nothing is left to send.
+        - V(verified), all that were acted on have come to their end as well. V(aborted), too many went wrong. V(window_closed), the window ended. V(purged).
+      type: str
+    action:
+      description: The action.
+      type: str
+    api_url:
+      description: The server.
+      type: str
+    node:
+      description: The node.
+      type: str
+    selection:
+      description: Where the participants came from. A list of participants or a file is told by its number of entries and its digest.
+      type: dict
+    requested_by:
+      description: Who planned it.
+      type: str
+    approved_by:
+      description: Who approved it, as the latest run that named one said.
+      type: str
+    job_id:
+      description: The job that planned it.
+      type: str
+    selected:
+      description: The number of participants recorded.
+      type: int
+    duplicates:
+      description: How many entries of the selection named a participant that is recorded already.
+      type: int
+    counts:
+      description:
+        - How many participants are C(planned), C(sending), C(done), C(skipped), C(refused), C(failed), C(unknown). Each is in exactly one.
+        - C(refused) are those that the action does not apply to, by the rules of their state or by the server's answer. C(failed) are those that the
+          server answered with another error for.
+      type: dict
+    states:
+      description: How many participants that were acted on are in each state of the server, as last read. C(unread) are those in no list read.
+      type: dict
+    waves_done:
+      description: How many waves have ended.
+      type: int
+    waves_total:
+      description: How many waves there will have been, by the present size of a wave.
+      type: int
+    waves:
+      description: The latest 20 waves. M(simops.yateota.yateota_bulk_info) returns all.
+      type: list
+      elements: dict
+      contains:
+        wave:
+          description: Its number, from 1 on.
+          type: int
+        size:
+          description: How many participants are in it.
+          type: int
+        counts:
+          description: As RV(change.counts), of this wave.
+          type: dict
+        started:
+          description: When it began.
+          type: str
+        finished:
+          description: When it ended, its soak included. Null while it has not.
+          type: str
+    pages_read:
+      description: How many pages of participants this task read.
+      type: int
+    sent:
+      description: How many requests this task sent for participants.
+      type: int
+    rate:
+      description: Participants a second, over the time in which this task was sending.
+      type: float
+    planned:
+      description: When the plan was whole. Times are ISO 8601 in UTC.
+      type: str
+    started:
+      description: When the first wave began.
+      type: str
+    finished:
+      description: When nothing was left to send.
+      type: str
+  sample:
+    change_id: CHG0012345
+    status: applied
+    action: retry
+    api_url: https://ota.example.net/api.php
+    node: ota
+    selection: {campaign_id: 167, state: failed}
+    requested_by: noc
+    approved_by: j.doe
+    job_id: "4711"
+    selected: 44
+    duplicates: 0
+    counts: {planned: 0, sending: 0, done: 43, skipped: 1, refused: 0, failed: 0, unknown: 0}
+    states: {pending_send: 43}
+    waves_done: 2
+    waves_total: 2
+    waves:
+      - wave: 1
+        size: 5
+        counts: {planned: 0, sending: 0, done: 5, skipped: 0, refused: 0, failed: 0, unknown: 0}
+        started: "2026-06-01T20:00:01Z"
+        finished: "2026-06-01T20:00:02Z"
+    pages_read: 1
+    sent: 43
+    rate: 141.2
+    planned: "2026-06-01T19:58:12Z"
+    started: "2026-06-01T20:00:01Z"
+    finished: "2026-06-01T20:00:03Z"
+failures:
+  description: The first 20 participants that are unknown, failed or refused, in this order.
+  returned: success, and failure once the change is found
+  type: list
+  elements: dict
+  contains:
+    participant_id:
+      description: The identifiers and the campaign, as recorded.
+      type: int
+    campaign_id:
+      description: As recorded.
+      type: int
+    iccid:
+      description: As recorded.
+      type: str
+    imsi:
+      description: As recorded.
+      type: str
+    msisdn:
+      description: As recorded.
+      type: str
+    state:
+      description: V(unknown), V(failed) or V(refused).
+      type: str
+    code:
+      description: The code of the server's answer, null where none came.
+      type: int
+    message:
+      description: What the server said, or why it is so.
+      type: str
+  sample: []
+unfinished:
+  description: With O(state=verified), the first 20 participants that were acted on and have not come to the end that the action leads to, as RV(failures).
+  returned: O(state=verified)
+  type: list
+  elements: dict
+  sample: []
+remaining:
+  description: How many participants are left to send for. With O(state=verified), how many have not finished.
+  returned: success, and failure once the change is found
+  type: int
+  sample: 0
+report:
+  description: The file written.
+  returned: O(report_dest) is set, not in check mode
+  type: path
+  sample: /var/tmp/CHG0012345.csv
+failure:
+  description: What went wrong, for playbooks to decide on. With participants that are unknown, its kind is V(outcome_unknown).
+  returned: failure
+  type: dict
+  sample:
+    kind: invalid_input
+    request: null
+    code: null
+    http_status: null
+    message: null
+"""
+
+from typing import Any
+
+from ansible.module_utils.basic import env_fallback
+
+from ..module_utils import _rollout_task
+from ..module_utils._export import FORMATS
+from ..module_utils._module import LIBRARIES as COMMON_LIBRARIES
+from ..module_utils._module import Task, run_module
+from ..module_utils._operations import PARTICIPANT_ACTIONS
+from ..module_utils._plan import PARTICIPANT_STATES
+from ..module_utils._rollout_options import REPORT, RESEND, rollout_of
+
+LIBRARIES = (*COMMON_LIBRARIES, "sqlalchemy")
+
+_IDENTIFICATION: dict[str, Any] = {
+    "participant_id": {"type": "int"},
+    "iccid": {"type": "str"},
+    "imsi": {"type": "str"},
+    "msisdn": {"type": "str"},
+    "campaign_id": {"type": "int"},
+}
+_NOT_USED = {"state": {"type": "str"}, "extra": {"type": "dict"}}
+_SELECTION: dict[str, Any] = {
+    "campaign_id": {"type": "int"},
+    "state": {"type": "str", "choices": list(PARTICIPANT_STATES)},
+    "participants": {"type": "list", "elements": "dict", "options": {**_IDENTIFICATION, **_NOT_USED}},
+    "source": {"type": "path"},
+}
+_ROLLOUT: dict[str, dict[str, Any]] = {
+    "rollout": {
+        "canary": {"type": "int"},
+        "wave_size": {"type": "int", "default": 1000},
+        "maximum_per_second": {"type": "float"},
+        "concurrency": {"type": "int", "default": 3},
+        "soak": {"type": "float", "default": 0},
+    },
+    "abort": {
+        "threshold_percentage": {"type": "float", "default": 10},
+        "minimum_executed": {"type": "int", "default": 20},
+    },
+    "window": {"start": {"type": "str"}, "end": {"type": "str"}},
+}
+ARGUMENTS: dict[str, Any] = {
+    "change_id": {"type": "str", "required": True},
+    "state": {"type": "str", "required": True, "choices": list(_rollout_task.STATES)},
+    "action": {"type": "str", "choices": list(PARTICIPANT_ACTIONS)},
+    "selection": {"type": "dict", "options": _SELECTION},
+    "ledger": {"type": "str", "required": True, "fallback": (env_fallback, ["YATEOTA_LEDGER"])},
+    "ledger_password": {"type": "str", "no_log": True, "fallback": (env_fallback, ["YATEOTA_LEDGER_PASSWORD"])},
+    **{option: {"type": "dict", "options": suboptions} for option, suboptions in _ROLLOUT.items()},
+    "resume_aborted": {"type": "bool", "default": False},
+    "unknown": {"type": "str", "choices": [REPORT, RESEND], "default": REPORT},
+    "recheck_after": {"type": "float", "default": 300},
+    "max_waves": {"type": "int"},
+    "verify_timeout": {"type": "float", "default": 0},
+    "lease_seconds": {"type": "float", "default": 60},
+    "requested_by": {"type": "str"},
+    "approved_by": {"type": "str"},
+    "job_id": {"type": "str"},
+    "report_dest": {"type": "path"},
+    "format": {"type": "str", "choices": list(FORMATS), "default": "csv"},
+    "mask_identifiers": {"type": "bool", "default": False},
+}
+RULES: dict[str, Any] = {}
+
+
+def run(task: Task) -> dict[str, Any]:
+    """Bring the change to the state asked for."""
+    return _rollout_task.run_bulk(task, rollout_of(task.params, _ROLLOUT))
+
+
+def main() -> None:
+    """Run as a module."""
+    run_module(ARGUMENTS, run, RULES, LIBRARIES)
+
+
+if __name__ == "__main__":
+    main()
