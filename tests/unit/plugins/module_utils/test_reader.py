@@ -1,0 +1,246 @@
+# Copyright (c) 2026 simops.yateota contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Reading campaigns and participants from servers that tell much, little, or what does not add up."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from ansible_collections.simops.yateota.plugins.module_utils._errors import ApiError, InvalidInputError, TransportError
+from ansible_collections.simops.yateota.plugins.module_utils._models import FILTER_STATES
+from ansible_collections.simops.yateota.plugins.module_utils._reader import Reader
+from ansible_collections.simops.yateota.tests.unit.plugins.servers import StartSandbox, http
+
+from yateota_sandbox import Sandbox
+from yateota_sandbox.scenario import load_scenario
+
+ReadFrom = Callable[[Sandbox | str], tuple[Reader, list[str]]]
+NAMES = {
+    142: "SMSC address 2026",
+    144: "Applet 3.2 install",
+    147: "Applet 3.1 removal",
+    167: "Preferred networks spring",
+    176: "Roaming list by range",
+}
+# Servers that tell ids and states, in one way or the other.
+TELLING = [{"campaigns": "full", "get_campaign": False}, {"campaigns": "bare"}, {"campaigns": "bare", "ids": "number"}]
+SILENT = {"campaigns": "bare", "get_campaign": False}
+
+
+def requests_to(box: Sandbox) -> list[str]:
+    return [entry["request"] for entry in box.journal()]
+
+
+@pytest.mark.parametrize("options", TELLING)
+def test_one_campaign(read_from: ReadFrom, start_sandbox: StartSandbox, options: dict[str, Any]) -> None:
+    reader, warnings = read_from(start_sandbox(**options))
+    campaign = reader.campaign(147)
+    assert (campaign.campaign_id, campaign.name, campaign.state) == (147, NAMES[147], "paused")
+    assert campaign.result()["participants"] == 30
+    assert campaign.result()["pending_send"] == 8
+    assert campaign.result()["progress"] == 40.0
+    assert warnings == []
+
+
+def test_one_campaign_of_a_server_that_tells_no_states(read_from: ReadFrom, start_sandbox: StartSandbox) -> None:
+    reader, warnings = read_from(start_sandbox(**SILENT))
+    campaign = reader.campaign(147)
+    assert (campaign.campaign_id, campaign.name, campaign.state) == (147, NAMES[147], None)
+    assert len(warnings) == 1
+    assert "the state is not known" in warnings[0]
+
+
+def test_get_campaign_is_asked_only_where_it_is_needed(read_from: ReadFrom, start_sandbox: StartSandbox) -> None:
+    box = start_sandbox(campaigns="full")
+    reader, _warnings = read_from(box)
+    reader.campaign(147)
+    assert len(list(reader.campaigns())) == 5
+    assert set(requests_to(box)) == {"query_campaigns"}
+
+
+def test_a_campaign_that_is_not_there(read_from: ReadFrom, sandbox: Sandbox, parrot: Any) -> None:
+    with pytest.raises(ApiError, match="query_campaigns for campaign 9: the server said 'Campaign 9 not found'"):
+        read_from(sandbox)[0].campaign(9)
+    parrot.answers = [http('{"code": 0, "campaign": []}')]
+    with pytest.raises(InvalidInputError, match="campaign_id 9 is not on this server: check the id, the server and"):
+        read_from(parrot.api_url)[0].campaign(9)
+
+
+def test_only_an_unknown_request_is_put_up_with(read_from: ReadFrom, sandbox: Sandbox) -> None:
+    for read in (lambda reader: reader.campaign(147), lambda reader: list(reader.campaigns())):
+        sandbox.fault(request="get_campaign", kind="code", code=403, message="Not for you")
+        with pytest.raises(ApiError, match=r"get_campaign.*: the server said 'Not for you'"):
+            read(read_from(sandbox)[0])
+
+
+def test_blank_fields_do_not_hide_what_get_campaign_tells(read_from: ReadFrom, parrot: Any) -> None:
+    blank = {"campaign": "One", "campaign_id": "", "state": None, "participants": "7"}
+    detail = {"campaign": "One", "campaign_id": "5", "state": "Paused", "participants": "6"}
+    parrot.answers = [
+        http(json.dumps({"code": 0, "campaign": [blank]})),
+        http(json.dumps({"code": 0, "campaign": detail})),
+    ]
+    campaign = read_from(parrot.api_url)[0].campaign(5)
+    assert (campaign.campaign_id, campaign.state, campaign.participants) == (5, "paused", 7)
+
+
+@pytest.mark.parametrize("options", TELLING)
+def test_all_campaigns(read_from: ReadFrom, start_sandbox: StartSandbox, options: dict[str, Any]) -> None:
+    box = start_sandbox(**options)
+    reader, warnings = read_from(box)
+    campaigns = list(reader.campaigns(page_size=2))
+    assert {campaign.campaign_id: campaign.name for campaign in campaigns} == NAMES
+    assert {campaign.campaign_id for campaign in campaigns if campaign.state == "paused"} == {147}
+    assert all(campaign.finished is not None for campaign in campaigns)
+    assert warnings == []
+
+
+@pytest.mark.parametrize("options", TELLING)
+def test_a_part_of_the_campaigns(read_from: ReadFrom, start_sandbox: StartSandbox, options: dict[str, Any]) -> None:
+    reader, _warnings = read_from(start_sandbox(**options))
+    every = [campaign.campaign_id for campaign in reader.campaigns()]
+    assert [campaign.campaign_id for campaign in reader.campaigns(2, 1)] == every[1:3]
+    assert [campaign.campaign_id for campaign in reader.campaigns(99, 4)] == every[4:]
+
+
+def test_all_campaigns_of_a_server_that_tells_no_ids(read_from: ReadFrom, start_sandbox: StartSandbox) -> None:
+    reader, warnings = read_from(start_sandbox(**SILENT))
+    campaigns = list(reader.campaigns())
+    assert {campaign.name for campaign in campaigns} == set(NAMES.values())
+    assert {campaign.campaign_id for campaign in campaigns} == {None}
+    assert len(warnings) == 1
+    assert "tells no ids or states" in warnings[0]
+
+
+@pytest.mark.parametrize("options", TELLING)
+def test_a_name_is_resolved(read_from: ReadFrom, start_sandbox: StartSandbox, options: dict[str, Any]) -> None:
+    reader, _warnings = read_from(start_sandbox(**options))
+    assert {name: reader.campaign_id(name) for name in NAMES.values()} == {name: key for key, name in NAMES.items()}
+
+
+def test_a_name_of_none_lists_what_is_there(read_from: ReadFrom, sandbox: Sandbox) -> None:
+    with pytest.raises(InvalidInputError) as error:
+        read_from(sandbox)[0].campaign_id("Roaming")
+    assert str(error.value).startswith("name 'Roaming' is not the name of a campaign. There are: ")
+    for campaign_id, name in NAMES.items():
+        assert f"'{name}' (campaign_id {campaign_id})" in str(error.value)
+
+
+def scenario_with(names: list[str]) -> dict[str, Any]:
+    """The small scenario, its campaigns of these names with one participant each."""
+    small = load_scenario("small").model_dump()
+    template = small["campaigns"][0] | {"initial": {"failed": 1}, "participants": {}}
+    small["campaigns"] = [
+        template | {"campaign_id": number, "name": name, "first_participant": number}
+        for number, name in enumerate(names, start=1)
+    ]
+    return small
+
+
+def test_a_name_of_several_lists_their_ids(read_from: ReadFrom, start_sandbox: StartSandbox) -> None:
+    box = start_sandbox(scenario=scenario_with(["Spring", "Autumn", "Spring"]))
+    reader, _warnings = read_from(box)
+    with pytest.raises(InvalidInputError, match=r"name 'Spring' belongs to 2 campaigns \(1, 3\): give campaign_id"):
+        reader.campaign_id("Spring")
+    assert reader.campaign_id("Autumn") == 2
+
+
+def test_campaigns_of_one_name_keep_their_own_counts(read_from: ReadFrom, start_sandbox: StartSandbox) -> None:
+    """Where the name does not tell which is which, nothing of query_campaigns is mixed in."""
+    reader, _warnings = read_from(start_sandbox(scenario=scenario_with(["Spring", "Autumn", "Spring"])))
+    assert [(each.campaign_id, each.failed, each.participants) for each in reader.campaigns()] == [
+        (1, 1, 1),
+        (2, 1, 1),
+        (3, 1, 1),
+    ]
+
+
+def test_a_long_list_of_names_is_cut(read_from: ReadFrom, start_sandbox: StartSandbox) -> None:
+    box = start_sandbox(scenario=scenario_with([f"Campaign {n}" for n in range(50)]))
+    with pytest.raises(InvalidInputError, match=r"'Campaign 19' \(campaign_id 20\), and 30 more\.$"):
+        read_from(box)[0].campaign_id("x")
+
+
+def test_a_name_on_a_server_that_tells_no_ids(read_from: ReadFrom, start_sandbox: StartSandbox) -> None:
+    with pytest.raises(InvalidInputError, match=r"this server tells no campaign ids\. Give campaign_id instead"):
+        read_from(start_sandbox(**SILENT))[0].campaign_id(NAMES[144])
+
+
+def test_a_name_on_a_server_without_campaigns(read_from: ReadFrom, parrot: Any) -> None:
+    parrot.answers = [http('{"code": 0, "campaigns": []}')]
+    with pytest.raises(InvalidInputError, match=r"There are: none\."):
+        read_from(parrot.api_url)[0].campaign_id("x")
+
+
+@pytest.mark.parametrize("page_size", [2, 7, 79, 80, 81, 1000])
+def test_all_participants(read_from: ReadFrom, sandbox: Sandbox, page_size: int) -> None:
+    reader, warnings = read_from(sandbox)
+    found = [each.participant_id for page in reader.participants(167, page_size=page_size) for each in page]
+    assert found == list(range(185, 265))
+    assert warnings == []
+    assert len(sandbox.journal()) <= 1 + 80 / (page_size - 1) + 2
+
+
+@pytest.mark.parametrize("state", FILTER_STATES)
+@pytest.mark.parametrize("key", ["state", "status"])
+def test_participants_in_one_state(read_from: ReadFrom, start_sandbox: StartSandbox, state: str, key: str) -> None:
+    reader, warnings = read_from(start_sandbox(participant_state=key))
+    everyone = [each for page in reader.participants(144) for each in page]
+    some = [each for page in reader.participants(144, state, page_size=3) for each in page]
+    assert some == [each for each in everyone if each.state == state]
+    assert some
+    assert warnings == []
+
+
+def test_participants_that_move_while_they_are_read(read_from: ReadFrom, start_sandbox: StartSandbox) -> None:
+    """Those that are pending leave the list one after the other; the ones that stay to the end are all read."""
+    box = start_sandbox()
+    reader, _warnings = read_from(box)
+    found: list[int | None] = []
+    for page in reader.participants(144, "pending_build", page_size=3):
+        found += [each.participant_id for each in page]
+        box.advance(8)
+    left = {each.participant_id for page in reader.participants(144, "pending_build") for each in page}
+    assert len(found) == len(set(found))
+    assert left <= set(found)
+    assert 0 < len(left) < len(found)
+
+
+def test_one_page_of_participants(read_from: ReadFrom, sandbox: Sandbox) -> None:
+    page = read_from(sandbox)[0].participants_page(167, None, 3, 10)
+    assert [each.participant_id for each in page] == [195, 196, 197]
+    assert [entry["params"] for entry in sandbox.journal()] == [{"campaign_id": 167, "limit": 3, "offset": 10}]
+
+
+@pytest.mark.parametrize(
+    ("count", "number"), [("7", 7), (7, 7), ("", None), (None, None), ("-1", None), ("many", None)]
+)
+def test_the_number_of_participants(read_from: ReadFrom, parrot: Any, count: Any, number: int | None) -> None:
+    parrot.answers = [http(json.dumps({"code": 0, "count": count}))]
+    assert read_from(parrot.api_url)[0].participant_count(1) == number
+
+
+def test_a_count_that_the_list_does_not_keep(read_from: ReadFrom, parrot: Any) -> None:
+    parrot.answers = [
+        http('{"code": 0, "count": "3"}'),
+        http('{"code": 0, "participants": [{"participant_id": 1}, {"participant_id": 2}]}'),
+        http('{"code": 0, "participants": [{"participant_id": 2}]}'),
+    ]
+    reader, warnings = read_from(parrot.api_url)
+    (page,) = list(reader.participants(5))
+    assert [(each.participant_id, each.campaign_id) for each in page] == [(1, 5), (2, 5)]
+    assert warnings == ["Campaign 5: the server counts 3 participants, its list held 2 different ones."]
+
+
+def test_a_failure_between_two_pages(read_from: ReadFrom, sandbox: Sandbox) -> None:
+    reader, _warnings = read_from(sandbox)
+    sandbox.fault(request="query_participants", nth=4, kind="http_500")
+    reading = reader.participants(167, page_size=20)
+    assert len(next(reading)) == 20
+    assert len(next(reading)) == 19
+    with pytest.raises(TransportError, match=r"query_participants for campaign 167: .*HTTP 500"):
+        next(reading)
