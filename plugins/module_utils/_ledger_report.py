@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from ._identifiers import IDENTIFIERS, SIM_IDENTIFIERS
+from ._ledger import Ledger
 from ._ledger_change import PURGED, Change
 from ._ledger_tables import BAD_STATES, DONE, PLANNED, ROW_STATES, changes, earlier_sends, participants, runs, sa, waves
 from ._plan import goal_of
@@ -21,6 +22,7 @@ SHOWN = 20
 _BLOCK = 1000
 _LONG_NUMBER = re.compile(r"[0-9]{6,}")
 
+_FACTS = ("change_id", "status", "action", "api_url", "node", "requested_by", "approved_by", "job_id")
 _IDENTITY = ("participant_id", "campaign_id", *SIM_IDENTIFIERS)
 _MOMENTS = ("read_at", "sent_at", "answered_at")
 REPORT_COLUMNS = (
@@ -57,12 +59,16 @@ class Report:
     def facts(self) -> dict[str, Any]:
         """The change's record, in the words of the result."""
         record = self._change.record()
-        plain = ("change_id", "status", "action", "api_url", "node", "selection")
-        people = ("requested_by", "approved_by", "job_id")
-        return {
-            **{name: getattr(record, name) for name in (*plain, *people, "duplicates")},
-            **{name: iso(getattr(record, name)) for name in ("planned", "started", "finished")},
-        }
+        return {**_told(record), "selection": record.selection, "duplicates": record.duplicates}
+
+    def held_by(self) -> str | None:
+        """The run that has the change at present, or None."""
+        with self._change.ledger.read() as connection:
+            return connection.execute(
+                sa.select(changes.c.lease_holder).where(
+                    changes.c.number == self._change.number, changes.c.lease_expires > self._change.ledger.clock()
+                )
+            ).scalar()
 
     def waves(self, most: int | None = None) -> list[dict[str, Any]]:
         """The waves, or the latest of them, in order: number, size, counts, when started and finished."""
@@ -226,6 +232,20 @@ class Report:
         for send in row.get("earlier_sends", ()):
             send["message"] = masked(send["message"])
         return row
+
+
+def changes_of(ledger: Ledger) -> list[dict[str, Any]]:
+    """The changes of a ledger, the oldest first."""
+    with ledger.read() as connection:
+        return [_told(record) for record in connection.execute(sa.select(changes).order_by(changes.c.number))]
+
+
+def _told(record: Any) -> dict[str, Any]:
+    """What is told of every change."""
+    return {
+        **{name: getattr(record, name) for name in _FACTS},
+        **{name: iso(getattr(record, name)) for name in ("planned", "started", "finished")},
+    }
 
 
 def masked(text: str | None) -> str | None:

@@ -23,7 +23,7 @@ from ._identifiers import IDENTIFIERS, described
 from ._ledger import Ledger, look_into, open_ledger, scratch_ledger
 from ._ledger_change import ABORTED, APPLIED, PURGED, VERIFIED, Change, create_change, find_change
 from ._ledger_lease import Lease
-from ._ledger_report import REPORT_COLUMNS, SHOWN, Report
+from ._ledger_report import REPORT_COLUMNS, SHOWN, Report, changes_of
 from ._ledger_sends import Sends
 from ._ledger_tables import BAD_STATES, DONE, PLANNED, SENDING, UNKNOWN
 from ._module import Result, Task
@@ -321,10 +321,7 @@ class BulkTask:
             "diff": {"before": dict(before or counts), "after": counts},
         }
         if self._params["report_dest"] and not self._task.check_mode:
-            with Export(self._params["report_dest"], check_mode=False) as export:
-                writer = RowWriter(export.file, self._params["format"], REPORT_COLUMNS)
-                for row in report.rows():
-                    writer.write(row)
+            write_report(report, self._task)
             result["report"] = self._params["report_dest"]
         return result
 
@@ -335,6 +332,60 @@ class BulkTask:
         if not total and waiting and self._rollout.canary:
             left, waiting = 1, max(0, waiting - self._rollout.canary)
         return left + math.ceil(waiting / self._rollout.wave_size)
+
+
+def write_report(report: Report, task: Task) -> bool:
+    """Write ``report_dest``; whether its content is new. In check mode it is only compared.
+
+    Raises:
+        InvalidInputError: it cannot be written.
+    """
+    with Export(task.params["report_dest"], task.check_mode) as export:
+        writer = RowWriter(export.file, task.params["format"], REPORT_COLUMNS)
+        for row in report.rows():
+            writer.write(row)
+    return export.changed
+
+
+def tell(task: Task) -> Result:
+    """What the ledger holds: the code of the read-only twin of the bulk module.
+
+    Raises:
+        YateotaError: the ledger cannot be read, or does not hold the change.
+    """
+    where, change_id = task.params["ledger"], task.params["change_id"]
+    ledger = look_into(where, task.params["ledger_password"])
+    if ledger is None:
+        raise InvalidInputError(f"ledger '{where}' is not there: give the one that the changes were recorded in.")
+    with contextlib.closing(ledger):
+        if not change_id:
+            return {"changed": False, "changes": changes_of(ledger)}
+        change = find_change(ledger, change_id)
+        if change is None:
+            raise InvalidInputError(
+                f"change_id '{change_id}' is not in the ledger '{ledger.shown}': leave it out to see which are."
+            )
+        report, counts = Report(change, task.params["mask_identifiers"]), change.counts()
+        result = {
+            "changed": False,
+            "change": {
+                **report.facts(),
+                "selected": sum(counts.values()),
+                "counts": counts,
+                "states": report.states(),
+                "waves_done": report.waves_done(),
+                "waves": report.waves(),
+                "held_by": report.held_by(),
+                "runs": report.runs(),
+            },
+            "failures": report.failures(),
+            "remaining": counts[PLANNED],
+        }
+        if task.params["report_dest"]:
+            result["changed"] = write_report(report, task)
+            if not task.check_mode:
+                result["report"] = task.params["report_dest"]
+        return result
 
 
 @contextlib.contextmanager

@@ -1,0 +1,217 @@
+#!/usr/bin/python
+# Copyright (c) 2026 simops.yateota contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: yateota_bulk_info
+short_description: Read the bulk changes that a ledger holds
+version_added: 1.0.0
+description:
+  - Tells how a change stands, while it runs too, or which changes a ledger holds.
+  - It asks the ledger alone, not the server, and changes neither.
+options:
+  change_id:
+    description: The change. Without it all changes of the ledger are listed.
+    type: str
+  api_url:
+    description: Not needed, since the server is not asked. It is here so that the action group's defaults fit.
+    type: str
+  ledger:
+    description: As in M(simops.yateota.yateota_bulk). If not set, the environment variable E(YATEOTA_LEDGER) is used.
+    type: str
+    required: true
+  ledger_password:
+    description: As in M(simops.yateota.yateota_bulk). If not set, the environment variable E(YATEOTA_LEDGER_PASSWORD) is used.
+    type: str
+  report_dest:
+    description: File to write a report to, as in M(simops.yateota.yateota_bulk). Needs O(change_id). The module is changed when the file's content is.
+    type: path
+  format:
+    description: The form of O(report_dest), V(csv) with a header line, or V(jsonl), one JSON object a line.
+    type: str
+    choices: [csv, jsonl]
+    default: csv
+  mask_identifiers:
+    description: Show all but the last 4 digits of subscribers' identifiers as C(*), in the result and in the report.
+    type: bool
+    default: false
+requirements:
+  - SQLAlchemy >= 2.0
+  - psycopg >= 3.1 (for PostgreSQL)
+extends_documentation_fragment:
+  - simops.yateota.connection
+  - simops.yateota.connection.actiongroup
+  - simops.yateota.connection.reads
+author:
+  - The simops.yateota contributors (@simops)
+"""
+
+EXAMPLES = r"""
+- name: List the changes of a ledger
+  simops.yateota.yateota_bulk_info:
+    ledger: /var/lib/yateota/ledger.sqlite
+
+- name: Tell how a change stands
+  simops.yateota.yateota_bulk_info:
+    ledger: /var/lib/yateota/ledger.sqlite
+    change_id: CHG0012345
+    mask_identifiers: true
+"""
+
+RETURN = r"""
+changes:
+  description: The ledger's changes, the oldest first.
+  returned: success without O(change_id)
+  type: list
+  elements: dict
+  contains:
+    change_id:
+      description: The change.
+      type: str
+    status:
+      description: As in M(simops.yateota.yateota_bulk). C(planning) is one whose plan is not whole.
+      type: str
+    action:
+      description: The action.
+      type: str
+    api_url:
+      description: The server.
+      type: str
+    node:
+      description: The node.
+      type: str
+    requested_by:
+      description: Who planned it.
+      type: str
+    approved_by:
+      description: Who approved it.
+      type: str
+    job_id:
+      description: The job that planned it.
+      type: str
+    planned:
+      description: When the plan was whole.
+      type: str
+    started:
+      description: When the first wave began.
+      type: str
+    finished:
+      description: When nothing was left to send.
+      type: str
+  sample: []
+change:
+  description: The change, as M(simops.yateota.yateota_bulk) returns it, without what that tells of its own task.
+  returned: success with O(change_id)
+  type: dict
+  contains:
+    change_id:
+      description: As given.
+      type: str
+    status:
+      description: As in M(simops.yateota.yateota_bulk).
+      type: str
+    counts:
+      description: As in M(simops.yateota.yateota_bulk).
+      type: dict
+    states:
+      description: As in M(simops.yateota.yateota_bulk).
+      type: dict
+    waves:
+      description: All waves.
+      type: list
+      elements: dict
+    held_by:
+      description: The run that has the change at present, null where none does.
+      type: str
+    runs:
+      description: Every run of the change, in order.
+      type: list
+      elements: dict
+      contains:
+        run:
+          description: Its number, as in the report's column C(run).
+          type: int
+        requested_by:
+          description: Who had it run.
+          type: str
+        approved_by:
+          description: Who approved it, as that run named it.
+          type: str
+        job_id:
+          description: The job that ran it.
+          type: str
+        host:
+          description: The machine that it ran on.
+          type: str
+        started:
+          description: When it began.
+          type: str
+        finished:
+          description: When it ended, null where it goes on or was killed.
+          type: str
+        outcome:
+          description: The status that it left the change in, or V(failed) where it ended with a failure.
+          type: str
+failures:
+  description: As M(simops.yateota.yateota_bulk) returns them.
+  returned: success with O(change_id)
+  type: list
+  elements: dict
+remaining:
+  description: How many participants are left to send for.
+  returned: success with O(change_id)
+  type: int
+  sample: 0
+report:
+  description: The file written.
+  returned: O(report_dest) is set, not in check mode
+  type: path
+  sample: /var/tmp/CHG0012345.csv
+failure:
+  description: What went wrong, for playbooks to decide on.
+  returned: failure
+  type: dict
+  sample:
+    kind: invalid_input
+    request: null
+    code: null
+    http_status: null
+    message: null
+"""
+
+from typing import Any
+
+from ansible.module_utils.basic import env_fallback
+
+from ..module_utils import _rollout_task
+from ..module_utils._export import FORMATS
+from ..module_utils._module import LIBRARIES as COMMON_LIBRARIES
+from ..module_utils._module import Task, run_module
+
+LIBRARIES = (*COMMON_LIBRARIES, "sqlalchemy")
+ARGUMENTS: dict[str, Any] = {
+    "change_id": {"type": "str"},
+    "api_url": {"type": "str"},
+    "ledger": {"type": "str", "required": True, "fallback": (env_fallback, ["YATEOTA_LEDGER"])},
+    "ledger_password": {"type": "str", "no_log": True, "fallback": (env_fallback, ["YATEOTA_LEDGER_PASSWORD"])},
+    "report_dest": {"type": "path"},
+    "format": {"type": "str", "choices": list(FORMATS), "default": "csv"},
+    "mask_identifiers": {"type": "bool", "default": False},
+}
+RULES: dict[str, Any] = {"required_by": {"report_dest": ("change_id",)}}
+
+
+def run(task: Task) -> dict[str, Any]:
+    """Read the ledger."""
+    return _rollout_task.tell(task)
+
+
+def main() -> None:
+    """Run as a module."""
+    run_module(ARGUMENTS, run, RULES, LIBRARIES)
+
+
+if __name__ == "__main__":
+    main()
