@@ -60,12 +60,18 @@ def connect() -> Iterator[Any]:
 
 
 @pytest.fixture(scope="session")
-def reader() -> Iterator[Api]:
-    """A client of one sandbox that all tests share which change nothing."""
-    with Sandbox(Options(secret="correct-horse", speed=0)) as box:
-        client = Api(box)
-        yield client
-        client.session.close()
+def shared_sandbox() -> Iterator[Sandbox]:
+    """One sandbox for all tests that change nothing but its journal."""
+    with Sandbox(Options(secret="correct-horse", admin_token="battery-staple", speed=0)) as box:
+        yield box
+
+
+@pytest.fixture(scope="session")
+def reader(shared_sandbox: Sandbox) -> Iterator[Api]:
+    """A client of it."""
+    client = Api(shared_sandbox)
+    yield client
+    client.session.close()
 
 
 @pytest.fixture

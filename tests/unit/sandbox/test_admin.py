@@ -66,11 +66,11 @@ def test_a_participant_that_is_not_there(sandbox):
         ("GET", "participants/195"),
     ],
 )
-def test_the_token_opens_it_and_nothing_else(sandbox, method, path, headers):
-    response = admin(sandbox, method, path, headers=headers, json={"advance": 100000, "kind": "empty"})
+def test_the_token_opens_it_and_nothing_else(shared_sandbox, method, path, headers):
+    response = admin(shared_sandbox, method, path, headers=headers, json={"advance": 100000, "kind": "empty"})
 
     assert response.status_code == 403
-    assert sandbox.participant(161)["state"] == "waiting_por"
+    assert shared_sandbox.participant(161)["state"] == "waiting_por"
 
 
 def test_without_a_token_there_is_no_admin_path(start_sandbox):
@@ -93,12 +93,12 @@ def test_without_a_token_there_is_no_admin_path(start_sandbox):
         ("PATCH", "options", {"self": 1}, "self"),
     ],
 )
-def test_bad_input_is_400_and_named(sandbox, method, path, body, named):
-    response = admin(sandbox, method, path, json=body)
+def test_bad_input_is_400_and_named(shared_sandbox, method, path, body, named):
+    response = admin(shared_sandbox, method, path, json=body)
 
     assert response.status_code == 400
     assert named in response.json()["message"]
 
 
-def test_a_body_that_is_no_json_is_400(sandbox):
-    assert admin(sandbox, "POST", "clock", data=b"{").status_code == 400
+def test_a_body_that_is_no_json_is_400(shared_sandbox):
+    assert admin(shared_sandbox, "POST", "clock", data=b"{").status_code == 400

@@ -185,6 +185,6 @@ def test_an_unauthenticated_request_meets_no_fault(sandbox, api):
         ({"kind": "empty", "requests": "trace"}, "requests"),
     ],
 )
-def test_a_fault_that_makes_no_sense_is_refused(sandbox, fields, named):
+def test_a_fault_that_makes_no_sense_is_refused(shared_sandbox, fields, named):
     with pytest.raises(ValueError, match=named):
-        sandbox.fault(**fields)
+        shared_sandbox.fault(**fields)

@@ -39,13 +39,15 @@ STATUS = '{"request": "get_node_status", "node": "ota", "params": {}}'
         ("GET", SECRET, "", 400, "Empty Request"),
     ],
 )
-def test_what_is_refused_unread_gets_a_page_with_the_reason(sandbox, method, headers, body, status, reason):
-    response = requests.request(method, sandbox.url, headers=headers, data=body.encode("latin-1"), timeout=20)
+def test_what_is_refused_unread_gets_a_page_with_the_reason(shared_sandbox, method, headers, body, status, reason):
+    shared_sandbox.clear_journal()
+
+    response = requests.request(method, shared_sandbox.url, headers=headers, data=body.encode("latin-1"), timeout=20)
 
     assert (response.status_code, response.reason) == (status, reason)
     assert response.headers["Content-Type"].startswith("text/html")
     assert f"<title>{status} {reason}</title>" in response.text
-    (entry,) = sandbox.journal()
+    (entry,) = shared_sandbox.journal()
     assert (entry["http_status"], entry["code"], entry["request"]) == (status, None, None)
     assert entry["authenticated"] is (
         reason not in {"API Authentication Required", "API Authentication Rejected", "Access Forbidden"}
@@ -161,8 +163,11 @@ def test_three_requests_are_served_at_once_and_the_others_wait(sandbox):
     took = all_at_once(7, lambda: ask_status(sandbox))
 
     assert [answer["code"] for _, answer in took] == [0] * 7
-    rounds = [round(seconds / 0.3) for seconds, _ in took]
-    assert rounds == [1, 1, 1, 2, 2, 2, 3]
+    seconds = [its for its, _ in took]
+    assert seconds[0] >= 0.3
+    assert seconds[3] >= 0.6
+    assert seconds[6] >= 0.9
+    assert seconds[6] < 7 * 0.3
 
 
 def test_who_gets_no_place_in_time_is_told_so_and_nothing_is_done(sandbox, api):
