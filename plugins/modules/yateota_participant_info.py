@@ -125,7 +125,7 @@ participants:
 dest:
   description: The file written. In CSV, C(extra) is a column of JSON.
   returned: success and O(dest) is set
-  type: path
+  type: str
   sample: /var/tmp/campaign-167.csv
 failure:
   description: What went wrong, for playbooks to decide on.

@@ -61,7 +61,7 @@ trace:
 dest:
   description: The file written.
   returned: success and O(dest) is set
-  type: path
+  type: str
   sample: /var/tmp/CHG0042-trace.json
 failure:
   description: What went wrong, for playbooks to decide on.
