@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.simops.yateota.plugins.module_utils._errors import (
+    InvalidInputError,
     OutcomeUnknownError,
     TransportError,
     YateotaError,
@@ -232,3 +233,9 @@ def test_a_proxy_that_cannot_be_used_is_what_is_named(
 def test_the_secret_is_no_part_of_a_connections_words() -> None:
     connection = Connection(api_url="http://x/api.php", api_secret=SECRET)
     assert SECRET not in f"{connection} {connection!r}"
+
+
+@pytest.mark.parametrize("url", ["http://*.example/api.php", "https://ä_b.example/api.php"])
+def test_a_host_that_cannot_be_one(connect: Connect, url: str) -> None:
+    with pytest.raises(InvalidInputError, match=rf"^api_url '{re.escape(url)}' is not valid \(.*\): give https://host"):
+        connect(url)

@@ -244,3 +244,11 @@ def test_a_failure_between_two_pages(read_from: ReadFrom, sandbox: Sandbox) -> N
     assert len(next(reading)) == 19
     with pytest.raises(TransportError, match=r"query_participants for campaign 167: .*HTTP 500"):
         next(reading)
+
+
+def test_the_counts_of_the_states(read_from: ReadFrom, sandbox: Sandbox, parrot: Any) -> None:
+    counts = {"finished": 30, "pending_build": 0, "pending_send": 2, "failed": 44, "canceled": 1}
+    assert read_from(sandbox)[0].state_counts(167) == counts
+    for item in (counts | {"failed": True}, {"finished": 3}):
+        parrot.answers = [http(json.dumps({"code": 0, "campaign": [item]}))]
+        assert read_from(parrot.api_url)[0].state_counts(5) is None
