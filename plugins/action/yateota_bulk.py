@@ -1,0 +1,15 @@
+# Copyright (c) 2026 simops.yateota contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Runs the module of the same name in the controller's process where it can."""
+
+from __future__ import annotations
+
+from ..modules import yateota_bulk
+from ..plugin_utils._in_process import InProcessAction
+
+
+class ActionModule(InProcessAction):
+    """The action of ``yateota_bulk``."""
+
+    module = yateota_bulk
