@@ -73,6 +73,11 @@ def requirements(*files: str) -> set[str]:
     return {line for line in lines if line and not line.startswith("#")}
 
 
+def bare(requirement: str) -> str:
+    """A requirement without its blanks, extras and remarks."""
+    return re.sub(r"\[.*?\]|\(.*?\)|\s", "", requirement)
+
+
 def test_there_are_modules() -> None:
     """The tests below would pass on nothing."""
     assert MODULES
@@ -109,13 +114,21 @@ def test_roles_tell_their_options(role: Path) -> None:
     assert (role / "README.md").stat().st_size
 
 
-def test_readme_lists_the_playbooks() -> None:
-    """Every playbook has its row in the README's table, and every row its playbook."""
+@pytest.mark.parametrize(
+    ("kind", "names"),
+    [
+        ("Module", MODULES),
+        ("Role", [role.name for role in ROLES]),
+        ("Playbook", sorted(path.stem for path in (ROOT / "playbooks").glob("*.yml"))),
+    ],
+)
+def test_readme_lists_all_there_is(kind: str, names: list[str]) -> None:
+    """Every module, role and playbook has its row in its kind's table, and every row is of one that exists."""
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    section = re.search(r"^#+ Playbooks$(.*?)(?=^#|\Z)", readme, re.MULTILINE | re.DOTALL)
-    assert section, "README.md has no heading 'Playbooks'"
-    rows = re.findall(r"^\| *(?:\[)?`(?:simops\.yateota\.)?(\w+)`", section[1], re.MULTILINE)
-    assert sorted(rows) == sorted(path.stem for path in (ROOT / "playbooks").glob("*.yml"))
+    table = re.search(rf"^\| {kind} \|.*\n((?:\|.*\n)+)", readme, re.MULTILINE)
+    assert table, f"README.md has no table of which the first heading is {kind}"
+    rows = re.findall(r"^\| \[?`(?:simops\.yateota\.)?(\w+)`", table[1], re.MULTILINE)
+    assert sorted(rows) == names
 
 
 def test_integration_requirements_are_the_collections() -> None:
@@ -128,5 +141,5 @@ def test_integration_requirements_are_the_collections() -> None:
 def test_documented_requirements_are_the_collections() -> None:
     """What the modules' documentation asks for is what the requirements file installs."""
     parts = [part for module in MODULES for part in documentation_of(module)]
-    documented = {line.replace(" ", "") for part in parts for line in part.get("requirements", [])}
-    assert documented == requirements("requirements.txt")
+    documented = {bare(line) for part in parts for line in part.get("requirements", [])}
+    assert documented == set(map(bare, requirements("requirements.txt")))
