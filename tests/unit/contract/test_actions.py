@@ -21,7 +21,7 @@ TOLD_BY_MODULES_ALONE = {"aliases", "deprecated_aliases", "removed_in_version", 
 
 def test_every_module_has_its_action_and_no_other_is_there() -> None:
     assert MODULES
-    assert MODULES == sorted(path.stem for path in (PLUGINS / "action").glob("*.py") if path.stem != "__init__")
+    assert sorted(path.stem for path in (PLUGINS / "action").glob("*.py") if path.stem != "__init__") == MODULES
 
 
 @pytest.mark.parametrize("name", MODULES)
