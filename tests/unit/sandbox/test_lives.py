@@ -329,6 +329,29 @@ def test_the_same_seed_and_requests_give_the_same_end_and_another_seed_another(s
     assert stories[0] != stories[2]
 
 
+def test_the_seed_decides_how_a_participant_goes_on(start_sandbox, connect):
+    traces = [
+        connect(start_sandbox(seed=seed))("trace", campaign_id=142, participant_id=161)["trace"] for seed in (7, 7, 8)
+    ]
+
+    assert traces[0] == traces[1]
+    assert [event["time"] for event in traces[0]] != [event["time"] for event in traces[2]]
+
+
+def test_another_try_has_luck_of_its_own(sandbox, api):
+    sizes = []
+    for _ in range(10):
+        failed = [who for who, state in api.states(167).items() if state == "failed"]
+        sizes.append(len(failed))
+        for who in failed:
+            act(api, "retry", participant_id=who)
+        sandbox.advance(LONG)
+
+    assert sizes[0] == 44
+    assert 0 < sizes[1] < 22
+    assert sizes[-1] == 0
+
+
 def test_small_has_the_participants_that_the_specification_names(sandbox, api):
     assert sandbox.participant(161)["campaign_id"] == 142
     assert sandbox.participant(195)["state"] == "failed"

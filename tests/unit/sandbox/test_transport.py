@@ -137,11 +137,11 @@ def test_a_client_certificate_can_be_asked_for(start_sandbox, tmp_path):
 
 
 def all_at_once(number, ask):
-    """Call `ask` in that many threads; the seconds each took and what it returned."""
+    """Call `ask` in that many threads; when each had its answer, in seconds from the start, and what it was."""
     took = []
+    begin = time.monotonic()
 
     def run():
-        begin = time.monotonic()
         answer = ask()
         took.append((time.monotonic() - begin, answer))
 
@@ -164,9 +164,9 @@ def test_three_requests_are_served_at_once_and_the_others_wait(sandbox):
 
     assert [answer["code"] for _, answer in took] == [0] * 7
     seconds = [its for its, _ in took]
-    assert seconds[0] >= 0.3
-    assert seconds[3] >= 0.6
-    assert seconds[6] >= 0.9
+    assert seconds[0] > 0.29
+    assert seconds[3] > 0.59
+    assert seconds[6] > 0.89
     assert seconds[6] < 7 * 0.3
 
 
