@@ -31,7 +31,7 @@ def environ(tmp_path: Path) -> dict[str, str]:
         "LC_ALL": "C.UTF-8",
         "ANSIBLE_COLLECTIONS_PATH": str(COLLECTIONS),
         "YATEOTA_API_URL": "https://production.example.net/api.php",
-        "YATEOTA_CA_PATH": "/nowhere",
+        "YATEOTA_NODE": "production",
     }
 
 
