@@ -117,7 +117,9 @@ def sent(sandbox: Any) -> Counter[str]:
 
 
 def test_every_playbook_is_tested() -> None:
-    assert {case.name for case in CASES} == {path.stem for path in COLLECTION.glob("playbooks/*.yml")}
+    """All but those of changes, which have tests of their own."""
+    playbooks = {path.stem for path in COLLECTION.glob("playbooks/*.yml")}
+    assert {case.name for case in CASES} == {name for name in playbooks if not name.startswith("bulk_")}
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)

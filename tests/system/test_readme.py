@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from ansible_collections.simops.yateota.tests.system.harness import COLLECTION, Ansible, Run, run
 
 README = (COLLECTION / "README.md").read_text(encoding="utf-8")
@@ -19,11 +18,6 @@ def blocks(language: str) -> list[str]:
     """README's code blocks in a language, as one copies them: without the indentation of the list they stand in."""
     found = re.findall(rf"^( *)```{language}\n(.*?)^ *```$", README, re.MULTILINE | re.DOTALL)
     return ["\n".join(line.removeprefix(indent) for line in text.splitlines()) for indent, text in found]
-
-
-def named(pattern: str) -> set[str]:
-    """What the first column of README's tables names."""
-    return set(re.findall(rf"^\| \[?`{pattern}`", README, re.MULTILINE))
 
 
 def shell(text: str, environ: Mapping[str, str], folder: Path) -> Run:
@@ -67,14 +61,6 @@ def test_variables_of_the_environment_are_those_of_the_modules() -> None:
     known = set(re.findall(r"E\((YATEOTA_\w+)\)", fragment))
     assert set(re.findall(r"YATEOTA_\w+", export)) == {"YATEOTA_API_URL", "YATEOTA_API_SECRET"}
     assert set(re.findall(r"YATEOTA_\w+[A-Z]", README + TROUBLES)) <= known
-
-
-def test_tables_name_what_there_is() -> None:
-    actions = yaml.safe_load((COLLECTION / "meta/runtime.yml").read_text(encoding="utf-8"))["action_groups"]["yateota"]
-    assert named(r"(yateota_\w+)") == set(actions)
-    assert named(r"simops\.yateota\.(\w+)") == {path.stem for path in COLLECTION.glob("playbooks/*.yml")}
-    roles = set(re.findall(r"^\| \[`(\w+)`\]\(roles/", README, re.MULTILINE))
-    assert roles == {path.name for path in COLLECTION.glob("roles/*") if path.is_dir()}
 
 
 @pytest.mark.parametrize("page", ["README.md", *sorted(f"docs/{path.name}" for path in COLLECTION.glob("docs/*.md"))])
