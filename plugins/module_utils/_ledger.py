@@ -82,6 +82,23 @@ class Ledger:
             return sa.literal(time.time())
         return sa.cast(sa.extract("epoch", sa.func.clock_timestamp()), sa.Double)
 
+    def given(self, **kinds: str) -> sa.CTE:
+        """A table of rows that a statement is given as its parameter ``rows``: a list of lists.
+
+        It makes a block of rows one step of the database's. Were each row a step, the thread that takes them would have
+        to win Python's lock back from the threads that send, once for each.
+
+        Args:
+            kinds: the columns and their types: ``integer``, ``float`` or ``string``.
+        """
+        function = sa.func.json_each if self._engine.dialect.name == "sqlite" else sa.func.json_array_elements
+        rows = function(sa.bindparam("rows", type_=sa.JSON)).table_valued(sa.column("value", sa.JSON), name="listed")
+        columns = [
+            getattr(rows.c.value[place], f"as_{kind}")().label(name) for place, (name, kind) in enumerate(kinds.items())
+        ]
+        # Materialized, since SQLite would search it for each row of the table instead of the other way round.
+        return sa.select(*columns).cte("given").prefix_with("MATERIALIZED")
+
     def insert_new(self, table: sa.Table) -> Any:
         """An INSERT that passes over rows which are there already."""
         dialect = tables.sqlite if self._engine.dialect.name == "sqlite" else tables.postgresql

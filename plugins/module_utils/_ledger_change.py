@@ -6,11 +6,12 @@
 from __future__ import annotations
 
 import contextlib
+import operator
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from ._identifiers import IDENTIFIERS
+from ._identifiers import SIM_IDENTIFIERS
 from ._ledger import Ledger
 from ._ledger_lease import Lease
 from ._ledger_tables import (
@@ -32,6 +33,9 @@ from ._selection import Row, row_name
 PLANNING, IN_PROGRESS, APPLIED = "planning", "in_progress", "applied"
 VERIFIED, ABORTED, WINDOW_CLOSED, PURGED = "verified", "aborted", "window_closed", "purged"
 """What a change can be in besides ``PLANNED``. Nothing is left to send in ``APPLIED`` and ``VERIFIED``."""
+
+_IDENTITY = {"participant_id": "integer", **dict.fromkeys(SIM_IDENTIFIERS, "string")}
+_identity = operator.attrgetter(*_IDENTITY)
 
 UNSETTLED = (PLANNED, SENDING, UNKNOWN)
 
@@ -254,37 +258,37 @@ class Change:
             reading: the reading's number.
             looks_up: find out who the named are as well.
         """
-        moment = time.time()
-        noted = [
-            {
-                **{f"b_{name}": getattr(found, name) for name in IDENTIFIERS},
-                "b_name": row_name(kind, getattr(found, kind), found.campaign_id),
-                "b_state": found.state,
-            }
+        rows = [
+            [row_name(kind, getattr(found, kind), found.campaign_id), found.state, *_identity(found)]
             for kind in kinds
             for found in page
             if getattr(found, kind) is not None
         ]
-        if not noted:
-            return
         columns = participants.c
-        values: dict[Any, Any] = {"state_now": sa.bindparam("b_state"), "read_at": moment, "reading": reading}
+        given = self.ledger.given(name="string", state="string", **_IDENTITY).c
+        values: dict[str, Any] = {"state_now": given.state, "read_at": time.time(), "reading": reading}
         if looks_up:
             which = [
-                sa.or_(columns[name].is_(None), sa.func.ltrim(columns[name], "+") == sa.bindparam(f"b_{name}"))
-                for name in IDENTIFIERS[1:]
+                sa.or_(columns[name].is_(None), sa.func.ltrim(columns[name], "+") == sa.func.ltrim(given[name], "+"))
+                for name in SIM_IDENTIFIERS
             ]
             values["found"] = columns.found + 1
-            values["participant_id"] = sa.func.coalesce(columns.participant_id, sa.bindparam("b_participant_id"))
+            values["participant_id"] = sa.func.coalesce(columns.participant_id, given.participant_id)
         else:
-            which = [
-                sa.or_(columns.participant_id.is_(None), columns.participant_id == sa.bindparam("b_participant_id"))
-            ]
+            which = [sa.or_(columns.participant_id.is_(None), columns.participant_id == given.participant_id)]
+        note = participants.update().where(self.rows, columns.name == given.name, *which).values(values)
         with self.write() as connection:
-            connection.execute(
-                participants.update().where(self.rows, columns.name == sa.bindparam("b_name"), *which).values(values),
-                noted,
-            )
+            for block in _each_name_once(rows):
+                connection.execute(note, {"rows": block})
+
+
+def _each_name_once(rows: list[list[Any]]) -> Iterator[list[list[Any]]]:
+    """The rows in blocks in which no first column comes twice: a statement changes a participant once."""
+    while rows:
+        block: dict[str, list[Any]] = {}
+        rest = [row for row in rows if block.setdefault(row[0], row) is not row]
+        yield list(block.values())
+        rows = rest
 
 
 def find_change(ledger: Ledger, change_id: str) -> Change | None:

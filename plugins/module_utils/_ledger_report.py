@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import datetime
 import re
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
@@ -114,17 +115,41 @@ class Report:
     def states(self) -> dict[str, int]:
         """How many of those acted on are in each state read since; ``unread`` are in no list of the last reading."""
         with self._change.ledger.read() as connection:
-            found = connection.execute(
-                sa.select(self._state_now(), sa.func.count())
-                .where(self._change.rows, participants.c.state == DONE)
-                .group_by(self._state_now())
-            ).all()
+            acted = sa.select(self._state_now().label("state")).where(self._change.rows, participants.c.state == DONE)
+            states = acted.subquery()
+            found = connection.execute(sa.select(states.c.state, sa.func.count()).group_by(states.c.state)).all()
         return {state or "unread": count for state, count in found}
 
     def failures(self) -> list[dict[str, Any]]:
         """The first participants in ``BAD_STATES``."""
         order = sa.case({state: place for place, state in enumerate(BAD_STATES)}, value=participants.c.state)
         return self._first(participants.c.state.in_(BAD_STATES), order)
+
+    def reasons(self) -> list[dict[str, Any]]:
+        """Why participants are in ``BAD_STATES``, the most frequent first: ``state``, ``code``, ``reason``, ``count``.
+
+        Long numbers are left out of a reason, so that those which differ by an identifier alone are one. The rarest of
+        more than ``SHOWN`` are told together, with no code.
+        """
+        columns = participants.c
+        with self._change.ledger.read() as connection:
+            found = connection.execute(
+                sa.select(
+                    columns.state, columns.code, sa.func.coalesce(columns.message, columns.reason), sa.func.count()
+                )
+                .where(self._change.rows, columns.state.in_(BAD_STATES))
+                .group_by(columns.state, columns.code, sa.func.coalesce(columns.message, columns.reason))
+            )
+            counted: Counter[tuple[str, int | None, str]] = Counter()
+            for state, code, reason, count in found:
+                counted[state, code, _LONG_NUMBER.sub("…", reason or "no reason is known")] += count
+        frequent = counted.most_common(SHOWN)
+        rest = counted - Counter(dict(frequent))
+        for state in BAD_STATES:
+            others = sum(count for (of_state, *_), count in rest.items() if of_state == state)
+            if others:
+                frequent.append(((state, None, "other reasons"), others))
+        return [{"state": key[0], "code": key[1], "reason": key[2], "count": count} for key, count in frequent]
 
     def unfinished(self, action: str) -> tuple[int, list[dict[str, Any]]]:
         """Those acted on that have not come to the end that the action leads to: how many, and the first."""

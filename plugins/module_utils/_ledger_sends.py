@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import operator
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -29,7 +30,15 @@ from ._plan import proves_carried_out
 
 _BLOCK = 500
 _IDENTITY = (*IDENTIFIERS, "campaign_id")
-_OUTCOME = ("sent_at", "answered_at", "code", "message", "reason")
+_OUTCOME = {
+    "state": "string",
+    "sent_at": "float",
+    "answered_at": "float",
+    "code": "integer",
+    "message": "string",
+    "reason": "string",
+}
+_outcome = operator.attrgetter(*_OUTCOME)
 
 CUT_OFF = "the run was cut off before its outcome was recorded"
 
@@ -81,25 +90,18 @@ class Sends:
         self._change = change
         self._run = run
         columns = participants.c
-        mine = (change.rows, columns.seq == sa.bindparam("b_seq"))
+        given = change.ledger.given(seq="integer", sent_at="float").c
+        blank = dict.fromkeys(("answered_at", "code", "message", "reason"))
         self._mark = (
             participants.update()
-            .where(*mine, columns.state == PLANNED)
-            .values(
-                state=SENDING,
-                state_before=columns.state_now,
-                run=run,
-                sent_at=sa.bindparam("b_sent_at"),
-                answered_at=None,
-                code=None,
-                message=None,
-                reason=None,
-            )
+            .where(change.rows, columns.seq == given.seq, columns.state == PLANNED)
+            .values(state=SENDING, state_before=columns.state_now, run=run, sent_at=given.sent_at, **blank)
         )
+        given = change.ledger.given(seq="integer", **_OUTCOME).c
         self._settle = (
             participants.update()
-            .where(*mine)
-            .values({name: sa.bindparam(f"b_{name}") for name in ("state", *_OUTCOME)})
+            .where(change.rows, columns.seq == given.seq)
+            .values({name: given[name] for name in _OUTCOME})
         )
 
     # --- Waves -----------------------------------------------------------------------------------------------------
@@ -183,19 +185,9 @@ class Sends:
         moment = time.time()
         with self._change.write() as connection:
             if ended:
-                connection.execute(
-                    self._settle,
-                    [
-                        {
-                            "b_seq": send.seq,
-                            "b_state": send.state,
-                            **{f"b_{name}": getattr(send, name) for name in _OUTCOME},
-                        }
-                        for send in ended
-                    ],
-                )
+                connection.execute(self._settle, {"rows": [(send.seq, *_outcome(send)) for send in ended]})
             if marked:
-                connection.execute(self._mark, [{"b_seq": send.seq, "b_sent_at": moment} for send in marked])
+                connection.execute(self._mark, {"rows": [(send.seq, moment) for send in marked]})
 
     # --- Doubts ----------------------------------------------------------------------------------------------------
 

@@ -182,11 +182,10 @@ class Senders:
 
 def request_params(action: str, send: Send) -> dict[str, object]:
     """How the request names a participant: by its id, for ``retry_build`` by the SIM, as the range named it [S]."""
-    given = {name: value for name, value in send.identification.items() if value is not None}
-    names = ("iccid", "imsi") if action == "retry_build" else ("participant_id",)
-    name = next((name for name in names if name in given), None)
-    if name:
-        given = {key: given[key] for key in (name, "campaign_id") if key in given}
+    given = send.identification
+    for name in ("iccid", "imsi") if action == "retry_build" else ("participant_id",):
+        if given[name] is not None:
+            return {name: given[name], "campaign_id": given["campaign_id"], "action": action}
     return {**given, "action": action}
 
 

@@ -321,7 +321,7 @@ class BulkTask:
             "diff": {"before": dict(before or counts), "after": counts},
         }
         if self._params["report_dest"] and not self._task.check_mode:
-            write_report(report, self._task)
+            write_report(report, self._task, result["change"])
             result["report"] = self._params["report_dest"]
         return result
 
@@ -334,16 +334,30 @@ class BulkTask:
         return left + math.ceil(waiting / self._rollout.wave_size)
 
 
-def write_report(report: Report, task: Task) -> bool:
+PAGE = "html"
+"""The form of a report that is a page to be read, and not one row for each participant."""
+
+
+def write_report(report: Report, task: Task, change: Mapping[str, Any]) -> bool:
     """Write ``report_dest``; whether its content is new. In check mode it is only compared.
+
+    Args:
+        report: tells of the change.
+        task: says where to write, and in which form.
+        change: the change, with all its waves and runs where the form is ``PAGE``.
 
     Raises:
         InvalidInputError: it cannot be written.
     """
     with Export(task.params["report_dest"], task.check_mode) as export:
-        writer = RowWriter(export.file, task.params["format"], REPORT_COLUMNS)
-        for row in report.rows():
-            writer.write(row)
+        if task.params["format"] == PAGE:
+            from ._report_page import page  # loads the charts' library, which no other task needs
+
+            export.file.write(page(change, report.failures(), report.reasons()))
+        else:
+            writer = RowWriter(export.file, task.params["format"], REPORT_COLUMNS)
+            for row in report.rows():
+                writer.write(row)
     return export.changed
 
 
@@ -366,23 +380,24 @@ def tell(task: Task) -> Result:
                 f"change_id '{change_id}' is not in the ledger '{ledger.shown}': leave it out to see which are."
             )
         report, counts = Report(change, task.params["mask_identifiers"]), change.counts()
+        told = {
+            **report.facts(),
+            "selected": sum(counts.values()),
+            "counts": counts,
+            "states": report.states(),
+            "waves_done": report.waves_done(),
+            "waves": report.waves(),
+            "held_by": report.held_by(),
+            "runs": report.runs(),
+        }
         result = {
             "changed": False,
-            "change": {
-                **report.facts(),
-                "selected": sum(counts.values()),
-                "counts": counts,
-                "states": report.states(),
-                "waves_done": report.waves_done(),
-                "waves": report.waves(),
-                "held_by": report.held_by(),
-                "runs": report.runs(),
-            },
+            "change": {**told, "waves": told["waves"][-SHOWN:], "runs": told["runs"][-SHOWN:]},
             "failures": report.failures(),
             "remaining": counts[PLANNED],
         }
         if task.params["report_dest"]:
-            result["changed"] = write_report(report, task)
+            result["changed"] = write_report(report, task, told)
             if not task.check_mode:
                 result["report"] = task.params["report_dest"]
         return result

