@@ -302,7 +302,7 @@ change:
       description: How many waves there will have been, by the present size of a wave.
       type: int
     waves:
-      description: The latest 20 waves. M(simops.yateota.yateota_bulk_info) returns all.
+      description: The latest 20 waves. The report of M(simops.yateota.yateota_bulk_info) as a page shows all.
       type: list
       elements: dict
       contains:

@@ -29,9 +29,11 @@ options:
     description: File to write a report to, as in M(simops.yateota.yateota_bulk). Needs O(change_id). The module is changed when the file's content is.
     type: path
   format:
-    description: The form of O(report_dest), V(csv) with a header line, or V(jsonl), one JSON object a line.
+    description:
+      - The form of O(report_dest). V(csv) with a header line, or V(jsonl), one JSON object a line, with one row for each participant.
+      - V(html) is one page with the counts, the waves over time, the failures by reason and the runs. It loads nothing, and prints well.
     type: str
-    choices: [csv, jsonl]
+    choices: [csv, jsonl, html]
     default: csv
   mask_identifiers:
     description: Show all but the last 4 digits of subscribers' identifiers as C(*), in the result and in the report.
@@ -40,6 +42,7 @@ options:
 requirements:
   - SQLAlchemy >= 2.0
   - psycopg >= 3.1 (for PostgreSQL)
+  - pygal >= 3.0 and Jinja2 >= 3.0 (for O(format=html))
 extends_documentation_fragment:
   - simops.yateota.connection
   - simops.yateota.connection.actiongroup
@@ -58,6 +61,13 @@ EXAMPLES = r"""
     ledger: /var/lib/yateota/ledger.sqlite
     change_id: CHG0012345
     mask_identifiers: true
+
+- name: Write it as a page
+  simops.yateota.yateota_bulk_info:
+    ledger: /var/lib/yateota/ledger.sqlite
+    change_id: CHG0012345
+    report_dest: /var/tmp/CHG0012345.html
+    format: html
 """
 
 RETURN = r"""
@@ -119,14 +129,14 @@ change:
       description: As in M(simops.yateota.yateota_bulk).
       type: dict
     waves:
-      description: All waves.
+      description: The latest 20 waves. The report with O(format=html) shows all.
       type: list
       elements: dict
     held_by:
       description: The run that has the change at present, null where none does.
       type: str
     runs:
-      description: Every run of the change, in order.
+      description: The latest 20 runs of the change, in order. The report with O(format=html) shows all.
       type: list
       elements: dict
       contains:
@@ -197,7 +207,7 @@ ARGUMENTS: dict[str, Any] = {
     "ledger": {"type": "str", "required": True, "fallback": (env_fallback, ["YATEOTA_LEDGER"])},
     "ledger_password": {"type": "str", "no_log": True, "fallback": (env_fallback, ["YATEOTA_LEDGER_PASSWORD"])},
     "report_dest": {"type": "path"},
-    "format": {"type": "str", "choices": list(FORMATS), "default": "csv"},
+    "format": {"type": "str", "choices": [*FORMATS, _rollout_task.PAGE], "default": "csv"},
     "mask_identifiers": {"type": "bool", "default": False},
 }
 RULES: dict[str, Any] = {"required_by": {"report_dest": ("change_id",)}}

@@ -24,7 +24,7 @@ SANDBOX = ROOT / "roles" / "sandbox" / "files"
 # those below.
 FLOORS = (
     ("_errors", "_libraries", "_operations"),
-    ("_export", "_identifiers", "_models", "_paging", "_plan", "_transport"),
+    ("_export", "_identifiers", "_models", "_paging", "_plan", "_report_*", "_transport"),
     ("_arguments", "_client"),
     ("_reader",),
     ("_acting", "_ledger*", "_rollout*", "_selection"),
