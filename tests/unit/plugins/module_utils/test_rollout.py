@@ -1,0 +1,333 @@
+# Copyright (c) 2026 simops.yateota contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Changes rolled out on the sandbox: none twice, none lost, and every way to stop is one to go on from."""
+
+from __future__ import annotations
+
+import csv
+import datetime
+import json
+import threading
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible_collections.simops.yateota.plugins.module_utils._operations import is_write
+from ansible_collections.simops.yateota.tests.unit.plugins.module_utils.conftest import Bulk
+from ansible_collections.simops.yateota.tests.unit.plugins.servers import StartSandbox, free_port
+
+from yateota_sandbox import Sandbox
+
+C167 = range(185, 265)
+NOBODY = dict.fromkeys(("planned", "sending", "done", "skipped", "refused", "failed", "unknown"), 0)
+
+
+def acted_on(box: Sandbox) -> Counter[int]:
+    """How often each participant was acted on, in truth."""
+    return Counter(int(entry["params"]["participant_id"]) for entry in box.writes() if entry["carried_out"])
+
+
+def in_state(box: Sandbox, state: str) -> set[int]:
+    return {each for each in C167 if box.participant(each)["state"] == state}
+
+
+def rows_of(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def at(seconds: float) -> str:
+    return (datetime.datetime.now(datetime.UTC) + datetime.timedelta(seconds=seconds)).isoformat()
+
+
+def test_a_change_from_plan_to_purge(bulk: Bulk, sandbox: Sandbox, tmp_path: Path) -> None:
+    failed = in_state(sandbox, "failed")
+    plan = bulk("planned", requested_by="noc", job_id="4711")
+    assert (plan["changed"], plan["remaining"], plan["change"]["status"]) == (True, 44, "planned")
+    assert plan["change"]["counts"] == {**NOBODY, "planned": 44}
+    assert not bulk("planned")["changed"]
+    assert not sandbox.writes()
+
+    first = bulk("applied", rollout={"canary": 5, "wave_size": 20}, max_waves=1, approved_by="j.doe")
+    assert (first["changed"], first["remaining"], first["change"]["status"]) == (True, 39, "in_progress")
+    assert (first["change"]["waves_done"], first["change"]["waves_total"]) == (1, 3)
+    assert len(acted_on(sandbox)) == 5
+
+    done = bulk("applied", rollout={"canary": 5, "wave_size": 20})
+    assert [wave["size"] for wave in done["change"]["waves"]] == [5, 20, 19]
+    assert done["change"]["counts"] == {**NOBODY, "done": 44}
+    assert (done["change"]["status"], done["change"]["approved_by"]) == ("applied", "j.doe")
+    assert acted_on(sandbox) == dict.fromkeys(failed, 1)
+
+    again = bulk("applied")
+    assert (again["changed"], again["change"]["sent"]) == (False, 0)
+    assert len(sandbox.writes()) == 44
+
+    early = bulk("verified")
+    assert (early["remaining"], early["change"]["states"], len(early["unfinished"])) == (44, {"pending_send": 44}, 20)
+    sandbox.advance(1e6)
+    dest = tmp_path / "report.jsonl"
+    late = bulk("verified", report_dest=str(dest), format="jsonl")
+    finished = in_state(sandbox, "finished")
+    came_back = failed - finished
+    assert {each["participant_id"] for each in late["unfinished"]} == came_back
+    assert late["change"]["states"] == {"finished": 44 - len(came_back), "failed": len(came_back)}
+    rows = rows_of(dest)
+    assert {row["participant_id"] for row in rows} == failed
+    for row in rows:
+        assert (row["state"], row["state_planned"], row["state_before"], row["code"]) == ("done", "failed", "failed", 0)
+        assert row["sent_at"] <= row["answered_at"] < row["read_at"]
+
+    assert bulk("purged")["changed"]
+    purged = bulk("purged", report_dest=str(dest), format="jsonl")
+    assert not purged["changed"]
+    assert purged["change"]["counts"] == done["change"]["counts"]
+    identifiers = ("participant_id", "iccid", "imsi", "msisdn", "message")
+    assert all(row[name] is None for row in rows_of(dest) for name in identifiers)
+
+
+def test_check_mode_sends_and_records_nothing(bulk: Bulk, sandbox: Sandbox, ledger: str) -> None:
+    plan = bulk("applied", check_mode=True)
+    assert (plan["changed"], plan["change"]["counts"]["planned"]) == (True, 44)
+    if "://" not in ledger:
+        assert not Path(ledger).exists()
+    bulk("planned")
+    before = None if "://" in ledger else Path(ledger).read_bytes()
+    plan = bulk("applied", check_mode=True)
+    assert (plan["changed"], plan["change"]["status"], plan["remaining"]) == (True, "planned", 44)
+    if before:
+        assert Path(ledger).read_bytes() == before
+        assert [file.name for file in Path(ledger).parent.iterdir()] == ["ledger.sqlite"]
+    assert not any(is_write(entry["request"], entry["params"]) for entry in sandbox.journal())
+
+
+def test_who_shifts_between_plan_and_wave_is_judged_by_the_new_state(
+    bulk: Bulk, sandbox: Sandbox, run_task: Any, tmp_path: Path
+) -> None:
+    bulk("planned")
+    moved = sorted(in_state(sandbox, "failed"))[:3]
+    for participant_id in moved[:2]:
+        act(sandbox, participant_id, "retry")
+    act(sandbox, moved[2], "cancel")
+    sandbox.clear_journal()
+    dest = tmp_path / "report.jsonl"
+    result = bulk("applied", recheck_after=0, report_dest=str(dest), format="jsonl")
+    assert result["change"]["counts"] == {**NOBODY, "done": 42, "skipped": 2}
+    skipped = [row for row in rows_of(dest) if row["state"] == "skipped"]
+    assert {(row["participant_id"], row["reason"]) for row in skipped} == {
+        (each, "its message is under way already") for each in moved[:2]
+    }
+    assert acted_on(sandbox)[moved[2]] == 1
+
+
+def act(box: Sandbox, participant_id: int, action: str) -> None:
+    """Act on a participant behind the change's back."""
+    from ansible_collections.simops.yateota.plugins.module_utils._client import Client
+    from ansible_collections.simops.yateota.plugins.module_utils._transport import Connection
+
+    client = Client(Connection(api_url=box.url, api_secret="correct-horse"))
+    client.call("action_participant", {"participant_id": participant_id, "campaign_id": 167, "action": action})
+    client.close()
+
+
+def test_an_outcome_that_the_state_proves_is_settled(bulk: Bulk, sandbox: Sandbox) -> None:
+    sandbox.fault(request="action_participant", kind="drop_after", nth=3)
+    result = bulk("applied")
+    assert result["change"]["counts"] == {**NOBODY, "done": 44}
+    assert max(acted_on(sandbox).values()) == 1
+
+
+def test_an_unknown_outcome_is_reported_and_sent_again_only_on_request(
+    bulk: Bulk, sandbox: Sandbox, tmp_path: Path
+) -> None:
+    sandbox.fault(request="action_participant", kind="drop_before", nth=3)
+    result = bulk("applied")
+    assert (result["failed"], result["failure"]["kind"]) == (True, "outcome_unknown")
+    assert result["change"]["counts"] == {**NOBODY, "done": 43, "unknown": 1}
+    assert [failure["state"] for failure in result["failures"]] == ["unknown"]
+    again = bulk("applied")
+    assert (again["failed"], again["changed"], again["change"]["sent"]) == (True, False, 0)
+
+    dest = tmp_path / "report.jsonl"
+    resent = bulk("applied", unknown="resend", report_dest=str(dest), format="jsonl")
+    assert not resent.get("failed")
+    assert resent["change"]["counts"] == {**NOBODY, "done": 44}
+    assert acted_on(sandbox) == dict.fromkeys(acted_on(sandbox), 1)
+    (row,) = [row for row in rows_of(dest) if row["earlier_sends"]]
+    assert row["earlier_sends"][0]["outcome"] == "unknown"
+    assert row["earlier_sends"][0]["sent_at"] < row["sent_at"]
+
+
+def test_too_many_failures_abort_and_only_the_operator_goes_on(bulk: Bulk, sandbox: Sandbox) -> None:
+    options = {"rollout": {"canary": 4, "wave_size": 10}, "abort": {"threshold_percentage": 50, "minimum_executed": 4}}
+    sandbox.fault(request="action_participant", kind="code", code=403, message="No", times=2)
+    aborted = bulk("applied", **options)
+    assert (aborted["failed"], aborted["failure"]["kind"], aborted["change"]["status"]) == (True, "api", "aborted")
+    assert "2 of 4 sends went wrong" in aborted["msg"]
+    assert aborted["change"]["counts"] == {**NOBODY, "planned": 40, "done": 2, "refused": 2}
+    assert len(sandbox.writes()) == 4
+
+    refused = bulk("applied", **options)
+    assert (refused["failed"], refused["failure"]["kind"]) == (True, "invalid_input")
+    assert "resume_aborted" in refused["msg"]
+    assert len(sandbox.writes()) == 4
+
+    resumed = bulk("applied", resume_aborted=True, **options)
+    assert resumed["change"]["counts"] == {**NOBODY, "done": 42, "refused": 2}
+    assert resumed["change"]["status"] == "applied"
+
+
+def test_a_soak_that_brings_failures_back_aborts(bulk: Bulk, start_sandbox: StartSandbox) -> None:
+    # A thousand times as fast as life, so that messages fail within the soak.
+    box = start_sandbox(scenario=scenario_that_fails(), speed=1000)
+    result = bulk(
+        "applied",
+        box,
+        selection={"campaign_id": 9, "state": "failed"},
+        rollout={"canary": 10, "soak": 1.0},
+        abort={"threshold_percentage": 50, "minimum_executed": 10},
+    )
+    assert result["change"]["status"] == "aborted", result["msg"]
+    assert result["change"]["counts"] == {**NOBODY, "planned": 30, "done": 10}
+    assert result["change"]["states"] == {"failed": 10}
+
+
+def scenario_that_fails() -> dict[str, Any]:
+    return {
+        "sims": [{"count": 40, "imsi": "001010000000001", "iccid": "893101000000000001", "msisdn": "882990000001"}],
+        "campaigns": [
+            {
+                "campaign_id": 9,
+                "name": "Hopeless",
+                "type": "RFM",
+                "state": "started",
+                "first_participant": 1,
+                "initial": {"failed": 40},
+                "failure_rate": 1,
+            }
+        ],
+    }
+
+
+def test_the_window_closes_in_the_middle(bulk: Bulk, sandbox: Sandbox) -> None:
+    assert bulk("applied", window={"start": at(3600)})["change"]["status"] == "window_closed"
+    assert not sandbox.writes()
+    sandbox.set(service_time=0.05)
+    closed = bulk("applied", window={"end": at(0.8)}, rollout={"concurrency": 1})
+    assert (closed["change"]["status"], closed.get("failed")) == ("window_closed", None)
+    assert 0 < closed["remaining"] < 44
+    assert closed["change"]["counts"]["sending"] == closed["change"]["counts"]["unknown"] == 0
+    sandbox.set(service_time=0)
+    assert bulk("applied")["change"]["counts"] == {**NOBODY, "done": 44}
+    assert max(acted_on(sandbox).values()) == 1
+
+
+def test_a_server_that_is_away_loses_nothing(bulk: Bulk, sandbox: Sandbox, start_sandbox: StartSandbox) -> None:
+    sandbox.fault(request="action_participant", kind="redirect", location="http://127.0.0.1:9/", nth=6, times=99)
+    away = bulk("applied", rollout={"wave_size": 10})
+    assert (away["failed"], away["failure"]["kind"]) == (True, "transport")
+    assert away["change"]["counts"] == {**NOBODY, "planned": 39, "done": 5}
+    sandbox.clear_faults()
+    assert bulk("applied")["change"]["counts"] == {**NOBODY, "done": 44}
+    assert max(acted_on(sandbox).values()) == 1
+
+
+def test_no_server_at_all_leaves_the_plan_as_it_is(bulk: Bulk, sandbox: Sandbox, start_sandbox: StartSandbox) -> None:
+    port = free_port()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("time.sleep", lambda seconds: None)
+        box = start_sandbox(port=port)
+        url = box.url
+        bulk("planned", url)
+        box.__exit__(None, None, None)
+        gone = bulk("applied", url)
+    assert (gone["failed"], gone["failure"]["kind"]) == (True, "transport")
+    assert gone["change"]["counts"] == {**NOBODY, "planned": 44}
+
+
+def test_a_wrong_secret_stops_at_once(bulk: Bulk, sandbox: Sandbox) -> None:
+    bulk("planned")
+    refused = bulk("applied", api_secret="wrong")
+    assert (refused["failed"], refused["failure"]["kind"]) == (True, "auth")
+    assert refused["change"]["counts"] == {**NOBODY, "planned": 44}
+
+
+def test_a_server_that_has_too_many_requests_is_given_time(
+    bulk: Bulk, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        "ansible_collections.simops.yateota.plugins.module_utils._rollout_sending._PAUSE_FIRST", 0.05
+    )
+    sandbox.fault(request="action_participant", kind="http_429", nth=5)
+    assert bulk("applied")["change"]["counts"] == {**NOBODY, "done": 44}
+    assert max(acted_on(sandbox).values()) == 1
+
+
+def test_the_rate_is_kept(bulk: Bulk, sandbox: Sandbox) -> None:
+    begun = time.monotonic()
+    result = bulk("applied", rollout={"maximum_per_second": 40})
+    assert time.monotonic() - begun >= 43 / 40
+    assert result["change"]["rate"] <= 44 / 43 * 40
+
+
+def test_two_runs_at_once(bulk: Bulk, sandbox: Sandbox) -> None:
+    sandbox.set(service_time=0.05)
+    results: list[dict[str, Any]] = []
+    first = threading.Thread(target=lambda: results.append(bulk("applied", requested_by="first", job_id="1")))
+    first.start()
+    while not sandbox.writes():
+        time.sleep(0.01)
+    second = bulk("applied", requested_by="second")
+    assert (second["failed"], second["failure"]["kind"]) == (True, "invalid_input")
+    assert "being run by first on " in second["msg"]
+    assert "job 1" in second["msg"]
+    first.join()
+    assert results[0]["change"]["counts"] == {**NOBODY, "done": 44}
+    assert max(acted_on(sandbox).values()) == 1
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"action": "rerun"}, "is recorded with action 'retry', not 'rerun'"),
+        ({"node": "other"}, "is recorded with node 'ota', not 'other'"),
+        ({"selection": {"campaign_id": 142}}, "another selection (campaign 167, state failed)"),
+        ({"change_id": "CHG2", "action": None}, "action is needed to plan change CHG2"),
+        ({"change_id": "CHG2", "selection": None}, "selection is needed to plan change CHG2"),
+        ({"rollout": {"canary": 0}}, "rollout.canary 0 is not valid"),
+        ({"abort": {"threshold_percentage": 0}}, "abort.threshold_percentage 0 is not valid"),
+        ({"window": {"end": "tomorrow"}}, "window.end 'tomorrow' is not valid"),
+        ({"window": {"end": "2026-06-01T22:00:00"}}, "with a zone"),
+        ({"window": {"start": "2026-06-02T00:00:00Z", "end": "2026-06-01T00:00:00Z"}}, "not after window.start"),
+        ({"lease_seconds": 0}, "lease_seconds 0 is not valid"),
+        ({"max_waves": 0}, "max_waves 0 is not valid"),
+    ],
+)
+def test_options_that_cannot_be(bulk: Bulk, sandbox: Sandbox, options: dict[str, Any], words: str) -> None:
+    bulk("planned")
+    sandbox.clear_journal()
+    result = bulk("applied", **options)
+    assert (result["failed"], result["failure"]["kind"]) == (True, "invalid_input")
+    assert words in result["msg"]
+    assert not sandbox.writes()
+
+
+def test_a_change_that_is_not_planned_is_neither_verified_nor_purged(bulk: Bulk) -> None:
+    for state in ("verified", "purged"):
+        assert "is not in the ledger" in bulk(state)["msg"]
+    bulk("planned")
+    assert "has not ended" in bulk("purged")["msg"]
+
+
+def test_masked_identifiers(bulk: Bulk, sandbox: Sandbox, tmp_path: Path) -> None:
+    sandbox.fault(request="action_participant", kind="code", code=404, message="SIM 8931010000000000113 is gone")
+    dest = tmp_path / "report.csv"
+    result = bulk("applied", mask_identifiers=True, report_dest=str(dest))
+    (failure,) = result["failures"]
+    assert failure["message"] == "SIM ***************0113 is gone"
+    for row in csv.DictReader(dest.open()):
+        for name in ("iccid", "imsi", "msisdn"):
+            assert row[name][:-4].strip("*") == ""
+            assert row[name][-4:].isdecimal()
