@@ -1,0 +1,101 @@
+"""What a task costs: a module of the collection, both ways it can run, against `ansible.builtin.uri` doing the same.
+
+Each figure is a ratio of two medians of one run, the sides taking turns, since machines are noisy.
+"""
+
+from __future__ import annotations
+
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "roles/sandbox/files"))
+
+from yateota_sandbox import Options, Sandbox
+
+COLLECTION = Path(__file__).resolve().parents[2]
+SECRET = "correct-horse"
+OURS: dict[str, Any] = {"simops.yateota.yateota_participant": {"action": "cancel", "participant_id": 195}}
+
+
+def by_uri(url: str) -> dict[str, Any]:
+    """The same request, by Ansible's own module for requests."""
+    body = {"request": "action_participant", "node": "ota", "params": {"participant_id": 195, "action": "cancel"}}
+    return {
+        "ansible.builtin.uri": {
+            "url": url,
+            "method": "POST",
+            "headers": {"X-Authentication": SECRET},
+            "body_format": "json",
+            "body": body,
+        }
+    }
+
+
+def seconds_of(tasks: list[dict[str, Any]], url: str, folder: Path) -> float:
+    """How long the tasks of a play take, from the first one's banner to the recap: Ansible's own start is left out."""
+    path = folder / "play.yml"
+    path.write_text(yaml.safe_dump([{"hosts": "localhost", "gather_facts": False, "tasks": tasks}]))
+    environ = {
+        **os.environ,
+        "ANSIBLE_COLLECTIONS_PATH": str(COLLECTION.parents[2]),
+        "ANSIBLE_NOCOLOR": "1",
+        "ANSIBLE_LOCALHOST_WARNING": "0",
+        "ANSIBLE_INVENTORY_UNPARSED_WARNING": "0",
+        "HOME": str(folder),
+        "YATEOTA_API_URL": url,
+        "YATEOTA_API_SECRET": SECRET,
+    }
+    started = ended = 0.0
+    with subprocess.Popen(["ansible-playbook", path], env=environ, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout
+        for line in process.stdout:
+            if line.startswith("TASK") and not started:
+                started = time.monotonic()
+            elif line.startswith("PLAY RECAP"):
+                ended = time.monotonic()
+    if process.returncode or not ended:
+        raise RuntimeError(f"the play ended with {process.returncode}")
+    return ended - started
+
+
+def looped(task: dict[str, Any], times: int, **keywords: Any) -> list[dict[str, Any]]:
+    return [{**task, "loop": list(range(times)), "loop_control": {"label": "-"}, **keywords}]
+
+
+def medians(sides: list[list[dict[str, Any]]], rounds: int, url: str, folder: Path) -> list[float]:
+    """The median seconds of each side, the sides taking turns."""
+    taken: list[list[float]] = [[] for _side in sides]
+    for _round in range(rounds):
+        for seconds, tasks in zip(taken, sides, strict=True):
+            seconds.append(seconds_of(tasks, url, folder))
+    return [statistics.median(seconds) for seconds in taken]
+
+
+def measure() -> list[tuple[str, float, str, bool]]:
+    """The figures: what, the ratio, its bound in words, and whether it holds."""
+    as_module = {"vars": {"yateota_in_process": False}}
+    with Sandbox(Options(secret=SECRET, speed=0)) as box, tempfile.TemporaryDirectory() as name:
+        folder, uri = Path(name), by_uri(box.url)
+        ours, theirs = medians([looped(OURS, 200), looped(uri, 200)], 1, box.url, folder)
+        ten_ours, ten_theirs = medians([[OURS] * 10, [uri] * 10], 3, box.url, folder)
+        module, single = medians([looped(OURS, 10, **as_module), looped(uri, 10)], 7, box.url, folder)
+    return [
+        ("uri / in process, an item of a loop of 200", theirs / ours, "at least 25", theirs / ours >= 25),
+        ("uri / in process, ten separate tasks", ten_theirs / ten_ours, "at least 10", ten_theirs / ten_ours >= 10),
+        ("as a module / uri, an item", module / single, "at most 1.15", module / single <= 1.15),
+    ]
+
+
+if __name__ == "__main__":
+    figures = measure()
+    for what, ratio, bound, holds in figures:
+        print(f"{what:<46} {ratio:8.2f}  {bound:<12} {'ok' if holds else 'MISSED'}")
+    sys.exit(0 if all(holds for *_rest, holds in figures) else 1)
