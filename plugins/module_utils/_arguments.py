@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
@@ -36,6 +37,19 @@ CONNECTION_ARGUMENTS: dict[str, dict[str, Any]] = {
     "retries": _option("retries", type="int", default=_DEFAULTS.retries),
     "use_proxy": _option("use_proxy", type="bool", default=_DEFAULTS.use_proxy),
 }
+
+
+_URL_PASSWORD = re.compile(r"\s*[^:/@\s]+://[^/@]*?:([^@]+)@")
+
+
+def url_passwords(params: Mapping[str, Any]) -> list[str]:
+    """The passwords that stand in options that are URLs: to be shown no more than ``api_secret``, wrong as they may be.
+
+    Args:
+        params: the options as they were given.
+    """
+    found = (_URL_PASSWORD.match(value) for value in params.values() if isinstance(value, str))
+    return [match.group(1) for match in found if match]
 
 
 def connection(params: Mapping[str, Any]) -> Connection:

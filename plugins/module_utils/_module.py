@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 
-from ._arguments import CONNECTION_ARGUMENTS, connection
+from ._arguments import CONNECTION_ARGUMENTS, connection, url_passwords
 from ._client import Client
 from ._errors import InvalidInputError, YateotaError
 from ._libraries import missing
@@ -102,6 +102,7 @@ def run_module(
         libraries: the libraries that the module needs.
     """
     module = _Module(argument_spec=argument_spec(arguments), supports_check_mode=True, **(rules or {}))
+    module.no_log_values.update(url_passwords(module.params))
     for library in missing(libraries):
         module.fail_json(missing_required_lib(library))
     result = perform(run, Task(module.params, module.check_mode, module.warn))

@@ -28,6 +28,7 @@ from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
 from ..module_utils import _reader as _loaded_before_workers_are_forked  # noqa: F401
+from ..module_utils._arguments import url_passwords
 from ..module_utils._errors import InvalidInputError
 from ..module_utils._libraries import missing
 from ..module_utils._module import LIBRARIES, Result, Task, argument_spec, perform
@@ -133,7 +134,7 @@ class InProcessAction(ActionBase):  # type: ignore[misc]
         if warnings:
             result["warnings"] = warnings
         secrets = [str(params[name]) for name, option in spec.items() if option.get("no_log") and params.get(name)]
-        shown: Result = remove_values(json.loads(json.dumps(result)), secrets)
+        shown: Result = remove_values(json.loads(json.dumps(result)), secrets + url_passwords(params))
         return shown
 
     @staticmethod
