@@ -18,8 +18,7 @@ from yateota_sandbox import Options, Sandbox
 SECRET = "correct-horse"
 
 
-@pytest.fixture
-def start_sandbox() -> Iterator[Callable[..., Sandbox]]:
+def starting() -> Iterator[Callable[..., Sandbox]]:
     """Start sandboxes with options of one's own; the clock stands still unless `speed` says otherwise."""
     with contextlib.ExitStack() as stack:
 
@@ -27,6 +26,11 @@ def start_sandbox() -> Iterator[Callable[..., Sandbox]]:
             return stack.enter_context(Sandbox(Options(**{"secret": SECRET, "speed": 0, **options})))
 
         yield start
+
+
+start_sandbox = pytest.fixture(starting, name="start_sandbox")
+# For a playbook that several tests look into.
+start_sandbox_once = pytest.fixture(starting, name="start_sandbox_once", scope="module")
 
 
 @pytest.fixture
