@@ -13,6 +13,7 @@ from typing import Annotated, Any
 
 import pytest
 from ansible.module_utils import basic
+from ansible.module_utils.common.parameters import PASS_VARS
 from ansible_collections.simops.yateota.plugins.module_utils._errors import (
     ApiError,
     AuthError,
@@ -45,6 +46,8 @@ def _run_main(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 
     def run(main: Callable[[], None], check_mode: bool = False, **options: Any) -> dict[str, Any]:
         arguments = {**options, "_ansible_check_mode": check_mode, "_ansible_remote_tmp": "/tmp"}
+        if "inject_invocation" in PASS_VARS:  # where ansible-core returns the options only when it is asked to
+            arguments["_ansible_inject_invocation"] = True
         monkeypatch.setattr(basic, "_ANSIBLE_ARGS", json.dumps({"ANSIBLE_MODULE_ARGS": arguments}).encode())
         monkeypatch.setattr(basic, "_ANSIBLE_PROFILE", "legacy", raising=False)
         with pytest.raises(SystemExit) as end:
@@ -120,6 +123,13 @@ def test_a_server_has_to_be_named(run_main: Main) -> None:
 def test_the_secret_is_hidden_from_the_invocation(run_main: Main, sandbox: Sandbox) -> None:
     result = run_main(yateota_stats_info.main, api_url=sandbox.url, api_secret=SECRET)
     assert result["invocation"]["module_args"]["api_secret"] == "VALUE_SPECIFIED_IN_NO_LOG_PARAMETER"
+
+
+def test_a_password_in_a_url_is_hidden_too(run_main: Main) -> None:
+    result = run_main(yateota_stats_info.main, api_url="https://joe:hunter2@ota.example.net")
+    assert result["msg"].startswith("api_url carries credentials")
+    assert result["invocation"]["module_args"]["api_url"].startswith("https://joe:***")
+    assert "hunter2" not in json.dumps(result)
 
 
 def test_a_library_that_is_missing_is_named(run_main: Main) -> None:
