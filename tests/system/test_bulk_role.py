@@ -1,0 +1,311 @@
+"""Changes by the role and its playbooks: approval, waves, abort, window, kill and resume, and what an AWX job sees."""
+
+from __future__ import annotations
+
+import datetime
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible_collections.simops.yateota.tests.system.harness import COLLECTION, Ansible, Run, run
+
+FAILED = 44  # of campaign 167
+CHANGE = {"change_id": "CHG1", "campaign_id": 167, "bulk_change_state": "failed"}
+APPROVED = {**CHANGE, "bulk_change_approved_by": "j.doe"}
+WAVES = {"bulk_change_canary": 5, "bulk_change_wave_size": 10}
+PATIENCE_SECONDS = 60
+
+
+@pytest.fixture
+def bulk(ansible_playbook: Ansible, tmp_path: Path) -> Ansible:
+    """Runs playbooks against `sandbox`, with a ledger that is not there yet."""
+    return Ansible(tmp_path, {**ansible_playbook.server, "YATEOTA_LEDGER": str(tmp_path / "ledger.sqlite")})
+
+
+def acted(sandbox: Any) -> Counter[int]:
+    """How often each participant was acted on."""
+    return Counter(int(entry["params"]["participant_id"]) for entry in sandbox.writes() if entry["carried_out"])
+
+
+def all_once(sandbox: Any) -> bool:
+    return len(acted(sandbox)) == FAILED == acted(sandbox).total()
+
+
+def progress(done: Run) -> list[str]:
+    return re.findall(r'"msg": "(Wave .*?)[.]"', done.output)
+
+
+def in_seconds(seconds: float) -> str:
+    return (datetime.datetime.now(datetime.UTC) + datetime.timedelta(seconds=seconds)).isoformat()
+
+
+# --- Before anything is sent -----------------------------------------------------------------------------------------
+
+
+def test_a_rerun_is_sent_when_it_is_approved_and_counted(bulk: Ansible, sandbox: Any) -> None:
+    plain = bulk("bulk_rerun", None, *(word for name, value in CHANGE.items() for word in ("-e", f"{name}={value}")))
+    assert not plain.ok
+    assert "Change CHG1 is planned and nothing is sent: set bulk_change_approved_by to the name of who" in plain.words
+    assert f"and bulk_change_confirm_rerun={FAILED}, the number of SIMs in the plan" in plain.words
+
+    uncounted = bulk("bulk_rerun", {**APPROVED, "bulk_change_confirm_rerun": FAILED - 1})
+    assert not uncounted.ok
+    assert f"nothing is sent: set bulk_change_confirm_rerun={FAILED}," in uncounted.words
+    unapproved = bulk("bulk_rerun", {**CHANGE, "bulk_change_confirm_rerun": FAILED, "bulk_change_approved_by": " "})
+    assert not unapproved.ok
+    assert "nothing is sent: set bulk_change_approved_by to the name of who approves it." in unapproved.words
+    assert sandbox.writes() == []
+
+    sent = bulk("bulk_rerun", {**APPROVED, "bulk_change_confirm_rerun": FAILED})
+    assert sent.ok, sent.output
+    assert all_once(sandbox)
+    assert {entry["params"]["action"] for entry in sandbox.writes()} == {"rerun"}
+
+
+def test_approval_can_be_left_to_the_ticket_system(bulk: Ansible, sandbox: Any) -> None:
+    done = bulk("bulk_cancel", {**CHANGE, "bulk_change_require_approval": False})
+    assert done.ok, done.output
+    assert all_once(sandbox)
+
+
+@pytest.mark.parametrize(
+    ("playbook", "action", "state", "sends"),
+    [("bulk_cancel", "cancel", "pending_build", 6), ("bulk_retry_build", "retry_build", "unallocated", 16)],
+)
+def test_other_actions(playbook: str, action: str, state: str, sends: int, bulk: Ansible, sandbox: Any) -> None:
+    done = bulk(playbook, {**APPROVED, "campaign_id": 176, "bulk_change_state": state})
+    assert done.ok, done.output
+    assert [entry["params"]["action"] for entry in sandbox.writes()] == [action] * sends
+
+
+def test_check_mode_shows_the_plan_and_leaves_the_ledger_as_it_is(bulk: Ansible, sandbox: Any, tmp_path: Path) -> None:
+    checked = bulk("bulk_rerun", {**CHANGE, **WAVES}, "--check")
+    assert checked.ok, checked.output
+    assert f"rerun of {FAILED} participants" in checked.words
+    assert f"{FAILED} to be sent in 5 waves. In check mode nothing is recorded or sent." in checked.words
+    assert "set bulk_change_approved_by" in checked.words
+    assert not list(tmp_path.glob("ledger*"))
+
+    bulk("bulk_rerun", {**CHANGE, **WAVES})
+    before = {path.name: path.read_bytes() for path in tmp_path.glob("ledger*")}
+    assert before
+    again = bulk("bulk_rerun", {**APPROVED, **WAVES}, "--check")
+    assert again.ok, again.output
+    assert {path.name: path.read_bytes() for path in tmp_path.glob("ledger*")} == before
+    assert sandbox.writes() == []
+
+
+ACTING = ["bulk_cancel", "bulk_rerun", "bulk_retry", "bulk_retry_build"]
+
+
+def test_every_bulk_playbook_is_tested() -> None:
+    assert {*ACTING, "bulk_report", "bulk_status"} == {path.stem for path in COLLECTION.glob("playbooks/bulk_*.yml")}
+
+
+@pytest.mark.parametrize("playbook", ACTING)
+def test_what_is_missing_is_named(playbook: str, bulk: Ansible, sandbox: Any) -> None:
+    nothing = bulk(playbook)
+    assert not nothing.ok
+    assert "change_id is missing: give the change, for example -e change_id=" in nothing.words
+    assert "campaign_id or bulk_change_source is missing: give the campaign's id" in nothing.words
+    assert sandbox.journal() == []
+
+
+@pytest.mark.parametrize("playbook", ["bulk_retry", "bulk_status", "bulk_report"])
+def test_without_a_ledger_the_variable_is_named(playbook: str, bulk: Ansible, sandbox: Any, tmp_path: Path) -> None:
+    given = {**APPROVED, "bulk_change_report_directory": str(tmp_path)}
+    lost = bulk(playbook, given, environ={"YATEOTA_LEDGER": None})
+    assert not lost.ok
+    assert "The ledger is not known: set its path or URL, for example export YATEOTA_LEDGER=" in lost.words
+    assert sandbox.journal() == []
+
+
+# --- Waves -----------------------------------------------------------------------------------------------------------
+
+
+def test_each_wave_tells_its_progress_and_a_second_run_sends_nothing(bulk: Ansible, sandbox: Any) -> None:
+    first = bulk("bulk_retry", {**APPROVED, **WAVES})
+    assert first.ok, first.output
+    lines = progress(first)
+    assert [line.partition(":")[0] for line in lines] == [f"Wave {number} of 5" for number in range(1, 6)]
+    assert re.fullmatch(
+        r"Wave 2 of 5: 15 of 44 done, 0 failed, 0 unknown, 29 left; [0-9.]+ a second, 0:00:0[0-9] to go", lines[1]
+    )
+    assert "The participants that were acted on: 44 pending_send." in first.words
+    assert "Change CHG1 is applied: 44 done." in first.words
+    assert first.changed == 1 + 5
+    assert all_once(sandbox)
+
+    sandbox.clear_journal()
+    again = bulk("bulk_retry", {**APPROVED, **WAVES})
+    assert again.ok, again.output
+    assert (again.changed, sandbox.writes()) == (0, [])
+    assert "Change CHG1 is applied: 44 done." in again.words
+
+
+def test_a_file_of_sims(bulk: Ansible, sandbox: Any, tmp_path: Path) -> None:
+    (tmp_path / "sims.csv").write_text("participant_id,campaign_id\n195,167\n197,167\n")
+    done = bulk(
+        "bulk_retry",
+        {"change_id": "CHG2", "bulk_change_approved_by": "j.doe", "bulk_change_source": str(tmp_path / "sims.csv")},
+    )
+    assert done.ok, done.output
+    assert acted(sandbox) == {195: 1, 197: 1}
+
+
+def test_a_bad_canary_aborts_and_is_resumed_on_purpose_alone(bulk: Ansible, sandbox: Any) -> None:
+    sandbox.fault(request="action_participant", kind="code", code=403, message="the card is locked", times=2)
+    given = {**APPROVED, **WAVES, "bulk_change_abort_minimum_executed": 5}
+    aborted = bulk("bulk_retry", given)
+    assert not aborted.ok
+    assert "Change CHG1 is aborted: 2 of 5 sends went wrong" in aborted.words
+    assert "Change CHG1 is aborted: 39 planned, 3 done, 2 refused. Find out why its sends went wrong" in aborted.words
+    assert len(sandbox.writes()) == 5
+    assert len(progress(aborted)) == 1
+
+    refused = bulk("bulk_retry", given)
+    assert not refused.ok
+    assert "run this again with bulk_change_resume_aborted=true." in refused.words
+    assert len(sandbox.writes()) == 5
+
+    resumed = bulk("bulk_retry", {**given, "bulk_change_resume_aborted": True})
+    assert not resumed.ok
+    assert "Change CHG1 is applied: 42 done, 2 refused. The report tells why for each." in resumed.words
+    assert len(acted(sandbox)) == acted(sandbox).total() == FAILED - 2
+
+
+def test_a_window_that_ends_in_the_middle(bulk: Ansible, sandbox: Any) -> None:
+    slow = {"bulk_change_maximum_per_second": 3, "bulk_change_window_end": in_seconds(12)}
+    stopped = bulk("bulk_retry", {**APPROVED, **slow})
+    assert not stopped.ok
+    sent = len(sandbox.writes())
+    assert 0 < sent < FAILED
+    assert f"Change CHG1 is window_closed: {FAILED - sent} planned, {sent} done. Run this again" in stopped.words
+
+    resumed = bulk("bulk_retry", APPROVED)
+    assert resumed.ok, resumed.output
+    assert all_once(sandbox)
+
+
+def test_an_outcome_that_nothing_tells_is_sent_again_only_when_told_to(bulk: Ansible, sandbox: Any) -> None:
+    sandbox.fault(request="action_participant", kind="drop_before", nth=3)
+    sandbox.fault(request="action_participant", kind="drop_after", nth=9)
+    doubtful = bulk("bulk_retry", {**APPROVED, "bulk_change_abort_percentage": 50})
+    assert not doubtful.ok
+    assert f"Change CHG1 is applied: {FAILED - 1} done, 1 unknown. Nothing tells whether" in doubtful.words
+    assert "run this again with bulk_change_unknown=resend" in doubtful.words
+    assert acted(sandbox).total() == FAILED - 1
+
+    sandbox.clear_journal()
+    told = bulk("bulk_retry", {**APPROVED, "bulk_change_unknown": "resend"})
+    assert told.ok, told.output
+    assert acted(sandbox).total() == len(sandbox.writes()) == 1
+
+
+def test_who_has_not_finished_in_time_is_a_failure(bulk: Ansible) -> None:
+    late = bulk("bulk_retry", {**APPROVED, "bulk_change_verify_timeout": 1})
+    assert not late.ok
+    assert f"Change CHG1 is applied: {FAILED} done. {FAILED} of them have not finished within 1 seconds." in late.words
+
+
+def test_a_killed_run_is_resumed_by_the_same_command(bulk: Ansible, sandbox: Any, tmp_path: Path) -> None:
+    sandbox.set(service_time=0.1)
+    command = ["ansible-playbook", "simops.yateota.bulk_retry", "-e", json.dumps({**APPROVED, **WAVES})]
+    with subprocess.Popen(
+        command, cwd=tmp_path, env=bulk.environ(), stdout=subprocess.DEVNULL, start_new_session=True
+    ) as playbook:
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while len(sandbox.writes()) < FAILED // 2:
+            assert playbook.poll() is None, "it ended before it could be killed"
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        os.killpg(playbook.pid, signal.SIGKILL)
+    sandbox.set(service_time=0)
+    time.sleep(1)  # what the server had begun it carries out
+    assert len(sandbox.writes()) < FAILED
+
+    resumed = bulk("bulk_retry", {**APPROVED, **WAVES})
+    assert acted(sandbox).total() == len(acted(sandbox))
+    doubtful = FAILED - len(acted(sandbox))
+    assert resumed.ok == (doubtful == 0), resumed.output
+    if doubtful:
+        assert f"{FAILED - doubtful} done, {doubtful} unknown." in resumed.words
+        resent = bulk("bulk_retry", {**APPROVED, **WAVES, "bulk_change_unknown": "resend"})
+        assert resent.ok, resent.output
+    assert all_once(sandbox)
+
+
+# --- Afterwards ------------------------------------------------------------------------------------------------------
+
+
+def test_status_tells_the_changes_and_one_of_them(bulk: Ansible, sandbox: Any) -> None:
+    sandbox.fault(request="action_participant", kind="code", code=403, message="the card is locked")
+    bulk("bulk_retry", {**APPROVED, "awx_job_id": 4711, "awx_user_name": "noc"})
+    unset = {"YATEOTA_API_URL": None, "YATEOTA_API_SECRET": None}
+
+    every = bulk("bulk_status", environ=unset)
+    assert every.ok, every.output
+    assert re.search(r"CHG1: applied, retry on http\S+, .* requested by noc, approved by j[.]doe", every.words)
+
+    one = bulk("bulk_status", {"change_id": "CHG1", "mask_identifiers": True}, environ=unset)
+    assert one.ok, one.output
+    assert "43 done, 1 refused" in one.words
+    assert "Requested by noc, job 4711, approved by j.doe." in one.words
+    assert "refused, the card is locked" in one.words
+    assert (one.changed, every.changed) == (0, 0)
+
+    lost = bulk("bulk_status", {"change_id": "CHG9"}, environ=unset)
+    assert not lost.ok
+    assert "change_id 'CHG9' is not in the ledger" in lost.words
+
+
+def test_an_awx_job_of_20000_participants_stays_readable(
+    start_sandbox: Callable[..., Any], ansible_for: Callable[[Any], Ansible], tmp_path: Path
+) -> None:
+    """By AWX's own engine: no event is large, and all of them together are small."""
+    many = start_sandbox(scenario=crowd(20_000))
+    environ = Ansible(
+        tmp_path, {**ansible_for(many).server, "YATEOTA_LEDGER": str(tmp_path / "ledger.sqlite")}
+    ).environ()
+    (tmp_path / "job/env").mkdir(parents=True)
+    given = {
+        **APPROVED,
+        "campaign_id": 1,
+        "awx_job_id": 4711,
+        "bulk_change_report_directory": str(tmp_path / "reports"),
+    }
+    (tmp_path / "job/env/extravars").write_text(json.dumps(given))
+    command = [
+        str(Path(sys.executable).parent / "ansible-runner"),
+        "run",
+        "job",
+        "-p",
+        "simops.yateota.bulk_retry",
+        "-q",
+    ]
+    done = run(command, environ, tmp_path)
+    events = list(tmp_path.glob("job/artifacts/*/job_events/*.json"))
+    texts = [json.loads(path.read_text())["stdout"] for path in events]
+    assert done.ok, "\n".join(texts)
+    assert len(many.writes()) == 20_000
+    assert any("Wave 20 of 20: 20000 of 20000 done" in text for text in texts)
+    sizes = [path.stat().st_size for path in events]
+    assert max(sizes) < 32_000
+    assert sum(sizes) < 2_000_000
+    assert max(len(text) for text in texts) < 2_000
+
+
+def crowd(size: int) -> dict[str, Any]:
+    """A scenario of one campaign of which all have failed."""
+    sims = {"count": size, "imsi": "001010000000001", "iccid": "893101000000000001", "msisdn": "882990000001"}
+    campaign = {"campaign_id": 1, "name": "Crowd", "type": "RFM", "state": "started", "first_participant": 1}
+    return {"sims": [sims], "campaigns": [{**campaign, "initial": {"failed": size}}]}
