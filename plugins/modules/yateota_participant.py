@@ -124,8 +124,8 @@ EXAMPLES = r"""
   simops.yateota.yateota_participant:
     action: retry_build
     participants:
-      - iccid: "8900101000000001765"
-      - iccid: "8900101000000001773"
+      - iccid: "8900101000000001769"
+      - iccid: "8900101000000001777"
 """
 
 RETURN = r"""

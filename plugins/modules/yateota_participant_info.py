@@ -118,7 +118,7 @@ participants:
     - participant_id: 195
       campaign_id: 167
       imsi: "001010000000195"
-      iccid: "8900101000000001955"
+      iccid: "8900101000000001959"
       msisdn: "15550000195"
       state: failed
       extra: {}
