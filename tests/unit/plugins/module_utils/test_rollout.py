@@ -17,9 +17,9 @@ from typing import Any
 import pytest
 from ansible_collections.simops.yateota.plugins.module_utils._operations import is_write
 from ansible_collections.simops.yateota.tests.unit.plugins.module_utils.conftest import Bulk
-from ansible_collections.simops.yateota.tests.unit.plugins.servers import StartSandbox, free_port
+from ansible_collections.simops.yateota.tests.unit.plugins.servers import Connect, StartSandbox, free_port
 
-from yateota_sandbox import Sandbox
+from yateota_sandbox import Options, Sandbox
 
 C167 = range(185, 265)
 NOBODY = dict.fromkeys(("planned", "sending", "done", "skipped", "refused", "failed", "unknown"), 0)
@@ -104,13 +104,13 @@ def test_check_mode_sends_and_records_nothing(bulk: Bulk, sandbox: Sandbox, ledg
 
 
 def test_who_shifts_between_plan_and_wave_is_judged_by_the_new_state(
-    bulk: Bulk, sandbox: Sandbox, run_task: Any, tmp_path: Path
+    bulk: Bulk, sandbox: Sandbox, connect: Connect, tmp_path: Path
 ) -> None:
     bulk("planned")
     moved = sorted(in_state(sandbox, "failed"))[:3]
-    for participant_id in moved[:2]:
-        act(sandbox, participant_id, "retry")
-    act(sandbox, moved[2], "cancel")
+    client = connect(sandbox)
+    for participant_id, action in zip(moved, ("retry", "retry", "cancel"), strict=True):
+        client.call("action_participant", {"participant_id": participant_id, "action": action})
     sandbox.clear_journal()
     dest = tmp_path / "report.jsonl"
     result = bulk("applied", recheck_after=0, report_dest=str(dest), format="jsonl")
@@ -120,16 +120,6 @@ def test_who_shifts_between_plan_and_wave_is_judged_by_the_new_state(
         (each, "its message is under way already") for each in moved[:2]
     }
     assert acted_on(sandbox)[moved[2]] == 1
-
-
-def act(box: Sandbox, participant_id: int, action: str) -> None:
-    """Act on a participant behind the change's back."""
-    from ansible_collections.simops.yateota.plugins.module_utils._client import Client
-    from ansible_collections.simops.yateota.plugins.module_utils._transport import Connection
-
-    client = Client(Connection(api_url=box.url, api_secret="correct-horse"))
-    client.call("action_participant", {"participant_id": participant_id, "campaign_id": 167, "action": action})
-    client.close()
 
 
 def test_an_outcome_that_the_state_proves_is_settled(bulk: Bulk, sandbox: Sandbox) -> None:
@@ -214,8 +204,8 @@ def scenario_that_fails() -> dict[str, Any]:
 def test_the_window_closes_in_the_middle(bulk: Bulk, sandbox: Sandbox) -> None:
     assert bulk("applied", window={"start": at(3600)})["change"]["status"] == "window_closed"
     assert not sandbox.writes()
-    sandbox.set(service_time=0.05)
-    closed = bulk("applied", window={"end": at(0.8)}, rollout={"concurrency": 1})
+    sandbox.set(service_time=0.2)
+    closed = bulk("applied", window={"end": at(3)}, rollout={"concurrency": 1})
     assert (closed["change"]["status"], closed.get("failed")) == ("window_closed", None)
     assert 0 < closed["remaining"] < 44
     assert closed["change"]["counts"]["sending"] == closed["change"]["counts"]["unknown"] == 0
@@ -224,7 +214,7 @@ def test_the_window_closes_in_the_middle(bulk: Bulk, sandbox: Sandbox) -> None:
     assert max(acted_on(sandbox).values()) == 1
 
 
-def test_a_server_that_is_away_loses_nothing(bulk: Bulk, sandbox: Sandbox, start_sandbox: StartSandbox) -> None:
+def test_a_server_that_sends_away_loses_nothing(bulk: Bulk, sandbox: Sandbox) -> None:
     sandbox.fault(request="action_participant", kind="redirect", location="http://127.0.0.1:9/", nth=6, times=99)
     away = bulk("applied", rollout={"wave_size": 10})
     assert (away["failed"], away["failure"]["kind"]) == (True, "transport")
@@ -234,15 +224,12 @@ def test_a_server_that_is_away_loses_nothing(bulk: Bulk, sandbox: Sandbox, start
     assert max(acted_on(sandbox).values()) == 1
 
 
-def test_no_server_at_all_leaves_the_plan_as_it_is(bulk: Bulk, sandbox: Sandbox, start_sandbox: StartSandbox) -> None:
+def test_no_server_at_all_leaves_the_plan_as_it_is(bulk: Bulk) -> None:
     port = free_port()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("time.sleep", lambda seconds: None)
-        box = start_sandbox(port=port)
+    with Sandbox(Options(port=port, secret="correct-horse")) as box:
+        bulk("planned", box)
         url = box.url
-        bulk("planned", url)
-        box.__exit__(None, None, None)
-        gone = bulk("applied", url)
+    gone = bulk("applied", url)
     assert (gone["failed"], gone["failure"]["kind"]) == (True, "transport")
     assert gone["change"]["counts"] == {**NOBODY, "planned": 44}
 
@@ -257,9 +244,7 @@ def test_a_wrong_secret_stops_at_once(bulk: Bulk, sandbox: Sandbox) -> None:
 def test_a_server_that_has_too_many_requests_is_given_time(
     bulk: Bulk, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(
-        "ansible_collections.simops.yateota.plugins.module_utils._rollout_sending._PAUSE_FIRST", 0.05
-    )
+    monkeypatch.setattr("ansible_collections.simops.yateota.plugins.module_utils._rollout_sending._PAUSE_FIRST", 0.05)
     sandbox.fault(request="action_participant", kind="http_429", nth=5)
     assert bulk("applied")["change"]["counts"] == {**NOBODY, "done": 44}
     assert max(acted_on(sandbox).values()) == 1
@@ -327,7 +312,7 @@ def test_masked_identifiers(bulk: Bulk, sandbox: Sandbox, tmp_path: Path) -> Non
     result = bulk("applied", mask_identifiers=True, report_dest=str(dest))
     (failure,) = result["failures"]
     assert failure["message"] == "SIM ***************0113 is gone"
-    for row in csv.DictReader(dest.open()):
+    for row in csv.DictReader(dest.read_text().splitlines()):
         for name in ("iccid", "imsi", "msisdn"):
             assert row[name][:-4].strip("*") == ""
             assert row[name][-4:].isdecimal()

@@ -1,0 +1,157 @@
+# Copyright (c) 2026 simops.yateota contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Whom a change acts on: campaigns, lists and files; bad ones are told by their places, doubled ones are dropped."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible_collections.simops.yateota.plugins.module_utils._selection import same_selection, words
+from ansible_collections.simops.yateota.tests.unit.plugins.module_utils.conftest import Bulk
+
+from yateota_sandbox import Sandbox
+
+ICCID_OF_195 = "8931010000000000113"
+
+
+def rows(bulk: Bulk, tmp_path: Path, selection: dict[str, Any], **options: Any) -> tuple[dict[str, Any], list[Any]]:
+    """A plan's result, and its rows as (participant_id, iccid, state, reason)."""
+    dest = tmp_path / "rows.jsonl"
+    result = bulk("planned", selection=selection, report_dest=str(dest), format="jsonl", **options)
+    if "change" not in result:
+        return result, []
+    columns = ("participant_id", "iccid", "state", "reason")
+    return result, [tuple(json.loads(line)[name] for name in columns) for line in dest.read_text().splitlines()]
+
+
+def test_a_campaign_in_a_state_that_the_server_cannot_filter_by(bulk: Bulk, tmp_path: Path) -> None:
+    result, _rows = rows(bulk, tmp_path, {"campaign_id": 167, "state": "canceled"})
+    assert result["change"]["counts"]["planned"] == 1
+
+
+def test_a_whole_campaign_leaves_out_whom_the_action_does_nothing_for(bulk: Bulk, tmp_path: Path) -> None:
+    result, _rows = rows(bulk, tmp_path, {"campaign_id": 167})
+    counts = result["change"]["counts"]
+    # 30 finished, 44 failed, 3 waiting_por, 2 pending_send, 1 canceled
+    assert (counts["planned"], counts["skipped"], result["change"]["selected"]) == (45, 35, 80)
+
+
+def test_a_list_under_different_identifiers(bulk: Bulk, tmp_path: Path) -> None:
+    listed = [
+        {"participant_id": 195},
+        {"iccid": ICCID_OF_195},
+        {"participant_id": 195, "state": "failed", "extra": {}},
+        {"msisdn": "+882990000013"},
+        {"participant_id": 185},
+        {"participant_id": 9999},
+        {"iccid": "8931010000000000022", "campaign_id": 142},
+    ]
+    result, found = rows(bulk, tmp_path, {"campaign_id": 167, "participants": listed})
+    assert result["change"]["duplicates"] == 2
+    assert found == [
+        (195, None, "planned", None),
+        (197, None, "planned", None),
+        (185, None, "skipped", "its message has been delivered already"),
+        (9999, None, "refused", "its campaign has no such participant"),
+        (162, "8931010000000000022", "skipped", "its message has been delivered already"),
+    ]
+
+
+def test_a_list_without_a_campaign_is_not_looked_up(bulk: Bulk, tmp_path: Path, sandbox: Sandbox) -> None:
+    _result, found = rows(bulk, tmp_path, {"participants": [{"iccid": ICCID_OF_195}, {"iccid": ICCID_OF_195}]})
+    assert found == [(None, ICCID_OF_195, "planned", None)]
+    assert not sandbox.journal()
+
+
+@pytest.mark.parametrize("name", ["sims.csv", "sims.jsonl"])
+def test_a_file(bulk: Bulk, tmp_path: Path, name: str) -> None:
+    source = tmp_path / name
+    entries = [{"participant_id": 195, "note": "x"}, {"iccid": ICCID_OF_195}, {"participant_id": "197"}]
+    if name.endswith("csv"):
+        source.write_text(f"\ufeffnote,iccid,participant_id\nx,,195\n,{ICCID_OF_195},\n,,197\n", encoding="utf-8")
+    else:
+        source.write_text("\n".join(map(json.dumps, entries)) + "\n\n")
+    result, found = rows(bulk, tmp_path, {"campaign_id": 167, "source": str(source)})
+    assert [row[0] for row in found] == [195, 197]
+    assert result["change"]["duplicates"] == 1
+    assert result["change"]["selection"]["source"] == str(source)
+
+    moved = source.rename(tmp_path / f"moved-{name}")
+    assert not bulk("planned", selection={"campaign_id": 167, "source": str(moved)})["changed"]
+    moved.write_text(moved.read_text().replace("197", "198"))
+    changed = bulk("planned", selection={"campaign_id": 167, "source": str(moved)})
+    assert "recorded with another selection" in changed["msg"]
+
+
+def test_bad_lines_are_told_by_number_and_nothing_is_recorded(bulk: Bulk, tmp_path: Path, sandbox: Sandbox) -> None:
+    source = tmp_path / "sims.csv"
+    source.write_text(f"iccid,participant_id\n{ICCID_OF_195},\n12345,\n,x\n,\n,197\n")
+    result = bulk("applied", selection={"campaign_id": 167, "source": str(source)})
+    assert (result["failed"], result["failure"]["kind"]) == (True, "invalid_input")
+    for place in ("line 3: iccid '12345' is not valid", "line 4: participant_id 'x' is not valid", "line 5: "):
+        assert place in result["msg"]
+    assert "3 bad entries" in result["msg"]
+    assert not sandbox.writes()
+    source.write_text("participant_id\n197\n")
+    assert bulk("applied", selection={"campaign_id": 167, "source": str(source)})["change"]["counts"]["done"] == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("a.csv", "name,number\nx,1\n", "has no column that identifies a participant"),
+        ("a.csv", "", "has no column that identifies a participant"),
+        ("a.jsonl", "[1]\n{\n", "line 1: it is no JSON object: give one a line. line 2: it is no JSON object"),
+        ("a.jsonl", '{"imsi": 1010000000012}\n', "line 1: imsi 1010000000012 is no text: quote it"),
+        ("a.csv", b"iccid\n\xff\xfe\n", "line 2: iccid "),
+        ("a.csv", b"iccid\n\x00\n", "line 2: iccid "),
+        (None, "", "cannot be read (No such file or directory)"),
+    ],
+)
+def test_files_that_are_none(bulk: Bulk, tmp_path: Path, name: str | None, content: str | bytes, message: str) -> None:
+    source = tmp_path / (name or "nowhere.csv")
+    if name:
+        source.write_bytes(content if isinstance(content, bytes) else content.encode())
+    result = bulk("planned", selection={"source": str(source)})
+    assert (result["failed"], result["failure"]["kind"]) == (True, "invalid_input")
+    assert message in result["msg"]
+
+
+@pytest.mark.parametrize(
+    ("selection", "message"),
+    [
+        ({"state": "failed"}, "selection names nobody"),
+        ({"campaign_id": 0}, "selection.campaign_id 0 is not valid"),
+        ({"participants": [{"participant_id": 1}], "source": "x"}, "names participants and a source"),
+        ({"participants": [{"participant_id": 1}], "state": "failed"}, "goes with campaign_id alone"),
+        ({"participants": [{"campaign_id": 1}]}, "participants[0]: A participant needs one of"),
+    ],
+)
+def test_selections_that_cannot_be(bulk: Bulk, selection: dict[str, Any], message: str) -> None:
+    result = bulk("planned", selection=selection)
+    assert (result["failed"], result["failure"]["kind"]) == (True, "invalid_input")
+    assert message in result["msg"]
+
+
+def test_an_empty_selection_is_warned_of(bulk: Bulk) -> None:
+    result = bulk("applied", selection={"campaign_id": 144, "state": "canceled"})
+    assert (result["change"]["selected"], result["change"]["status"]) == (0, "applied")
+    assert result["warnings"] == ["selection is empty: campaign 144, state canceled names nobody."]
+
+
+def test_a_hundred_thousand_lines(bulk: Bulk, tmp_path: Path) -> None:
+    source = tmp_path / "sims.csv"
+    source.write_text("participant_id\n" + "".join(f"{number % 90_000 + 1}\n" for number in range(100_000)))
+    result = bulk("planned", selection={"source": str(source)})
+    assert (result["change"]["selected"], result["change"]["duplicates"]) == (90_000, 10_000)
+
+
+def test_descriptions() -> None:
+    assert same_selection({"source": "a", "digest": "1"}, {"source": "b", "digest": "1"})
+    assert not same_selection({"source": "a", "digest": "1"}, {"source": "a", "digest": "2"})
+    assert words({"source": "a.csv", "digest": "1"}) == "source 'a.csv'"
+    assert words({"participants": 3, "digest": "1"}) == "a list of 3 participants"
