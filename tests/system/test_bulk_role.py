@@ -116,7 +116,7 @@ def test_what_is_missing_is_named(playbook: str, bulk: Ansible, sandbox: Any) ->
     nothing = bulk(playbook)
     assert not nothing.ok
     assert "change_id is missing: give the change, for example -e change_id=" in nothing.words
-    assert "campaign_id or bulk_change_source is missing: give the campaign's id" in nothing.words
+    assert "campaign_id or sims or bulk_change_source is missing: give the campaign's id" in nothing.words
     assert sandbox.journal() == []
 
 
@@ -160,6 +160,40 @@ def test_a_file_of_sims(bulk: Ansible, sandbox: Any, tmp_path: Path) -> None:
     )
     assert done.ok, done.output
     assert acted(sandbox) == {195: 1, 197: 1}
+
+
+def test_sims_named_as_text(bulk: Ansible, sandbox: Any) -> None:
+    text = f"{sandbox.participant(195)['imsi']}\n{sandbox.participant(197)['iccid']}\n"
+    done = bulk("bulk_retry", {"change_id": "CHG2", "bulk_change_approved_by": "j.doe", "campaign_id": 167, "sims": text})
+    assert done.ok, done.output
+    assert len(sandbox.writes()) == 2
+    assert {sandbox.participant(each)["state"] for each in (195, 197)} == {"pending_send"}
+
+
+def test_each_step_can_be_a_job_of_its_own(bulk: Ansible, sandbox: Any) -> None:
+    early = bulk("bulk_retry", {**CHANGE, "bulk_change_only": "verify"})
+    assert not early.ok
+    assert "change_id 'CHG1' is not in the ledger" in early.words
+
+    planned = bulk("bulk_retry", {**CHANGE, "bulk_change_only": "plan"})
+    assert planned.ok, planned.output
+    assert f"retry of {FAILED} participants" in planned.words
+    unapproved = bulk("bulk_retry", {**CHANGE, "bulk_change_only": "apply"})
+    assert not unapproved.ok
+    assert sandbox.writes() == []
+
+    applied = bulk("bulk_retry", {**APPROVED, "bulk_change_only": "apply"})
+    assert applied.ok, applied.output
+    assert "The participants that were acted on" not in applied.words
+    assert all_once(sandbox)
+
+    unfinished = bulk("bulk_retry", {**APPROVED, "bulk_change_only": "verify", "bulk_change_verify_timeout": 1})
+    assert not unfinished.ok
+    assert f"{FAILED} of them have not finished within 1 seconds." in unfinished.words
+    verified = bulk("bulk_retry", {**APPROVED, "bulk_change_only": "verify"})
+    assert verified.ok, verified.output
+    assert f"The participants that were acted on: {FAILED} pending_send." in verified.words
+    assert all_once(sandbox)
 
 
 def test_a_bad_canary_aborts_and_is_resumed_on_purpose_alone(bulk: Ansible, sandbox: Any) -> None:
