@@ -44,8 +44,8 @@ test: ## run every gate and count the tests
 	@$(MAKE) --no-print-directory --keep-going --jobs=2 gates || true
 	@$(PYTHON) tests/gates/summary.py $(GATES)
 
-bench: $(VENV)/.dev tree ## measure the speed of modules and client
-	@cd $(TREE) && $(ENVIRON) pytest -s tests/benchmarks
+bench: $(VENV)/.dev tree ## measure tasks, client and changes against their limits, in about half an hour
+	@$(ENVIRON) python $(TREE)/tests/benchmarks $(ARGS)
 
 # --- Gates: each logs to .build/logs/GATE.log; any of them can be made alone, as in `make units-2.17` ------------------
 
