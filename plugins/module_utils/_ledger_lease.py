@@ -144,13 +144,18 @@ def _place() -> str | None:
 
 
 def _has_died(place: str | None, pid: int) -> bool:
-    """Whether the holder is certainly gone; only where its process could be seen from here."""
+    """Whether the holder is certainly gone; only where its process could be seen from here.
+
+    One that was killed stays in the list of processes until its parent, or the machine's first process, takes note,
+    which in a container may be never.
+    """
     if not place or place != _place():
         return False
     try:
         os.kill(pid, 0)
+        with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as file:
+            return file.read().rpartition(")")[2].split()[0] in ("Z", "X")
     except ProcessLookupError:
         return True
-    except PermissionError:
+    except OSError:
         return False
-    return False

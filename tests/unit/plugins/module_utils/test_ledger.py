@@ -256,12 +256,16 @@ def test_the_hold_of_a_run_that_cannot_be_seen_runs_out(change: Change, monkeypa
         change.lease = None
 
 
-def test_a_holder_that_was_killed_here_is_seen(change: Change, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("is_buried", [True, False], ids=["gone", "not taken note of by its parent"])
+def test_a_holder_that_was_killed_here_is_seen(
+    is_buried: bool, change: Change, monkeypatch: pytest.MonkeyPatch
+) -> None:
     gone = subprocess.Popen([sys.executable, "-c", ""])
-    gone.wait()
+    os.waitid(os.P_PID, gone.pid, os.WEXITED | (0 if is_buried else os.WNOWAIT))
     monkeypatch.setattr(Lease, "_beat", lambda self: None)
     with monkeypatch.context() as killed:
         killed.setattr(_ledger_lease.os, "getpid", lambda: gone.pid)
         lease_on(change, "ann").__enter__()
     with lease_on(change, "bob") as lease:
         assert lease.is_safe()
+    gone.wait()
