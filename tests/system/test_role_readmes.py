@@ -1,0 +1,60 @@
+"""Every role's README example, and every command of the pages on routine operations, runs as it stands."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible_collections.simops.yateota.tests.system.harness import COLLECTION, Ansible, run
+
+# Each role's README examples in their order, and how many actions of each kind the sandbox may then have received: by
+# day quiet hours send nothing, by night they pause. The role for changes has tests of its own, its example's among them.
+EXAMPLES = {
+    "campaigns": ([{"pause": 1, "restart": 1}], [{}, {"pause": 4}]),
+    "sandbox": ([{}],),
+}
+# What the commands of docs/routine_operations.md send.
+OPERATIONS = {"pause": 1, "restart": 2}
+
+
+def blocks(page: str, language: str) -> list[str]:
+    text = (COLLECTION / page).read_text(encoding="utf-8")
+    return re.findall(rf"^```{language}\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+
+
+def test_every_role_is_tested() -> None:
+    roles = {path.name for path in COLLECTION.glob("roles/*") if path.is_dir()}
+    assert roles - {"bulk_change"} == set(EXAMPLES)
+
+
+@pytest.mark.parametrize("role", EXAMPLES)
+def test_examples_run_as_they_stand(role: str, ansible_playbook: Ansible, sandbox: Any, tmp_path: Path) -> None:
+    examples = blocks(f"roles/{role}/README.md", "yaml")
+    assert len(examples) == len(EXAMPLES[role])
+    for example, sends in zip(examples, EXAMPLES[role], strict=True):
+        playbook = tmp_path / "example.yml"
+        playbook.write_text(example)
+        sandbox.clear_journal()
+        if role != "sandbox":  # in check mode there is no server to ask
+            checked = ansible_playbook(playbook, None, "--check", "--diff")
+            assert (checked.ok, checked.warnings, sandbox.writes()) == (True, [], []), checked.output
+        real = ansible_playbook(playbook)
+        assert (real.ok, real.warnings) == (True, []), real.output
+        assert sent(sandbox) in sends
+
+
+def sent(sandbox: Any) -> Counter[str]:
+    return Counter(entry["params"]["action"] for entry in sandbox.writes())
+
+
+def test_routine_operations_run_as_they_stand(ansible_playbook: Ansible, sandbox: Any, tmp_path: Path) -> None:
+    commands = "".join(blocks("docs/routine_operations.md", "sh"))
+    done = run(["bash", "-euxo", "pipefail", "-c", commands], ansible_playbook.environ(), tmp_path)
+    assert (done.ok, done.warnings) == (True, []), done.output
+    assert sent(sandbox) == OPERATIONS
+    roles = {path.name for path in COLLECTION.glob("roles/*")}
+    playbooks = {path.stem for path in COLLECTION.glob("playbooks/*.yml")}
+    assert roles & playbooks == set(re.findall(r"simops\.yateota\.(\w+)", commands))
