@@ -1,11 +1,12 @@
-"""Runs the code of the bulk module once, in this process: `python driver.py '{"change_id": ...}'` prints its result.
+"""Runs the code of the bulk module once, in this process, and is where the benchmarks get the collection's code from.
 
-Reads its options from the argument, prints `ready` when all is imported, and the result as the last line.
+`python driver.py '{"change_id": ...}'` prints `ready` when all is imported, and the result as the last line.
 """
 
 from __future__ import annotations
 
 import json
+import resource
 import sys
 from pathlib import Path
 from typing import Any
@@ -13,9 +14,14 @@ from typing import Any
 COLLECTION = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(COLLECTION.parents[2]))
 
-from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
-from ansible_collections.simops.yateota.plugins.module_utils._module import Task, argument_spec, perform
-from ansible_collections.simops.yateota.plugins.modules import yateota_bulk
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator  # noqa: E402
+from ansible_collections.simops.yateota.plugins.module_utils._client import Client  # noqa: E402
+from ansible_collections.simops.yateota.plugins.module_utils._module import Task, argument_spec, perform  # noqa: E402
+from ansible_collections.simops.yateota.plugins.module_utils._rollout_sending import AHEAD_MOST  # noqa: E402
+from ansible_collections.simops.yateota.plugins.module_utils._transport import Connection  # noqa: E402
+from ansible_collections.simops.yateota.plugins.modules import yateota_bulk  # noqa: E402
+
+__all__ = ["AHEAD_MOST", "COLLECTION", "Client", "Connection", "bulk"]
 
 
 def bulk(options: dict[str, Any], check_mode: bool = False) -> dict[str, Any]:
@@ -30,4 +36,5 @@ def bulk(options: dict[str, Any], check_mode: bool = False) -> dict[str, Any]:
 
 if __name__ == "__main__":
     print("ready", flush=True)
-    print(json.dumps(bulk(json.loads(sys.argv[1]))))
+    result = bulk(json.loads(sys.argv[1]))
+    print(json.dumps({**result, "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}))

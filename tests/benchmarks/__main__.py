@@ -1,0 +1,85 @@
+"""Measures the collection: prints a table of every figure and its limit, and writes `.build/bench.json`.
+
+`python tests/benchmarks [--only NAME ...] [--trials N] [--seed S]`; the exit code tells whether every limit was kept.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import bulk_speed
+import kill_trials
+import task_speed
+from driver import COLLECTION
+
+Limits = dict[str, tuple[str, float]]
+BENCHMARKS: dict[str, tuple[Callable[[Path], dict[str, Any]], Limits]] = {
+    "ledger": (
+        bulk_speed.ledger_cost,
+        {"participants_per_second": (">=", 1000), "ratio_to_client_alone": ("<=", 1.15)},
+    ),
+    "server": (bulk_speed.share_of_server, {"share_of_the_possible": (">=", 0.97)}),
+    "planning": (bulk_speed.planning, {"peak_mb": ("<=", 200)}),
+    "resuming": (bulk_speed.resuming, {"seconds": ("<=", 3)}),
+    "uri": (bulk_speed.against_uri, {"times": (">=", 250)}),
+}
+TRIALS: Limits = {"trials_with_problems": ("<=", 0)}
+
+
+def task_costs() -> tuple[dict[str, Any], Limits]:
+    """What a task costs, as `task_speed` measures and judges it."""
+    found = task_speed.measure()
+    limits = {
+        what: (">=" if bound.startswith("at least") else "<=", float(bound.split()[-1])) for what, _, bound, _ in found
+    }
+    return {what: ratio for what, ratio, _, _ in found}, limits
+
+
+def main() -> int:
+    """Run the benchmarks asked for."""
+    names = [*BENCHMARKS, "tasks", *(f"trials-{kind}" for kind in kill_trials.DATABASES)]
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--only", nargs="+", choices=names, default=names)
+    parser.add_argument("--trials", type=int, default=200)
+    parser.add_argument("--seed", type=int, default=1)
+    given = parser.parse_args()
+    found: dict[str, Any] = {}
+    kept = True
+    for name in given.only:
+        begun = time.monotonic()
+        if name in BENCHMARKS:
+            measure, limits = BENCHMARKS[name]
+            with tempfile.TemporaryDirectory() as folder:
+                figures = measure(Path(folder))
+        elif name == "tasks":
+            figures, limits = task_costs()
+        else:
+            limits = TRIALS
+            figures = kill_trials.summary(given.trials, given.seed, name.removeprefix("trials-"))
+        found[name] = {**figures, "took_seconds": time.monotonic() - begun}
+        kept &= show(name, figures, limits)
+    (COLLECTION.parents[2] / "bench.json").write_text(json.dumps(found, indent=2) + "\n")
+    return not kept
+
+
+def show(name: str, figures: dict[str, Any], limits: Limits) -> bool:
+    """Print a benchmark's lines; whether its limits were kept."""
+    kept = True
+    for figure, value in figures.items():
+        relation, limit = limits.get(figure, ("", 0.0))
+        fits = not relation or (value >= limit if relation == ">=" else value <= limit)
+        kept &= fits
+        wanted = f"{relation} {limit:g}" if relation else ""
+        print(f"{name:18} {figure:44} {value:12.2f}  {wanted:10} {'' if fits else 'MISSED'}", flush=True)
+    return kept
+
+
+if __name__ == "__main__":
+    sys.exit(main())

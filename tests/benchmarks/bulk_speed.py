@@ -1,0 +1,167 @@
+"""How fast a change is carried out, and what that costs: on a server that answers at once, and one like a real one."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import json
+import statistics
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from driver import COLLECTION, Client, Connection, bulk
+from task_speed import by_uri, seconds_of
+
+HERE = Path(__file__).parent
+CONCURRENCY = 3
+
+
+@contextlib.contextmanager
+def bare_server(participants: int) -> Iterator[str]:
+    """The URL of a server that answers at once, in a process of its own."""
+    with subprocess.Popen(
+        [sys.executable, str(HERE / "bare_server.py"), str(participants)], stdout=subprocess.PIPE, text=True
+    ) as server:
+        assert server.stdout
+        try:
+            yield server.stdout.readline().strip()
+        finally:
+            server.terminate()
+
+
+def change(url: str, ledger: Path, change_id: str, **options: Any) -> dict[str, Any]:
+    """The options of a change that retries the whole of campaign 1."""
+    return {
+        "api_url": url,
+        "ledger": str(ledger),
+        "change_id": change_id,
+        "action": "retry",
+        "selection": {"campaign_id": 1, "state": "failed"},
+        **options,
+    }
+
+
+def client_alone(url: str, participants: int) -> float:
+    """Seconds that the client takes for the same requests, from as many threads, without a ledger."""
+    client = Client(Connection(api_url=url), CONCURRENCY)
+    coming = itertools.count(1)
+
+    def send() -> None:
+        while (participant_id := next(coming)) <= participants:
+            params = {"participant_id": participant_id, "campaign_id": 1, "action": "retry"}
+            client.call("action_participant", params)
+
+    threads = [threading.Thread(target=send) for _ in range(CONCURRENCY)]
+    begun = time.perf_counter()
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    passed = time.perf_counter() - begun
+    client.close()
+    return passed
+
+
+def ledger_cost(folder: Path, participants: int = 20_000, rounds: int = 5) -> dict[str, Any]:
+    """The client alone and a change with its ledger, taking turns; the medians, and their ratio."""
+    alone, recorded = [], []
+    with bare_server(participants) as url:
+        for number in range(rounds):
+            ledger = folder / f"cost{number}.sqlite"
+            bulk(change(url, ledger, "CHG", state="planned"))
+            alone.append(client_alone(url, participants))
+            begun = time.perf_counter()
+            result = bulk(change(url, ledger, "CHG", state="applied", rollout={"wave_size": participants}))
+            recorded.append(time.perf_counter() - begun)
+            expect(result["change"]["counts"]["done"], participants)
+    seconds, own = statistics.median(recorded), statistics.median(alone)
+    return {"participants_per_second": participants / seconds, "ratio_to_client_alone": seconds / own}
+
+
+def share_of_server(folder: Path, participants: int = 10_000, service_time: float = 0.02) -> dict[str, Any]:
+    """Which share of the requests that a server of 3 places can serve a change makes use of."""
+    scenario = {
+        "sims": [
+            {"count": participants, "imsi": "001010000000001", "iccid": "893101000000000001", "msisdn": "882990000001"}
+        ],
+        "campaigns": [
+            {
+                "campaign_id": 1,
+                "name": "Bench",
+                "type": "RFM",
+                "state": "started",
+                "first_participant": 1,
+                "initial": {"failed": participants},
+            }
+        ],
+    }
+    ready = folder / "ready.json"
+    (folder / "bench.yml").write_text(json.dumps(scenario))
+    command = [sys.executable, "-m", "yateota_sandbox", "--scenario", str(folder / "bench.yml"), "--speed", "0"]
+    command += ["--service-time", str(service_time), "--ready-file", str(ready)]
+    environ = {"PYTHONPATH": str(COLLECTION / "roles/sandbox/files")}
+    with subprocess.Popen(command, env=environ, stdout=subprocess.DEVNULL) as server:
+        try:
+            while not ready.exists():
+                time.sleep(0.1)
+            url = json.loads(ready.read_text())["url"]
+            ledger = folder / "share.sqlite"
+            bulk(change(url, ledger, "CHG", state="planned"))
+            begun = time.perf_counter()
+            result = bulk(change(url, ledger, "CHG", state="applied"))
+            rate = participants / (time.perf_counter() - begun)
+            expect(result["change"]["counts"]["done"], participants)
+        finally:
+            server.terminate()
+    return {"participants_per_second": rate, "share_of_the_possible": rate * service_time / CONCURRENCY}
+
+
+def run_driver(options: dict[str, Any]) -> tuple[dict[str, Any], float, float]:
+    """A run in a process of its own: its result, its seconds from start to end, and its peak of memory in MB."""
+    begun = time.perf_counter()
+    with subprocess.Popen(
+        [sys.executable, str(HERE / "driver.py"), json.dumps(options)], stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout
+        result = json.loads(process.stdout.read().splitlines()[-1])
+    return result, time.perf_counter() - begun, result["peak_mb"]
+
+
+def planning(folder: Path, participants: int = 1_000_000) -> dict[str, Any]:
+    """Planning a million: the seconds, and the peak of memory."""
+    with bare_server(participants) as url:
+        result, seconds, peak = run_driver(change(url, folder / "plan.sqlite", "CHG", state="planned"))
+    expect(result["change"]["counts"]["planned"], participants)
+    return {"seconds": seconds, "peak_mb": peak}
+
+
+def resuming(folder: Path, participants: int = 100_000) -> dict[str, Any]:
+    """Running an applied change of a hundred thousand again, from the start of the process to its end."""
+    with bare_server(participants) as url:
+        options = change(url, folder / "resume.sqlite", "CHG", state="applied", rollout={"wave_size": 10_000})
+        first, seconds, _peak = run_driver(options)
+        expect(first["change"]["counts"]["done"], participants)
+        again, resumed, _peak = run_driver(options)
+    expect((again["changed"], again["change"]["sent"]), (False, 0))
+    return {"applied_per_second": participants / seconds, "seconds": resumed}
+
+
+def against_uri(folder: Path, participants: int = 10_000, tasks: int = 20) -> dict[str, Any]:
+    """A change as a task of a playbook, against a loop of `ansible.builtin.uri` tasks that does the same."""
+    with bare_server(participants) as url:
+        loop = [{**by_uri(url), "loop": list(range(tasks))}]
+        by_loop = tasks / seconds_of(loop, url, folder)
+        task = [{"simops.yateota.yateota_bulk": change(url, folder / "uri.sqlite", "CHG", state="applied")}]
+        by_change = participants / seconds_of(task, url, folder)
+    return {"uri_per_second": by_loop, "change_per_second": by_change, "times": by_change / by_loop}
+
+
+def expect(found: Any, wanted: Any) -> None:
+    """Measure nothing that did not happen."""
+    if found != wanted:
+        raise RuntimeError(f"{found}, where {wanted} was expected")
