@@ -13,10 +13,11 @@ DOCUMENTATION = """
 name: account
 type: stdout
 short_description: Tell what a playbook does in a few lines
-description: Names each task and whether it changed anything, prints what debug tasks say, and why a task failed.
+description: Names each task and whether it changed anything, prints what tasks say, and why a task failed.
 """
 
-SAYS, CHECKS = "debug", "assert"
+SILENT = ("assert", "include_role", "include_tasks", "set_fact", "validate_argument_spec")
+"""The actions that change nothing and read nothing: they are told of only where they say something."""
 
 
 class CallbackModule(CallbackBase):
@@ -27,13 +28,12 @@ class CallbackModule(CallbackBase):
     CALLBACK_NAME = "account"
 
     def v2_runner_on_ok(self, result: Any) -> None:
-        """Print what a debug task says, and of any other but a check that all is well its name."""
-        kind = result._task.action.rpartition(".")[2]
-        if kind == SAYS:
+        """Print what a task says, and of any other but a silent one its name."""
+        if result._result.get("_ansible_verbose_always"):
             said = result._result["msg"]
             for line in [said] if isinstance(said, str) else said:
                 self._display.display(f"             {line}")
-        elif kind != CHECKS:
+        elif result._task.action.rpartition(".")[2] not in SILENT:
             self._display.display(f"  {'changed' if result.is_changed() else 'ok':9}{result._task.name}")
 
     def v2_runner_on_failed(self, result: Any, ignore_errors: bool = False) -> None:
