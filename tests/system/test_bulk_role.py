@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import datetime
 import json
-import os
 import re
-import signal
+import runpy
 import subprocess
 import sys
 import time
@@ -164,7 +163,9 @@ def test_a_file_of_sims(bulk: Ansible, sandbox: Any, tmp_path: Path) -> None:
 
 def test_sims_named_as_text(bulk: Ansible, sandbox: Any) -> None:
     text = f"{sandbox.participant(195)['imsi']}\n{sandbox.participant(197)['iccid']}\n"
-    done = bulk("bulk_retry", {"change_id": "CHG2", "bulk_change_approved_by": "j.doe", "campaign_id": 167, "sims": text})
+    done = bulk(
+        "bulk_retry", {"change_id": "CHG2", "bulk_change_approved_by": "j.doe", "campaign_id": 167, "sims": text}
+    )
     assert done.ok, done.output
     assert len(sandbox.writes()) == 2
     assert {sandbox.participant(each)["state"] for each in (195, 197)} == {"pending_send"}
@@ -254,18 +255,16 @@ def test_who_has_not_finished_in_time_is_a_failure(bulk: Ansible) -> None:
 def test_a_killed_run_is_resumed_by_the_same_command(bulk: Ansible, sandbox: Any, tmp_path: Path) -> None:
     sandbox.set(service_time=0.1)
     command = ["ansible-playbook", "simops.yateota.bulk_retry", "-e", json.dumps({**APPROVED, **WAVES})]
-    with subprocess.Popen(
-        command, cwd=tmp_path, env=bulk.environ(), stdout=subprocess.DEVNULL, start_new_session=True
-    ) as playbook:
+    with subprocess.Popen(command, cwd=tmp_path, env=bulk.environ(), stdout=subprocess.DEVNULL) as playbook:
         deadline = time.monotonic() + PATIENCE_SECONDS
         while len(sandbox.writes()) < FAILED // 2:
             assert playbook.poll() is None, "it ended before it could be killed"
             assert time.monotonic() < deadline
             time.sleep(0.02)
-        os.killpg(playbook.pid, signal.SIGKILL)
+        runpy.run_path(str(COLLECTION / "scripts/demo"))["kill"](playbook)
     sandbox.set(service_time=0)
     time.sleep(1)  # what the server had begun it carries out
-    assert len(sandbox.writes()) < FAILED
+    assert len(sandbox.writes()) < FAILED // 2 + 5
 
     resumed = bulk("bulk_retry", {**APPROVED, **WAVES})
     assert acted(sandbox).total() == len(acted(sandbox))
