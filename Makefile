@@ -27,7 +27,7 @@ AS_MODULE   := integration-as-module molecule-as-module
 GATES := system $(INTEGRATION) $(AS_MODULE) molecule $(SANITY) $(UNITS) $(LINT)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo sandbox test bench venv tree site clean lint sanity units integration gates $(GATES)
+.PHONY: help demo sandbox test bench venv tree browser site clean lint sanity units integration gates $(GATES)
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -124,6 +124,9 @@ venv: $(VENV)/.dev ## set up the tools in .build/venv
 
 tree: ## copy the collection to .build/ansible_collections, where Ansible finds it
 	@$(PYTHON) tests/gates/tree.py $(BUILD)
+
+browser: ## install a headless browser for the test of the report's page (Debian, as root)
+	apt-get install --yes --no-install-recommends chromium-headless-shell
 
 site: $(VENV)/.dev tree ## build the modules' pages as a web site in .build/site/build/html
 	rm -rf $(BUILD)/site && install -d -m 0700 $(BUILD)/site

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -13,6 +14,8 @@ from ._libraries import guarded
 
 pygal = guarded("pygal")
 pygal_style = guarded("pygal.style")
+# It leaves a finder of modules of a kind that Python has given up, and warns of at every search that finds nothing.
+sys.meta_path[:] = [finder for finder in sys.meta_path if type(finder).__module__ != "pygal"]
 
 COLORS = {
     "done": "#2e7d32",
@@ -43,10 +46,17 @@ def waves_chart(waves: Sequence[Mapping[str, Any]]) -> str:
     each = math.ceil(len(waves) / _BARS)
     bars = [waves[first : first + each] for first in range(0, len(waves), each)]
     states = [state for state in COLORS if any(wave["counts"][state] for wave in waves)]
-    chart = _chart(pygal.StackedBar, "waves", [COLORS[state] for state in states], height=340, x_label_rotation=40)
-    chart.x_labels = [_wave_label(bar) for bar in bars]
+    chart = _chart(
+        pygal.StackedBar,
+        "waves",
+        [COLORS[state] for state in states],
+        height=340,
+        x_label_rotation=40,
+        print_values=len(bars) <= _BARS // 2,  # in thinner bars numbers would overlap
+    )
+    chart.x_labels = [_wave_label(group) for group in bars]
     for state in states:
-        chart.add(state, [sum(wave["counts"][state] for wave in bar) for bar in bars])
+        chart.add(state, [sum(wave["counts"][state] for wave in group) for group in bars])
     return _rendered(chart)
 
 
@@ -66,6 +76,7 @@ def reasons_chart(reasons: Sequence[Mapping[str, Any]]) -> str:
         "reasons",
         [COLORS["failed"]],
         height=30 + _ROW_HEIGHT * len(shown),
+        print_values=True,
         show_legend=False,
         show_x_labels=False,
     )
@@ -74,8 +85,8 @@ def reasons_chart(reasons: Sequence[Mapping[str, Any]]) -> str:
     return _rendered(chart)
 
 
-def _wave_label(bar: Sequence[Mapping[str, Any]]) -> str:
-    first, last = bar[0], bar[-1]
+def _wave_label(group: Sequence[Mapping[str, Any]]) -> str:
+    first, last = group[0], group[-1]
     number = f"{first['wave']}" if first is last else f"{first['wave']} to {last['wave']}"
     return f"{number}, {first['started'][11:19]}"
 
@@ -91,7 +102,6 @@ def _chart(kind: Callable[..., Any], name: str, colors: Sequence[str], **options
         disable_xml_declaration=True,
         legend_at_bottom=True,
         truncate_label=-1,
-        print_values=True,
         print_zeroes=False,
         value_formatter=lambda value: f"{value:,.0f}",
         margin=8,

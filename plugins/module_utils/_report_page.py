@@ -58,6 +58,7 @@ svg { width: 100%; height: auto; }
   figure, tr { break-inside: avoid; }
   thead { display: table-header-group; }
   .wide { overflow: visible; }
+  .number, .fixed { white-space: normal; }
 }
 </style>
 </head>
