@@ -342,3 +342,22 @@ def crowd(size: int) -> dict[str, Any]:
     sims = {"count": size, "imsi": "001010000000001", "iccid": "893101000000000001", "msisdn": "882990000001"}
     campaign = {"campaign_id": 1, "name": "Crowd", "type": "RFM", "state": "started", "first_participant": 1}
     return {"sims": [sims], "campaigns": [{**campaign, "initial": {"failed": size}}]}
+
+
+def test_the_guide_runs_as_it_stands(bulk: Ansible, sandbox: Any, tmp_path: Path) -> None:
+    """Its commands in their order; purging comes last, as it says there."""
+    guide = (COLLECTION / "docs/bulk.md").read_text(encoding="utf-8").replace("/var/lib/yateota", str(tmp_path))
+    commands = re.findall(r"^```sh\n(.*?)^```$", guide, re.MULTILINE | re.DOTALL)
+    ledger, checked, planned, *others = commands
+    purged = next(command for command in others if "purged" in command)
+    expected = (
+        {ledger: 0, checked: 0, planned: 2} | {command: 0 for command in others if command != purged} | {purged: 0}
+    )
+    for command, code in expected.items():
+        done = run(["bash", "-euc", ledger + command], bulk.environ({"YATEOTA_LEDGER": None}), tmp_path)
+        assert done.code == code, f"{command}\n{done.output}"
+        if command == planned:
+            assert sandbox.writes() == []
+    assert Counter(entry["params"]["action"] for entry in sandbox.writes()) == {"retry": FAILED, "rerun": 4}
+    told = bulk("bulk_status", {"change_id": "CHG0012345"})
+    assert "Change CHG0012345 is purged" in told.words
