@@ -146,7 +146,7 @@ class Report:
         frequent = counted.most_common(SHOWN)
         rest = counted - Counter(dict(frequent))
         for state in BAD_STATES:
-            others = sum(count for (of_state, *_), count in rest.items() if of_state == state)
+            others = sum(count for (of_state, *_rest), count in rest.items() if of_state == state)
             if others:
                 frequent.append(((state, None, "other reasons"), others))
         return [{"state": key[0], "code": key[1], "reason": key[2], "count": count} for key, count in frequent]

@@ -134,9 +134,9 @@ class Run:
         rollout, begun = self._rollout, time.monotonic()
         pace = Pace(rollout.maximum_per_second, self._brake)
         senders = Senders(
-            self._client, self._action, rollout.concurrency, pace, self._brake, self._may_send, self._patience
+            self._client, self._action, rollout.senders, pace, self._brake, self._may_send, self._patience
         )
-        conveyor = Conveyor(self._sends, senders, rollout.concurrency, self._brake)
+        conveyor = Conveyor(self._sends, senders, rollout.senders, self._brake)
         try:
             with senders:
                 conveyor.convey(self._judged(wave), self._note)

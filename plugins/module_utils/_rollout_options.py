@@ -38,6 +38,16 @@ class Rollout:
     recheck_after: float
     max_waves: int | None
 
+    @property
+    def senders(self) -> int:
+        """How many requests are under way at once.
+
+        One more than the server is to serve, so that it has the next when it has answered one: what the way there and
+        back takes would be lost otherwise, a tenth of a request of 20 ms. With a ``concurrency`` of 1 there is strictly
+        one.
+        """
+        return self.concurrency + (self.concurrency > 1)
+
     def is_open(self, moment: float) -> bool:
         """Whether the window is open."""
         return (self.opens is None or moment >= self.opens) and (self.closes is None or moment < self.closes)

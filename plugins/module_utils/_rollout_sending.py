@@ -94,7 +94,7 @@ class Senders:
     Args:
         client: sends.
         action: the action.
-        concurrency: the number of threads.
+        number: how many threads.
         pace: their turns.
         brake: pulled by the threads where the next request would fail like the last.
         may_send: asked before each request leaves.
@@ -108,7 +108,7 @@ class Senders:
         self,
         client: Client,
         action: str,
-        concurrency: int,
+        number: int,
         pace: Pace,
         brake: Brake,
         may_send: Callable[[], bool],
@@ -122,7 +122,7 @@ class Senders:
         self._patience = patience
         self._waiting: SimpleQueue[Send | None] = SimpleQueue()
         self.ended: SimpleQueue[Send] = SimpleQueue()
-        self._threads = [threading.Thread(target=self._work, daemon=True) for _ in range(concurrency)]
+        self._threads = [threading.Thread(target=self._work, daemon=True) for _turn in range(number)]
 
     def __enter__(self) -> Senders:
         for thread in self._threads:
@@ -195,17 +195,17 @@ class Conveyor:
     Args:
         sends: the ledger's part.
         senders: the threads.
-        concurrency: their number.
+        number: how many of them there are.
         brake: as the senders'.
 
     Attributes:
         sent: how many requests have left.
     """
 
-    def __init__(self, sends: Sends, senders: Senders, concurrency: int, brake: Brake) -> None:
+    def __init__(self, sends: Sends, senders: Senders, number: int, brake: Brake) -> None:
         self._sends = sends
         self._senders = senders
-        self._concurrency = concurrency
+        self._number = number
         self._brake = brake
         self._rate = 0.0
         self._since = time.monotonic()
@@ -248,13 +248,13 @@ class Conveyor:
         return marked, passed
 
     def _window(self) -> int:
-        return self._concurrency + min(AHEAD_MOST, max(self._concurrency, round(self._rate * AHEAD_SECONDS)))
+        return self._number + min(AHEAD_MOST, max(self._number, round(self._rate * AHEAD_SECONDS)))
 
     def _collect(self, under_way: int) -> list[Send]:
         """Those that have come back, once they are half of what is marked ahead, or some time has passed."""
         if not under_way:
             return []
-        enough = min(under_way, max(1, (self._window() - self._concurrency) // 2))
+        enough = min(under_way, max(1, (self._window() - self._number) // 2))
         back: list[Send] = []
         while len(back) < enough:
             try:

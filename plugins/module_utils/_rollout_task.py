@@ -189,7 +189,7 @@ class BulkTask:
             raise InvalidInputError(f"Change {record.change_id} is purged: who is left of it is not known any more.")
         if record.status in (*ENDED, PURGED) and not counts[UNKNOWN]:
             return False
-        self._task.connections = self._rollout.concurrency
+        self._task.connections = self._rollout.senders
         states = StateReader(change, self._task.reader, self._stopped)
         rolling = Run(
             change,

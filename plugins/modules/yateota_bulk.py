@@ -114,7 +114,9 @@ options:
         description: Send no more than this in a second.
         type: float
       concurrency:
-        description: How many requests may be under way at once. The server's front end serves 3 at a time by default.
+        description:
+          - How many requests the server is to serve at once. Its front end serves 3 at a time by default.
+          - One more is on its way meanwhile, so that the server need not wait for it. With V(1) there is strictly one at a time.
         type: int
         default: 3
       soak:
@@ -412,7 +414,7 @@ remaining:
 report:
   description: The file written.
   returned: O(report_dest) is set, not in check mode
-  type: path
+  type: str
   sample: /var/tmp/CHG0012345.csv
 failure:
   description: What went wrong, for playbooks to decide on. With participants that are unknown, its kind is V(outcome_unknown).

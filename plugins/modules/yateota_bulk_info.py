@@ -18,6 +18,7 @@ options:
   api_url:
     description: Not needed, since the server is not asked. It is here so that the action group's defaults fit.
     type: str
+    required: false
   ledger:
     description: As in M(simops.yateota.yateota_bulk). If not set, the environment variable E(YATEOTA_LEDGER) is used.
     type: str
@@ -42,7 +43,8 @@ options:
 requirements:
   - SQLAlchemy >= 2.0
   - psycopg >= 3.1 (for PostgreSQL)
-  - pygal >= 3.0 and Jinja2 >= 3.0 (for O(format=html))
+  - pygal >= 3.0 (for O(format=html))
+  - Jinja2 >= 3.0 (for O(format=html))
 extends_documentation_fragment:
   - simops.yateota.connection
   - simops.yateota.connection.actiongroup
@@ -177,7 +179,7 @@ remaining:
 report:
   description: The file written.
   returned: O(report_dest) is set, not in check mode
-  type: path
+  type: str
   sample: /var/tmp/CHG0012345.csv
 failure:
   description: What went wrong, for playbooks to decide on.

@@ -29,22 +29,17 @@ BENCHMARKS: dict[str, tuple[Callable[[Path], dict[str, Any]], Limits]] = {
     "planning": (bulk_speed.planning, {"peak_mb": ("<=", 200)}),
     "resuming": (bulk_speed.resuming, {"seconds": ("<=", 3)}),
     "uri": (bulk_speed.against_uri, {"times": (">=", 250)}),
+    "tasks": (
+        task_speed.cost_of_a_task,
+        {"times_in_a_loop_of_200": (">=", 25), "times_in_ten_tasks": (">=", 10), "module_to_uri": ("<=", 1.15)},
+    ),
 }
 TRIALS: Limits = {"trials_with_problems": ("<=", 0)}
 
 
-def task_costs() -> tuple[dict[str, Any], Limits]:
-    """What a task costs, as `task_speed` measures and judges it."""
-    found = task_speed.measure()
-    limits = {
-        what: (">=" if bound.startswith("at least") else "<=", float(bound.split()[-1])) for what, _, bound, _ in found
-    }
-    return {what: ratio for what, ratio, _, _ in found}, limits
-
-
 def main() -> int:
     """Run the benchmarks asked for."""
-    names = [*BENCHMARKS, "tasks", *(f"trials-{kind}" for kind in kill_trials.DATABASES)]
+    names = [*BENCHMARKS, *(f"trials-{kind}" for kind in kill_trials.DATABASES)]
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--only", nargs="+", choices=names, default=names)
     parser.add_argument("--trials", type=int, default=200)
@@ -58,8 +53,6 @@ def main() -> int:
             measure, limits = BENCHMARKS[name]
             with tempfile.TemporaryDirectory() as folder:
                 figures = measure(Path(folder))
-        elif name == "tasks":
-            figures, limits = task_costs()
         else:
             limits = TRIALS
             figures = kill_trials.summary(given.trials, given.seed, name.removeprefix("trials-"))
@@ -77,7 +70,7 @@ def show(name: str, figures: dict[str, Any], limits: Limits) -> bool:
         fits = not relation or (value >= limit if relation == ">=" else value <= limit)
         kept &= fits
         wanted = f"{relation} {limit:g}" if relation else ""
-        print(f"{name:18} {figure:44} {value:12.2f}  {wanted:10} {'' if fits else 'MISSED'}", flush=True)
+        print(f"{name:18} {figure:26} {value:12.2f}  {wanted:10} {'' if fits else 'MISSED'}", flush=True)
     return kept
 
 

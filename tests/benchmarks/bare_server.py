@@ -1,20 +1,29 @@
-"""A server of the API that does nothing and answers at once: what is measured against it is the client.
+"""A server of the API that does nothing: what is measured against it is the client.
 
-It knows one campaign of as many participants as it is told, all failed, and carries every action out by answering.
-`python bare_server.py PARTICIPANTS` prints its URL and serves until it is ended.
+It knows one campaign of as many participants as it is told, all failed, and carries every action out by answering: at
+once, or after a service time, in which it works on three requests and lets further ones wait, as the front end does.
+`python bare_server.py PARTICIPANTS [SERVICE_SECONDS]` prints its URL and serves until it is ended.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
+import selectors
 import sys
+from collections import deque
+from typing import ClassVar
+
+PLACES = 3
 
 
 class Conversation(asyncio.Protocol):
     """One kept-alive connection; requests come whole or in pieces, one after the other."""
 
     participants = 0
+    service_time = 0.0
+    waiting: ClassVar[deque[tuple[Conversation, bytes]]] = deque()
+    places = PLACES
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = transport
@@ -31,9 +40,32 @@ class Conversation(asyncio.Protocol):
                 return
             self._read = rest[length:]
             body = b'{"code":0}' if b'"action_participant"' in rest[:length] else self._listed(rest[:length])
-            self._transport.write(
-                b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body)
-            )
+            answer = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%b"
+            self._serve(answer % (len(body), body))
+
+    def _serve(self, answer: bytes) -> None:
+        """Answer at once, or when a place has been taken for the service time."""
+        if not self.service_time:
+            self._transport.write(answer)
+            return
+        self.waiting.append((self, answer))
+        if Conversation.places:
+            Conversation.places -= 1
+            self._work(asyncio.get_running_loop().time())
+
+    @classmethod
+    def _work(cls, begins: float) -> None:
+        """Work on the request that has waited longest, from a moment on."""
+        ends = begins + cls.service_time
+        asyncio.get_running_loop().call_at(ends, cls._done, ends, *cls.waiting.popleft())
+
+    @classmethod
+    def _done(cls, ended: float, conversation: Conversation, answer: bytes) -> None:
+        if cls.waiting:
+            cls._work(ended)  # what was waiting began then, however late this machine's clock rang
+        else:
+            cls.places += 1
+        conversation._transport.write(answer)
 
     def _listed(self, body: bytes) -> bytes:
         """A page of the campaign, or the number of its participants."""
@@ -50,12 +82,14 @@ class Conversation(asyncio.Protocol):
         return b'{"code":0,"participants":[%b]}' % items.encode()
 
 
-async def serve(participants: int) -> None:
-    Conversation.participants = participants
+async def serve(participants: int, service_time: float) -> None:
+    Conversation.participants, Conversation.service_time = participants, service_time
     server = await asyncio.get_running_loop().create_server(Conversation, "127.0.0.1", 0)
     print(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/api.php", flush=True)
     await server.serve_forever()
 
 
 if __name__ == "__main__":
-    asyncio.run(serve(int(sys.argv[1])))
+    # select() keeps time to the microsecond, where epoll rounds each wait up to the next millisecond.
+    with asyncio.Runner(loop_factory=lambda: asyncio.SelectorEventLoop(selectors.SelectSelector())) as runner:
+        runner.run(serve(int(sys.argv[1]), float(sys.argv[2]) if len(sys.argv) > 2 else 0.0))

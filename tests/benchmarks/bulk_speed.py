@@ -1,4 +1,4 @@
-"""How fast a change is carried out, and what that costs: on a server that answers at once, and one like a real one."""
+"""How fast a change is carried out, and what that costs: on a server that answers at once, and on one that is busy."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from driver import COLLECTION, Client, Connection, bulk
+from driver import Client, Connection, bulk
 from task_speed import by_uri, seconds_of
 
 HERE = Path(__file__).parent
@@ -22,11 +22,10 @@ CONCURRENCY = 3
 
 
 @contextlib.contextmanager
-def bare_server(participants: int) -> Iterator[str]:
-    """The URL of a server that answers at once, in a process of its own."""
-    with subprocess.Popen(
-        [sys.executable, str(HERE / "bare_server.py"), str(participants)], stdout=subprocess.PIPE, text=True
-    ) as server:
+def bare_server(participants: int, service_time: float = 0.0) -> Iterator[str]:
+    """The URL of a server that does nothing but answer, in a process of its own."""
+    command = [sys.executable, str(HERE / "bare_server.py"), str(participants), str(service_time)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
         assert server.stdout
         try:
             yield server.stdout.readline().strip()
@@ -48,7 +47,8 @@ def change(url: str, ledger: Path, change_id: str, **options: Any) -> dict[str, 
 
 def client_alone(url: str, participants: int) -> float:
     """Seconds that the client takes for the same requests, from as many threads, without a ledger."""
-    client = Client(Connection(api_url=url), CONCURRENCY)
+    threads = CONCURRENCY + 1  # as a change has
+    client = Client(Connection(api_url=url), threads)
     coming = itertools.count(1)
 
     def send() -> None:
@@ -56,7 +56,7 @@ def client_alone(url: str, participants: int) -> float:
             params = {"participant_id": participant_id, "campaign_id": 1, "action": "retry"}
             client.call("action_participant", params)
 
-    threads = [threading.Thread(target=send) for _ in range(CONCURRENCY)]
+    threads = [threading.Thread(target=send) for _turn in range(CONCURRENCY)]
     begun = time.perf_counter()
     for thread in threads:
         thread.start()
@@ -85,39 +85,13 @@ def ledger_cost(folder: Path, participants: int = 20_000, rounds: int = 5) -> di
 
 def share_of_server(folder: Path, participants: int = 10_000, service_time: float = 0.02) -> dict[str, Any]:
     """Which share of the requests that a server of 3 places can serve a change makes use of."""
-    scenario = {
-        "sims": [
-            {"count": participants, "imsi": "001010000000001", "iccid": "893101000000000001", "msisdn": "882990000001"}
-        ],
-        "campaigns": [
-            {
-                "campaign_id": 1,
-                "name": "Bench",
-                "type": "RFM",
-                "state": "started",
-                "first_participant": 1,
-                "initial": {"failed": participants},
-            }
-        ],
-    }
-    ready = folder / "ready.json"
-    (folder / "bench.yml").write_text(json.dumps(scenario))
-    command = [sys.executable, "-m", "yateota_sandbox", "--scenario", str(folder / "bench.yml"), "--speed", "0"]
-    command += ["--service-time", str(service_time), "--ready-file", str(ready)]
-    environ = {"PYTHONPATH": str(COLLECTION / "roles/sandbox/files")}
-    with subprocess.Popen(command, env=environ, stdout=subprocess.DEVNULL) as server:
-        try:
-            while not ready.exists():
-                time.sleep(0.1)
-            url = json.loads(ready.read_text())["url"]
-            ledger = folder / "share.sqlite"
-            bulk(change(url, ledger, "CHG", state="planned"))
-            begun = time.perf_counter()
-            result = bulk(change(url, ledger, "CHG", state="applied"))
-            rate = participants / (time.perf_counter() - begun)
-            expect(result["change"]["counts"]["done"], participants)
-        finally:
-            server.terminate()
+    with bare_server(participants, service_time) as url:
+        ledger = folder / "share.sqlite"
+        bulk(change(url, ledger, "CHG", state="planned"))
+        begun = time.perf_counter()
+        result = bulk(change(url, ledger, "CHG", state="applied"))
+        rate = participants / (time.perf_counter() - begun)
+    expect(result["change"]["counts"]["done"], participants)
     return {"participants_per_second": rate, "share_of_the_possible": rate * service_time / CONCURRENCY}
 
 

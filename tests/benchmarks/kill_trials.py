@@ -122,7 +122,7 @@ def run_trial(server: Server, ledger: str, number: int, chance: random.Random, f
     server.admin("DELETE", "journal")
     server.admin("DELETE", "faults")
     trial.faults = chance.randint(0, 8)
-    for _ in range(trial.faults):
+    for _turn in range(trial.faults):
         fault = {"request": "action_participant", "nth": chance.randint(1, SIZE), **chance.choice(KINDS)}
         server.admin("POST", "faults", fault)
     report = folder / f"{number}.csv"
@@ -140,7 +140,7 @@ def run_trial(server: Server, ledger: str, number: int, chance: random.Random, f
         "recheck_after": chance.choice((0, 300)),
     }
     kills = chance.randint(1, 3)
-    for _ in range(MOST_RUNS):
+    for _turn in range(MOST_RUNS):
         moment = chance.uniform(0, 0.6) if trial.kills < kills else None
         result = run_once(options, moment)
         if result is None:

@@ -57,6 +57,7 @@ def run(command: list[str], environ: Mapping[str, str], folder: Path) -> Run:
         stderr=subprocess.STDOUT,
         text=True,
         timeout=LIMIT_SECONDS,
+        check=False,
     )
     return Run(done.returncode, done.stdout)
 

@@ -252,6 +252,16 @@ def test_who_has_not_finished_in_time_is_a_failure(bulk: Ansible) -> None:
     assert f"Change CHG1 is applied: {FAILED} done. {FAILED} of them have not finished within 1 seconds." in late.words
 
 
+def test_states_that_cannot_be_read_are_a_failure(bulk: Ansible, sandbox: Any) -> None:
+    applied = bulk("bulk_retry", {**APPROVED, "bulk_change_only": "apply"})
+    assert applied.ok, applied.output
+    sandbox.fault(request="query_participants", kind="http_500", times=50)
+    unread = bulk("bulk_retry", {**APPROVED, "bulk_change_only": "verify"})
+    assert not unread.ok
+    assert "The states could not be read. " in unread.words
+    assert f"Change CHG1 is applied: {FAILED} done. Its new states could not be read." in unread.words
+
+
 def test_a_killed_run_is_resumed_by_the_same_command(bulk: Ansible, sandbox: Any, tmp_path: Path) -> None:
     sandbox.set(service_time=0.1)
     command = ["ansible-playbook", "simops.yateota.bulk_retry", "-e", json.dumps({**APPROVED, **WAVES})]

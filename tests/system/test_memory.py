@@ -80,7 +80,7 @@ def export(scenario: str, campaign_id: int, folder: Path) -> tuple[float, int, f
 
 
 def test_a_nation_takes_hardly_more_memory_than_a_city(tmp_path: Path) -> None:
-    city, of_the_city, _ = export("city", 201, tmp_path)
+    city, of_the_city, _result = export("city", 201, tmp_path)
     nation, of_the_nation, seconds = export("nation", 301, tmp_path)
     assert (of_the_city, of_the_nation) == (15_000, 1_000_000)
     print(f"\nPeak memory of the module: {city:.0f} MiB for {of_the_city} participants,", end=" ")

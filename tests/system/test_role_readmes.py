@@ -11,9 +11,10 @@ import pytest
 from ansible_collections.simops.yateota.tests.system.harness import COLLECTION, Ansible, run
 
 # Each role's README examples in their order, and how many actions of each kind the sandbox may then have received: by
-# day quiet hours send nothing, by night they pause. The role for changes has tests of its own, its example's among them.
+# day quiet hours send nothing, by night they pause. The role for changes has tests of its own.
 EXAMPLES = {
     "campaigns": ([{"pause": 1, "restart": 1}], [{}, {"pause": 4}]),
+    "node_health": ([{}],),
     "sandbox": ([{}],),
 }
 # What the commands of docs/routine_operations.md send.

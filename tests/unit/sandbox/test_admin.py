@@ -11,8 +11,10 @@ import requests
 TOKEN = {"X-Sandbox-Token": "battery-staple"}
 
 
-def admin(box, method, path, headers=TOKEN, **options):
-    return requests.request(method, f"{box.admin_url}/{path}", headers=headers, timeout=20, **options)
+def admin(box, method, path, headers=None, **options):
+    return requests.request(
+        method, f"{box.admin_url}/{path}", headers=TOKEN if headers is None else headers, timeout=20, **options
+    )
 
 
 def test_the_journal_is_read_and_emptied(sandbox, api):

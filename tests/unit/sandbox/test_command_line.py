@@ -105,7 +105,7 @@ def test_bad_options_are_named_in_a_sentence(arguments, said):
 
 def test_a_database_file_is_written_anew_and_can_be_looked_into(tmp_path):
     path = tmp_path / "sandbox.db"
-    for _ in range(2):
+    for _turn in range(2):
         with yateota_sandbox.Sandbox(yateota_sandbox.Options(database=str(path), speed=0)) as box:
             assert box.participant(195)["state"] == "failed"
             requests.post(

@@ -103,7 +103,7 @@ def test_a_dropped_tls_connection_is_really_closed(tls_sandbox, connect):
 def test_the_nth_request_and_so_many_times(sandbox, api):
     sandbox.fault(request="query_participants", nth=3, times=2, kind="http_500")
 
-    seen = [outcome(api, *READ) for _ in range(6)]
+    seen = [outcome(api, *READ) for _turn in range(6)]
 
     assert seen == [0, 0, 500, 500, 0, 0]
 
@@ -120,7 +120,7 @@ def test_two_faults_each_count_for_themselves(sandbox, api):
     sandbox.fault(nth=2, kind="http_500")
     sandbox.fault(nth=2, times=2, kind="http_502")
 
-    assert [outcome(api, *READ) for _ in range(4)] == [0, 500, 502, 0]
+    assert [outcome(api, *READ) for _turn in range(4)] == [0, 500, 502, 0]
 
 
 def test_faults_can_be_dropped(sandbox, api):

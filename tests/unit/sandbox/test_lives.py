@@ -24,7 +24,7 @@ def events(api, campaign_id, participant_id):
 def test_participants_move_by_themselves_until_the_campaign_is_finished(sandbox, api):
     order = ["pending_build", "pending_send", "waiting_por", "finished"]
     before = api.states(142)
-    for _ in range(60):
+    for _turn in range(60):
         sandbox.advance(10)
         after = api.states(142)
         for who, state in after.items():
@@ -39,7 +39,7 @@ def test_participants_move_by_themselves_until_the_campaign_is_finished(sandbox,
 def test_a_clock_that_runs_moves_them_too(start_sandbox, connect):
     box = start_sandbox(speed=100_000)
     api = connect(box)
-    for _ in range(200):
+    for _turn in range(200):
         if api("get_campaign", campaign_id=142)["campaign"][0]["state"] == "finished":
             break
     else:
@@ -240,7 +240,7 @@ def test_rerun_by_iccid_runs_every_campaign_of_the_sim_and_resets_its_counter(sa
 
 
 def test_rerun_counts_each_time(sandbox, api):
-    for _ in range(3):
+    for _turn in range(3):
         act(api, "rerun", imsi="001010000000001")
 
     assert sandbox.participant(161)["reruns"] == 3
@@ -302,7 +302,7 @@ def test_every_send_raises_the_counter_in_the_order_of_the_sends(sandbox, api):
         if event["event"] == "send"
     ]
 
-    assert [counter for _, counter in sorted(sends)] == [2, 3, 4]
+    assert [counter for _time, counter in sorted(sends)] == [2, 3, 4]
     assert sandbox.participant(195)["ota_counter"] == sandbox.participant(171)["ota_counter"] == 4
 
 
@@ -340,7 +340,7 @@ def test_the_seed_decides_how_a_participant_goes_on(start_sandbox, connect):
 
 def test_another_try_has_luck_of_its_own(sandbox, api):
     sizes = []
-    for _ in range(10):
+    for _turn in range(10):
         failed = [who for who, state in api.states(167).items() if state == "failed"]
         sizes.append(len(failed))
         for who in failed:

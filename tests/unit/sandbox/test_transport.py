@@ -92,10 +92,10 @@ def test_the_tail_follows_a_whole_json_text(sandbox, api):
 
 
 def test_connections_are_kept_alive_or_closed_as_told(sandbox, api):
-    for _ in range(3):
+    for _turn in range(3):
         api("get_node_status")
     sandbox.set(connection="close")
-    for _ in range(3):
+    for _turn in range(3):
         response = api.post("get_node_status")
 
     assert response.headers["Connection"] == "close"
@@ -145,7 +145,7 @@ def all_at_once(number, ask):
         answer = ask()
         took.append((time.monotonic() - begin, answer))
 
-    threads = [threading.Thread(target=run) for _ in range(number)]
+    threads = [threading.Thread(target=run) for _turn in range(number)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -162,8 +162,8 @@ def test_three_requests_are_served_at_once_and_the_others_wait(sandbox):
 
     took = all_at_once(7, lambda: ask_status(sandbox))
 
-    assert [answer["code"] for _, answer in took] == [0] * 7
-    seconds = [its for its, _ in took]
+    assert [answer["code"] for _its, answer in took] == [0] * 7
+    seconds = [its for its, _answer in took]
     assert seconds[0] > 0.29
     assert seconds[3] > 0.59
     assert seconds[6] > 0.89
@@ -172,7 +172,7 @@ def test_three_requests_are_served_at_once_and_the_others_wait(sandbox):
 
 def test_who_gets_no_place_in_time_is_told_so_and_nothing_is_done(sandbox, api):
     sandbox.set(service_time=1)
-    threads = [threading.Thread(target=ask_status, args=[sandbox]) for _ in range(3)]
+    threads = [threading.Thread(target=ask_status, args=[sandbox]) for _turn in range(3)]
     for thread in threads:
         thread.start()
     while len(sandbox.journal()) < 3:

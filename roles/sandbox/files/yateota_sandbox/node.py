@@ -176,7 +176,7 @@ class Node:
 
     def _events(self, participant: Participant) -> list[Answer]:
         initial, counted = self.store.sends(participant.sim_id)
-        counters = {(who, attempt): initial + n for n, (_, who, attempt) in enumerate(counted, start=1)}
+        counters = {(who, attempt): initial + n for n, (_moment, who, attempt) in enumerate(counted, start=1)}
         about = {
             "participant_id": self.number(participant.participant_id),
             "imsi": participant.imsi,

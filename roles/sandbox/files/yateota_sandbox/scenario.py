@@ -151,7 +151,7 @@ class Scenario(Part):
 
 def _check_apart(name: str, runs: list[tuple[str, int]]) -> None:
     ordered = sorted((int(first), first, count) for first, count in runs)
-    for (number, first, count), (following, other, _) in itertools.pairwise(ordered):
+    for (number, first, count), (following, other, _count) in itertools.pairwise(ordered):
         if number + count > following:
             raise ValueError(f"sims: the {name} {other} is in the run that begins with {first} too")
 

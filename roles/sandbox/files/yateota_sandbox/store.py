@@ -175,7 +175,7 @@ class Store:
         left = dict(campaign.initial)
         for state in campaign.participants.values():
             left[state] -= 1
-        states = [state for state, number in left.items() for _ in range(number)]
+        states = [state for state, number in left.items() for _turn in range(number)]
         self.chance.shuffle(campaign.campaign_id, states)
         message, appears_at = self.chance.message, self.chance.appears_at
         sim_id = campaign.first_sim

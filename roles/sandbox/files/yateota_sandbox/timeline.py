@@ -123,7 +123,7 @@ class Chance:
 
     def appears_at(self, campaign: Campaign, participant_id: int) -> float:
         """When an unallocated participant's subscriber appears, in simulated seconds; 0: it is there already."""
-        first, when, _, _ = self.draws(participant_id, -1)
+        first, when, _outcome, _end = self.draws(participant_id, -1)
         if first < campaign.subscriber_rate:
             return 0.0
         return campaign.appears[0] + (campaign.appears[1] - campaign.appears[0]) * when

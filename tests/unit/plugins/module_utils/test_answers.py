@@ -112,7 +112,7 @@ def test_other_http_statuses(
     for raised, request, params in ((read, "query_stats", {}), (write, "action_campaign", PAUSE)):
         with pytest.raises(YateotaError, match=words) as error:
             client.call(request, params)
-        assert type(error.value) is raised
+        assert error.type is raised
         assert error.value.http_status == int(status[:3])
 
 

@@ -120,7 +120,7 @@ def _check_words(error: YateotaError, call: tuple[str, dict[str, Any]]) -> None:
 def test_read(connect: Connect, box: Sandbox, pauses: list[float], call: tuple[str, dict[str, Any]], kind: str) -> None:
     raised, sent, _write = OUTCOMES[kind]
     error = _fail(connect, box, call, kind)
-    assert type(error) is raised
+    assert error.__class__ is raised
     assert [entry["fault"] for entry in box.journal()] == [kind] * sent
     assert len(pauses) == sent - 1
     _check_words(error, call)
@@ -133,7 +133,7 @@ def test_write_is_sent_once(
 ) -> None:
     _read, _sent, raised = OUTCOMES[kind]
     error = _fail(connect, box, call, kind)
-    assert type(error) is raised
+    assert error.__class__ is raised
     assert [entry["fault"] for entry in box.journal()] == [kind]
     assert pauses == []
     _check_words(error, call)

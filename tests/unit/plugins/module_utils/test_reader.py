@@ -18,7 +18,7 @@ from ansible_collections.simops.yateota.tests.unit.plugins.servers import StartS
 from yateota_sandbox import Sandbox
 from yateota_sandbox.scenario import load_scenario
 
-ReadFrom = Callable[[Sandbox | str], tuple[Reader, list[str]]]
+ReadFrom = Callable[["Sandbox | str"], tuple[Reader, list[str]]]
 NAMES = {
     142: "SMSC address 2026",
     144: "Applet 3.2 install",

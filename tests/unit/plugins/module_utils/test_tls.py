@@ -163,7 +163,9 @@ def test_a_key_under_a_passphrase_asks_for_nothing_on_the_terminal(guest: Guest)
     root = str(Path(_transport.__file__).resolve().parents[5])
     inner = [sys.executable, "-c", code, root, guest.cert, guest.locked]
     on_a_terminal = [sys.executable, "-c", "import pty, sys; pty.spawn(sys.argv[1:])", *inner]
-    said = subprocess.run(on_a_terminal, capture_output=True, text=True, timeout=20, stdin=subprocess.DEVNULL).stdout
+    said = subprocess.run(
+        on_a_terminal, capture_output=True, text=True, timeout=20, stdin=subprocess.DEVNULL, check=False
+    ).stdout
     assert "the key without a passphrase" in said
     assert "Enter PEM pass phrase" not in said
 
