@@ -1,0 +1,115 @@
+# Copyright (c) 2026 simops.yateota contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The filter ``node_metrics``: verdicts on nodes in the form that Prometheus reads."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from ansible.errors import AnsibleFilterError
+
+from ..module_utils._libraries import guarded, missing
+
+DOCUMENTATION = r"""
+name: node_metrics
+short_description: Verdicts on YateOTA nodes as Prometheus metrics
+version_added: 1.0.0
+description:
+  - Writes verdicts of the filter P(simops.yateota.node_verdict#filter) as text in the exposition format of Prometheus,
+    for the textfile collector of its node exporter.
+  - The metrics are C(yateota_node_reachable), C(yateota_node_healthy), C(yateota_node_operational) and, for each
+    statistic that is a number, C(yateota_node_statistic). All have the labels C(server) and C(node), the last has
+    C(statistic) besides. What is not known is left out.
+author:
+  - The simops.yateota contributors (@simops)
+requirements:
+  - prometheus_client, on the controller
+positional: server
+options:
+  _input:
+    description: The verdicts.
+    type: list
+    elements: dict
+    required: true
+  server:
+    description: The name of the nodes' server.
+    type: str
+    required: true
+"""
+
+EXAMPLES = r"""
+- name: Write the metrics of a node where the node exporter finds them
+  ansible.builtin.copy:
+    content: "{{ [node | simops.yateota.node_verdict(limits)] | simops.yateota.node_metrics(inventory_hostname) }}"
+    dest: /var/lib/prometheus/node-exporter/yateota.prom
+    mode: "0644"
+"""
+
+RETURN = r"""
+_value:
+  description: The text.
+  type: str
+"""
+
+_client = guarded("prometheus_client")
+
+# A verdict's key that says yes or no, and what its metric is for.
+_FLAGS = {
+    "reachable": "Whether the node could be asked.",
+    "healthy": "Whether the node is within all its limits.",
+    "operational": "Whether the node says that it is operational.",
+}
+_LABELS = ("server", "node")
+
+
+def node_metrics(verdicts: Sequence[Mapping[str, Any]], server: str) -> str:
+    """The verdicts on a server's nodes as text of Prometheus.
+
+    Raises:
+        AnsibleFilterError: prometheus_client is not installed, or an entry is no verdict.
+    """
+    if missing(["prometheus_client"]):
+        raise AnsibleFilterError(
+            "node_metrics needs the Python library prometheus_client on the controller: install it."
+        )
+    registry = _client.CollectorRegistry()
+    flags = {
+        name: _client.Gauge(f"yateota_node_{name}", meaning, _LABELS, registry=registry)
+        for name, meaning in _FLAGS.items()
+    }
+    figures = _client.Gauge(
+        "yateota_node_statistic",
+        "A statistic of the node that has a limit.",
+        (*_LABELS, "statistic"),
+        registry=registry,
+    )
+    try:
+        for verdict in verdicts:
+            where = (server, verdict["node"] or "")
+            for name, gauge in flags.items():
+                if verdict[name] is not None:
+                    gauge.labels(*where).set(verdict[name])
+            for path, value in verdict["statistics"].items():
+                number = _number(value)
+                if number is not None:
+                    figures.labels(*where, path).set(number)
+    except (KeyError, TypeError):
+        raise AnsibleFilterError("node_metrics writes a list of verdicts of node_verdict: give one.") from None
+    return _client.generate_latest(registry).decode()
+
+
+def _number(value: Any) -> float | None:
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        return None
+
+
+class FilterModule:
+    """The filters of this file, by their names."""
+
+    def filters(self) -> dict[str, Callable[..., Any]]:
+        """By name."""
+        return {"node_metrics": node_metrics}
