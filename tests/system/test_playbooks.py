@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -229,3 +230,22 @@ ota:
     )
     assert run.ok, run.output
     assert sent(sandbox) == sent(other) == {"pause": 1}
+
+
+@pytest.mark.parametrize(
+    ("name", "variables", "sentence"),
+    [
+        ("participants_retry_failed", {"campaign_id": 999}, "campaign 999"),
+        ("participant_hurry", {"campaign_id": 167, "participant_id": 195}, "participant 195 of campaign 167"),
+    ],
+)
+def test_what_stops_it_is_said_once_and_not_dumped(
+    name: str, variables: dict[str, Any], sentence: str, ansible_playbook: Ansible, sandbox: Any
+) -> None:
+    run = ansible_playbook(name, variables)
+    assert not run.ok
+    (said,) = re.findall(r"fatal: .*", run.output)
+    assert sentence in run.words
+    assert '"results"' not in run.output
+    assert "censored" not in said
+    assert sandbox.writes() == []
