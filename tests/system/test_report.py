@@ -121,7 +121,7 @@ def test_the_page_renders_and_loads_nothing(change: Ansible, browser: Browser, t
     boxes = [chart.bounding_box() for chart in page.locator("figure svg").all()]
     assert len(boxes) == 2
     assert all(box and box["width"] > 500 and box["height"] > 50 for box in boxes)
-    bars = [bar.bounding_box() for bar in page.locator("figure svg .bar rect").all()]
+    bars = [drawn.bounding_box() for drawn in page.locator("figure svg .bar rect").all()]
     assert len(bars) == 5 * len(counts) - 5 + len(reasons)
     assert sum(box["width"] * box["height"] > 100 for box in bars if box) >= 5 + len(reasons)
     page.close()
