@@ -239,17 +239,15 @@ class Change:
     def unread(self, campaign_id: int, states: Iterable[str], reading: int) -> int:
         """How many participants of a campaign in these row states this reading has not found."""
         with self.ledger.read() as connection:
-            return int(
-                connection.execute(
-                    sa.select(sa.func.count()).where(
-                        self.rows,
-                        participants.c.campaign_id == campaign_id,
-                        participants.c.state.in_(states),
-                        sa.func.coalesce(participants.c.reading, -1) < reading,
-                    )
-                ).scalar()
-                or 0
-            )
+            count = connection.execute(
+                sa.select(sa.func.count()).where(
+                    self.rows,
+                    participants.c.campaign_id == campaign_id,
+                    participants.c.state.in_(states),
+                    sa.func.coalesce(participants.c.reading, -1) < reading,
+                )
+            ).scalar()
+        return int(count or 0)
 
     def note_states(self, page: Sequence[Participant], kinds: Iterable[str], reading: int, looks_up: bool) -> None:
         """Note the states of a page of the server's list.

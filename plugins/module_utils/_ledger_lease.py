@@ -57,11 +57,8 @@ class Lease:
             found = connection.execute(
                 sa.select(changes, self._ledger.clock().label("now")).where(changes.c.number == self._number)
             ).one()
-            if (
-                found.lease_token
-                and found.lease_expires > found.now
-                and not _has_died(found.lease_place, found.lease_pid)
-            ):
+            held = found.lease_token and found.lease_expires > found.now
+            if held and not _has_died(found.lease_place, found.lease_pid):
                 until = datetime.datetime.fromtimestamp(found.lease_expires, datetime.UTC).strftime("%H:%M:%S UTC")
                 raise InvalidInputError(
                     f"Change {self._change_id} is being run by {found.lease_holder}: wait for that run to end. "

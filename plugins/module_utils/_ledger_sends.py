@@ -203,11 +203,11 @@ class Sends:
     def settle_unknown(self, action: str) -> int:
         """Settle the unknown whose state, read since, proves that the action was carried out; how many those are."""
         columns = participants.c
+        latest = sa.select(changes.c.reading).where(changes.c.number == self._change.number).scalar_subquery()
         unknown = (
             self._change.rows,
             columns.state == UNKNOWN,
-            columns.reading
-            >= sa.select(changes.c.reading).where(changes.c.number == self._change.number).scalar_subquery(),
+            columns.reading >= latest,
             columns.read_at > columns.sent_at,
         )
         settled = 0

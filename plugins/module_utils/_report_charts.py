@@ -44,7 +44,8 @@ def waves_chart(waves: Sequence[Mapping[str, Any]]) -> str:
         An ``svg`` element.
     """
     each = math.ceil(len(waves) / _BARS)
-    bars = [waves[first : first + each] for first in range(0, len(waves), each)]
+    starts = range(0, len(waves), each)
+    bars = [waves[slice(start, start + each)] for start in starts]
     states = [state for state in COLORS if any(wave["counts"][state] for wave in waves)]
     chart = _chart(
         pygal.StackedBar,
