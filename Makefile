@@ -41,7 +41,7 @@ sandbox: $(VENV)/.demo ## run the sandbox server in the foreground, with its opt
 # Every gate runs, whatever the others come to; the closing lines add them up.
 test: ## run every gate and count the tests
 	@rm -rf $(BUILD)/results
-	@$(MAKE) --no-print-directory --keep-going --jobs=2 gates || true
+	@$(MAKE) --no-print-directory --keep-going --jobs=3 gates || true
 	@$(PYTHON) tests/gates/summary.py $(GATES)
 
 bench: $(VENV)/.dev tree ## measure tasks, client and changes against their limits, in about half an hour
@@ -57,7 +57,7 @@ integration: $(INTEGRATION) integration-as-module ## run the integration targets
 
 GATE = $(VENV)/bin/python tests/gates/gate.py --venv
 
-$(LINT) molecule pytest system system-changes system-ways: $(VENV)/.dev
+$(LINT) molecule molecule-as-module pytest system system-changes system-ways: $(VENV)/.dev
 
 ruff:
 	@$(GATE) $(VENV) $@ -- ruff check
@@ -91,7 +91,7 @@ system-ways: $(patsubst %,$(CORES)/%/.ready,2.17 2.19 $(NEWEST))
 $(SANITY): sanity-%: $(CORES)/%/.ready
 	@$(GATE) $(CORES)/$* --count sanity $@ -- ansible-test sanity --venv --python {python} --color no
 $(UNITS): units-%: $(CORES)/%/.ready
-	@$(GATE) $(CORES)/$* --count junit $@ -- ansible-test units --venv --python {python} --color no --num-workers 1
+	@$(GATE) $(CORES)/$* --count junit $@ -- ansible-test units --venv --python {python} --color no --num-workers 4
 $(INTEGRATION): integration-%: $(CORES)/%/.ready
 	@$(GATE) $(CORES)/$* --count targets $@ -- ansible-test integration --venv --python {python} --color no --continue-on-error
 integration-as-module: $(CORES)/2.19/.ready

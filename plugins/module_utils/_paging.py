@@ -45,6 +45,9 @@ class Seen:
 _PATIENCE, _PATIENCE_PROMISED = 1, 3
 """How often a page that looks like the last one is read again, since a page may come back cut short: once, and more
 often where the server's own count promises more. Where that count is reached, not at all."""
+_BARREN = 30
+"""Pages in a row without anything new, on top of two for each that had some, after which a list is said not to end. A
+spoilt page costs a step back and the way forward again: eight of them in pages of two cost up to 18, as measured."""
 _LONGEST_NUMBER = 18  # digits; what SQLite stores as a number
 
 
@@ -93,7 +96,7 @@ def pages(fetch: Fetch, key: str, page_size: int, seen: Seen, total: int | None 
         ends = ends + 1 if on_known_ground and len(page) < 2 else 0
         if ends > patience or (ends and total is not None and seen.count >= total):
             return
-        if barren > 10 + 2 * fruitful:
+        if barren > _BARREN + 2 * fruitful:
             raise BadAnswerError(
                 f"The list does not end: {barren} pages in a row, the last at offset {offset}, held nothing new after "
                 f"{seen.count} items. The server does not seem to heed the offset."

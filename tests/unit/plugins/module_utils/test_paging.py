@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from ansible_collections.simops.yateota.plugins.module_utils._errors import BadAnswerError
 from ansible_collections.simops.yateota.plugins.module_utils._paging import Item, Seen, key_of, pages
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 KEY = "participant_id"
@@ -97,6 +97,7 @@ def test_what_stays_is_read_once_while_others_come_and_go(
 
 
 @settings(max_examples=200)
+@example(size=10, page_size=2, spoilt=dict.fromkeys([4, 6, 10, 12, 16, 18, 22, 24]))
 @given(
     size=st.integers(0, 80),
     page_size=st.integers(2, 20),
@@ -146,7 +147,7 @@ def test_a_server_that_ignores_the_offset_is_an_error_and_no_loop(seen: Seen) ->
 
     with pytest.raises(BadAnswerError, match=r"does not end.*after 3 items.*does not seem to heed the offset"):
         list(pages(fetch, KEY, 3, seen))
-    assert len(asked) < 20
+    assert len(asked) < 40
 
 
 def test_a_server_that_sends_unknown_items_at_every_offset_is_an_error(seen: Seen) -> None:
