@@ -86,6 +86,15 @@ CASES = [
         (("campaign_id",), ("participant_id", "msisdn", "imsi")),
         "001010000000001 882990000001 send waiting_por",
     ),
+    Case(
+        "demo",
+        {"campaign_id": "167"},
+        CAMPAIGN,
+        "44 participants of campaign 167 have failed.",
+        {"retry": 44, "pause": 1, "restart": 1},
+        3,
+        2,
+    ),
     Case("node_stats", {}, (), "The node is operational: Full service."),
 ]
 # One of those that need variables stands for all of them: what they need is checked by the same tasks.
