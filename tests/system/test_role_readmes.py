@@ -13,10 +13,13 @@ from ansible_collections.simops.yateota.tests.system.harness import COLLECTION, 
 # Each role's README examples in their order, and how many actions of each kind the sandbox may then have received: by
 # day quiet hours send nothing, by night they pause. The role for changes has tests of its own.
 EXAMPLES = {
+    "campaign_watch": ([{}],),
     "campaigns": ([{"pause": 1, "restart": 1}], [{}, {"pause": 4}]),
     "node_health": ([{}],),
     "sandbox": ([{}],),
 }
+# The simulated seconds that pass before: the watch begins when its campaign is finished.
+PASSED = {"campaign_watch": 3600}
 # What the commands of docs/routine_operations.md send.
 OPERATIONS = {"pause": 1, "restart": 2}
 
@@ -35,6 +38,7 @@ def test_every_role_is_tested() -> None:
 def test_examples_run_as_they_stand(role: str, ansible_playbook: Ansible, sandbox: Any, tmp_path: Path) -> None:
     examples = blocks(f"roles/{role}/README.md", "yaml")
     assert len(examples) == len(EXAMPLES[role])
+    sandbox.advance(PASSED.get(role, 0))
     for example, sends in zip(examples, EXAMPLES[role], strict=True):
         playbook = tmp_path / "example.yml"
         playbook.write_text(example)
