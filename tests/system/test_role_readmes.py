@@ -16,12 +16,13 @@ EXAMPLES = {
     "campaign_watch": ([{}],),
     "campaigns": ([{"pause": 1, "restart": 1}], [{}, {"pause": 4}]),
     "node_health": ([{}],),
+    "retry_build_sweep": ([{"retry_build": 16}],),
     "sandbox": ([{}],),
 }
 # The simulated seconds that pass before: the watch begins when its campaign is finished.
 PASSED = {"campaign_watch": 3600}
 # What the commands of docs/routine_operations.md send.
-OPERATIONS = {"pause": 1, "restart": 2}
+OPERATIONS = {"pause": 1, "restart": 2, "retry_build": 16}
 
 
 def blocks(page: str, language: str) -> list[str]:
