@@ -24,7 +24,7 @@ INTEGRATION := $(addprefix integration-,2.19 $(NEWEST))
 # The other way a task can run, for what runs in the controller's process by default: see docs/in_process.md.
 AS_MODULE   := integration-as-module molecule-as-module
 # The longest first, so that the last to end is a short one.
-GATES := system system-changes system-ways $(INTEGRATION) $(AS_MODULE) molecule $(SANITY) $(UNITS) $(LINT)
+GATES := system system-changes system-ways system-awx $(INTEGRATION) $(AS_MODULE) molecule $(SANITY) $(UNITS) $(LINT)
 
 .DEFAULT_GOAL := help
 .PHONY: help demo sandbox test bench venv tree browser site clean lint sanity units integration gates $(GATES)
@@ -57,7 +57,7 @@ integration: $(INTEGRATION) integration-as-module ## run the integration targets
 
 GATE = $(VENV)/bin/python tests/gates/gate.py --venv
 
-$(LINT) molecule molecule-as-module pytest system system-changes system-ways: $(VENV)/.dev
+$(LINT) molecule molecule-as-module pytest system system-changes system-ways system-awx: $(VENV)/.dev
 
 ruff:
 	@$(GATE) $(VENV) $@ -- ruff check
@@ -82,12 +82,14 @@ molecule-as-module:
 	@$(GATE) $(VENV) $@ -- env YATEOTA_IN_PROCESS=0 molecule test --all
 system: ## run the system tests: real playbooks, TLS, secrets, memory, speed
 	@$(GATE) $(VENV) --count junit $@ -- pytest --junit-xml tests/output/junit/system.xml tests/system \
-	  --ignore-glob='*/test_bulk_*' --ignore-glob='*/test_in_process.py'
+	  --ignore-glob='*/test_bulk_*' --ignore-glob='*/test_in_process.py' --ignore-glob='*/test_awx_*'
 system-changes:
 	@$(GATE) $(VENV) --count junit $@ -- sh -c 'exec pytest --junit-xml tests/output/junit/system.xml tests/system/test_bulk_*.py'
 system-ways: $(patsubst %,$(CORES)/%/.ready,2.17 2.19 $(NEWEST))
 	@$(GATE) $(VENV) --count junit $@ -- env YATEOTA_TEST_CORES=$(CORES) \
 	  pytest --junit-xml tests/output/junit/system.xml tests/system/test_in_process.py
+system-awx:
+	@$(GATE) $(VENV) --count junit $@ -- sh -c 'exec pytest --junit-xml tests/output/junit/system.xml tests/system/test_awx_*.py'
 $(SANITY): sanity-%: $(CORES)/%/.ready
 	@$(GATE) $(CORES)/$* --count sanity $@ -- ansible-test sanity --venv --python {python} --color no
 $(UNITS): units-%: $(CORES)/%/.ready

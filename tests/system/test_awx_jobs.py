@@ -1,0 +1,299 @@
+"""Every job template and workflow of AWX runs on the sandbox through ansible-runner, the engine inside AWX."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import ansible_runner
+import pytest
+from ansible_collections.simops.yateota.tests.system import awx
+from ansible_collections.simops.yateota.tests.system.awx import Job
+
+from yateota_sandbox import Options, Sandbox
+
+TEMPLATES = awx.templates()
+WORKFLOWS = {each["name"]: each for each in awx.configuration()["controller_workflows"]}
+# The other one differs by its template alone, which the test of the configuration tells.
+WORKFLOW = "YateOTA approved bulk rerun"
+NODES = [node for node in WORKFLOWS[WORKFLOW]["simplified_workflow_nodes"] if "approval_node" not in node]
+# What a workflow runs in check mode first, as whoever approves may.
+CHECKED = ("apply", "report")
+LARGEST_EVENT = 64_000
+APPROVED = {"change_id": "CHG1", "bulk_change_approved_by": "j.doe"}
+# As many as fit into the answer to the question for SIMs.
+SIMS = [f"{1010000000001 + number:015}" for number in range(375)]
+
+
+def crowd(size: int, state: str = "failed") -> dict[str, Any]:
+    """A scenario of one campaign with all in one state, of which none will fail again."""
+    sims = {"count": size, "imsi": SIMS[0], "iccid": "893101000000000001", "msisdn": "882990000001"}
+    campaign = {"campaign_id": 1, "name": "Crowd", "type": "RFM", "state": "started", "first_participant": 1}
+    return {"sims": [sims], "campaigns": [{**campaign, "initial": {state: size}, "failure_rate": 0}]}
+
+
+@dataclass(frozen=True)
+class Case:
+    """A template, answers to its survey, and what then has to come of it.
+
+    Attributes:
+        answers: `{tmp}` stands for a folder of the case.
+        says: a part of what the job prints.
+        sends: how many actions of each kind the server receives.
+        scenario: the server's.
+        after_workflow: whether it looks at the change that the workflow has made.
+    """
+
+    template: str
+    answers: dict[str, Any]
+    says: str
+    sends: dict[str, int] = field(default_factory=dict)
+    scenario: Any = "small"
+    after_workflow: bool = False
+
+    def __str__(self) -> str:
+        return self.template.removeprefix("YateOTA ")
+
+
+CASES = [
+    Case("YateOTA campaign pause", {"campaign_id": 144}, "(Applet 3.2 install): pause", {"pause": 1}),
+    Case("YateOTA campaign stop", {"campaign_id": 144}, "(Applet 3.2 install): stop", {"stop": 1}),
+    Case("YateOTA campaign restart", {"campaign_id": 147}, "(Applet 3.1 removal): restart", {"restart": 1}),
+    Case(
+        "YateOTA campaigns",
+        {"campaign_states": "144: paused\nApplet 3.1 removal: started"},
+        "Campaign 144 (Applet 3.2 install): pause",
+        {"pause": 1, "restart": 1},
+    ),
+    Case(
+        "YateOTA campaign watch",
+        {"campaign_id": 1, "campaign_watch_max_failed_percentage": 100},
+        "Campaign 1 (Crowd) is finished",
+        scenario=crowd(30),
+    ),
+    Case(
+        "YateOTA demo", {"campaign_id": 167}, "44 participants of campaign 167", {"retry": 44, "pause": 1, "restart": 1}
+    ),
+    Case("YateOTA campaigns report", {}, "Roaming list by range"),
+    Case(
+        "YateOTA participants export",
+        {"campaign_id": 167, "state": "failed", "dest": "{tmp}/failed.csv"},
+        "44 participants",
+    ),
+    Case("YateOTA participants retry failed", {"campaign_id": 1}, "200 acted", {"retry": 200}, crowd(200)),
+    Case(
+        "YateOTA participants retry build",
+        {"sims": "8931010000000000873\n001010000000091\n", "campaign_id": 176},
+        "2 acted",
+        {"retry_build": 2},
+    ),
+    Case("YateOTA participant cancel", {"campaign_id": 142, "participant_id": 161}, "1 acted", {"cancel": 1}),
+    Case("YateOTA participant hurry", {"campaign_id": 144, "participant_id": 266}, "1 acted", {"hurry": 1}),
+    Case("YateOTA participant trace", {"campaign_id": 142, "imsi": "001010000000001"}, "send waiting_por"),
+    Case("YateOTA node stats", {}, "The node is operational: Full service."),
+    Case("YateOTA node health", {}, "healthy"),
+    Case(
+        "YateOTA bulk retry",
+        {**APPROVED, "campaign_id": 167, "bulk_change_state": "failed", "bulk_change_canary": 5},
+        "44 to be sent in 2 waves",
+        {"retry": 44},
+    ),
+    Case(
+        "YateOTA bulk retry build",
+        {**APPROVED, "campaign_id": 176, "bulk_change_state": "unallocated"},
+        "16 to be sent in 1 wave",
+        {"retry_build": 16},
+    ),
+    Case(
+        "YateOTA retry build sweep",
+        {"retry_build_sweep_campaigns": "176"},
+        "All campaigns are swept.",
+        {"retry_build": 16},
+    ),
+    Case(
+        "YateOTA bulk cancel",
+        {**APPROVED, "sims": "\n".join(SIMS), "campaign_id": 1},
+        "375 to be sent in 1 wave",
+        {"cancel": 375},
+        crowd(375, "pending_send"),
+    ),
+    Case(
+        "YateOTA bulk status",
+        {"change_id": "CHG1"},
+        "Change CHG1 is verified: rerun",
+        after_workflow=True,
+    ),
+]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A template's job in check mode and as it is, and what the server received of each."""
+
+    checked: Job
+    checked_sends: Counter[str]
+    real: Job
+    real_sends: Counter[str]
+
+
+@dataclass(frozen=True)
+class Desk:
+    """Where an operator works: a server, a ledger, and a folder for what jobs leave, each job in one of its own."""
+
+    box: Sandbox
+    folder: Path
+
+    def job(self, name: str, template: dict[str, Any], variables: dict[str, Any], *flags: str) -> Job:
+        """Run a job of a template, with credentials for the server and the ledger."""
+        folder = self.folder / template["name"] / name
+        folder.mkdir(parents=True)
+        return awx.run_job(folder, template, variables, self.environ(template, folder), *flags)
+
+    def environ(self, template: dict[str, Any], folder: Path) -> dict[str, str]:
+        """The variables of the template's credentials, typed in as an operator does."""
+        trusted = Path(self.box.ca_path).read_text(encoding="utf-8") if self.box.ca_path else ""
+        secret = awx.VAULT["yateota_api_secret"]
+        inputs = {
+            "YateOTA server": {"api_url": self.box.url, "api_secret": secret, "ca_certificates": trusted},
+            "YateOTA ledger": {"ledger": str(self.folder / "ledger.sqlite")},
+        }
+        return awx.environment(template, inputs, folder)
+
+    def sent(self) -> Counter[str]:
+        """How many actions of each kind the server has received since it was last asked."""
+        counted = Counter(entry["params"]["action"] for entry in self.box.writes())
+        self.box.clear_journal()
+        return counted
+
+
+def outcome(case: Case, desk: Desk) -> Outcome:
+    template = TEMPLATES[case.template]
+    texts = {name: value.format(tmp=desk.folder) for name, value in case.answers.items() if isinstance(value, str)}
+    variables = awx.extra_vars(template, {**case.answers, **texts})
+    checked = desk.job("check", template, variables, "--check", "--diff")
+    checked_sends = desk.sent()
+    return Outcome(checked, checked_sends, desk.job("run", template, variables), desk.sent())
+
+
+@dataclass(frozen=True)
+class Flow:
+    """A workflow's jobs, and how many actions the server received of each.
+
+    Attributes:
+        jobs: by their nodes, those in check mode by "check NODE".
+        sends: by the same.
+    """
+
+    jobs: dict[str, Job]
+    sends: dict[str, int]
+
+
+def flow(workflow: dict[str, Any], desk: Desk) -> Flow:
+    """Run the workflow's jobs one after the other, each with what the survey, its node and the jobs before it give."""
+    answers = {"change_id": "CHG1", "campaign_id": 1, "bulk_change_state": "failed", "bulk_change_canary": 5}
+    answers |= {"bulk_change_verify_timeout": 60, "bulk_change_report_directory": str(desk.folder / "reports")}
+    survey = awx.extra_vars(workflow, answers)
+    artifacts: dict[str, Any] = {}
+    found = Flow({}, {})
+    for node in NODES:
+        template = TEMPLATES[node["unified_job_template"]]
+        variables = {**awx.defaults(template), **node.get("extra_data", {}), **artifacts, **survey}
+        name = node["identifier"]
+        modes = {f"check {name}": ("--check", "--diff")} if name in CHECKED else {}
+        for job_name, flags in {**modes, name: ()}.items():
+            found.jobs[job_name] = desk.job(job_name, template, variables, *flags)
+            found.sends[job_name] = desk.sent().total()
+        artifacts |= found.jobs[name].artifacts
+        desk.box.advance(86_400)
+    return found
+
+
+def serving(scenario: Any) -> Sandbox:
+    return Sandbox(Options(scenario=scenario, secret=awx.VAULT["yateota_api_secret"], speed=0))
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], Any]]:
+    """What came of each case by its template, and of the workflow by its name; they run two at a time."""
+
+    def run(case: Case, shared: Future[Flow]) -> Outcome:
+        if case.after_workflow:
+            shared.result()
+            return outcome(case, desk)
+        with serving(case.scenario) as box:
+            return outcome(case, Desk(box, tmp_path_factory.mktemp("desk")))
+
+    with serving(crowd(30)) as box, ThreadPoolExecutor(2) as pool:
+        desk = Desk(box, tmp_path_factory.mktemp("desk"))
+        shared = pool.submit(flow, WORKFLOWS[WORKFLOW], desk)
+        running: dict[str, Future[Any]] = {case.template: pool.submit(run, case, shared) for case in CASES}
+        running[WORKFLOW] = shared
+        yield lambda name: running[name].result()
+
+
+def test_every_template_is_run_in_check_mode_and_as_it_is() -> None:
+    of_workflow = {node["unified_job_template"] for node in NODES if node["identifier"] in CHECKED}
+    assert sorted([*(case.template for case in CASES), *of_workflow]) == sorted(TEMPLATES)
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_a_template_runs_as_it_is(case: Case, results: Callable[[str], Outcome]) -> None:
+    found = results(case.template)
+    assert found.checked.status == "successful", found.checked.output
+    assert found.checked_sends == {}
+    assert found.real.status == "successful", found.real.output
+    assert found.real_sends == case.sends
+    assert case.says in found.real.words
+    assert not (case.sends and TEMPLATES[case.template]["allow_simultaneous"])
+    for job in (found.checked, found.real):
+        assert 0 < max(job.events) < LARGEST_EVENT
+        assert not any(secret in job.output for secret in awx.VAULT.values())
+
+
+def test_a_workflow_goes_from_plan_to_report(results: Callable[[str], Flow]) -> None:
+    found = results(WORKFLOW)
+    for node, job in found.jobs.items():
+        assert job.status == "successful", f"{node}: {job.output}"
+        assert 0 < max(job.events) < LARGEST_EVENT
+    assert found.sends == {"plan": 0, "check apply": 0, "apply": 30, "verify": 0, "check report": 0, "report": 0}
+    assert "of 30 participants" in found.jobs["plan"].words
+    assert "30 to be sent in 2 waves." in found.jobs["plan"].words
+    assert "The participants that were acted on: 30 finished." in found.jobs["verify"].words
+    reports = [Path(path) for path in re.findall(r"/\S+/reports/CHG1[.]\w+", found.jobs["report"].words)]
+    assert [path.suffix for path in reports] == [".csv", ".jsonl", ".html"]
+    page = reports[-1].read_text(encoding="utf-8")
+    assert "the approval step of the AWX workflow" in page
+    assert awx.META["awx_user_name"] in page
+
+
+def test_a_slice_of_a_job_runs_on_another_machine(start_sandbox: Callable[..., Sandbox], tmp_path: Path) -> None:
+    """As AWX sends it to an execution node: transmitted, worked on there, its events processed here.
+
+    The slice is of an inventory of several servers. Its own server is told, and not that of the credential.
+    """
+    desk, north = Desk(start_sandbox(), tmp_path), start_sandbox(tls=True, secret="staple")
+    template = TEMPLATES["YateOTA campaign pause"]
+    here, there, back = (tmp_path / name for name in ("here", "there", "back"))
+    for folder in (here, there, back):
+        folder.mkdir()
+    variables = awx.extra_vars(template, {"campaign_id": 144})
+    connection = {"api_url": north.url, "api_secret": "staple", "ca_path": str(north.ca_path)}
+    environ, hosts = desk.environ(template, tmp_path), {"north": {"yateota_connection": connection}}
+    arguments = awx.arrange(here, template, variables, environ, hosts=hosts)
+    with (tmp_path / "sent").open("wb") as sent:
+        ansible_runner.run(streamer="transmit", _output=sent, **arguments)
+    with (tmp_path / "sent").open("rb") as sent, (tmp_path / "events").open("wb") as events:
+        ansible_runner.run(streamer="worker", _input=sent, _output=events, private_data_dir=str(there))
+    with (tmp_path / "events").open("rb") as events:
+        processed = ansible_runner.run(streamer="process", _input=events, private_data_dir=str(back), quiet=True)
+    assert processed.status == "successful"
+    texts = [json.loads(path.read_text(encoding="utf-8"))["stdout"] for path in back.rglob("job_events/*.json")]
+    assert any("(Applet 3.2 install): pause was sent" in " ".join(text.split()) for text in texts)
+    assert Counter(entry["params"]["action"] for entry in north.writes()) == {"pause": 1}
+    assert desk.box.journal() == []
