@@ -15,6 +15,7 @@ from ansible_collections.simops.yateota.tests.system.harness import COLLECTION, 
 EXAMPLES = {
     "campaign_watch": ([{}],),
     "campaigns": ([{"pause": 1, "restart": 1}], [{}, {"pause": 4}]),
+    "esim_reprofile": ([{"rerun": 2}],),
     "node_health": ([{}],),
     "retry_build_sweep": ([{"retry_build": 16}],),
     "sandbox": ([{}],),
@@ -22,7 +23,7 @@ EXAMPLES = {
 # The simulated seconds that pass before: the watch begins when its campaign is finished.
 PASSED = {"campaign_watch": 3600}
 # What the commands of docs/routine_operations.md send.
-OPERATIONS = {"pause": 1, "restart": 2, "retry_build": 16}
+OPERATIONS = {"pause": 1, "restart": 2, "retry_build": 16, "rerun": 2}
 
 
 def blocks(page: str, language: str) -> list[str]:

@@ -1,0 +1,198 @@
+# Copyright (c) 2026 simops.yateota contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The filter ``esim_sims``: SIMs that are to be rerun, compared with what the server tells of them."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from ansible.errors import AnsibleFilterError
+
+from ..module_utils._errors import InvalidInputError
+from ..module_utils._identifiers import SIM_IDENTIFIERS, check_sim_identifier, described
+
+DOCUMENTATION = r"""
+name: esim_sims
+short_description: Compare SIMs that are to be rerun with what the server tells of them
+version_added: 1.0.0
+description:
+  - Reads SIMs from a list or from text, and compares them with the participants that
+    M(simops.yateota.yateota_participant_info) has written to files.
+  - A SIM has a problem when it is in none of the files, when its identifiers are not all of one SIM, when it is named
+    twice, and when the API leaves open whether it is the one that its number is on now.
+author:
+  - The simops.yateota contributors (@simops)
+positional: paths
+options:
+  _input:
+    description:
+      - Text with a SIM in each line, or a list of such lines, or of dictionaries with any of C(iccid), C(imsi) and
+        C(msisdn).
+      - A line has one or more identifiers of its SIM with blanks between them. An MSISDN begins with C(+), an ICCID has
+        18 digits or more, and what is shorter is an IMSI.
+    type: raw
+    required: true
+  paths:
+    description: The files, as JSON lines.
+    type: list
+    elements: path
+    required: true
+"""
+
+EXAMPLES = r"""
+- name: Read the participants of a campaign
+  simops.yateota.yateota_participant_info:
+    campaign_id: 142
+    dest: /var/tmp/campaign-142.jsonl
+    format: jsonl
+
+- name: Compare two SIMs with them
+  ansible.builtin.debug:
+    msg: "{{ sims | simops.yateota.esim_sims(['/var/tmp/campaign-142.jsonl']) }}"
+  vars:
+    sims: ["+882990000009 001010000005001", "001010000000011"]
+"""
+
+RETURN = r"""
+_value:
+  description: What was found.
+  type: dict
+  contains:
+    sims:
+      description: The SIMs as M(simops.yateota.yateota_bulk) takes them.
+      type: list
+      elements: dict
+    problems:
+      description: What is wrong, a sentence each.
+      type: list
+      elements: str
+"""
+
+Sim = dict[str, str]
+"""Some of ``SIM_IDENTIFIERS`` and their values; an MSISDN without its +."""
+
+
+def esim_sims(given: Any, paths: list[str]) -> dict[str, Any]:
+    """The SIMs and their problems: the keys of RETURN.
+
+    Raises:
+        AnsibleFilterError: a file cannot be read.
+    """
+    try:
+        sims = [_sim(entry) for entry in _entries(given)]
+        if not sims:
+            raise InvalidInputError("No SIM is named: give an ICCID, IMSI or MSISDN in each line.")
+    except InvalidInputError as error:
+        return {"sims": [], "problems": [str(error)]}
+    reported = _reported(sims, paths)
+    problems = [problem for sim in sims if (problem := _problem(sim, reported))]
+    return {"sims": sims, "problems": problems or _named_twice(sims, reported)}
+
+
+def _entries(given: Any) -> list[Any]:
+    lines = given.splitlines() if isinstance(given, str) else list(given or [])
+    return [line for line in lines if not isinstance(line, str) or line.strip()]
+
+
+def _sim(entry: Any) -> Sim:
+    if isinstance(entry, str):
+        words = re.split(r"[\s,;]+", entry.strip(" \t\r,;"))
+        sim = {_kind(word): word for word in words}
+        if len(sim) < len(words):
+            raise InvalidInputError(f"'{entry.strip()}' names more than one SIM: give each a line of its own.")
+    elif isinstance(entry, Mapping) and entry and not set(entry) - set(SIM_IDENTIFIERS):
+        sim = dict(entry)
+    else:
+        raise InvalidInputError(
+            f"{entry!r} is no SIM: give a line of text in quotes, or a dictionary with any of "
+            f"{', '.join(SIM_IDENTIFIERS)}."
+        )
+    for kind, value in sim.items():
+        if not isinstance(value, str):
+            raise InvalidInputError(f"{kind} {value!r} is no text: quote it, so that leading zeros stay.")
+        check_sim_identifier(kind, value)
+    return {kind: _plain(value) for kind, value in sim.items()}
+
+
+def _kind(word: str) -> str:
+    if word.startswith("+"):
+        return "msisdn"
+    return "iccid" if len(word) >= 18 else "imsi"
+
+
+def _plain(value: str | None) -> str:
+    return (value or "").lstrip("+")
+
+
+def _reported(sims: list[Sim], paths: list[str]) -> list[Sim]:
+    """What the files tell of these SIMs, and of all others that their numbers are or were on; each once."""
+    named = {(kind, value) for sim in sims for kind, value in sim.items()}
+    found = _having(named, paths)
+    return _having(named | {("msisdn", each["msisdn"]) for each in found if each["msisdn"]}, paths)
+
+
+def _having(named: set[tuple[str, str]], paths: list[str]) -> list[Sim]:
+    found = {tuple(sim.items()): sim for sim in _identities(paths) if not named.isdisjoint(sim.items())}
+    return list(found.values())
+
+
+def _identities(paths: list[str]) -> Iterator[Sim]:
+    for path in paths:
+        try:
+            with open(path, encoding="utf-8") as lines:
+                for line in lines:
+                    participant = json.loads(line)
+                    yield {kind: _plain(participant[kind]) for kind in SIM_IDENTIFIERS}
+        except OSError as error:
+            raise AnsibleFilterError(f"'{path}' cannot be read ({error.strerror}): write it on this machine.") from None
+
+
+def _fits(sim: Sim, reported: list[Sim]) -> list[Sim]:
+    return [each for each in reported if sim.items() <= each.items()]
+
+
+def _problem(sim: Sim, reported: list[Sim]) -> str:
+    """Why a SIM must not be rerun; empty where nothing speaks against it."""
+    name = described(sim)
+    fits = _fits(sim, reported)
+    if not fits:
+        others = [each for each in reported if not sim.items().isdisjoint(each.items())]
+        if not others:
+            return f"{name} is in none of the campaigns read: check it."
+        return f"{name} is not one SIM: the server tells {described(others[0])}."
+    if "msisdn" in sim and len(sim) > 1:
+        return ""  # The server runs it only where the number is on that SIM now [S].
+    numbers = {each["msisdn"] for each in fits} - {""}
+    cards = sorted({each["imsi"] or each["iccid"] for each in reported if each["msisdn"] in numbers})
+    if len(cards) < 2:
+        return ""
+    beside = "the IMSI or ICCID of the one" if "msisdn" in sim else "the MSISDN, with its +,"
+    return (
+        f"{name} has a number that is reported on {len(cards)} SIMs ({', '.join(cards)}), "
+        f"and the API does not tell which it is on now: give {beside} beside it."
+    )
+
+
+def _named_twice(sims: list[Sim], reported: list[Sim]) -> list[str]:
+    """A second rerun of a SIM would reset its OTA counter once more."""
+    first: dict[tuple[str, str], Sim] = {}
+    problems = []
+    for sim in sims:
+        cards = {(kind, each[kind]) for each in _fits(sim, reported) for kind in ("imsi", "iccid") if each[kind]}
+        twin = next((first[card] for card in cards if card in first), None)
+        if twin:
+            problems.append(f"{described(sim)} and {described(twin)} are one SIM: name it once.")
+        first.update(dict.fromkeys(cards, sim))
+    return problems
+
+
+class FilterModule:
+    """The filters of this file, by their names."""
+
+    def filters(self) -> dict[str, Callable[..., Any]]:
+        """By name."""
+        return {"esim_sims": esim_sims}
