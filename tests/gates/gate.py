@@ -171,7 +171,8 @@ def main() -> int:
     (results / f"{result.name}.json").write_text(json.dumps(asdict(result)), encoding="utf-8")
     said = f"{passed} passed, {result.failed} failed" if result.failed else f"{passed} passed"
     verdict = "ok  " if good else "FAIL"
-    print(f"{verdict} {result.name:<18} {result.environment} {said:<24} {seconds:>4.0f} s, {result.cpu_seconds:>4.0f} s of CPU", flush=True)
+    times = f"{seconds:>4.0f} s, {result.cpu_seconds:>4.0f} s of CPU"
+    print(f"{verdict} {result.name:<18} {result.environment} {said:<24} {times}", flush=True)
     if not good:
         lines = text.splitlines()
         print(
