@@ -41,6 +41,7 @@ TYPES = {
     "bool": {"multiplechoice"},
     "str": {"text", "textarea", "multiplechoice"},
     "path": {"text"},
+    "raw": {"textarea"},
     "list": {"textarea", "multiselect"},
 }
 REQUIREMENTS = re.compile(r"^requirements:\n((?:  - .*\n)+)", re.MULTILINE)

@@ -111,6 +111,16 @@ CASES = [
         {"retry_build": 16},
     ),
     Case(
+        "YateOTA esim reprofile",
+        {
+            **APPROVED,
+            "esim_reprofile_sims": "001010000000111\n+882990000009 001010000005001\n",
+            "bulk_change_confirm_rerun": 2,
+        },
+        "rerun of 2 participants",
+        {"rerun": 2},
+    ),
+    Case(
         "YateOTA retry build sweep",
         {"retry_build_sweep_campaigns": "176"},
         "All campaigns are swept.",
@@ -254,6 +264,18 @@ def test_a_template_runs_as_it_is(case: Case, results: Callable[[str], Outcome])
     for job in (found.checked, found.real):
         assert 0 < max(job.events) < LARGEST_EVENT
         assert not any(secret in job.output for secret in awx.VAULT.values())
+
+
+def test_a_list_that_is_refused_makes_no_large_event(sandbox: Sandbox, tmp_path: Path) -> None:
+    template = TEMPLATES["YateOTA esim reprofile"]
+    strange = "\n".join(sim.replace("00101", "00102") for sim in SIMS)
+    variables = awx.extra_vars(template, {**APPROVED, "esim_reprofile_sims": strange})
+    job = Desk(sandbox, tmp_path).job("run", template, variables)
+    assert job.status == "failed"
+    assert f"imsi {strange.split()[0]} is in none of the campaigns read: check it." in job.words
+    assert "And 325 more." in job.words
+    assert max(job.events) < LARGEST_EVENT
+    assert sandbox.writes() == []
 
 
 def test_a_workflow_goes_from_plan_to_report(results: Callable[[str], Flow]) -> None:
