@@ -114,11 +114,12 @@ CASES = [
         "YateOTA esim reprofile",
         {
             **APPROVED,
-            "esim_reprofile_sims": "001010000000111\n+882990000009 001010000005001\n",
+            "esim_reprofile_sims": f"{SIMS[0]}\n+882990000002 {SIMS[1]}\n",
             "bulk_change_confirm_rerun": 2,
         },
         "rerun of 2 participants",
         {"rerun": 2},
+        crowd(2),
     ),
     Case(
         "YateOTA retry build sweep",
@@ -266,7 +267,8 @@ def test_a_template_runs_as_it_is(case: Case, results: Callable[[str], Outcome])
         assert not any(secret in job.output for secret in awx.VAULT.values())
 
 
-def test_a_list_that_is_refused_makes_no_large_event(sandbox: Sandbox, tmp_path: Path) -> None:
+def test_a_list_that_is_refused_makes_no_large_event(start_sandbox: Callable[..., Sandbox], tmp_path: Path) -> None:
+    sandbox = start_sandbox(scenario=crowd(2))
     template = TEMPLATES["YateOTA esim reprofile"]
     strange = "\n".join(sim.replace("00101", "00102") for sim in SIMS)
     variables = awx.extra_vars(template, {**APPROVED, "esim_reprofile_sims": strange})
