@@ -93,7 +93,7 @@ system-awx:
 $(SANITY): sanity-%: $(CORES)/%/.ready
 	@$(GATE) $(CORES)/$* --count sanity $@ -- ansible-test sanity --venv --python {python} --color no
 $(UNITS): units-%: $(CORES)/%/.ready
-	@$(GATE) $(CORES)/$* --count junit $@ -- ansible-test units --python {python} --color no --num-workers 4
+	@$(GATE) $(CORES)/$* --count junit $@ -- ansible-test units --python {python} --color no --num-workers 2
 $(INTEGRATION): integration-%: $(CORES)/%/.ready
 	@$(GATE) $(CORES)/$* --count targets $@ -- ansible-test integration --python {python} --color no --continue-on-error
 integration-as-module: $(CORES)/2.19/.ready

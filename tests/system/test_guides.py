@@ -79,7 +79,8 @@ def test_the_sandbox_is_started_as_its_guide_says(number: int, ansible_playbook:
 
 @pytest.mark.parametrize("number", range(len(blocks("sandbox.md", "python"))))
 def test_the_sandbox_is_used_in_python_as_its_guide_says(number: int, tmp_path: Path) -> None:
-    example = blocks("sandbox.md", "python")[number]
+    # What is measured there on a nation is asked of a city here: test_memory.py starts a nation.
+    example = blocks("sandbox.md", "python")[number].replace('"nation"', '"city"').replace("301", "201")
     # The guide leaves to the reader what is sent.
     retry = '{"request": "action_participant", "node": "ota", "params": {"participant_id": 195, "action": "retry"}}'
     send = (

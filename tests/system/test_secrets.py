@@ -48,9 +48,17 @@ def given_by_the_environment(tasks: list[dict[str, Any]]) -> dict[str, Any]:
     return {}
 
 
-@pytest.mark.parametrize("in_process", [True, False], ids=["in-process", "module"])
 @pytest.mark.parametrize(
-    "give", [given_as_an_option, given_by_module_defaults, given_by_the_environment], ids=lambda give: give.__name__
+    ("give", "in_process"),
+    [
+        (given_as_an_option, True),
+        (given_by_module_defaults, True),
+        (given_by_the_environment, True),
+        # To a module, an option comes the same way from the task and from module_defaults.
+        (given_by_module_defaults, False),
+        (given_by_the_environment, False),
+    ],
+    ids=lambda value: value.__name__ if callable(value) else "in-process" if value else "module",
 )
 def test_the_secret_is_in_no_output_result_or_file(
     give: Callable[[list[dict[str, Any]]], dict[str, Any]],

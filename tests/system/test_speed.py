@@ -15,7 +15,8 @@ from ansible_collections.simops.yateota.tests.system.harness import Ansible
 from yateota_sandbox import Sandbox
 
 CAMPAIGN = 201  # of `city`: 15,000 participants, 1,200 of them failed
-LISTED, LOOPED = 1000, 100
+# `make bench` compares with a loop of 200; the time of each is the same in a short one.
+LISTED, LOOPED = 1000, 20
 MOST_OF_THE_LOOP = 0.02
 CONCURRENCY = 3
 
