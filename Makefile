@@ -78,8 +78,9 @@ molecule: ## run the molecule scenarios
 	@$(GATE) $(VENV) $@ -- molecule test --all
 pytest: ## run the unit tests without ansible-test, every Python warning an error
 	@$(GATE) $(VENV) --count junit $@ -- pytest --junit-xml tests/output/junit/pytest.xml tests/unit
+# That a second run changes nothing is shown by the gate `molecule`.
 molecule-as-module:
-	@$(GATE) $(VENV) $@ -- env YATEOTA_IN_PROCESS=0 molecule test --all
+	@$(GATE) $(VENV) $@ -- env YATEOTA_IN_PROCESS=0 YATEOTA_REPEAT=side_effect molecule test --all
 system: ## run the system tests: real playbooks, TLS, secrets, memory, speed
 	@$(GATE) $(VENV) --count junit $@ -- pytest --junit-xml tests/output/junit/system.xml tests/system \
 	  --ignore-glob='*/test_bulk_*' --ignore-glob='*/test_in_process.py' --ignore-glob='*/test_awx_*'
@@ -92,8 +93,11 @@ system-awx:
 	@$(GATE) $(VENV) --count junit $@ -- sh -c 'exec pytest --junit-xml tests/output/junit/system.xml tests/system/test_awx_*.py'
 $(SANITY): sanity-%: $(CORES)/%/.ready
 	@$(GATE) $(CORES)/$* --count sanity $@ -- ansible-test sanity --venv --python {python} --color no
-$(UNITS): units-%: $(CORES)/%/.ready
-	@$(GATE) $(CORES)/$* --count junit $@ -- ansible-test units --python {python} --color no --num-workers 2
+# By ansible-test on the main ansible-core; it runs each test in a fork, so that pytest itself does it on the others.
+units-2.19: $(CORES)/2.19/.ready
+	@$(GATE) $(<D) --count junit $@ -- ansible-test units --python {python} --color no --num-workers 2
+$(filter-out units-2.19,$(UNITS)): units-%: $(CORES)/%/.ready
+	@$(GATE) $(CORES)/$* --count junit $@ -- pytest -n 2 -W default --junit-xml tests/output/junit/units.xml tests/unit
 $(INTEGRATION): integration-%: $(CORES)/%/.ready
 	@$(GATE) $(CORES)/$* --count targets $@ -- ansible-test integration --python {python} --color no --continue-on-error
 integration-as-module: $(CORES)/2.19/.ready

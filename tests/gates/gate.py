@@ -117,6 +117,8 @@ def gate_environ(venv: Path, collections: Path) -> dict[str, str]:
     environ = {name: value for name, value in os.environ.items() if not name.startswith(FOREIGN_VARIABLES)}
     return environ | {
         "ANSIBLE_COLLECTIONS_PATH": str(collections),
+        # Molecule keeps its scenarios' folders there: two gates may run the same ones at the same time.
+        "ANSIBLE_HOME": str(collections / "home"),
         "HOME": str(venv / "home"),
         "PATH": f"{venv / 'bin'}{os.pathsep}{environ['PATH']}",
     }

@@ -7,7 +7,7 @@ import json
 import re
 import shutil
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +15,11 @@ import pytest
 from ansible_collections.simops.yateota.plugins.module_utils import _libraries, _report_page
 from ansible_collections.simops.yateota.plugins.module_utils._errors import InvalidInputError
 from ansible_collections.simops.yateota.plugins.module_utils._report_charts import reasons_chart, waves_chart
-from ansible_collections.simops.yateota.tests.system.harness import Ansible
+from ansible_collections.simops.yateota.tests.system.conftest import SECRET
+from ansible_collections.simops.yateota.tests.system.harness import Ansible, Run
 from playwright.sync_api import Browser, sync_playwright
+
+from yateota_sandbox import Sandbox
 
 BROWSERS = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
 # A server's answer that would load and run something, were it taken for more than text.
@@ -24,12 +27,25 @@ MESSAGE = "locked <img src=https://tracker.example.net/x.png> <script>console.lo
 STATES = ("done", "skipped", "refused", "failed", "unknown", "sending", "planned")
 
 
-@pytest.fixture
-def change(ansible_playbook: Ansible, sandbox: Any, tmp_path: Path) -> Ansible:
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("report")
+
+
+@pytest.fixture(scope="module")
+def sandbox(start_sandbox_once: Callable[..., Sandbox]) -> Sandbox:
+    """It refuses two participants, and leaves one without an answer."""
+    box = start_sandbox_once()
+    box.fault(request="action_participant", kind="code", code=403, message=MESSAGE, nth=2, times=2)
+    box.fault(request="action_participant", kind="drop_before", nth=12)
+    return box
+
+
+@pytest.fixture(scope="module")
+def change(sandbox: Sandbox, folder: Path) -> Ansible:
     """Runs playbooks on a ledger in which change `CHG/1` has ended: 41 done, 2 refused, 1 unknown."""
-    sandbox.fault(request="action_participant", kind="code", code=403, message=MESSAGE, nth=2, times=2)
-    sandbox.fault(request="action_participant", kind="drop_before", nth=12)
-    ran = Ansible(tmp_path, {**ansible_playbook.server, "YATEOTA_LEDGER": str(tmp_path / "ledger.sqlite")})
+    server = {"YATEOTA_API_URL": sandbox.url, "YATEOTA_API_SECRET": SECRET}
+    ran = Ansible(folder, {**server, "YATEOTA_LEDGER": str(folder / "ledger.sqlite")})
     given = {"change_id": "CHG/1", "campaign_id": 167, "bulk_change_state": "failed", "bulk_change_wave_size": 10}
     audit = {"bulk_change_approved_by": "j.doe", "awx_job_id": 4711, "awx_user_name": "noc"}
     done = ran("bulk_retry", {**given, **audit, "bulk_change_abort_percentage": 50})
@@ -37,18 +53,24 @@ def change(ansible_playbook: Ansible, sandbox: Any, tmp_path: Path) -> Ansible:
     return ran
 
 
-def report(change: Ansible, folder: Path, **variables: Any) -> Path:
-    """The folder into which the report was written."""
+def write(change: Ansible, folder: Path, **variables: Any) -> Run:
+    """Write the report into a folder."""
     written = change("bulk_report", {"change_id": "CHG/1", "bulk_change_report_directory": str(folder), **variables})
     assert written.ok, written.output
     assert {path.name for path in folder.iterdir()} == {"CHG_1.csv", "CHG_1.jsonl", "CHG_1.html"}
-    return folder
+    return written
 
 
-def test_the_rows_tell_what_was_sent_when_with_which_answer(change: Ansible, sandbox: Any, tmp_path: Path) -> None:
-    folder = report(change, tmp_path / "reports")
-    rows = list(csv.DictReader((folder / "CHG_1.csv").read_text().splitlines()))
-    lines = [json.loads(line) for line in (folder / "CHG_1.jsonl").read_text().splitlines()]
+@pytest.fixture(scope="module")
+def report(change: Ansible, folder: Path) -> Path:
+    """The folder into which the report was written."""
+    write(change, folder / "reports")
+    return folder / "reports"
+
+
+def test_the_rows_tell_what_was_sent_when_with_which_answer(report: Path, sandbox: Sandbox) -> None:
+    rows = list(csv.DictReader((report / "CHG_1.csv").read_text().splitlines()))
+    lines = [json.loads(line) for line in (report / "CHG_1.jsonl").read_text().splitlines()]
     assert [row["participant_id"] for row in rows] == [str(line["participant_id"]) for line in lines]
     assert Counter(row["state"] for row in rows) == {"done": 41, "refused": 2, "unknown": 1}
     received = {str(entry["params"]["participant_id"]): entry["time"] for entry in sandbox.writes()}
@@ -61,12 +83,12 @@ def test_the_rows_tell_what_was_sent_when_with_which_answer(change: Ansible, san
             "pending_send",
         )
     assert {row["message"] for row in rows if row["state"] == "refused"} == {MESSAGE}
-    assert all(path.stat().st_mode & 0o077 == 0 for path in folder.iterdir())
+    assert all(path.stat().st_mode & 0o077 == 0 for path in report.iterdir())
 
 
-def test_masked_it_tells_no_identifier(change: Ansible, sandbox: Any, tmp_path: Path) -> None:
-    folder = report(change, tmp_path / "reports", mask_identifiers=True)
-    text = "".join(path.read_text() for path in folder.iterdir())
+def test_masked_it_tells_no_identifier(change: Ansible, sandbox: Sandbox, tmp_path: Path) -> None:
+    write(change, tmp_path / "reports", mask_identifiers=True)
+    text = "".join(path.read_text() for path in (tmp_path / "reports").iterdir())
     for participant_id in (195, 197):
         truth = sandbox.participant(participant_id)
         for name in ("imsi", "iccid", "msisdn"):
@@ -74,10 +96,8 @@ def test_masked_it_tells_no_identifier(change: Ansible, sandbox: Any, tmp_path: 
             assert f"***{truth[name][-4:]}" in text
 
 
-def test_written_again_it_is_the_same(change: Ansible, tmp_path: Path) -> None:
-    report(change, tmp_path / "reports")
-    again = change("bulk_report", {"change_id": "CHG/1", "bulk_change_report_directory": str(tmp_path / "reports")})
-    assert (again.ok, again.changed) == (True, 0)
+def test_written_again_it_is_the_same(change: Ansible, report: Path) -> None:
+    assert write(change, report).changed == 0
 
 
 # --- The page in a browser --------------------------------------------------------------------------------------------
@@ -95,8 +115,8 @@ def browser() -> Iterator[Browser]:
         chromium.close()
 
 
-def test_the_page_renders_and_loads_nothing(change: Ansible, browser: Browser, tmp_path: Path) -> None:
-    path = report(change, tmp_path / "reports") / "CHG_1.html"
+def test_the_page_renders_and_loads_nothing(report: Path, browser: Browser) -> None:
+    path = report / "CHG_1.html"
     page = browser.new_page(viewport={"width": 1000, "height": 800})
     requested: list[str] = []
     said: list[str] = []
@@ -127,8 +147,8 @@ def test_the_page_renders_and_loads_nothing(change: Ansible, browser: Browser, t
     page.close()
 
 
-def test_the_page_prints(change: Ansible, browser: Browser, tmp_path: Path) -> None:
-    path = report(change, tmp_path / "reports") / "CHG_1.html"
+def test_the_page_prints(report: Path, browser: Browser) -> None:
+    path = report / "CHG_1.html"
     page = browser.new_page()
     page.goto(path.as_uri())
     printed = page.pdf(format="A4", prefer_css_page_size=True)
