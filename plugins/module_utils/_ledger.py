@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import os
 import sqlite3
-import time
 from collections.abc import Iterator
 from typing import Any
 from urllib.parse import quote
@@ -77,9 +76,9 @@ class Ledger:
             yield connection
 
     def clock(self) -> sa.ColumnElement[float]:
-        """The present moment, by the one clock that all who use this ledger share."""
+        """The present moment in Unix seconds, by the one clock that all who use this ledger share."""
         if self._engine.dialect.name == "sqlite":
-            return sa.literal(time.time())
+            return (sa.func.julianday("now", type_=sa.Double) - 2440587.5) * 86400.0
         return sa.cast(sa.extract("epoch", sa.func.clock_timestamp()), sa.Double)
 
     def given(self, **kinds: str) -> sa.CTE:

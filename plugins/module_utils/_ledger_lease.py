@@ -42,6 +42,7 @@ class Lease:
         self._holder = holder
         self._seconds = seconds
         self._token = uuid.uuid4().hex
+        self._renewal = changes.update().where(*self._mine()).values(lease_expires=ledger.clock() + seconds)
         self._renewed = -seconds
         self._over = threading.Event()
         self._heart = threading.Thread(target=self._beat, name="yateota-lease", daemon=True)
@@ -99,10 +100,7 @@ class Lease:
             LeaseLostError: it is another's.
         """
         moment = _elapsed()
-        held = connection.execute(
-            changes.update().where(*self._mine()).values(lease_expires=self._ledger.clock() + self._seconds)
-        )
-        if held.rowcount != 1:
+        if connection.execute(self._renewal).rowcount != 1:
             self._renewed = -self._seconds
             raise LeaseLostError(
                 f"Change {self._change_id} was taken over by another run, since this one was held up for more than "

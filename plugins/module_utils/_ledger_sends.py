@@ -170,7 +170,7 @@ class Sends:
                 return
             for seq, state_now, is_read, *identification in block:
                 given = dict(zip(_IDENTITY, identification, strict=True))
-                yield Send(seq, given, state_now, bool(is_read) or given["campaign_id"] is None)
+                yield Send(seq, given, state_now, is_read or given["campaign_id"] is None)
             after = block[-1].seq
 
     # --- Marks and outcomes ----------------------------------------------------------------------------------------

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
-from queue import Empty, SimpleQueue
+from queue import SimpleQueue
 
 from ._client import Client
 from ._errors import ApiError, OutcomeUnknownError, YateotaError
@@ -99,9 +100,6 @@ class Senders:
         brake: pulled by the threads where the next request would fail like the last.
         may_send: asked before each request leaves.
         patience: how often a request that the server has too many for is tried again.
-
-    Attributes:
-        ended: those that were sent for, or could not be.
     """
 
     def __init__(
@@ -121,7 +119,9 @@ class Senders:
         self._may_send = may_send
         self._patience = patience
         self._waiting: SimpleQueue[Send | None] = SimpleQueue()
-        self.ended: SimpleQueue[Send] = SimpleQueue()
+        self._ended: deque[Send] = deque()
+        self._wanted = 1
+        self._enough = threading.Event()
         self._threads = [threading.Thread(target=self._work, daemon=True) for _turn in range(number)]
 
     def __enter__(self) -> Senders:
@@ -138,13 +138,26 @@ class Senders:
             thread.join()
 
     def put(self, send: Send) -> None:
-        """Have it sent; it comes back in ``ended``."""
+        """Have it sent."""
         self._waiting.put(send)
+
+    def collect(self, number: int, seconds: float) -> list[Send]:
+        """Those that were sent for, or could not be, once there are so many of them or so much time has passed.
+
+        It wakes once for all of them. To wake for each would take Python's lock from the threads that send.
+        """
+        self._wanted = number
+        self._enough.clear()
+        if len(self._ended) < number:
+            self._enough.wait(seconds)
+        return [self._ended.popleft() for _place in range(len(self._ended))]
 
     def _work(self) -> None:
         while (send := self._waiting.get()) is not None:
             self._try(send)
-            self.ended.put(send)
+            self._ended.append(send)
+            if len(self._ended) >= self._wanted:
+                self._enough.set()
 
     def _try(self, send: Send) -> None:
         params = request_params(self._action, send)
@@ -240,7 +253,9 @@ class Conveyor:
         """The next to mark, as many as there is room for, and those between them that need no request."""
         marked: list[Send] = []
         passed: list[Send] = []
-        while len(marked) < room and len(passed) < AHEAD_MOST and not self._brake.is_pulled:
+        if self._brake.is_pulled:
+            return marked, passed
+        while len(marked) < room and len(passed) < AHEAD_MOST:
             send = next(coming, None)
             if send is None:
                 break
@@ -251,16 +266,11 @@ class Conveyor:
         return self._number + min(AHEAD_MOST, max(self._number, round(self._rate * AHEAD_SECONDS)))
 
     def _collect(self, under_way: int) -> list[Send]:
-        """Those that have come back, once they are half of what is marked ahead, or some time has passed."""
+        """Those that have come back, once they are most of what is marked ahead, or some time has passed."""
         if not under_way:
             return []
-        enough = min(under_way, max(1, (self._window() - self._number) // 2))
-        back: list[Send] = []
-        while len(back) < enough:
-            try:
-                back.append(self._senders.ended.get(timeout=AHEAD_SECONDS if back else None))
-            except Empty:
-                break
+        ahead = self._window() - self._number
+        back = self._senders.collect(min(under_way, max(1, ahead * 2 // 3)), AHEAD_SECONDS)
         now = time.monotonic()
         self._rate += (len(back) / max(now - self._since, 1e-6) - self._rate) / 4
         self._since = now
