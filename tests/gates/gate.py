@@ -73,6 +73,14 @@ def count_junit(tree: Path) -> tuple[int, int, int]:
     return total - failed - skipped, failed, skipped
 
 
+def skip_reasons(tree: Path, log: str) -> list[str]:
+    """Why tests were skipped, by the junit files below `tree` and what ansible-test printed; each reason once."""
+    marks = (mark for path in tree.glob(JUNIT_FILES) for mark in ElementTree.parse(path).iter("skipped"))
+    told = [mark.get("message", "") for mark in marks]
+    told += [line for line in log.splitlines() if re.search(SKIPPED, line)]
+    return list(dict.fromkeys(told))
+
+
 def is_good(code: int, counts: tuple[int, int, int], log: str, forbidden: str | None) -> bool:
     """Whether a gate passes; `forbidden` is a regular expression that must not match in its log."""
     passed, failed, _skipped = counts
@@ -171,10 +179,13 @@ def main() -> int:
     results = BUILD / "results"
     results.mkdir(parents=True, exist_ok=True)
     (results / f"{result.name}.json").write_text(json.dumps(asdict(result)), encoding="utf-8")
-    said = f"{passed} passed, {result.failed} failed" if result.failed else f"{passed} passed"
+    others = {"failed": result.failed, "skipped": skipped}
+    said = ", ".join([f"{passed} passed", *(f"{number} {way}" for way, number in others.items() if number)])
     verdict = "ok  " if good else "FAIL"
     times = f"{seconds:>4.0f} s, {result.cpu_seconds:>4.0f} s of CPU"
     print(f"{verdict} {result.name:<18} {result.environment} {said:<24} {times}", flush=True)
+    for reason in skip_reasons(tree, text) if skipped else []:
+        print(f"     skipped: {reason}", flush=True)
     if not good:
         lines = text.splitlines()
         print(

@@ -46,6 +46,15 @@ def test_junit_files_are_added_up(tmp_path: Path) -> None:
     assert gate.count_junit(tmp_path) == (8, 3, 3)
 
 
+def test_the_reason_of_what_is_skipped_is_told_once(tmp_path: Path) -> None:
+    folder = tmp_path / "tests/output/junit"
+    folder.mkdir(parents=True)
+    case = '<testcase><skipped message="no browser"/></testcase>'
+    folder.joinpath("one.xml").write_text(f"<testsuites><testsuite>{case}{case}</testsuite></testsuites>")
+    log = 'Running sanity test\nWARNING: Skipping sanity test "pslint": no pwsh\n'
+    assert gate.skip_reasons(tmp_path, log) == ["no browser", 'WARNING: Skipping sanity test "pslint": no pwsh']
+
+
 @pytest.mark.parametrize(
     ("code", "counts", "log", "good"),
     [
