@@ -148,3 +148,16 @@ def test_one_change_on_many_servers(fleet: dict[str, Any], ansible_playbook: Ans
     assert again.ok, again.output
     assert [len(fleet[name].writes()) for name in SERVERS] == [44, 44, 44]
     assert sorted(path.parent.name for path in tmp_path.glob("reports/*/CHG0012345.csv")) == sorted(SERVERS)
+
+
+def test_one_after_the_other_the_first_that_fails_ends_the_run(
+    fleet: dict[str, Any], ansible_playbook: Ansible
+) -> None:
+    fleet["north"].fault(request="*", kind="http_503", times=100)
+    given = {"yateota_hosts": "yateota", "campaign_id": 144}
+    run = ansible_playbook("campaign_pause", {**given, "yateota_serial": 1}, "-i", "inventory.yml")
+    assert run.code == 2, run.output
+    assert [len(box.writes()) for box in fleet.values()] == [0, 0, 0]
+    side_by_side = ansible_playbook("campaign_pause", given, "-i", "inventory.yml")
+    assert side_by_side.code == 2, side_by_side.output
+    assert [len(box.writes()) for box in fleet.values()] == [0, 1, 1]
