@@ -108,16 +108,16 @@ integration-as-module: $(CORES)/2.19/.ready
 
 # --- Set-up: stamps keep a repeated run from installing again ---------------------------------------------------------
 
+$(VENV)/.demo: requirements.txt requirements-demo.txt
+	$(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/pip install -qq --upgrade -r requirements-demo.txt
+	@touch $@
+
 # uv installs in seconds what takes pip most of a minute; where uv reaches no package index, pip does it.
 install = VIRTUAL_ENV=$(1) $(VENV)/bin/uv pip install --quiet $(2) || $(1)/bin/pip install -qq $(2)
 
-$(VENV)/.demo: requirements.txt requirements-demo.txt
-	$(PYTHON) -m venv $(VENV)
-	$(VENV)/bin/pip install -qq uv
-	$(call install,$(VENV),--upgrade -r requirements-demo.txt)
-	@touch $@
-
 $(VENV)/.dev: requirements-dev.txt $(VENV)/.demo
+	$(VENV)/bin/pip install -qq uv
 	$(call install,$(VENV),-r requirements-dev.txt)
 	$(PYTHON) tests/gates/home.py $(VENV)
 	@touch $@
