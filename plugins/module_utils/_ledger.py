@@ -98,6 +98,16 @@ class Ledger:
         # Materialized, since SQLite would search it for each row of the table instead of the other way round.
         return sa.select(*columns).cte("given").prefix_with("MATERIALIZED")
 
+    def gathered(self, query: sa.Select[Any]) -> sa.Select[tuple[Any]]:
+        """A query that gives all rows of another as one value: a list of lists, or None where there are no rows.
+
+        It makes a block of rows one step of the database's, for the reason that ``given`` tells.
+        """
+        on_sqlite = self._engine.dialect.name == "sqlite"
+        gather = sa.func.json_group_array if on_sqlite else sa.func.json_agg
+        array = sa.func.json_array if on_sqlite else sa.func.json_build_array
+        return sa.select(gather(array(*query.subquery().c), type_=sa.JSON))
+
     def insert_new(self, table: sa.Table) -> Any:
         """An INSERT that passes over rows which are there already."""
         dialect = tables.sqlite if self._engine.dialect.name == "sqlite" else tables.postgresql

@@ -151,27 +151,29 @@ class Sends:
     def planned_of(self, wave: int) -> Iterator[Send]:
         """Who of a wave is still to be sent for, in order."""
         columns = participants.c
-        after = -1
+        after = sa.bindparam("after", type_=sa.Integer)
+        query = self._change.ledger.gathered(
+            sa.select(
+                columns.seq,
+                columns.state_now,
+                (sa.func.coalesce(columns.reading, -1) >= changes.c.reading).label("is_read"),
+                *(columns[name] for name in _IDENTITY),
+            )
+            .join(changes, changes.c.number == columns.change)
+            .where(self._change.rows, columns.wave == wave, columns.state == PLANNED, columns.seq > after)
+            .order_by(columns.seq)
+            .limit(_BLOCK)
+        )
+        last = -1
         while True:
             with self._change.ledger.read() as connection:
-                block = connection.execute(
-                    sa.select(
-                        columns.seq,
-                        columns.state_now,
-                        sa.func.coalesce(columns.reading, -1) >= changes.c.reading,
-                        *(columns[name] for name in _IDENTITY),
-                    )
-                    .join(changes, changes.c.number == columns.change)
-                    .where(self._change.rows, columns.wave == wave, columns.state == PLANNED, columns.seq > after)
-                    .order_by(columns.seq)
-                    .limit(_BLOCK)
-                ).all()
+                block = sorted(connection.execute(query, {"after": last}).scalar() or ())
             if not block:
                 return
             for seq, state_now, is_read, *identification in block:
                 given = dict(zip(_IDENTITY, identification, strict=True))
-                yield Send(seq, given, state_now, is_read or given["campaign_id"] is None)
-            after = block[-1].seq
+                yield Send(seq, given, state_now, bool(is_read) or given["campaign_id"] is None)
+            last = block[-1][0]
 
     # --- Marks and outcomes ----------------------------------------------------------------------------------------
 

@@ -40,7 +40,7 @@ class Rollout:
 
     @property
     def senders(self) -> int:
-        """How many requests are under way at once.
+        """How many requests are under way at once, at the most.
 
         One more than the server is to serve, so that it has the next when it has answered one: what the way there and
         back takes would be lost otherwise, a tenth of a request of 20 ms. With a ``concurrency`` of 1 there is strictly

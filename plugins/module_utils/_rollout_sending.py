@@ -27,6 +27,13 @@ is not nothing.
 _REFUSALS = (401, 402, 403, 404)
 """The body codes by which the server refuses this participant [F]; any other is a failure."""
 
+_SATURATED, _ROOM = 1.0, 0.8
+"""Of a core: how busy this process is where a sender more would do harm, and where one would do good.
+
+Python computes in one thread at a time. A process that is busier than that spends the rest on handing its lock around:
+there, one sender is as quick as four, and leaves more of the lock to the ledger.
+"""
+
 _TOO_MANY = 429
 _PAUSE_FIRST, _PAUSE_MOST = 1.0, 30.0  # seconds
 
@@ -95,7 +102,7 @@ class Senders:
     Args:
         client: sends.
         action: the action.
-        number: how many threads.
+        number: how many threads; fewer of them work while this process is the bottleneck.
         pace: their turns.
         brake: pulled by the threads where the next request would fail like the last.
         may_send: asked before each request leaves.
@@ -122,7 +129,9 @@ class Senders:
         self._ended: deque[Send] = deque()
         self._wanted = 1
         self._enough = threading.Event()
-        self._threads = [threading.Thread(target=self._work, daemon=True) for _turn in range(number)]
+        self._active = number
+        self._more = threading.Condition()
+        self._threads = [threading.Thread(target=self._work, args=(place,), daemon=True) for place in range(number)]
 
     def __enter__(self) -> Senders:
         for thread in self._threads:
@@ -132,6 +141,7 @@ class Senders:
     def __exit__(self, *exception: object) -> None:
         if exception[0]:
             self._brake.pull(None)
+        self._let_work(len(self._threads))
         for _thread in self._threads:
             self._waiting.put(None)
         for thread in self._threads:
@@ -152,8 +162,31 @@ class Senders:
             self._enough.wait(seconds)
         return [self._ended.popleft() for _place in range(len(self._ended))]
 
-    def _work(self) -> None:
-        while (send := self._waiting.get()) is not None:
+    def adapt(self, busy: float) -> None:
+        """Let one thread fewer work where this process is the bottleneck, and one more where the server is.
+
+        Args:
+            busy: the cores that this process has lately used.
+        """
+        if busy > _SATURATED and self._active > 1:
+            self._let_work(self._active - 1)
+        elif busy < _ROOM and self._active < len(self._threads):
+            self._let_work(self._active + 1)
+
+    def _let_work(self, number: int) -> None:
+        with self._more:
+            self._active = number
+            self._more.notify_all()
+
+    def _next(self, place: int) -> Send | None:
+        """Whom the thread in this place is to send for next; None where it is to end."""
+        if place >= self._active:
+            with self._more:
+                self._more.wait_for(lambda: place < self._active)
+        return self._waiting.get()
+
+    def _work(self, place: int) -> None:
+        while (send := self._next(place)) is not None:
             self._try(send)
             self._ended.append(send)
             if len(self._ended) >= self._wanted:
@@ -221,7 +254,7 @@ class Conveyor:
         self._number = number
         self._brake = brake
         self._rate = 0.0
-        self._since = time.monotonic()
+        self._since, self._computed = time.monotonic(), time.process_time()
         self.sent = 0
 
     def convey(self, coming: Iterator[Send], ended: Callable[[Send], None]) -> None:
@@ -271,7 +304,9 @@ class Conveyor:
             return []
         ahead = self._window() - self._number
         back = self._senders.collect(min(under_way, max(1, ahead * 2 // 3)), AHEAD_SECONDS)
-        now = time.monotonic()
-        self._rate += (len(back) / max(now - self._since, 1e-6) - self._rate) / 4
-        self._since = now
+        now, computed = time.monotonic(), time.process_time()
+        passed = max(now - self._since, 1e-6)
+        self._rate += (len(back) / passed - self._rate) / 4
+        self._senders.adapt((computed - self._computed) / passed)
+        self._since, self._computed = now, computed
         return back

@@ -117,6 +117,7 @@ options:
         description:
           - How many requests the server is to serve at once. Its front end serves 3 at a time by default.
           - One more is on its way meanwhile, so that the server need not wait for it. With V(1) there is strictly one at a time.
+          - Fewer are sent at once while the server answers faster than this machine can send, where more would slow it down.
         type: int
         default: 3
       soak:

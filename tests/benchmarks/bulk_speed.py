@@ -47,8 +47,7 @@ def change(url: str, ledger: Path, change_id: str, **options: Any) -> dict[str, 
 
 def client_alone(url: str, participants: int) -> float:
     """Seconds that the client takes for the same requests, from as many threads, without a ledger."""
-    threads = CONCURRENCY + 1  # as a change has
-    client = Client(Connection(api_url=url), threads)
+    client = Client(Connection(api_url=url), CONCURRENCY)
     coming = itertools.count(1)
 
     def send() -> None:

@@ -1,0 +1,68 @@
+# Copyright (c) 2026 simops.yateota contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""How many requests of a change are under way at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from ansible_collections.simops.yateota.plugins.module_utils._ledger_sends import Send
+from ansible_collections.simops.yateota.plugins.module_utils._rollout_sending import Brake, Pace, Senders
+from ansible_collections.simops.yateota.tests.unit.plugins.servers import Connect, StartSandbox
+
+THREADS = 3
+PATIENCE_SECONDS = 20.0
+
+
+@pytest.fixture
+def senders(connect: Connect, start_sandbox: StartSandbox) -> Iterator[Senders]:
+    """Threads that send to a server which takes its time."""
+    brake = Brake()
+    client = connect(start_sandbox(service_time=0.05), THREADS)
+    with Senders(client, "retry", THREADS, Pace(None, brake), brake, lambda: True, 0) as threads:
+        yield threads
+
+
+def send_for(senders: Senders, number: int) -> list[Send]:
+    """So many of campaign 167, after their requests were answered."""
+    identification = dict.fromkeys(("iccid", "imsi", "msisdn")) | {"campaign_id": 167}
+    for participant_id in range(185, 185 + number):
+        senders.put(Send(participant_id, identification | {"participant_id": participant_id}, "failed", True))
+    sent: list[Send] = []
+    while len(sent) < number:
+        came_back = senders.collect(number - len(sent), PATIENCE_SECONDS)
+        assert came_back
+        sent += came_back
+    return sent
+
+
+def at_once(sends: list[Send]) -> int:
+    """How many of their requests were under way at the same time, at the most."""
+    return max(sum(one.sent_at <= other.sent_at < one.answered_at for one in sends) for other in sends)
+
+
+def test_as_many_as_there_are_threads_while_the_server_is_slow(senders: Senders) -> None:
+    for _reading in range(THREADS):
+        senders.adapt(0.1)
+    assert at_once(send_for(senders, 2 * THREADS)) == THREADS
+
+
+def test_one_at_a_time_where_this_process_is_what_is_slow_and_more_again_when_it_is_not(senders: Senders) -> None:
+    for _reading in range(2 * THREADS):
+        senders.adapt(1.1)
+    send_for(senders, THREADS)  # a thread that waited for work already takes one more
+    assert at_once(send_for(senders, 2 * THREADS)) == 1
+    senders.adapt(0.9)
+    assert at_once(send_for(senders, 2 * THREADS)) == 1
+    senders.adapt(0.1)
+    assert at_once(send_for(senders, 2 * THREADS)) == 2
+
+
+def test_threads_that_do_not_work_end_too(senders: Senders) -> None:
+    for _reading in range(THREADS):
+        senders.adapt(1.1)
+    send_for(senders, THREADS)
+    senders.__exit__(None, None, None)
+    assert not [thread for thread in senders._threads if thread.is_alive()]
