@@ -9,6 +9,8 @@ TREE   := $(BUILD)/ansible_collections/simops/yateota
 ENVIRON := PATH="$(VENV)/bin:$$PATH" ANSIBLE_COLLECTIONS_PATH="$(BUILD)" ANSIBLE_HOME="$(BUILD)/home"
 export PIP_CACHE_DIR ?= $(BUILD)/cache/pip
 export UV_CACHE_DIR  ?= $(BUILD)/cache/uv
+# As pip does: a package index may have a certificate of the company's own CA.
+export UV_SYSTEM_CERTS ?= 1
 
 # The newest Python on this machine that the newest ansible-core runs on, 3.12 or later; empty where there is none.
 NEWEST_PYTHON := $(shell $(PYTHON) tests/gates/newest_python.py)
