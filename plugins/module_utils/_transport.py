@@ -96,20 +96,10 @@ class _Noting:
         super().send(data)  # type: ignore[misc]
 
 
-class _HTTPConnection(_Noting, urllib3.connection.HTTPConnection):
-    pass
-
-
-class _HTTPSConnection(_Noting, urllib3.connection.HTTPSConnection):
-    pass
-
-
-class _HTTPPool(urllib3.HTTPConnectionPool):
-    ConnectionCls = _HTTPConnection
-
-
-class _HTTPSPool(urllib3.HTTPSConnectionPool):
-    ConnectionCls = _HTTPSConnection
+def _noting(pool: Any) -> Any:
+    """The class of connection pools, with connections that note. Those through SOCKS are of other classes."""
+    connection = type("NotingConnection", (_Noting, pool.ConnectionCls), {})
+    return type("NotingPool", (pool,), {"ConnectionCls": connection})
 
 
 class _Adapter(requests_adapters.HTTPAdapter):
@@ -124,15 +114,17 @@ class _Adapter(requests_adapters.HTTPAdapter):
         self._note(self.poolmanager)
 
     def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:
+        known = proxy in self.proxy_manager
         manager = super().proxy_manager_for(proxy, **kwargs, ssl_context=self._context)
-        return manager if proxy.lower().startswith("socks") else self._note(manager)
+        return manager if known else self._note(manager)
 
     def cert_verify(self, conn: Any, url: str, verify: Any, cert: Any) -> None:
         """The context knows whom to trust: no bundle is added to it."""
 
     @staticmethod
     def _note(manager: Any) -> Any:
-        manager.pool_classes_by_scheme = {"http": _HTTPPool, "https": _HTTPSPool}
+        pools = manager.pool_classes_by_scheme
+        manager.pool_classes_by_scheme = {scheme: _noting(pool) for scheme, pool in pools.items()}
         return manager
 
 

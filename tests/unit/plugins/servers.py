@@ -97,10 +97,30 @@ class Proxy(socketserver.BaseRequestHandler):
                 self.request.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
             else:
                 upstream.sendall(request)
-            back = threading.Thread(target=_copy, args=(upstream, self.request), daemon=True)
-            back.start()
-            _copy(self.request, upstream)
-            back.join(10)
+            _relay(self.request, upstream)
+
+
+class SocksProxy(socketserver.BaseRequestHandler):
+    """A SOCKS 5 proxy that asks for no password and is told IPv4 addresses; `heard` is where it led."""
+
+    def handle(self) -> None:
+        _version, methods = self.request.recv(2)
+        self.request.recv(methods)
+        self.request.sendall(b"\x05\x00")
+        asked = self.request.recv(10)  # version, command, reserved, kind of address, address, port
+        address = socket.inet_ntoa(asked[4:8]), int.from_bytes(asked[8:10], "big")
+        self.server.heard.append(b"%s:%d" % (address[0].encode(), address[1]))
+        with socket.create_connection(address) as upstream:
+            self.request.sendall(b"\x05\x00\x00\x01" + bytes(6))
+            _relay(self.request, upstream)
+
+
+def _relay(client: socket.socket, upstream: socket.socket) -> None:
+    """Copy both ways until both ends have ended."""
+    back = threading.Thread(target=_copy, args=(upstream, client), daemon=True)
+    back.start()
+    _copy(client, upstream)
+    back.join(10)
 
 
 def _copy(source: socket.socket, target: socket.socket) -> None:

@@ -22,9 +22,11 @@ from ansible_collections.simops.yateota.plugins.module_utils._transport import C
 from ansible_collections.simops.yateota.tests.unit.plugins.servers import (
     SECRET,
     Connect,
+    SocksProxy,
     StartSandbox,
     free_port,
     http,
+    serving,
 )
 
 from yateota_sandbox import Options, Sandbox
@@ -213,6 +215,27 @@ def test_a_request_that_the_proxy_took_may_have_left(connect: Connect, sandbox: 
     with pytest.raises(OutcomeUnknownError):
         connect(sandbox).call("action_participant", RERUN)
     assert len(proxy.heard) == 1
+
+
+def test_a_write_through_a_socks_proxy_is_not_sent_again(
+    connect: Connect, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sandbox.fault(request="action_participant", kind="drop_after")
+    with serving(SocksProxy) as proxy:
+        monkeypatch.setenv("all_proxy", f"socks5://{proxy.address}")
+        with pytest.raises(OutcomeUnknownError):
+            connect(sandbox).call("action_participant", RERUN)
+        assert proxy.heard
+    assert len(sandbox.writes()) == 1
+
+
+def test_a_write_that_a_socks_proxy_cannot_lead_anywhere_has_not_left(
+    connect: Connect, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("all_proxy", f"socks5://127.0.0.1:{free_port()}")
+    with pytest.raises(TransportError):
+        connect(sandbox, retries=0).call("action_participant", RERUN)
+    assert sandbox.journal() == []
 
 
 @pytest.mark.parametrize(
