@@ -107,13 +107,20 @@ def test_the_actions_of_a_campaign(api, before, action, after):
         assert api("get_campaign", campaign_id=144)["campaign"][0]["state"] == after
 
 
-@pytest.mark.parametrize("action", ["pause", "stop", "restart"])
-def test_a_finished_campaign_takes_no_action(sandbox, api, action):
+@pytest.mark.parametrize("action", ["pause", "stop"])
+def test_a_finished_campaign_is_not_held(sandbox, api, action):
     sandbox.advance(LONG)
 
     answer = api("action_campaign", campaign_id=142, action=action)
 
     assert answer == {"code": 401, "message": f"Can't {action} campaign 142: it is finished"}
+
+
+def test_a_finished_campaign_may_be_restarted_and_has_nothing_to_do(sandbox, api):
+    sandbox.advance(LONG)
+
+    assert api("action_campaign", campaign_id=142, action="restart") == {"code": 0}
+    assert api("get_campaign", campaign_id=142)["campaign"][0]["state"] == "finished"
 
 
 def test_a_retry_makes_a_finished_campaign_go_on(sandbox, api):

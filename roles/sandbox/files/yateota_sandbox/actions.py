@@ -29,7 +29,7 @@ class NotApplicableError(Exception):
 CAMPAIGN_ACTIONS = {
     "stop": ({"started", "paused"}, "stopped"),
     "pause": ({"started"}, "paused"),
-    "restart": ({"started", "paused", "stopped"}, "started"),
+    "restart": ({"started", "paused", "stopped", "finished"}, "started"),
 }
 
 
