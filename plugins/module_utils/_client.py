@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from ._errors import ApiError, AuthError, BadAnswerError, OutcomeUnknownError, TransportError, YateotaError
+from ._errors import ApiError, AuthError, BadAnswerError, OutcomeUnknownError, TransportError, YateotaError, lacking
 from ._identifiers import described
 from ._operations import is_write
 from ._paging import Item, Seen, pages
@@ -153,10 +153,7 @@ def items(answer: Mapping[str, Any], request: str) -> list[Item]:
                 f"The answer to {request} cannot be read: {key} is not a list of objects. {BadAnswerError.mend}",
                 request=request,
             )
-    found = ", ".join(sorted(answer))[:100] or "nothing"
-    raise BadAnswerError(
-        f"The answer to {request} carries no list; it has {found}. {BadAnswerError.mend}", request=request
-    )
+    raise lacking("list", answer, request)
 
 
 class _PassingError(Exception):

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 
@@ -86,6 +87,14 @@ class BadAnswerError(YateotaError):
 
     kind = "bad_answer"
     mend = "Check that this server speaks the YateOTA API."
+
+
+def lacking(what: str, answer: Mapping[str, Any], request: str) -> BadAnswerError:
+    """The error for an answer that does not carry what it should."""
+    found = ", ".join(sorted(answer))[:100] or "nothing"
+    return BadAnswerError(
+        f"The answer to {request} carries no {what}; it has {found}. {BadAnswerError.mend}", request=request
+    )
 
 
 class OutcomeUnknownError(YateotaError):

@@ -45,12 +45,12 @@ class Reader:
             YateotaError: as ``Client.call``.
         """
         params = {"campaign_id": campaign_id}
-        found = items(self._client.call("query_campaigns", params), "query_campaigns")
-        if not found:
+        found = _of_campaign(items(self._client.call("query_campaigns", params), "query_campaigns"), campaign_id)
+        if found is None:
             raise InvalidInputError(
                 f"campaign_id {campaign_id} is not on this server: check the id, the server and the node."
             )
-        item = {**found[0], "campaign_id": campaign_id}
+        item = {**found, "campaign_id": campaign_id}
         if read(Campaign, item, "query_campaigns").state is None:
             # What query_campaigns says wins: it is the request that is specified.
             item = {**self._details(params), **_filled(item)}
@@ -61,6 +61,7 @@ class Reader:
         """A campaign as ``get_campaign`` tells it; empty, with a warning, where the server cannot."""
         try:
             found = items(self._client.call("get_campaign", params), "get_campaign")
+            return _of_campaign(found, params["campaign_id"]) or {}
         except ApiError as error:
             if error.code != _UNKNOWN_REQUEST:
                 raise
@@ -68,7 +69,6 @@ class Reader:
                 "This server has no get_campaign, and its query_campaigns tells no state: the state is not known."
             )
             return {}
-        return found[0] if found else {}
 
     def campaign_id(self, name: str) -> int:
         """The id of the one campaign of this name.
@@ -156,7 +156,7 @@ class Reader:
             YateotaError: as ``Client.call``.
         """
         found = items(self._client.call("query_campaigns", {"campaign_id": campaign_id}), "query_campaigns")
-        campaign: Campaign = read(Campaign, found[0] if found else {}, "query_campaigns")
+        campaign: Campaign = read(Campaign, _of_campaign(found, campaign_id) or {}, "query_campaigns")
         counts = {state: getattr(campaign, state) for state in COUNTS}
         return None if any(count is None or isinstance(count, bool) for count in counts.values()) else counts
 
@@ -211,6 +211,15 @@ def _participant(item: dict[str, Any], campaign_id: int) -> Participant:
 def _filled(item: dict[str, Any]) -> dict[str, Any]:
     """What an item tells, without the fields that it leaves blank."""
     return {key: value for key, value in item.items() if value not in (None, "")}
+
+
+def _of_campaign(listed: list[dict[str, Any]], campaign_id: int) -> dict[str, Any] | None:
+    """What was asked for among what a server lists, which may be more; without an id [V] only where it stands alone."""
+    for item in listed:
+        found: Campaign = read(Campaign, item, "query_campaigns")
+        if found.campaign_id == campaign_id or (found.campaign_id is None and len(listed) == 1):
+            return item
+    return None
 
 
 def _lacks_id_or_state(item: dict[str, Any]) -> bool:

@@ -235,11 +235,12 @@ def run(task: Task) -> dict[str, Any]:
     """Check all, read the states, judge all, and only then send."""
     action, targets = task.params["action"], acting.targets_of(identifications(task.params), task.warn)
     check_positive("concurrency", task.params["concurrency"])
+    client = task.client  # check mode refuses a server's options as well, even where it has nothing to read
     read_states(task, targets)
     acting.plan(action, targets, task.params["force"])
     acting.check_none_refused(action, targets)
     if not task.check_mode:
-        acting.act(task.client, action, targets, task.params["concurrency"])
+        acting.act(client, action, targets, task.params["concurrency"])
         unknown = acting.doubtful(targets)
         if unknown:
             acting.settle_unknown(task.reader, action, unknown)

@@ -70,6 +70,14 @@ def test_a_campaign_that_is_not_there(read_from: ReadFrom, sandbox: Sandbox, par
         read_from(parrot.api_url)[0].campaign(9)
 
 
+def test_another_campaign_is_not_taken_for_the_one_asked_for(read_from: ReadFrom, parrot: Any) -> None:
+    rows = [{"campaign_id": "1", "state": "paused"}, {"campaign_id": "144", "state": "started"}]
+    parrot.answers = [http(json.dumps({"code": 0, "campaign": rows}))]
+    assert read_from(parrot.api_url)[0].campaign(144).state == "started"
+    with pytest.raises(InvalidInputError, match="campaign_id 7 is not on this server"):
+        read_from(parrot.api_url)[0].campaign(7)
+
+
 def test_only_an_unknown_request_is_put_up_with(read_from: ReadFrom, sandbox: Sandbox) -> None:
     for read in (lambda reader: reader.campaign(147), lambda reader: list(reader.campaigns())):
         sandbox.fault(request="get_campaign", kind="code", code=403, message="Not for you")

@@ -128,6 +128,18 @@ def test_trace(run_task: RunTask, sandbox: Sandbox, tmp_path: Path) -> None:
     assert not run_task(yateota_trace, sandbox, **given)["changed"]
 
 
+def test_a_trace_by_another_name_is_kept_and_none_is_an_error(run_task: RunTask, parrot: Any, tmp_path: Path) -> None:
+    dest = tmp_path / "trace.json"
+    given = {"campaign_id": 5, "participant_id": 1, "dest": str(dest)}
+    parrot.answers = [http('{"code": 0, "messages": ["sent"]}')]
+    assert run_task(yateota_trace, parrot.api_url, **given)["trace"] == ["sent"]
+    parrot.answers = [http('{"code": 0}')]
+    result = run_task(yateota_trace, parrot.api_url, **given)
+    assert result["failed"]
+    assert "The answer to trace carries no trace; it has nothing." in result["msg"]
+    assert json.loads(dest.read_text()) == ["sent"]
+
+
 def test_stats(run_task: RunTask, sandbox: Sandbox) -> None:
     result = run_task(yateota_stats_info, sandbox)
     assert result["stats"]["engine"]["congestion"] == 0

@@ -30,6 +30,15 @@ def ids_in(box: Sandbox, campaign: range, state: str) -> list[int]:
 C167 = range(185, 265)
 
 
+@pytest.mark.parametrize("check_mode", [True, False])
+def test_a_bad_server_is_refused_where_nothing_is_to_be_read_either(run_task: RunTask, check_mode: bool) -> None:
+    given = {"action": "rerun", "participant_id": 195}
+    result = run_task(yateota_participant, "ftp://ota.example.net/", check_mode=check_mode, **given)
+    assert result["failed"]
+    assert result["failure"]["kind"] == "invalid_input"
+    assert "api_url 'ftp://ota.example.net/' is not valid" in result["msg"]
+
+
 def test_one_participant(run_task: RunTask, sandbox: Sandbox) -> None:
     result = run_task(yateota_participant, sandbox, action="retry", campaign_id=167, participant_id=195)
     assert result == {
