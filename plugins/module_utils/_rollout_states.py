@@ -12,8 +12,9 @@ from collections.abc import Sequence
 
 from ._errors import TransportError
 from ._ledger_change import UNSETTLED, Change
-from ._ledger_tables import DONE, UNKNOWN
+from ._ledger_tables import DONE
 from ._models import FILTER_STATES
+from ._plan import goal_of
 from ._reader import PAGE_SIZE, Reader
 
 
@@ -84,9 +85,14 @@ class StateReader:
             self._read_list(campaign_id, state, reading)
             if not self._change.unread(campaign_id, wanted, reading):
                 return
-        # Some states have no list. Where a send is in doubt, finding out is worth all pages.
-        if self._change.unread(campaign_id, (UNKNOWN,), reading):
+        # Some states have no list. Who is to be sent for or in doubt, or came to such a state, is worth all pages.
+        if self._change.unread(campaign_id, self._unlisted(wanted), reading):
             self._read_list(campaign_id, None, reading)
+
+    def _unlisted(self, wanted: Sequence[str]) -> Sequence[str]:
+        """Of the wanted, those whom no filtered list need hold, and who have to be found all the same."""
+        goal_is_listed = goal_of(self._change.record().action) in FILTER_STATES
+        return [state for state in wanted if state != DONE or not goal_is_listed]
 
     def _read_list(self, campaign_id: int, state: str | None, reading: int) -> None:
         kinds = self._kinds()
@@ -99,6 +105,8 @@ class StateReader:
         total = self._reader.participant_count(campaign_id)
         counts = None if total is None or total <= PAGE_SIZE else self._reader.state_counts(campaign_id)
         if total is None or counts is None:
+            return [None]
+        if not set(self._change.last_states(campaign_id, self._unlisted(wanted))) <= set(FILTER_STATES):
             return [None]
         pages_filtered = sum(math.ceil(counts[state] / PAGE_SIZE) for state in FILTER_STATES)
         if math.ceil(total / PAGE_SIZE) <= pages_filtered:
