@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import json
 import re
 import runpy
+import sqlite3
 import subprocess
 import sys
 import time
@@ -244,6 +246,31 @@ def test_an_outcome_that_nothing_tells_is_sent_again_only_when_told_to(bulk: Ans
     told = bulk("bulk_retry", {**APPROVED, "bulk_change_unknown": "resend"})
     assert told.ok, told.output
     assert acted(sandbox).total() == len(sandbox.writes()) == 1
+
+
+def test_who_becomes_unknown_while_resending_is_left_for_another_run(bulk: Ansible, sandbox: Any) -> None:
+    sandbox.fault(request="action_participant", kind="drop_before", nth=2)
+    given = {**APPROVED, **WAVES, "bulk_change_abort_percentage": 50}
+    first = bulk("bulk_retry", {**given, "bulk_change_unknown": "resend"})
+    assert not first.ok
+    assert f"Change CHG1 is applied: {FAILED - 1} done, 1 unknown. Nothing tells whether" in first.words
+    assert len(sandbox.writes()) == FAILED
+
+
+def test_one_that_was_being_sent_when_it_was_killed_needs_the_approval_too(
+    bulk: Ansible, sandbox: Any, tmp_path: Path
+) -> None:
+    confirmed = {**APPROVED, "bulk_change_confirm_rerun": FAILED}
+    sandbox.fault(request="action_participant", kind="drop_before", nth=FAILED)
+    bulk("bulk_rerun", {**confirmed, "bulk_change_verify": False})
+    with contextlib.closing(sqlite3.connect(tmp_path / "ledger.sqlite")) as ledger:  # as a kill leaves it
+        assert ledger.execute("UPDATE yateota_participants SET state = 'sending' WHERE state = 'unknown'").rowcount == 1
+        ledger.commit()
+    sandbox.clear_journal()
+    refused = bulk("bulk_rerun", {**CHANGE, "bulk_change_unknown": "resend"})
+    assert not refused.ok
+    assert "nothing is sent: set bulk_change_approved_by to the name of who approves it" in refused.words
+    assert sandbox.writes() == []
 
 
 def test_who_has_not_finished_in_time_is_a_failure(bulk: Ansible) -> None:
