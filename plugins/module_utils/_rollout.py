@@ -91,7 +91,8 @@ class Run:
             if self._rollout.resend:
                 self._sends.plan_unknown_again()
         self._tally = self._sends.tally(self._judged_from)
-        self._judge()
+        if self._change.counts()[PLANNED]:
+            self._judge()
         waves = 0
         while waves != self._rollout.max_waves and self._begin_wave():
             waves += 1

@@ -185,9 +185,10 @@ class BulkTask:
 
     def _apply(self, change: Change, run: int) -> bool:
         record, counts = change.record(), change.counts()
-        if record.status == PURGED and counts[PLANNED]:
+        if record.status == PURGED and (counts[PLANNED] or (self._rollout.resend and counts[UNKNOWN])):
             raise InvalidInputError(f"Change {record.change_id} is purged: who is left of it is not known any more.")
-        if record.status in (*ENDED, PURGED) and not counts[UNKNOWN]:
+        # A run that was cut off after it planned its unknown anew leaves an ended change with somebody to be sent for.
+        if record.status == PURGED or (record.status in ENDED and not counts[UNKNOWN] + counts[PLANNED]):
             return False
         self._task.connections = self._rollout.senders
         states = StateReader(change, self._task.reader, self._stopped)

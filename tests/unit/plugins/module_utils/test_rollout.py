@@ -184,6 +184,37 @@ def test_a_soak_that_brings_failures_back_aborts(bulk: Bulk, start_sandbox: Star
     assert result["change"]["states"] == {"failed": 10}
 
 
+def crowd(**initial: int) -> dict[str, Any]:
+    """A scenario of one campaign, of which so many are in each state."""
+    sims = {"count": sum(initial.values()), "imsi": "001010000000001", "iccid": "893101000000000001"}
+    campaign = {"campaign_id": 9, "name": "Crowd", "type": "RFM", "state": "started", "first_participant": 1}
+    return {"sims": [sims | {"msisdn": "882990000001"}], "campaigns": [campaign | {"initial": initial}]}
+
+
+def test_states_that_no_list_holds_are_read_before_they_are_judged(bulk: Bulk, start_sandbox: StartSandbox) -> None:
+    box = start_sandbox(scenario=crowd(finished=900, waiting_por=200))
+    given = {"server": box, "change_id": "CHG9", "action": "cancel"}
+    planned = bulk("planned", **given, selection={"campaign_id": 9, "state": "waiting_por"})
+    assert planned["remaining"] == 200
+    applied = bulk("applied", **given, selection=None, recheck_after=0)
+    assert applied["change"]["counts"] == {**NOBODY, "done": 200}
+    assert len(box.writes()) == 200
+    verified = bulk("verified", **given, selection=None)
+    assert (verified["change"]["status"], verified["change"]["states"]) == ("verified", {"canceled": 200})
+
+
+def test_a_purged_change_is_not_carried_on(bulk: Bulk, sandbox: Sandbox) -> None:
+    sandbox.fault(request="action_participant", kind="drop_before", nth=44)
+    bulk("applied", abort={"threshold_percentage": 50})
+    assert bulk("purged")["changed"]
+    writes = len(sandbox.writes())
+    for unknown in ("report", "resend"):
+        result = bulk("applied", unknown=unknown)
+        assert (result["change"]["status"], result["change"]["counts"]["unknown"]) == ("purged", 1)
+    assert "is purged: who is left of it is not known any more" in result["msg"]
+    assert len(sandbox.writes()) == writes
+
+
 def scenario_that_fails() -> dict[str, Any]:
     return {
         "sims": [{"count": 40, "imsi": "001010000000001", "iccid": "893101000000000001", "msisdn": "882990000001"}],
