@@ -32,14 +32,19 @@ def check_sim_identifier(option: str, value: str) -> None:
         raise InvalidInputError(f"{option} '{value}' is not valid: give {words}.")
 
 
+_LARGEST = 2**63 - 1
+
+
 def check_positive(option: str, value: int | None, least: int = 1) -> None:
-    """Refuse a number below ``least``; None passes.
+    """Refuse a number below ``least``, or one that no ledger can hold; None passes.
 
     Raises:
-        InvalidInputError: names the option, the value and the smallest that goes.
+        InvalidInputError: names the option, the value and the smallest or largest that goes.
     """
     if value is not None and value < least:
         raise InvalidInputError(f"{option} {value} is not valid: give {least} or more.")
+    if value is not None and value > _LARGEST:
+        raise InvalidInputError(f"{option} {value} is not valid: give {_LARGEST} or less.")
 
 
 def luhn_fits(digits: str) -> bool:

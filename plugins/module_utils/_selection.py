@@ -199,14 +199,24 @@ def _opened(path: Any) -> TextIO:
 
 
 def _csv_lines(file: TextIO, path: Any) -> Iterator[tuple[str, Any]]:
-    lines = csv.DictReader(file)
-    columns: Sequence[str] = lines.fieldnames or ()
+    lines = csv.DictReader(file, strict=True)
+    try:
+        columns: Sequence[str] = lines.fieldnames or ()
+    except csv.Error:
+        columns = ()
     if not set(columns) & set(IDENTIFIERS):
         raise InvalidInputError(
             f"source '{path}' has no column that identifies a participant: "
             f"name one of {', '.join(IDENTIFIERS)} in line 1."
         )
-    for line in lines:
+    while True:
+        try:
+            line = next(lines, None)
+        except csv.Error as error:  # what follows may be part of this line, or lines of its own
+            yield f"line {lines.line_num}", InvalidInputError(f"it is no CSV ({error}): close its quotes.")
+            return
+        if line is None:
+            return
         yield f"line {lines.line_num}", line
 
 
@@ -216,7 +226,7 @@ def _json_lines(file: TextIO) -> Iterator[tuple[str, Any]]:
             continue
         try:
             entry = json.loads(line)
-        except ValueError:
+        except (ValueError, RecursionError):
             entry = None
         yield (
             f"line {number}",

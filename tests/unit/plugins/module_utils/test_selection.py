@@ -87,6 +87,24 @@ def test_a_file(bulk: Bulk, tmp_path: Path, name: str) -> None:
     assert "recorded with another selection" in changed["msg"]
 
 
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ('195,"left open', "it is no CSV"),
+        ("99999999999999999999,", "participant_id 99999999999999999999 is not valid: give 9223372036854775807 or less"),
+    ],
+)
+def test_lines_that_would_swallow_others_or_fit_no_ledger(
+    bulk: Bulk, tmp_path: Path, sandbox: Sandbox, line: str, words: str
+) -> None:
+    source = tmp_path / "sims.csv"
+    source.write_text(f"participant_id,note\n197,\n{line}\n198,\n199,\n")
+    result = bulk("applied", selection={"campaign_id": 167, "source": str(source)})
+    assert (result["failed"], result["failure"]["kind"]) == (True, "invalid_input")
+    assert words in result["msg"]
+    assert not sandbox.writes()
+
+
 def test_bad_lines_are_told_by_number_and_nothing_is_recorded(bulk: Bulk, tmp_path: Path, sandbox: Sandbox) -> None:
     source = tmp_path / "sims.csv"
     source.write_text(f"iccid,participant_id\n{ICCID_OF_195},\n12345,\n,x\n,\n,197\n")
