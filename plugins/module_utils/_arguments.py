@@ -39,7 +39,7 @@ CONNECTION_ARGUMENTS: dict[str, dict[str, Any]] = {
 }
 
 
-_URL_PASSWORD = re.compile(r"\s*[^:/@\s]+://[^/@]*?:([^@]+)@")
+_URL_PASSWORD = re.compile(r"\s*[^:/@\s]+://(?:[^/@]*?:([^@]+)@|.*?[?&](?:ssl)?password=([^&]+))")
 
 
 def url_passwords(params: Mapping[str, Any]) -> list[str]:
@@ -49,7 +49,7 @@ def url_passwords(params: Mapping[str, Any]) -> list[str]:
         params: the options as they were given.
     """
     found = (_URL_PASSWORD.match(value) for value in params.values() if isinstance(value, str))
-    return [match.group(1) for match in found if match]
+    return [match.group(1) or match.group(2) for match in found if match]
 
 
 def connection(params: Mapping[str, Any]) -> Connection:

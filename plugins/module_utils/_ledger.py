@@ -267,6 +267,10 @@ def _postgresql(where: str, password: str | None, **options: bool) -> Ledger:
             f"ledger '{scheme}://...' is not valid: give the path of a SQLite file, or "
             "postgresql+psycopg://user@host/database."
         )
+    if {"password", "sslpassword"} & set(url.query):
+        raise InvalidInputError(
+            "ledger carries a password in its query, where it is shown: give it as ledger_password."
+        )
     url = url.set(drivername="postgresql+psycopg")
     if password:
         url = url.set(password=password)
