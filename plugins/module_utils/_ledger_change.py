@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from ._identifiers import SIM_IDENTIFIERS
+from ._identifiers import IDENTIFIERS, SIM_IDENTIFIERS
 from ._ledger import Ledger
 from ._ledger_lease import Lease
 from ._ledger_tables import (
@@ -181,6 +181,8 @@ class Change:
             settle(
                 REFUSED, "several participants of its campaign fit it; give participant_id", participants.c.found > 1
             )
+            for those in _named_again(connection, *planned):
+                settle(REFUSED, "another entry names this SIM; give one entry for it, with its campaign_id", *those)
             states = connection.execute(sa.select(participants.c.state_now).where(*planned).distinct()).scalars().all()
             for state in states:
                 plan = plan_participant(action, state)
@@ -307,3 +309,24 @@ def create_change(ledger: Ledger, change_id: str, **facts: Any) -> Change:
         )
         number = connection.execute(sa.select(changes.c.number).where(changes.c.change_id == change_id)).scalar_one()
     return Change(ledger, number)
+
+
+def _named_again(
+    connection: sa.Connection, *planned: sa.ColumnElement[bool]
+) -> Iterator[tuple[sa.ColumnElement[bool], ...]]:
+    """Who is named without a campaign, where another entry names the same SIM: they may be one participant."""
+    columns = participants.c
+    nowhere = columns.campaign_id.is_(None)
+    if connection.execute(sa.select(columns.seq).where(*planned, nowhere).limit(1)).first() is None:
+        return
+    for name in IDENTIFIERS:
+        column = columns[name]
+        in_campaigns = sa.func.count(columns.campaign_id)
+        shared = (
+            sa.select(column, sa.func.min(columns.seq), in_campaigns)
+            .where(*planned, column.is_not(None))
+            .group_by(column)
+            .having(sa.func.count() > 1, sa.func.count() > in_campaigns)
+        )
+        for value, first, known in connection.execute(shared).all():
+            yield column == value, nowhere, sa.true() if known else columns.seq > first

@@ -105,6 +105,18 @@ def test_lines_that_would_swallow_others_or_fit_no_ledger(
     assert not sandbox.writes()
 
 
+@pytest.mark.parametrize("more", [{"iccid": "8900000000000000000"}, {"campaign_id": 167}], ids=str)
+def test_a_sim_that_two_entries_name_is_not_acted_on_twice(bulk: Bulk, sandbox: Sandbox, more: dict[str, Any]) -> None:
+    imsi = sandbox.participant(195)["imsi"]
+    entries = [{"imsi": imsi}, {"imsi": imsi, **more}, {"participant_id": 197}]
+    result = bulk("applied", action="rerun", selection={"participants": entries})
+    assert {state: count for state, count in result["change"]["counts"].items() if count} == {"done": 2, "refused": 1}
+    assert [failure["message"] for failure in result["failures"]] == [
+        "another entry names this SIM; give one entry for it, with its campaign_id"
+    ]
+    assert sandbox.participant(195)["reruns"] == 1
+
+
 def test_bad_lines_are_told_by_number_and_nothing_is_recorded(bulk: Bulk, tmp_path: Path, sandbox: Sandbox) -> None:
     source = tmp_path / "sims.csv"
     source.write_text(f"iccid,participant_id\n{ICCID_OF_195},\n12345,\n,x\n,\n,197\n")
