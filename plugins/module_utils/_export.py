@@ -26,17 +26,18 @@ class Export:
         dest: where the file goes. Its folder must exist. A new file can be read by its owner alone, since it holds
             subscribers' identifiers; one that exists keeps its mode.
         check_mode: only find out whether the file would change.
+        option: which of the task's options names the file.
 
     Attributes:
         file: where to write text.
         changed: after the block, whether the file's content is new.
 
     Raises:
-        InvalidInputError: the file cannot be written; names ``dest``, the reason and the mend.
+        InvalidInputError: the file cannot be written; names the option, the reason and the mend.
     """
 
-    def __init__(self, dest: str, check_mode: bool) -> None:
-        self._name = dest
+    def __init__(self, dest: str, check_mode: bool, option: str = "dest") -> None:
+        self._name = f"{option} '{dest}'"
         self._dest = os.path.realpath(dest)
         self._check_mode = check_mode
         self.changed = False
@@ -67,9 +68,14 @@ class Export:
         if isinstance(error, OSError):
             raise self._unwritable(error.strerror) from None
 
+    def discard(self) -> None:
+        """Leave nothing of it: for finding out whether it can be made."""
+        self.file.close()
+        os.unlink(self._path)
+
     def _unwritable(self, why: str | None) -> InvalidInputError:
         return InvalidInputError(
-            f"dest '{self._name}' cannot be written ({why}): name a file in a folder that can be, with room for it."
+            f"{self._name} cannot be written ({why}): name a file in a folder that can be, with room for it."
         )
 
     def _settle(self) -> None:

@@ -64,6 +64,8 @@ class BulkTask:
             YateotaError: carries the result as it stands, where the change was found.
         """
         where, password = self._params["ledger"], self._params["ledger_password"]
+        if self._params["report_dest"]:
+            _report_file(self._task).discard()  # one that cannot be made stops nothing half done
         if not self._task.check_mode:
             with contextlib.closing(open_ledger(where, password)) as ledger:
                 return self._perform(ledger)
@@ -296,7 +298,7 @@ class BulkTask:
             return self._result(change, changed=self._sent > 0, before=before)
         except YateotaError as error:  # the failure that led here is the one to tell
             self._task.warn(str(error))
-            return {"changed": self._sent > 0}
+            return error.details or {"changed": self._sent > 0}
 
     def _result(self, change: Change, changed: bool, before: Mapping[str, int] | None = None) -> Result:
         report = Report(change, self._params["mask_identifiers"])
@@ -322,7 +324,11 @@ class BulkTask:
             "diff": {"before": dict(before or counts), "after": counts},
         }
         if self._params["report_dest"] and not self._task.check_mode:
-            write_report(report, self._task, result["change"])
+            try:
+                write_report(report, self._task, result["change"])
+            except YateotaError as error:
+                error.details = result
+                raise
             result["report"] = self._params["report_dest"]
         return result
 
@@ -339,6 +345,10 @@ PAGE = "html"
 """The form of a report that is a page to be read, and not one row for each participant."""
 
 
+def _report_file(task: Task) -> Export:
+    return Export(task.params["report_dest"], task.check_mode, "report_dest")
+
+
 def write_report(report: Report, task: Task, change: Mapping[str, Any]) -> bool:
     """Write ``report_dest``; whether its content is new. In check mode it is only compared.
 
@@ -350,7 +360,7 @@ def write_report(report: Report, task: Task, change: Mapping[str, Any]) -> bool:
     Raises:
         InvalidInputError: it cannot be written.
     """
-    with Export(task.params["report_dest"], task.check_mode) as export:
+    with _report_file(task) as export:
         if task.params["format"] == PAGE:
             from ._report_page import page  # loads the charts' library, which no other task needs
 

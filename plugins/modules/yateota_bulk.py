@@ -43,6 +43,7 @@ options:
     description:
       - Whom to act on. Needed to plan. It is read and recorded once, before the first action; later it must be the one recorded, or be left out.
       - Who is selected twice is recorded once, and counted in RV(change.duplicates).
+      - Where an entry without a campaign names a SIM that another entry names too, it is recorded as refused, and not acted on.
     type: dict
     suboptions:
       campaign_id:

@@ -215,6 +215,13 @@ def test_a_purged_change_is_not_carried_on(bulk: Bulk, sandbox: Sandbox) -> None
     assert len(sandbox.writes()) == writes
 
 
+def test_a_report_that_cannot_be_written_is_told_before_anything_is_sent(bulk: Bulk, sandbox: Sandbox) -> None:
+    result = bulk("applied", report_dest="/nowhere/report.csv")
+    assert (result["failed"], result["failure"]["kind"]) == (True, "invalid_input")
+    assert "report_dest '/nowhere/report.csv' cannot be written" in result["msg"]
+    assert not sandbox.writes()
+
+
 def scenario_that_fails() -> dict[str, Any]:
     return {
         "sims": [{"count": 40, "imsi": "001010000000001", "iccid": "893101000000000001", "msisdn": "882990000001"}],
