@@ -1,6 +1,6 @@
 """Runs the code of the bulk module once, in this process, and is where the benchmarks get the collection's code from.
 
-`python driver.py '{"change_id": ...}'` prints `ready` when all is imported, and the result as the last line.
+`python driver.py '{"change_id": ...}'` prints the result as the last line.
 """
 
 from __future__ import annotations
@@ -35,6 +35,5 @@ def bulk(options: dict[str, Any], check_mode: bool = False) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    print("ready", flush=True)
     result = bulk(json.loads(sys.argv[1]))
     print(json.dumps({**result, "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}))
