@@ -90,12 +90,12 @@ class Sends:
         self._change = change
         self._run = run
         columns = participants.c
-        given = change.ledger.given(seq="integer", sent_at="float").c
+        given = change.ledger.given(seq="integer").c
         blank = dict.fromkeys(("answered_at", "code", "message", "reason"))
         self._mark = (
             participants.update()
             .where(change.rows, columns.seq == given.seq, columns.state == PLANNED)
-            .values(state=SENDING, state_before=columns.state_now, run=run, sent_at=given.sent_at, **blank)
+            .values(state=SENDING, state_before=columns.state_now, run=run, sent_at=sa.bindparam("moment"), **blank)
         )
         given = change.ledger.given(seq="integer", **_OUTCOME).c
         self._settle = (
@@ -189,7 +189,7 @@ class Sends:
             if ended:
                 connection.execute(self._settle, {"rows": [(send.seq, *_outcome(send)) for send in ended]})
             if marked:
-                connection.execute(self._mark, {"rows": [(send.seq, moment) for send in marked]})
+                connection.execute(self._mark, {"rows": [(send.seq,) for send in marked], "moment": moment})
 
     # --- Doubts ----------------------------------------------------------------------------------------------------
 

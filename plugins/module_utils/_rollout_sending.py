@@ -27,12 +27,18 @@ is not nothing.
 _REFUSALS = (401, 402, 403, 404)
 """The body codes by which the server refuses this participant [F]; any other is a failure."""
 
-_SATURATED, _ROOM = 1.0, 0.8
-"""Of a core: how busy this process is where a sender more would do harm, and where one would do good.
+_BUSY = 0.6
+"""Of a core: how busy this process is where it is the bottleneck itself, and not the server.
 
-Python computes in one thread at a time. A process that is busier than that spends the rest on handing its lock around:
+Python computes in one thread at a time. A process that has much to compute spends the rest on handing its lock around:
 there, one sender is as quick as four, and leaves more of the lock to the ledger.
 """
+
+_JUDGED_OVER = 0.2
+"""Seconds over which it is found out how busy this process is: a hiccup of the machine's is shorter."""
+
+_TRIAL_FIRST = 1.0
+"""Seconds until one sender is tried again where it was not enough; twice as many after each further trial."""
 
 _TOO_MANY = 429
 _PAUSE_FIRST, _PAUSE_MOST = 1.0, 30.0  # seconds
@@ -130,6 +136,7 @@ class Senders:
         self._wanted = 1
         self._enough = threading.Event()
         self._active = number
+        self._next_trial, self._between_trials = 0.0, _TRIAL_FIRST
         self._more = threading.Condition()
         self._threads = [threading.Thread(target=self._work, args=(place,), daemon=True) for place in range(number)]
 
@@ -163,15 +170,19 @@ class Senders:
         return [self._ended.popleft() for _place in range(len(self._ended))]
 
     def adapt(self, busy: float) -> None:
-        """Let one thread fewer work where this process is the bottleneck, and one more where the server is.
+        """Let one thread work where this process is the bottleneck, and all of them where the server is.
+
+        How busy all of them are does not tell whether one would do: that is tried, ever more rarely where it fails.
 
         Args:
             busy: the cores that this process has lately used.
         """
-        if busy > _SATURATED and self._active > 1:
-            self._let_work(self._active - 1)
-        elif busy < _ROOM and self._active < len(self._threads):
-            self._let_work(self._active + 1)
+        now = time.monotonic()
+        if busy < _BUSY and self._active < len(self._threads):
+            self._let_work(len(self._threads))
+            self._next_trial, self._between_trials = now + self._between_trials, self._between_trials * 2
+        elif busy >= _BUSY and self._active > 1 and now >= self._next_trial:
+            self._let_work(1)
 
     def _let_work(self, number: int) -> None:
         with self._more:
@@ -254,7 +265,8 @@ class Conveyor:
         self._number = number
         self._brake = brake
         self._rate = 0.0
-        self._since, self._computed = time.monotonic(), time.process_time()
+        self._since = self._judged = time.monotonic()
+        self._computed = time.process_time()
         self.sent = 0
 
     def convey(self, coming: Iterator[Send], ended: Callable[[Send], None]) -> None:
@@ -304,9 +316,11 @@ class Conveyor:
             return []
         ahead = self._window() - self._number
         back = self._senders.collect(min(under_way, max(1, ahead * 2 // 3)), AHEAD_SECONDS)
-        now, computed = time.monotonic(), time.process_time()
-        passed = max(now - self._since, 1e-6)
-        self._rate += (len(back) / passed - self._rate) / 4
-        self._senders.adapt((computed - self._computed) / passed)
-        self._since, self._computed = now, computed
+        now = time.monotonic()
+        self._rate += (len(back) / max(now - self._since, 1e-6) - self._rate) / 4
+        self._since = now
+        if now - self._judged >= _JUDGED_OVER:
+            computed = time.process_time()
+            self._senders.adapt((computed - self._computed) / (now - self._judged))
+            self._judged, self._computed = now, computed
         return back

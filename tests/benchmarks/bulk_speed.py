@@ -66,7 +66,7 @@ def client_alone(url: str, participants: int) -> float:
     return passed
 
 
-def ledger_cost(folder: Path, participants: int = 5_000, rounds: int = 15) -> dict[str, Any]:
+def ledger_cost(folder: Path, participants: int = 10_000, rounds: int = 11) -> dict[str, Any]:
     """The client alone and a change with its ledger take turns, since machines are noisy; the medians of the rounds."""
     rates, ratios = [], []
     with bare_server(participants) as url:

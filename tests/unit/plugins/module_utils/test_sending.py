@@ -44,25 +44,28 @@ def at_once(sends: list[Send]) -> int:
 
 
 def test_as_many_as_there_are_threads_while_the_server_is_slow(senders: Senders) -> None:
-    for _reading in range(THREADS):
-        senders.adapt(0.1)
+    senders.adapt(0.1)
     assert at_once(send_for(senders, 2 * THREADS)) == THREADS
 
 
-def test_one_at_a_time_where_this_process_is_what_is_slow_and_more_again_when_it_is_not(senders: Senders) -> None:
-    for _reading in range(2 * THREADS):
-        senders.adapt(1.1)
+def test_one_at_a_time_where_this_process_is_what_is_slow(senders: Senders) -> None:
+    senders.adapt(1.1)
     send_for(senders, THREADS)  # a thread that waited for work already takes one more
     assert at_once(send_for(senders, 2 * THREADS)) == 1
     senders.adapt(0.9)
     assert at_once(send_for(senders, 2 * THREADS)) == 1
+
+
+def test_where_one_was_not_enough_it_is_not_tried_again_at_once(senders: Senders) -> None:
+    senders.adapt(1.1)
     senders.adapt(0.1)
-    assert at_once(send_for(senders, 2 * THREADS)) == 2
+    senders.adapt(1.1)
+    send_for(senders, THREADS)
+    assert at_once(send_for(senders, 2 * THREADS)) == THREADS
 
 
 def test_threads_that_do_not_work_end_too(senders: Senders) -> None:
-    for _reading in range(THREADS):
-        senders.adapt(1.1)
+    senders.adapt(1.1)
     send_for(senders, THREADS)
     senders.__exit__(None, None, None)
     assert not [thread for thread in senders._threads if thread.is_alive()]
