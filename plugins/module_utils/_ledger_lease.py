@@ -56,7 +56,9 @@ class Lease:
         moment = _elapsed()
         with self._ledger.write() as connection:
             found = connection.execute(
-                sa.select(changes, self._ledger.clock().label("now")).where(changes.c.number == self._number)
+                sa.select(changes, self._ledger.clock().label("now"))
+                .where(changes.c.number == self._number)
+                .with_for_update()  # two that come at once are let in one after the other; on SQLite all writers are
             ).one()
             held = found.lease_token and found.lease_expires > found.now
             if held and not _has_died(found.lease_place, found.lease_pid):
