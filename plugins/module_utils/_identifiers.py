@@ -34,6 +34,11 @@ def check_sim_identifier(option: str, value: str) -> None:
 
 _LARGEST = 2**63 - 1
 
+LONG_NUMBER = re.compile(r"[0-9]{6,}")
+"""Digits that may be those of an identifier, in a text of the server's."""
+
+_NAMED_NUMBER = re.compile(rf"\b(?:{'|'.join(SIM_IDENTIFIERS)}) '?\+?[0-9]+")
+
 
 def check_positive(option: str, value: int | None, least: int = 1) -> None:
     """Refuse a number below ``least``, or one that no ledger can hold; None passes.
@@ -89,3 +94,13 @@ def described(given: Mapping[str, Any]) -> str:
         campaign = f"campaign {given['campaign_id']}"
         return f"{' '.join(words)} of {campaign}" if words else campaign
     return " ".join(words) or "the one given"
+
+
+def masked(text: str | None) -> str | None:
+    """A text whose numbers of 6 digits or more show their last 4 alone."""
+    return text and LONG_NUMBER.sub(lambda number: "*" * (len(number[0]) - 4) + number[0][-4:], text)
+
+
+def masked_where_named(text: str) -> str:
+    """A sentence of ours of which only the numbers that it names as a SIM's are masked; others are ids and ports."""
+    return _NAMED_NUMBER.sub(lambda named: str(masked(named[0])), text)

@@ -6,12 +6,11 @@
 from __future__ import annotations
 
 import datetime
-import re
 from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
-from ._identifiers import IDENTIFIERS, SIM_IDENTIFIERS
+from ._identifiers import IDENTIFIERS, LONG_NUMBER, SIM_IDENTIFIERS, masked
 from ._ledger import Ledger
 from ._ledger_change import PURGED, Change
 from ._ledger_tables import BAD_STATES, DONE, PLANNED, ROW_STATES, changes, earlier_sends, participants, runs, sa, waves
@@ -21,7 +20,6 @@ SHOWN = 20
 """How many participants or waves a result shows."""
 
 _BLOCK = 1000
-_LONG_NUMBER = re.compile(r"[0-9]{6,}")
 
 _FACTS = ("change_id", "status", "action", "api_url", "node", "requested_by", "approved_by", "job_id")
 _IDENTITY = ("participant_id", "campaign_id", *SIM_IDENTIFIERS)
@@ -142,7 +140,7 @@ class Report:
             )
             counted: Counter[tuple[str, int | None, str]] = Counter()
             for state, code, reason, count in found:
-                counted[state, code, _LONG_NUMBER.sub("…", reason or "no reason is known")] += count
+                counted[state, code, LONG_NUMBER.sub("…", reason or "no reason is known")] += count
         frequent = counted.most_common(SHOWN)
         rest = counted - Counter(dict(frequent))
         for state in BAD_STATES:
@@ -271,11 +269,6 @@ def _told(record: Any) -> dict[str, Any]:
         **{name: getattr(record, name) for name in _FACTS},
         **{name: iso(getattr(record, name)) for name in ("planned", "started", "finished")},
     }
-
-
-def masked(text: str | None) -> str | None:
-    """A text whose numbers of 6 digits or more show their last 4 alone."""
-    return text and _LONG_NUMBER.sub(lambda number: "*" * (len(number[0]) - 4) + number[0][-4:], text)
 
 
 def iso(moment: float | None) -> str | None:

@@ -14,6 +14,7 @@ from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 from ._arguments import CONNECTION_ARGUMENTS, connection, url_passwords
 from ._client import Client
 from ._errors import InvalidInputError, YateotaError
+from ._identifiers import masked, masked_where_named
 from ._libraries import missing
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ class Task:
     Attributes:
         params: the validated options.
         check_mode: only reads may be sent, and nothing written.
+        masks: subscribers' identifiers are not to be shown whole.
         warn: takes a sentence for the user.
         connections: how many requests may be under way at once; ``concurrency``, unless set before the client is made.
     """
@@ -35,7 +37,8 @@ class Task:
     def __init__(self, params: Mapping[str, Any], check_mode: bool, warn: Callable[[str], None]) -> None:
         self.params = params
         self.check_mode = check_mode
-        self.warn = warn
+        self.masks = bool(params.get("mask_identifiers"))
+        self.warn = (lambda text: warn(masked_where_named(text))) if self.masks else warn
         self.connections: int = params.get("concurrency") or 1
 
     @cached_property
@@ -61,9 +64,18 @@ def perform(run: Callable[[Task], Result], task: Task) -> Result:
     try:
         return run(task)
     except YateotaError as error:
-        return {**error.details, "failed": True, "msg": str(error), "failure": error.failure()}
+        return {**error.details, "failed": True, **_told(error, task.masks)}
     finally:
         task.close()
+
+
+def _told(error: YateotaError, masks: bool) -> Result:
+    """How a failure is told."""
+    text, failure = str(error), error.failure()
+    if masks:
+        said, failure["message"] = error.message or "", masked(error.message)
+        text = masked_where_named(text.replace(said, str(masked(said))))
+    return {"msg": text, "failure": failure}
 
 
 LIBRARIES = ("requests", "pydantic")

@@ -196,7 +196,9 @@ options:
     choices: [csv, jsonl]
     default: csv
   mask_identifiers:
-    description: Show all but the last 4 digits of subscribers' identifiers as C(*), in the result and in the report.
+    description:
+      - Show all but the last 4 digits of subscribers' identifiers as C(*), in the result, in the report, and in what is
+        said of a failure.
     type: bool
     default: false
 requirements:

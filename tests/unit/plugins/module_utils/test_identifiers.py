@@ -15,6 +15,7 @@ from ansible_collections.simops.yateota.plugins.module_utils._identifiers import
     check_sim_identifier,
     described,
     luhn_fits,
+    masked_where_named,
 )
 from hypothesis import given
 from hypothesis import strategies as st
@@ -119,3 +120,15 @@ def test_a_number_may_be_left_out_or_be_the_least() -> None:
 )
 def test_words(given_: dict[str, Any], words: str) -> None:
     assert described(given_) == words
+
+
+@pytest.mark.parametrize(
+    ("sentence", "shown"),
+    [
+        ("iccid 8931010000000000113 is gone", "iccid ***************0113 is gone"),
+        ("imsi '001010000000013' and msisdn +882990000013:", "imsi '***********0013' and msisdn +********0013:"),
+        ("Change CHG0012345 of campaign 1234567", "Change CHG0012345 of campaign 1234567"),
+    ],
+)
+def test_only_what_is_named_as_a_sims_is_masked_in_a_sentence(sentence: str, shown: str) -> None:
+    assert masked_where_named(sentence) == shown
