@@ -114,7 +114,7 @@ class Ledger:
         return dialect.insert(table).on_conflict_do_nothing()
 
     def shrink(self) -> None:
-        """Wipe what was deleted from the database's file. Raises as ``write``."""
+        """Wipe what was deleted from the database's file. Raises as ``write``; it can be tried again then."""
         if self._engine.dialect.name != "sqlite":
             return  # PostgreSQL's autovacuum does it
         with self._translated(), self._engine.connect() as connection:
@@ -130,7 +130,7 @@ class Ledger:
     def _translated(self) -> Iterator[None]:
         try:
             yield
-        except sa_exc.SQLAlchemyError as error:
+        except (sa_exc.SQLAlchemyError, sqlite3.Error) as error:
             raise _failure(self.shown, error) from None
 
     def prepare(self) -> None:

@@ -49,6 +49,7 @@ class BulkTask:
 
     def __init__(self, task: Task, rollout: Rollout, stopped: threading.Event) -> None:
         self._task = task
+        self._task.connections = rollout.senders  # before its client is made, which may be to plan
         self._params = task.params
         self._rollout = rollout
         self._stopped = stopped
@@ -192,7 +193,6 @@ class BulkTask:
         # A run that was cut off after it planned its unknown anew leaves an ended change with somebody to be sent for.
         if record.status == PURGED or (record.status in ENDED and not counts[UNKNOWN] + counts[PLANNED]):
             return False
-        self._task.connections = self._rollout.senders
         states = StateReader(change, self._task.reader, self._stopped)
         rolling = Run(
             change,
@@ -234,15 +234,15 @@ class BulkTask:
 
     def _purge(self, change: Change) -> bool:
         record = change.record()
-        if record.status == PURGED:
-            return False
-        if record.status not in (*ENDED, ABORTED):
+        purges: bool = record.status != PURGED
+        if purges and record.status not in (*ENDED, ABORTED):
             raise InvalidInputError(
                 f"Change {record.change_id} is {record.status}, it has not ended: apply it to its end, then purge it."
             )
-        Report(change, masked=False).purge()
-        change.ledger.shrink()
-        return True
+        if purges:
+            Report(change, masked=False).purge()
+        change.ledger.shrink()  # each time: the last may have found no room for it
+        return purges
 
     # --- Checks ----------------------------------------------------------------------------------------------------
 

@@ -13,8 +13,10 @@ import stat
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -179,6 +181,24 @@ def test_no_room_is_told_and_nothing_unrecorded_is_sent(bulk_on_file: Bulk, path
     assert len(sent) == len(set(sent)) == resumed["done"] + resumed["sending"] + resumed["unknown"]
 
 
+def test_no_room_to_wipe_a_purged_change_is_told_and_it_can_be_tried_again(bulk_on_file: Bulk, path: Path) -> None:
+    many = path.with_name("many.csv")
+    many.write_text("imsi\n" + "".join(f"00101{number:010}\n" for number in range(5_000)))
+    bulk_on_file("planned", change_id="CHG2", selection={"source": str(many)})
+    bulk_on_file("applied")
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (path.stat().st_size // 2, limits[1]))
+    try:
+        result = bulk_on_file("purged")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert (result["failed"], result["failure"]["kind"]) == (True, "invalid_input")
+    assert (result["change"]["status"], str(path) in result["msg"]) == ("purged", True)
+    again = bulk_on_file("purged")
+    assert (again["changed"], again.get("failed")) == (False, None)
+    assert b"8931010" not in path.read_bytes()  # as the sandbox's ICCIDs begin
+
+
 def test_a_file_that_is_read_only(bulk: Bulk, sandbox: Sandbox) -> None:
     with tempfile.TemporaryDirectory() as folder:
         where = Path(folder) / "ledger.sqlite"
@@ -242,6 +262,26 @@ def test_a_change_is_held_by_one(change: Change) -> None:
         pass
     with lease_on(change, "bob") as lease:
         assert lease.is_safe()
+
+
+def test_of_two_that_come_at_once_one_is_let_in(change: Change) -> None:
+    for _turn in range(30):
+        leases = [lease_on(change, holder) for holder in ("ann", "bob")]
+        both = threading.Barrier(2)
+
+        def come(lease: Lease, both: threading.Barrier = both) -> Lease | InvalidInputError:
+            both.wait()
+            try:
+                return lease.__enter__()
+            except InvalidInputError as error:
+                return error
+
+        with ThreadPoolExecutor(2) as pool:
+            came = list(pool.map(come, leases))
+        (held,) = [one for one in came if isinstance(one, Lease)]
+        (refused,) = [str(one) for one in came if isinstance(one, InvalidInputError)]
+        assert "is being run by" in refused
+        held.__exit__(None, None, None)
 
 
 def test_a_hold_is_renewed_while_its_run_lives(change: Change) -> None:

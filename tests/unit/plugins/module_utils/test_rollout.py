@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import datetime
 import json
@@ -15,6 +16,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible_collections.simops.yateota.plugins.module_utils._ledger import open_ledger
+from ansible_collections.simops.yateota.plugins.module_utils._ledger_change import find_change
+from ansible_collections.simops.yateota.plugins.module_utils._ledger_sends import Sends
 from ansible_collections.simops.yateota.plugins.module_utils._operations import is_write
 from ansible_collections.simops.yateota.tests.unit.plugins.module_utils.conftest import Bulk
 from ansible_collections.simops.yateota.tests.unit.plugins.servers import Connect, StartSandbox, free_port
@@ -203,6 +207,13 @@ def test_states_that_no_list_holds_are_read_before_they_are_judged(bulk: Bulk, s
     assert (verified["change"]["status"], verified["change"]["states"]) == ("verified", {"canceled": 200})
 
 
+def test_planned_and_applied_in_one_task_each_sender_keeps_its_connection(
+    bulk: Bulk, start_sandbox: StartSandbox, caplog: pytest.LogCaptureFixture
+) -> None:
+    bulk("applied", start_sandbox(service_time=0.01), rollout={"concurrency": 3})
+    assert "discarding connection" not in caplog.text  # as urllib3 logs it
+
+
 def test_a_purged_change_is_not_carried_on(bulk: Bulk, sandbox: Sandbox) -> None:
     sandbox.fault(request="action_participant", kind="drop_before", nth=44)
     bulk("applied", abort={"threshold_percentage": 50})
@@ -213,6 +224,28 @@ def test_a_purged_change_is_not_carried_on(bulk: Bulk, sandbox: Sandbox) -> None
         assert (result["change"]["status"], result["change"]["counts"]["unknown"]) == ("purged", 1)
     assert "is purged: who is left of it is not known any more" in result["msg"]
     assert len(sandbox.writes()) == writes
+
+
+def test_an_ended_change_of_which_some_were_planned_anew_goes_on(bulk: Bulk, sandbox: Sandbox, ledger: str) -> None:
+    sandbox.fault(request="action_participant", kind="drop_before", nth=44)
+    assert bulk("applied", abort={"threshold_percentage": 50})["change"]["status"] == "applied"
+    with contextlib.closing(open_ledger(ledger, None)) as opened:  # as a run leaves it that is killed right after this
+        change = find_change(opened, "CHG1")
+        assert change
+        Sends(change, 1).plan_unknown_again()
+    result = bulk("applied")
+    assert result["change"]["counts"] == {**NOBODY, "done": 44}
+    assert (result["changed"], result["change"]["sent"]) == (True, 1)
+    assert acted_on(sandbox).total() == 44
+
+
+def test_a_change_of_which_all_failed_at_its_end_has_ended_and_is_not_aborted(bulk: Bulk, sandbox: Sandbox) -> None:
+    sandbox.fault(request="action_participant", kind="code", code=404, times=44)
+    options = {"abort": {"threshold_percentage": 50, "minimum_executed": 44}}
+    for sent in (44, 0):
+        result = bulk("applied", **options)
+        assert (result["change"]["status"], result["change"]["sent"]) == ("applied", sent)
+        assert "has ended with 0 done, 44 refused" in result["msg"]
 
 
 def test_a_report_that_cannot_be_written_is_told_before_anything_is_sent(bulk: Bulk, sandbox: Sandbox) -> None:
@@ -354,3 +387,13 @@ def test_masked_identifiers(bulk: Bulk, sandbox: Sandbox, tmp_path: Path) -> Non
         for name in ("iccid", "imsi", "msisdn"):
             assert row[name][:-4].strip("*") == ""
             assert row[name][-4:].isdecimal()
+
+
+def test_masked_identifiers_in_a_failure_and_a_warning(bulk: Bulk) -> None:
+    nowhere = f"http://127.0.0.1:{free_port()}/api.php"
+    result = bulk(
+        "applied", nowhere, selection={"participants": [{"iccid": "8931010000000000114"}]}, mask_identifiers=True
+    )
+    assert "for iccid ***************0114: cannot reach" in result["msg"]
+    assert "8931010000000000114" not in json.dumps(result)
+    assert "iccid ***************0114: its last digit is not the Luhn check digit" in result["warnings"][0]
