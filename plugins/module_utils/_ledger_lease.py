@@ -24,8 +24,9 @@ class LeaseLostError(InvalidInputError):
 class Lease:
     """A run's hold on one change.
 
-    Two runs never hold it at once: it is taken and renewed by the ledger's clock, in one statement. Sending stops when
-    a third of it is left, so that a request under way is over before anyone else can take the change.
+    Two runs never hold it at once: it is taken under the ledger's lock and renewed in one statement, by the ledger's
+    clock. Sending stops when a third of it is left, so that a request under way is over before anyone else can take
+    the change.
 
     Args:
         ledger: holds the change.
