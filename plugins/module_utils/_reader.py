@@ -166,7 +166,8 @@ class Reader:
         """All participants of a campaign, or those in one state, page by page, each once.
 
         Participants that change state while they are read may be counted in either; none that stays is lost. Where the
-        server's count and what was read disagree, the user is warned.
+        server's count and what was read disagree, or the list tells no states [A], the user is warned. A list of one
+        state need not tell it.
 
         Args:
             campaign_id: the campaign.
@@ -180,8 +181,16 @@ class Reader:
         seen = Seen()
         try:
             params = {"campaign_id": campaign_id, "state": state}
+            stateless = 0
             for page in self._client.pages("query_participants", params, "participant_id", page_size, seen, total):
-                yield [_participant(item, campaign_id) for item in page]
+                found = [_participant(item, campaign_id, state) for item in page]
+                stateless += sum(each.state is None for each in found)
+                yield found
+            if stateless:
+                self._warn(
+                    f"Campaign {campaign_id}: the server's list tells no state of {stateless} participants. "
+                    "An action on them is sent whatever it is."
+                )
             if total is not None and seen.count != total:
                 self._warn(
                     f"Campaign {campaign_id}: the server counts {total} participants, "
@@ -198,11 +207,14 @@ class Reader:
         """
         params = {"campaign_id": campaign_id, "state": state, "limit": limit, "offset": offset}
         found = items(self._client.call("query_participants", params), "query_participants")
-        return [_participant(item, campaign_id) for item in found]
+        return [_participant(item, campaign_id, state) for item in found]
 
 
-def _participant(item: dict[str, Any], campaign_id: int) -> Participant:
+def _participant(item: dict[str, Any], campaign_id: int, state: str | None) -> Participant:
+    """A participant of a campaign's list, which may be that of one state alone [S]."""
     participant: Participant = read(Participant, item, "query_participants")
+    if participant.state is None:
+        participant.state = state
     if participant.campaign_id is None:
         participant.campaign_id = campaign_id
     return participant

@@ -126,6 +126,15 @@ def test_a_participants_state_can_go_by_the_name_of_status(sandbox, api):
     assert "state" not in item
 
 
+@pytest.mark.parametrize("ids", ["string", "number"])
+def test_a_list_can_tell_no_states(sandbox, api, ids):
+    sandbox.set(participant_state="none", ids=ids)
+
+    (item,) = api("query_participants", campaign_id=167, state="failed", limit=1, offset=10)["participants"]
+
+    assert set(item) == {"participant_id", "campaign_id", "imsi", "iccid", "msisdn"}
+
+
 def test_ids_can_be_numbers_while_identifiers_stay_strings(sandbox, api):
     sandbox.set(ids="number")
 

@@ -131,22 +131,26 @@ class Node:
         limit, offset = _page(params)
         rows = self.store.page(campaign, limit, offset, state)
         state_key = self.options.participant_state
+        items: list[dict[str, Any]]
         if self.options.ids == "string":
-            return {
-                "participants": [
-                    {
-                        "participant_id": str(participant_id),
-                        "campaign_id": str(campaign_id),
-                        "imsi": imsi,
-                        "iccid": iccid,
-                        "msisdn": msisdn,
-                        state_key: state,
-                    }
-                    for participant_id, campaign_id, imsi, iccid, msisdn, state in rows
-                ]
-            }
-        keys = ("participant_id", "campaign_id", "imsi", "iccid", "msisdn", state_key)
-        return {"participants": [dict(zip(keys, row, strict=True)) for row in rows]}
+            items = [
+                {
+                    "participant_id": str(participant_id),
+                    "campaign_id": str(campaign_id),
+                    "imsi": imsi,
+                    "iccid": iccid,
+                    "msisdn": msisdn,
+                    state_key: state,
+                }
+                for participant_id, campaign_id, imsi, iccid, msisdn, state in rows
+            ]
+        else:
+            keys = ("participant_id", "campaign_id", "imsi", "iccid", "msisdn", state_key)
+            items = [dict(zip(keys, row, strict=True)) for row in rows]
+        if state_key == "none":
+            for item in items:
+                del item[state_key]
+        return {"participants": items}
 
     def action_participant(self, params: Params) -> Answer:
         """Cancel, hurry, retry, retry_build or rerun the participants that match."""

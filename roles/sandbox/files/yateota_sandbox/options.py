@@ -47,7 +47,9 @@ class Options(BaseModel):
         default="bare",
         description="Whether query_campaigns tells campaign_id and state (full), or not, as documented (bare).",
     )
-    participant_state: Literal["state", "status"] = Field(default="state", description="Key of a participant's state.")
+    participant_state: Literal["state", "status", "none"] = Field(
+        default="state", description="Key of a participant's state; with none, no list tells it."
+    )
     connection: Literal["keep-alive", "close"] = Field(
         default="keep-alive", description="What becomes of a connection."
     )

@@ -205,6 +205,18 @@ def test_participants_in_one_state(read_from: ReadFrom, start_sandbox: StartSand
     assert warnings == []
 
 
+def test_a_list_that_tells_no_states(read_from: ReadFrom, start_sandbox: StartSandbox) -> None:
+    box = start_sandbox(participant_state="none")
+    reader, warnings = read_from(box)
+    failed = [each for page in reader.participants(167, "failed", page_size=30) for each in page]
+    assert {(each.state, box.participant(each.participant_id)["state"]) for each in failed} == {("failed", "failed")}
+    assert {each.state for each in reader.participants_page(167, "finished", 2, 0)} == {"finished"}
+    assert warnings == []
+    assert {each.state for page in reader.participants(167) for each in page} == {None}
+    assert len(warnings) == 1
+    assert "the server's list tells no state of 80 participants" in warnings[0]
+
+
 def test_participants_that_move_while_they_are_read(read_from: ReadFrom, start_sandbox: StartSandbox) -> None:
     """Those that are pending leave the list one after the other; the ones that stay to the end are all read."""
     box = start_sandbox()
@@ -236,8 +248,8 @@ def test_the_number_of_participants(read_from: ReadFrom, parrot: Any, count: Any
 def test_a_count_that_the_list_does_not_keep(read_from: ReadFrom, parrot: Any) -> None:
     parrot.answers = [
         http('{"code": 0, "count": "3"}'),
-        http('{"code": 0, "participants": [{"participant_id": 1}, {"participant_id": 2}]}'),
-        http('{"code": 0, "participants": [{"participant_id": 2}]}'),
+        http(json.dumps({"code": 0, "participants": [{"participant_id": each, "state": "failed"} for each in (1, 2)]})),
+        http('{"code": 0, "participants": [{"participant_id": 2, "state": "failed"}]}'),
     ]
     reader, warnings = read_from(parrot.api_url)
     (page,) = list(reader.participants(5))
