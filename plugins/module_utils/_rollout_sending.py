@@ -108,7 +108,7 @@ class Senders:
     Args:
         client: sends.
         action: the action.
-        number: how many threads; fewer of them work while this process is the bottleneck.
+        number: how many threads; one of them alone works while this process is the bottleneck.
         pace: their turns.
         brake: pulled by the threads where the next request would fail like the last.
         may_send: asked before each request leaves.
