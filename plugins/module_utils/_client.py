@@ -11,6 +11,7 @@ import random
 import re
 import time
 from collections.abc import Callable, Iterator, Mapping
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 from ._errors import ApiError, AuthError, BadAnswerError, OutcomeUnknownError, TransportError, YateotaError, lacking
@@ -20,6 +21,8 @@ from ._paging import Item, Seen, pages
 from ._transport import Connection, ExchangeError, Reply, Transport
 
 _TRANSIENT_HTTP = (429, 502, 503, 504)
+_TURNED_AWAY = (429, 503)
+"""The statuses by which a server turns a request away unread: 503 where it names a time for the next try."""
 _UNSETTLED_CODES = frozenset((200, 201, 300, *range(500, 600)))
 """Body codes after which a write may have been carried out all the same [F]."""
 _TRANSIENT_CODE = 200
@@ -98,7 +101,7 @@ class Client:
                     None,
                 )
             except _PassingError as passing:
-                failure, again, wait = passing.failure, not write, passing.retry_after
+                failure, again, wait = passing.failure, not write, passing.failure.retry_after
             if not again or not tries_left:
                 raise failure
             self._sleep(_backoff(self._connection.retries - tries_left) if wait is None else wait)
@@ -157,12 +160,11 @@ def items(answer: Mapping[str, Any], request: str) -> list[Item]:
 
 
 class _PassingError(Exception):
-    """A failure after which a read may be tried again, at once or after ``retry_after`` seconds."""
+    """A failure after which a read may be tried again, after ``failure.retry_after`` seconds where that is set."""
 
-    def __init__(self, failure: YateotaError, retry_after: float | None = None) -> None:
+    def __init__(self, failure: YateotaError) -> None:
         super().__init__()
         self.failure = failure
-        self.retry_after = retry_after
 
 
 class _Exchange:
@@ -253,10 +255,12 @@ class _Exchange:
                 "alone. Set api_url to the final URL.",
                 **facts,
             )
-        if self._write and (reply.status < 300 or reply.status >= 500):
+        retry_after = _retry_after(reply) if reply.status in _TURNED_AWAY else None
+        turned_away = reply.status == 429 or retry_after is not None
+        if self._write and (reply.status < 300 or reply.status >= 500) and not turned_away:
             return self._unsettled(text, http_status=reply.status, message=reason)
         if reply.status in _TRANSIENT_HTTP:
-            return _PassingError(TransportError(f"{text}. Try again later.", **facts), _retry_after(reply))
+            return _PassingError(TransportError(f"{text}. Try again later.", **facts, retry_after=retry_after))
         if reply.status == 404:
             return TransportError(
                 f"{text}. Check api_url {self._connection.api_url}: there is no API at this path.", **facts
@@ -303,6 +307,20 @@ def _backoff(tries: int) -> float:
 
 
 def _retry_after(reply: Reply) -> float | None:
-    """The seconds that the server asks to wait, capped; None where it names none (or a date)."""
-    value = str(reply.headers.get("Retry-After", ""))
-    return min(int(value), _RETRY_AFTER_MOST) if value.isdecimal() else None
+    """The seconds that the server asks to wait, capped; None where it names neither seconds nor a date (RFC 9110)."""
+    value = str(reply.headers.get("Retry-After", "")).strip()
+    if value.isascii() and value.isdecimal():
+        return _RETRY_AFTER_MOST if len(value) > 9 else min(float(value), _RETRY_AFTER_MOST)
+    until = _moment(value)
+    if until is None:
+        return None
+    now = _moment(str(reply.headers.get("Date", "")))  # by the server's own clock, which may differ from this machine's
+    return max(0.0, min(until - (time.time() if now is None else now), _RETRY_AFTER_MOST))
+
+
+def _moment(date: str) -> float | None:
+    """An HTTP date as Unix seconds; None where it is no date."""
+    try:
+        return parsedate_to_datetime(date).timestamp()
+    except (ValueError, TypeError, IndexError, OverflowError):
+        return None

@@ -17,7 +17,9 @@ class YateotaError(Exception):
         request: the API request under way, or None where none was.
         code: the code of the answer's body, or None.
         http_status: the answer's HTTP status, or None where no answer came.
-        message: what the server (or the network) said, verbatim, or None.
+        message: what the server (or the network) said, or None.
+        retry_after: the seconds to wait before the request is sent again, 0.0 to 30.0, where the server turned it away
+            unread (HTTP 429 and 503) and named a time; else None.
         details: further keys for the module's result: what was done before the failure.
     """
 
@@ -31,19 +33,21 @@ class YateotaError(Exception):
         code: int | None = None,
         http_status: int | None = None,
         message: str | None = None,
+        retry_after: float | None = None,
     ) -> None:
         super().__init__(text)
         self.request = request
         self.code = code
         self.http_status = http_status
         self.message = message
+        self.retry_after = retry_after
         self.details: dict[str, Any] = {}
 
     def restated(self, text: str, details: dict[str, Any]) -> YateotaError:
         """The same failure in other words, with ``details`` of what was done before it."""
         facts = self.failure()
         facts.pop("kind")
-        error = type(self)(text, **facts)
+        error = type(self)(text, **facts, retry_after=self.retry_after)
         error.details = details
         return error
 

@@ -123,14 +123,6 @@ def test_the_reason_is_the_pages_title_without_the_status(connect: Connect, parr
     assert error.value.message == "Down for <!-- --> repair"
 
 
-def test_a_pause_asked_for_by_date_is_left_to_the_backoff(connect: Connect, parrot: Any, pauses: list[float]) -> None:
-    later = http("", "503 Busy", Retry_After="Fri, 31 Dec 2027 23:59:59 GMT")
-    parrot.answers = [later, http('{"code": 0}')]
-    assert connect(parrot.api_url).call("query_stats", {}) == {}
-    assert len(pauses) == 1
-    assert pauses[0] <= 0.5
-
-
 def test_keys_of_a_sim_are_dropped_wherever_they_stand(connect: Connect, parrot: Any) -> None:
     keys = dict.fromkeys(("kic", "kid", "kik", "pin", "pin2", "puk", "puk2", "adm1", "KIC", "Adm1"), "F00D")
     answer = {
