@@ -13,7 +13,7 @@ from typing import Any
 from ansible.errors import AnsibleFilterError
 
 from ..module_utils._errors import InvalidInputError
-from ..module_utils._identifiers import SIM_IDENTIFIERS, check_sim_identifier, described
+from ..module_utils._identifiers import SIM_IDENTIFIERS, canonical, check_sim_identifier, described
 
 DOCUMENTATION = r"""
 name: esim_sims
@@ -112,20 +112,14 @@ def _sim(entry: Any) -> Sim:
             f"{', '.join(SIM_IDENTIFIERS)}."
         )
     for kind, value in sim.items():
-        if not isinstance(value, str):
-            raise InvalidInputError(f"{kind} {value!r} is no text: quote it, so that leading zeros stay.")
         check_sim_identifier(kind, value)
-    return {kind: _plain(value) for kind, value in sim.items()}
+    return {kind: str(canonical(kind, value)) for kind, value in sim.items()}
 
 
 def _kind(word: str) -> str:
     if word.startswith("+"):
         return "msisdn"
     return "iccid" if len(word) >= 18 else "imsi"
-
-
-def _plain(value: str | None) -> str:
-    return (value or "").lstrip("+")
 
 
 def _reported(sims: list[Sim], paths: list[str]) -> list[Sim]:
@@ -146,7 +140,7 @@ def _identities(paths: list[str]) -> Iterator[Sim]:
             with open(path, encoding="utf-8") as lines:
                 for line in lines:
                     participant = json.loads(line)
-                    yield {kind: _plain(participant[kind]) for kind in SIM_IDENTIFIERS}
+                    yield {kind: str(canonical(kind, participant[kind] or "")) for kind in SIM_IDENTIFIERS}
         except OSError as error:
             raise AnsibleFilterError(f"'{path}' cannot be read ({error.strerror}): write it on this machine.") from None
 

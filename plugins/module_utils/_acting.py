@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from ._client import Client
 from ._errors import AuthError, InvalidInputError, OutcomeUnknownError, TransportError, YateotaError
-from ._identifiers import IDENTIFIERS, check_identification, described
+from ._identifiers import IDENTIFIERS, canonical, check_identification, described, read_identification
 from ._plan import ACT, REFUSED, UNCHANGED, ParticipantPlan, plan_participant, proves_carried_out
 
 if TYPE_CHECKING:  # reading states loads pydantic: a task that only sends can do without
@@ -63,7 +63,7 @@ class Target:
     def fits(self, participant: Participant) -> bool:
         """Whether all identifiers given are this participant's."""
         return all(
-            _plain(name, value) == _plain(name, getattr(participant, name))
+            canonical(name, value) == canonical(name, getattr(participant, name))
             for name, value in self.given.items()
             if name in IDENTIFIERS
         )
@@ -97,8 +97,8 @@ def targets_of(identifications: Sequence[dict[str, Any]], warn: Any) -> list[Tar
     """
     targets, odd = [], []
     for place, identification in enumerate(identifications):
-        given = {name: value for name, value in identification.items() if value not in (None, "")}
         try:
+            given = read_identification(identification)
             warning = check_identification(given)
         except InvalidInputError as error:
             raise InvalidInputError(
@@ -139,14 +139,14 @@ def _read_states(reader: Reader, campaign_id: int, wanted: list[Target], most_pa
     index: dict[tuple[str, Any], list[Target]] = {}
     for target in wanted:
         name = next(name for name in IDENTIFIERS if name in target.given)
-        index.setdefault((name, _plain(name, target.given[name])), []).append(target)
+        index.setdefault((name, canonical(name, target.given[name])), []).append(target)
     found: dict[int, list[Participant]] = {id(target): [] for target in wanted}
     by_id = all("participant_id" in target.given for target in wanted)
     complete = False
     for number, page in enumerate(reader.participants(campaign_id), start=1):
         for participant in page:
             for name in IDENTIFIERS:
-                for target in index.get((name, _plain(name, getattr(participant, name))), ()):
+                for target in index.get((name, canonical(name, getattr(participant, name))), ()):
                     if target.fits(participant):
                         found[id(target)].append(participant)
         complete = by_id and all(found.values())  # ids are unique: nothing more can turn up
@@ -195,7 +195,7 @@ def _identity(target: Target) -> Any:
         return participant_id
     if row:
         return target.campaign_id, row.iccid, row.imsi, row.msisdn
-    return tuple(sorted((name, _plain(name, value)) for name, value in target.given.items()))
+    return tuple(sorted((name, canonical(name, value)) for name, value in target.given.items()))
 
 
 def act(client: Client, action: str, targets: Sequence[Target], concurrency: int) -> None:
@@ -307,7 +307,3 @@ def _entry(action: str, target: Target) -> dict[str, Any]:
         "outcome": target.outcome,
         "message": target.message,
     }
-
-
-def _plain(name: str, value: Any) -> Any:
-    return value.lstrip("+") if name == "msisdn" and value else value

@@ -21,6 +21,7 @@ from ._ledger_tables import (
     SENDING,
     SKIPPED,
     UNKNOWN,
+    canonical_column,
     changes,
     participants,
     runs,
@@ -271,7 +272,10 @@ class Change:
         values: dict[str, Any] = {"state_now": given.state, "read_at": time.time(), "reading": reading}
         if looks_up:
             which = [
-                sa.or_(columns[name].is_(None), sa.func.ltrim(columns[name], "+") == sa.func.ltrim(given[name], "+"))
+                sa.or_(
+                    columns[name].is_(None),
+                    canonical_column(name, columns[name]) == canonical_column(name, given[name]),
+                )
                 for name in SIM_IDENTIFIERS
             ]
             values["found"] = columns.found + 1
@@ -320,11 +324,11 @@ def _named_again(
     if connection.execute(sa.select(columns.seq).where(*planned, nowhere).limit(1)).first() is None:
         return
     for name in IDENTIFIERS:
-        column = columns[name]
+        column = canonical_column(name, columns[name])
         in_campaigns = sa.func.count(columns.campaign_id)
         shared = (
             sa.select(column, sa.func.min(columns.seq), in_campaigns)
-            .where(*planned, column.is_not(None))
+            .where(*planned, columns[name].is_not(None))
             .group_by(column)
             .having(sa.func.count() > 1, sa.func.count() > in_campaigns)
         )

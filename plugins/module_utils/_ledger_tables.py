@@ -136,6 +136,13 @@ earlier_sends = sa.Table(
 )
 
 
+def canonical_column(kind: str, column: sa.ColumnElement[str]) -> sa.ColumnElement[str]:
+    """``_identifiers.canonical`` in SQL."""
+    if kind == "msisdn":
+        return sa.func.ltrim(column, "+")
+    return sa.func.rtrim(sa.func.upper(column), "F") if kind == "iccid" else column
+
+
 def create_all(connection: sa.Connection) -> None:
     """Make the tables that are not there."""
     _metadata.create_all(connection)

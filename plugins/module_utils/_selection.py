@@ -12,7 +12,14 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, TextIO
 
 from ._errors import InvalidInputError
-from ._identifiers import IDENTIFIERS, check_identification, check_positive, described
+from ._identifiers import (
+    IDENTIFIERS,
+    canonical,
+    check_identification,
+    check_positive,
+    described,
+    read_identification,
+)
 from ._models import FILTER_STATES, Participant
 from ._reader import PAGE_SIZE, Reader
 
@@ -123,13 +130,7 @@ class Selection:
     def _given_row(self, entry: Any) -> Row:
         if isinstance(entry, InvalidInputError):
             raise entry
-        given = {name: entry.get(name) for name in COLUMNS if entry.get(name) not in (None, "")}
-        given.setdefault("campaign_id", self._campaign_id)
-        for name in ("participant_id", "campaign_id"):
-            given[name] = _whole(name, given.get(name))
-        for name, value in given.items():
-            if name not in ("participant_id", "campaign_id") and not isinstance(value, str):
-                raise InvalidInputError(f"{name} {value!r} is no text: quote it, so that leading zeros stay.")
+        given = {"campaign_id": self._campaign_id, **read_identification(entry)}
         warning = check_identification(given)
         if warning:
             self._odd.append(warning)
@@ -144,7 +145,7 @@ class Selection:
 
 def row_name(kind: str, value: Any, campaign_id: int | None) -> str:
     """The one form of an identification: the campaign, the identifier's name and its value."""
-    return f"{campaign_id or ''}/{kind}/{str(value).lstrip('+')}"
+    return f"{campaign_id or ''}/{kind}/{canonical(kind, value)}"
 
 
 def kind_of(name: str) -> str:
@@ -179,14 +180,6 @@ def _listed_row(found: Participant) -> Row:
         "state_planned": found.state,
         "found": 1,
     }
-
-
-def _whole(name: str, value: Any) -> int | None:
-    if value is None or (isinstance(value, int) and not isinstance(value, bool)):
-        return value
-    if isinstance(value, str) and value.isascii() and value.isdecimal():
-        return int(value)
-    raise InvalidInputError(f"{name} {value!r} is not valid: give a whole number.")
 
 
 def _opened(path: Any) -> TextIO:

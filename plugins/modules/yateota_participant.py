@@ -38,7 +38,7 @@ options:
     description: The SIM's ICCID, 18 to 22 digits. Quote it, so that it stays text. A last digit that is no Luhn digit is warned of.
     type: str
   imsi:
-    description: The SIM's IMSI, 6 to 15 digits. Quote it, so that leading zeros stay.
+    description: The SIM's IMSI, 14 or 15 digits. Quote it, so that leading zeros stay.
     type: str
   msisdn:
     description: The phone number, up to 15 digits, with an optional C(+) in front. Quote it.

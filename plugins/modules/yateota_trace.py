@@ -22,7 +22,7 @@ options:
     description: The participant, by its phone number. Up to 15 digits, with an optional C(+) in front. Quote it.
     type: str
   imsi:
-    description: The participant, by its IMSI. 6 to 15 digits. Quote it, so that leading zeros stay.
+    description: The participant, by its IMSI. 14 or 15 digits. Quote it, so that leading zeros stay.
     type: str
   dest:
     description:

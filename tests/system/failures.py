@@ -132,7 +132,7 @@ FAILING = [
         "participant",
         {**RETRY, "imsi": "00101000000001I"},
         "invalid_input",
-        "imsi '00101000000001I' is not valid: give 6 to 15 digits",
+        "imsi '00101000000001I' is not valid: expected 14 or 15 digits",
     ),
     Failing(
         "negative limit",

@@ -178,7 +178,7 @@ def test_without_a_server_the_variable_is_named(case: Case, ansible_playbook: An
         (
             "participant_cancel",
             {"campaign_id": 142, "imsi": "00101x"},
-            "imsi '00101x' is not valid: give 6 to 15 digits",
+            "imsi '00101x' is not valid: expected 14 or 15 digits",
         ),
         ("participant_cancel", {"campaign_id": 142, "imsi": 1010000000001}, "imsi '1010000000001' is not valid"),
         (

@@ -48,10 +48,10 @@ def test_sims_that_fit_have_no_problem(given: Any, sims: list[dict[str, str]], p
     ("given", "problems"),
     [
         ("", ["No SIM is named"]),
-        ("00101x", ["imsi '00101x' is not valid: give 6 to 15 digits"]),
+        ("00101x", ["imsi '00101x' is not valid: expected 14 or 15 digits"]),
         ("001010000000111 001010000000112", ["'001010000000111 001010000000112' names more than one SIM"]),
         ([1010000000111], ["1010000000111 is no SIM: give a line of text in quotes"]),
-        ([{"imsi": 1010000000111}], ["imsi 1010000000111 is no text: quote it"]),
+        ([{"imsi": 1010000000111}], ["imsi was read as the number 1010000000111, expected text"]),
         ([{"number": "1"}], ["{'number': '1'} is no SIM"]),
         ("001010000009999", ["imsi 001010000009999 is in none of the campaigns read"]),
         ("001010000000111 +882990000009", ["is not one SIM: the server tells iccid 8931010000000000097 imsi 00101"]),

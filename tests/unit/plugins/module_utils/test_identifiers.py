@@ -5,24 +5,29 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 
 import pytest
 from ansible_collections.simops.yateota.plugins.module_utils._errors import InvalidInputError
 from ansible_collections.simops.yateota.plugins.module_utils._identifiers import (
+    canonical,
     check_identification,
     check_positive,
     check_sim_identifier,
     described,
     luhn_fits,
     masked_where_named,
+    parse_id,
 )
+from ansible_collections.simops.yateota.plugins.module_utils._ledger import open_ledger
+from ansible_collections.simops.yateota.plugins.module_utils._ledger_tables import canonical_column, sa
 from hypothesis import given
 from hypothesis import strategies as st
 
 from yateota_sandbox.scenario import luhn_digit
 
-LENGTHS = {"imsi": range(6, 16), "iccid": range(18, 23), "msisdn": range(1, 16)}
+LENGTHS = {"imsi": range(14, 16), "iccid": range(18, 23), "msisdn": range(1, 16)}
 
 
 @pytest.mark.parametrize("option", LENGTHS)
@@ -31,7 +36,7 @@ def test_lengths(option: str) -> None:
         if length in LENGTHS[option]:
             check_sim_identifier(option, "0" * length)
         else:
-            with pytest.raises(InvalidInputError, match=f"^{option} '0*' is not valid: give .*digits"):
+            with pytest.raises(InvalidInputError, match=f"^{option} '0*' is not valid: expected .*digits"):
                 check_sim_identifier(option, "0" * length)
 
 
@@ -43,10 +48,12 @@ def test_only_an_msisdn_may_begin_with_plus() -> None:
 
 
 @pytest.mark.parametrize("option", LENGTHS)
-@given(text=st.text(max_size=25))
+@given(text=st.text(max_size=25) | st.text("0123456789ABCDEFabcdefg+", max_size=25))
 def test_nothing_but_ascii_digits_passes(option: str, text: str) -> None:
-    digits = text.removeprefix("+") if option == "msisdn" else text
-    if digits.isascii() and digits.isdigit() and len(digits) in LENGTHS[option]:
+    plain = {"imsi": text, "iccid": text.upper().rstrip("F"), "msisdn": text.removeprefix("+")}[option]
+    digits = set("0123456789" + ("ABCDEF" if option == "iccid" else ""))
+    fits = set(plain) <= digits and len(plain) in LENGTHS[option] and text.isascii()
+    if fits and not (option == "imsi" and text[0] in "18"):
         check_sim_identifier(option, text)
     else:
         with pytest.raises(InvalidInputError):
@@ -54,12 +61,74 @@ def test_nothing_but_ascii_digits_passes(option: str, text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "value", ["00101000000000a", "00101 000000001", "\u0660\u0661\u0660\u0661\u0660\u0661", "001010000000001\n"]
+    ("value", "shown"),
+    [
+        ("00101000000000a", "'00101000000000a'"),
+        ("00101 000000001", "'00101 000000001'"),
+        ("\u0660\u0661\u0660\u0661\u0660\u0661", "'\u0660\u0661\u0660\u0661\u0660\u0661'"),
+        ("001010000000001\n", r"'001010000000001\n'"),
+    ],
 )
-def test_an_imsi_with_something_else_is_named(value: str) -> None:
+def test_an_imsi_with_something_else_is_named(value: str, shown: str) -> None:
     with pytest.raises(InvalidInputError) as error:
         check_identification({"imsi": value})
-    assert str(error.value) == f"imsi '{value}' is not valid: give 6 to 15 digits."
+    assert str(error.value) == f"imsi {shown} is not valid: expected 14 or 15 digits."
+
+
+@pytest.mark.parametrize("value", ["1010000000011", "101000000001", "69793218569", "10100000000001", "810100000000001"])
+def test_an_imsi_that_lost_its_leading_zeros_is_refused_as_that(value: str) -> None:
+    with pytest.raises(InvalidInputError, match="It seems to have lost leading zeros: give it as text, whole"):
+        check_sim_identifier("imsi", value)
+
+
+@pytest.mark.parametrize("kind", ["imsi", "iccid", "msisdn"])
+@pytest.mark.parametrize(
+    ("value", "read"),
+    [
+        (69793218569, "the number 69793218569"),
+        (1.01e13, "the number 10100000000000.0"),
+        (True, "bool True"),
+        (["001010000000011"], "list ['001010000000011']"),
+    ],
+)
+def test_what_is_no_text_is_no_identifier(kind: str, value: Any, read: str) -> None:
+    with pytest.raises(InvalidInputError) as error:
+        check_identification({kind: value})
+    assert str(error.value) == f"{kind} was read as {read}, expected text: put it in quotes."
+
+
+@pytest.mark.parametrize(
+    ("kind", "one", "other"),
+    [
+        ("msisdn", "+882990000030", "882990000030"),
+        ("iccid", "8931010000000000113F", "8931010000000000113"),
+        ("iccid", "89310100000000001a1ff", "89310100000000001A1"),
+    ],
+)
+def test_two_spellings_are_one_identifier(kind: str, one: str, other: str, ledger: str) -> None:
+    assert canonical(kind, one) == canonical(kind, other) == other
+    with contextlib.closing(open_ledger(ledger, None)) as there, there.read() as connection:
+        spelled = [canonical_column(kind, sa.literal(value)) for value in (one, other)]
+        assert list(connection.execute(sa.select(*spelled)).one()) == [other, other]
+
+
+@pytest.mark.parametrize("name", ["participant_id", "campaign_id"])
+@pytest.mark.parametrize(
+    ("value", "number"),
+    [(7, 7), ("7", 7), ("007", 7), ("010", 10), (" 7\n", 7), (None, None), ("", None), ("0" * 5000 + "7", 7)],
+)
+def test_an_id_is_read_in_decimal(name: str, value: Any, number: int | None) -> None:
+    assert parse_id(name, value) == number
+
+
+@pytest.mark.parametrize(
+    "value", [True, False, 7.0, "7.0", "1e3", "0x7", "0o7", "+7", "-7", "1_0", "1 0", "\u0667", [7], "9" * 5000]
+)
+def test_what_is_no_id_is_refused(value: Any) -> None:
+    with pytest.raises(
+        InvalidInputError, match=r"^campaign_id .{1,45} is not valid: expected a whole number in decimal"
+    ):
+        parse_id("campaign_id", value)
 
 
 @given(st.from_regex(r"[0-9]{1,21}", fullmatch=True))
@@ -70,7 +139,14 @@ def test_luhn(digits: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("iccid", "warned"), [("8991101200003204514", False), ("8991101200003204510", True), ("899110120000320451", False)]
+    ("iccid", "warned"),
+    [
+        ("8991101200003204514", False),
+        ("8991101200003204514F", False),
+        ("899110120000320451A", False),
+        ("8991101200003204510", True),
+        ("899110120000320451", False),
+    ],
 )
 def test_an_iccid_is_warned_of_where_its_luhn_digit_does_not_fit(iccid: str, warned: bool) -> None:
     """One of 18 digits may be without its check digit."""
@@ -89,7 +165,7 @@ def test_an_iccid_is_warned_of_where_its_luhn_digit_does_not_fit(iccid: str, war
         ),
         ({"participant_id": 0}, "participant_id 0 is not valid: give 1 or more."),
         ({"participant_id": 5, "campaign_id": -1}, "campaign_id -1 is not valid: give 1 or more."),
-        ({"iccid": "12"}, "iccid '12' is not valid: give 18 to 22 digits."),
+        ({"iccid": "12"}, "iccid '12' is not valid: expected 18 to 22 digits."),
     ],
 )
 def test_an_identification_that_is_none(given_: dict[str, Any], message: str) -> None:
@@ -127,6 +203,10 @@ def test_words(given_: dict[str, Any], words: str) -> None:
     [
         ("iccid 8931010000000000113 is gone", "iccid ***************0113 is gone"),
         ("imsi '001010000000013' and msisdn +882990000013:", "imsi '***********0013' and msisdn +********0013:"),
+        (
+            "imsi was read as the number 69793218569, expected text",
+            "imsi was read as the number *******8569, expected text",
+        ),
         ("Change CHG0012345 of campaign 1234567", "Change CHG0012345 of campaign 1234567"),
     ],
 )

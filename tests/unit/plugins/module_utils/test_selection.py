@@ -136,7 +136,7 @@ def test_bad_lines_are_told_by_number_and_nothing_is_recorded(bulk: Bulk, tmp_pa
         ("a.csv", "name,number\nx,1\n", "has no column that identifies a participant"),
         ("a.csv", "", "has no column that identifies a participant"),
         ("a.jsonl", "[1]\n{\n", "line 1: it is no JSON object: give one a line. line 2: it is no JSON object"),
-        ("a.jsonl", '{"imsi": 1010000000012}\n', "line 1: imsi 1010000000012 is no text: quote it"),
+        ("a.jsonl", '{"imsi": 1010000000012}\n', "line 1: imsi was read as the number 1010000000012, expected text"),
         ("a.csv", b"iccid\n\xff\xfe\n", "line 2: iccid "),
         ("a.csv", b"iccid\n\x00\n", "line 2: iccid "),
         (None, "", "cannot be read (No such file or directory)"),

@@ -404,10 +404,10 @@ def test_unknown_goes_before_failed(run_task: RunTask, sandbox: Sandbox) -> None
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"imsi": "12a456"}, "imsi '12a456' is not valid: give 6 to 15 digits."),
+        ({"imsi": "12a456"}, "imsi '12a456' is not valid: expected 14 or 15 digits."),
         (
-            {"participants": [{"imsi": "123456"}, {"msisdn": "x"}]},
-            "participants[1]: msisdn 'x' is not valid: give up to 15 digits, with an optional + in front.",
+            {"participants": [{"imsi": "234560000000001"}, {"msisdn": "x"}]},
+            "participants[1]: msisdn 'x' is not valid: expected up to 15 digits, with an optional + in front.",
         ),
         (
             {"participants": [{"campaign_id": 5}, {"imsi": "123456"}]},
