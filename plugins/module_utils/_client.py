@@ -14,11 +14,20 @@ from collections.abc import Callable, Iterator, Mapping
 from email.utils import parsedate_to_datetime
 from typing import Any
 
-from ._errors import ApiError, AuthError, BadAnswerError, OutcomeUnknownError, TransportError, YateotaError, lacking
+from ._errors import (
+    ApiError,
+    AuthError,
+    BadAnswerError,
+    NotSentError,
+    OutcomeUnknownError,
+    TransportError,
+    YateotaError,
+    lacking,
+)
 from ._identifiers import described
 from ._operations import is_write
 from ._paging import Item, Seen, pages
-from ._transport import Connection, ExchangeError, Reply, Transport
+from ._transport import Connection, ExchangeError, HeldBackError, Reply, Transport, always
 
 _TRANSIENT_HTTP = (429, 502, 503, 504)
 _TURNED_AWAY = (429, 503)
@@ -29,6 +38,8 @@ _TRANSIENT_CODE = 200
 """Timeout, disconnect, no engine: a read may well succeed a moment later [F]."""
 
 _BACKOFF_FIRST, _BACKOFF_MOST, _RETRY_AFTER_MOST = 0.5, 8.0, 30.0  # seconds
+_ASKED_EVERY = 0.5
+"""Seconds: how long a pause goes on after nothing may be sent any more."""
 
 _ADVICE = {
     200: "the node did not answer the server's front end in time; try again later",
@@ -55,6 +66,9 @@ class Client:
         connections: how many threads may send at once, each over a kept-alive connection of its own.
         sleep: waits between two tries, in seconds.
 
+    Attributes:
+        may_send: asked before each try of a request, and right before its bytes leave; by default nothing ends them.
+
     Raises:
         InvalidInputError: a certificate, a key or a trust store of the connection cannot be read.
     """
@@ -62,11 +76,14 @@ class Client:
     def __init__(
         self, connection: Connection, connections: int = 1, sleep: Callable[[float], None] = time.sleep
     ) -> None:
+        self.may_send: Callable[[], bool] = always
         self._connection = connection
         self._transport = Transport(connection, connections)
         self._sleep = sleep
 
-    def call(self, request: str, params: Mapping[str, Any]) -> dict[str, Any]:
+    def call(
+        self, request: str, params: Mapping[str, Any], may_send: Callable[[], bool] | None = None
+    ) -> dict[str, Any]:
         """Send one request and return its answer.
 
         A read is tried again after a failure that may pass. A write is tried again only where it provably never left
@@ -75,12 +92,14 @@ class Client:
         Args:
             request: a name of the operation table.
             params: the request's ``params``; keys whose value is None are left out.
+            may_send: asked instead of the attribute.
 
         Returns:
             The answer without its ``code``, and without the secret keys of a SIM, should any appear in it.
 
         Raises:
             KeyError: the request is not in the operation table.
+            NotSentError: ``may_send`` said no before the request had left whole.
             TransportError: not carried out: the server is not reached, or its front end turned the request away.
             AuthError: the secret is missing or refused.
             ApiError: the API refused the request.
@@ -91,9 +110,12 @@ class Client:
         write = is_write(request, sent)
         body = json.dumps({"request": request, "node": self._connection.node, "params": sent}).encode()
         exchange = _Exchange(self._connection, request, sent, write)
+        may_send = may_send or self.may_send
         for tries_left in range(self._connection.retries, -1, -1):
             try:
-                return exchange.answer(self._transport.post(body))
+                return exchange.answer(self._transport.post(body, may_send))
+            except HeldBackError:
+                raise exchange.held_back() from None
             except ExchangeError as error:
                 failure, again, wait = (
                     exchange.network_failure(error),
@@ -104,8 +126,17 @@ class Client:
                 failure, again, wait = passing.failure, not write, passing.failure.retry_after
             if not again or not tries_left:
                 raise failure
-            self._sleep(_backoff(self._connection.retries - tries_left) if wait is None else wait)
+            self._pause(_backoff(self._connection.retries - tries_left) if wait is None else wait, may_send)
         raise AssertionError("unreachable: the last try returns or raises")
+
+    def _pause(self, seconds: float, may_send: Callable[[], bool]) -> None:
+        """Wait so long, or until nothing may be sent any more."""
+        part = seconds if may_send is always else _ASKED_EVERY
+        while may_send():
+            self._sleep(min(part, seconds))
+            seconds -= part
+            if seconds <= 0:
+                return
 
     def pages(
         self,
@@ -196,6 +227,10 @@ class _Exchange:
         if number:
             raise self._refused(number, body.get("message"))
         return body
+
+    def held_back(self) -> NotSentError:
+        """The failure of a request that was not let out."""
+        return NotSentError(f"{self._what}: it was not sent, since the task was stopped before.", request=self._request)
 
     def network_failure(self, error: ExchangeError) -> YateotaError:
         """The failure of an exchange that the network broke."""

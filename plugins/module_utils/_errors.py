@@ -74,6 +74,10 @@ class TransportError(YateotaError):
     kind = "transport"
 
 
+class NotSentError(TransportError):
+    """The request was held back here: the run was stopped, or may not send any more."""
+
+
 class AuthError(YateotaError):
     """The server refused the secret, the lack of one, or the place the request came from. Nothing was carried out."""
 

@@ -10,6 +10,7 @@ import os
 import socket
 import ssl
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -77,6 +78,15 @@ class ExchangeError(Exception):
         self.certain = certain
 
 
+class HeldBackError(Exception):
+    """A request was not let out, or not whole: the server cannot have carried it out."""
+
+
+def always() -> bool:
+    """The answer where nothing holds requests back."""
+    return True
+
+
 _wire = threading.local()
 
 
@@ -92,6 +102,9 @@ class _Noting:
     def send(self, data: Any) -> None:
         if getattr(self, "sock", None) is None:
             self.connect()
+        # Here and not earlier: this process may have been stopped, or the connection have taken its time.
+        if not _wire.may_send():
+            raise HeldBackError
         _wire.left = True
         super().send(data)  # type: ignore[misc]
 
@@ -187,16 +200,23 @@ class Transport:
                 f"api_url '{connection.api_url}' is not valid ({error}): give https://host/api.php."
             ) from None
 
-    def post(self, body: bytes) -> Reply:
+    def post(self, body: bytes, may_send: Callable[[], bool] = always) -> Reply:
         """Post a body and read the whole answer. Redirects are not followed.
 
+        Args:
+            body: the request's body.
+            may_send: asked before anything is done, and right before each part of the request leaves.
+
         Raises:
+            HeldBackError: it said no; without its last part the request is none.
             ExchangeError: no whole answer came; tells whether the request may have left.
         """
         prepared = self._template.copy()
         prepared.body = body
         prepared.headers["Content-Length"] = str(len(body))
-        _wire.left = False
+        _wire.left, _wire.may_send = False, may_send
+        if not may_send():
+            raise HeldBackError
         try:
             response = self._adapter.send(
                 prepared, timeout=self._timeout, verify=self._verify, proxies=self._proxies, stream=True
