@@ -10,6 +10,7 @@ says otherwise: ansible-test, for one, exits with 0 when it found no tests at al
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import re
@@ -22,11 +23,15 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from xml.etree import ElementTree
 
+import processes
 from tree import ROOT, refresh
 
 BUILD = ROOT / ".build"
-# Longer than any gate takes on two busy cores; a gate that hangs must not hang the whole run.
-LIMIT_SECONDS = 1800
+# Twice what any gate takes on two cores that are busy with others, and well within the 90 minutes of a CI job.
+LIMIT_SECONDS = 3600
+# A gate that hangs is ended sooner: no test waits for so long without computing anything.
+STALL_SECONDS = 600
+LOOK_SECONDS = 2
 TAIL_LINES = 40
 # The lines of a long log that tell what failed, wherever they stand.
 TELLING = re.compile(r"^(ERROR|FATAL|FAILED|fatal:)")
@@ -90,7 +95,7 @@ def is_good(code: int, counts: tuple[int, int, int], log: str, forbidden: str | 
 
 def run(command: list[str], tree: Path, environ: dict[str, str], log: Path) -> int:
     """Run `command` in `tree` with its output in `log`, and return its exit code."""
-    with log.open("w", encoding="utf-8") as stream:
+    with log.open("w", encoding="utf-8") as stream, processes.all_ended_at_the_end():
         process = subprocess.Popen(
             command,
             cwd=tree,
@@ -101,14 +106,32 @@ def run(command: list[str], tree: Path, environ: dict[str, str], log: Path) -> i
             start_new_session=True,
         )
         try:
-            return process.wait(LIMIT_SECONDS)
-        except subprocess.TimeoutExpired:
-            stream.write(f"\nThe gate was ended: it took longer than {LIMIT_SECONDS} s.\n")
-            return 1
+            why = wait(process)
         finally:
             if process.poll() is None:
                 os.killpg(process.pid, signal.SIGKILL)
                 process.wait()
+        if why:
+            stream.write(f"\nThe gate was ended: {why}.\n")
+        return 1 if why else process.returncode
+
+
+def wait(process: subprocess.Popen[bytes]) -> str | None:
+    """Wait for the end of a gate; why it has to be ended, or None where it has ended by itself."""
+    begun = computed_at = time.monotonic()
+    computed = 0.0
+    while True:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(LOOK_SECONDS)
+            return None
+        now, seconds = time.monotonic(), processes.cpu_seconds()
+        # What a process that has ended computed may be lost to us, so that the sum can fall.
+        if seconds is None or abs(seconds - computed) >= 1:
+            computed, computed_at = seconds or 0.0, now
+        if now - begun > LIMIT_SECONDS:
+            return f"it took longer than {LIMIT_SECONDS} s"
+        if now - computed_at > STALL_SECONDS:
+            return f"it computed nothing for {STALL_SECONDS} s"
 
 
 def environment_of(venv: Path) -> tuple[str, str]:

@@ -5,7 +5,10 @@
 
 from __future__ import annotations
 
+import signal
+import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -14,6 +17,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "gates"))
 
 import gate
 
+GATES = Path(gate.__file__).parent
 SANITY_LOG = 'Running sanity test "import" on Python 3.11\nRunning sanity test "pep8"\nRunning sanity test "yamllint"\n'
 TARGETS_LOG = "Running yateota_trace integration test role\n\nRunning yateota_campaign integration test role\n"
 
@@ -70,3 +74,53 @@ def test_the_reason_of_what_is_skipped_is_told_once(tmp_path: Path) -> None:
 def test_only_a_clean_run_is_good(code: int, counts: tuple[int, int, int], log: str, good: bool) -> None:
     """It succeeded, ran something, nothing failed, and the log says nothing against it."""
     assert gate.is_good(code, counts, log, "^WARNING") is good
+
+
+# What a gate does first: it starts a process in a session of its own, and tells its number.
+STARTS = "setsid sleep 300 & echo $! >pid; "
+# In a process of its own: a gate ends all that its process has started.
+RUN = """
+import sys
+from pathlib import Path
+sys.path.insert(0, sys.argv[1])
+import gate
+gate.LOOK_SECONDS, gate.STALL_SECONDS, gate.LIMIT_SECONDS = 0.1, float(sys.argv[2]), float(sys.argv[3])
+sys.exit(gate.run(["sh", "-c", sys.argv[4]], Path(), {"PATH": "/usr/bin:/bin"}, Path("log")))
+"""
+
+
+def start_gate(folder: Path, script: str, stall: float = 300, limit: float = 300) -> subprocess.Popen[bytes]:
+    return subprocess.Popen([sys.executable, "-c", RUN, str(GATES), str(stall), str(limit), script], cwd=folder)
+
+
+def has_left_a_process(folder: Path) -> bool:
+    return Path("/proc", (folder / "pid").read_text().strip()).exists()
+
+
+@pytest.mark.parametrize(
+    ("limits", "why"),
+    [({"limit": 0.5}, "it took longer than 0.5 s"), ({"stall": 0.5}, "it computed nothing for 0.5 s")],
+)
+def test_a_gate_is_ended_with_all_that_it_started(tmp_path: Path, limits: dict[str, float], why: str) -> None:
+    with start_gate(tmp_path, STARTS + "sleep 300", **limits) as process:
+        assert process.wait(60) == 1
+    assert f"The gate was ended: {why}." in (tmp_path / "log").read_text()
+    assert not has_left_a_process(tmp_path)
+
+
+def test_a_gate_that_ends_by_itself_leaves_nothing_running(tmp_path: Path) -> None:
+    with start_gate(tmp_path, STARTS + "exit 3") as process:
+        assert process.wait(60) == 3
+    assert not has_left_a_process(tmp_path)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_gate_that_is_interrupted_leaves_nothing_running(tmp_path: Path, number: signal.Signals) -> None:
+    with start_gate(tmp_path, STARTS + "echo >up; sleep 300") as process:
+        deadline = time.monotonic() + 60
+        while not (tmp_path / "up").exists():
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        process.send_signal(number)
+        assert process.wait(60) != 0
+    assert not has_left_a_process(tmp_path)
