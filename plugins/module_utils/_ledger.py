@@ -207,9 +207,14 @@ def look_into(where: str, password: str | None) -> Ledger | None:
     return ledger
 
 
-def scratch_ledger() -> Ledger:
-    """A ledger of this process alone, in a temporary file of SQLite's that is gone with it."""
-    ledger = _sqlite_engine("temporary", lambda: _connect(""), poolclass=sa.StaticPool)
+def scratch_ledger(where: str) -> Ledger:
+    """A ledger of this process alone, in a temporary file of SQLite's that is gone with it.
+
+    Args:
+        where: the path or URL of the ledger in whose place it stands, for messages.
+    """
+    shown = sa.make_url(where).render_as_string() if _is_url(where) else where
+    ledger = _sqlite_engine(shown, lambda: _connect(""), poolclass=sa.StaticPool)
     ledger.prepare()
     return ledger
 

@@ -77,7 +77,7 @@ class BulkTask:
                 if change and not change.is_being_planned():
                     self._check_is_the_same(change)
                     return self._result(change, changed=self._would_change(change))
-        with contextlib.closing(scratch_ledger()) as ledger:
+        with contextlib.closing(scratch_ledger(where)) as ledger:
             return self._perform(ledger)
 
     # --- The steps -------------------------------------------------------------------------------------------------
@@ -381,7 +381,9 @@ def tell(task: Task) -> Result:
     where, change_id = task.params["ledger"], task.params["change_id"]
     ledger = look_into(where, task.params["ledger_password"])
     if ledger is None:
-        raise InvalidInputError(f"ledger '{where}' is not there: give the one that the changes were recorded in.")
+        missing = InvalidInputError(f"ledger '{where}' is not there: give the one that the changes were recorded in.")
+        missing.details = {"ledger_found": False}
+        raise missing
     with contextlib.closing(ledger):
         if not change_id:
             return {"changed": False, "changes": changes_of(ledger)}

@@ -181,6 +181,11 @@ report:
   returned: O(report_dest) is set, not in check mode
   type: str
   sample: /var/tmp/CHG0012345.csv
+ledger_found:
+  description: V(false) where there is no ledger at O(ledger) yet, as before the first change. Not returned otherwise.
+  returned: failure, where there is no ledger yet
+  type: bool
+  sample: false
 failure:
   description: What went wrong, for playbooks to decide on.
   returned: failure

@@ -10,9 +10,9 @@ forked for the task, wherever the result is the same; everywhere else the task i
 
 from __future__ import annotations
 
-import getpass
 import json
 import os
+import pwd
 import sys
 import traceback
 from types import ModuleType
@@ -87,7 +87,13 @@ class InProcessAction(ActionBase):  # type: ignore[misc]
 
     def _becomes_another(self) -> bool:
         become = self._connection.become
-        return bool(become) and become.get_option("become_user", playcontext=self._play_context) != getpass.getuser()
+        if not become:
+            return False
+        try:
+            # By its number: in a container, the user that runs this need have no name.
+            return pwd.getpwnam(become.get_option("become_user", playcontext=self._play_context)).pw_uid != os.geteuid()
+        except KeyError:  # no user of this machine: Ansible's own way has the words for it
+            return True
 
     def _interpreter(self, variables: dict[str, Any]) -> str | None:
         """The interpreter that the user asks for; None where it is left to Ansible."""
