@@ -20,6 +20,7 @@ SHOWN = 20
 """How many participants or waves a result shows."""
 
 _BLOCK = 1000
+_MOST_FREQUENT = 3
 
 _FACTS = ("change_id", "status", "action", "api_url", "node", "requested_by", "approved_by", "job_id")
 _IDENTITY = ("participant_id", "campaign_id", *SIM_IDENTIFIERS)
@@ -148,6 +149,20 @@ class Report:
             if others:
                 frequent.append(((state, None, "other reasons"), others))
         return [{"state": key[0], "code": key[1], "reason": key[2], "count": count} for key, count in frequent]
+
+    def most_frequent(self, bad: int = 0) -> str:
+        """Why most of those in ``BAD_STATES`` are, in a sentence, with counts.
+
+        Args:
+            bad: how many went wrong; those of them that are in no bad state were accepted, and came back failed.
+        """
+        reasons = self.reasons()
+        counted = [(bad - sum(each["count"] for each in reasons), "came back failed")]
+        for each in reasons:
+            code = f" with code {each['code']}" if each["code"] is not None else ""
+            counted.append((each["count"], f"{each['state']}{code} ({each['reason']})"))
+        counted = sorted((pair for pair in counted if pair[0] > 0), key=lambda pair: -pair[0])[:_MOST_FREQUENT]
+        return f"The most frequent reasons: {', '.join(f'{count} {why}' for count, why in counted)}." if counted else ""
 
     def unfinished(self, action: str) -> tuple[int, list[dict[str, Any]]]:
         """Those acted on that have not come to the end that the action leads to: how many, and the first."""

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from ._client import Client
 from ._errors import ApiError, InvalidInputError, TransportError
 from ._ledger_change import ABORTED, APPLIED, IN_PROGRESS, VERIFIED, WINDOW_CLOSED, Change
+from ._ledger_report import Report
 from ._ledger_sends import Send, Sends, Tally
 from ._ledger_tables import BAD_STATES, PLANNED, REFUSED, SKIPPED, UNKNOWN, changes, sa
 from ._models import FILTER_STATES
@@ -101,7 +102,8 @@ class Run:
     def _resume_aborted(self) -> None:
         if not self._rollout.resume_aborted:
             raise InvalidInputError(
-                f"Change {self._change_id} is aborted: find out why its sends went wrong, then set resume_aborted."
+                f"Change {self._change_id} is aborted. {Report(self._change, masked=False).most_frequent()} "
+                "Find the cause, then set resume_aborted to go on."
             )
         self._judged_from = time.time()
         self._change.update(judged_from=self._judged_from)
@@ -168,8 +170,7 @@ class Run:
             self._brake.pull(
                 AbortedError(
                     f"Change {self._change_id} is aborted: {bad} of {executed} sends went wrong, "
-                    f"{self._rollout.threshold_percentage:g} percent is the limit. Nothing more was sent. "
-                    "Find out why, then set resume_aborted to go on."
+                    f"{self._rollout.threshold_percentage:g} percent is the limit. Nothing more was sent."
                 )
             )
 
@@ -208,6 +209,9 @@ class Run:
             return False
         if isinstance(self._brake.why, AbortedError):
             self._change.update(status=ABORTED)
+            # Only now is all recorded that was on its way.
+            why = Report(self._change, masked=False).most_frequent(self._tally.bad)
+            raise AbortedError(f"{self._brake.why} {why} Find the cause, then set resume_aborted to go on.")
         raise self._brake.why
 
     def _end(self) -> None:

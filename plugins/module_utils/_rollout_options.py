@@ -52,6 +52,10 @@ class Rollout:
         """Whether the window is open."""
         return (self.opens is None or moment >= self.opens) and (self.closes is None or moment < self.closes)
 
+    def waits_until(self, moment: float) -> float | None:
+        """When the window opens, where that is yet to come."""
+        return self.opens if self.opens is not None and moment < self.opens else None
+
 
 def rollout_of(params: Mapping[str, Any], suboptions: Mapping[str, Mapping[str, Any]]) -> Rollout:
     """The rollout that the module's options describe.

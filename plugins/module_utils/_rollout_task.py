@@ -23,7 +23,7 @@ from ._identifiers import IDENTIFIERS, described
 from ._ledger import Ledger, look_into, open_ledger, scratch_ledger
 from ._ledger_change import ABORTED, APPLIED, PURGED, VERIFIED, Change, create_change, find_change
 from ._ledger_lease import Lease
-from ._ledger_report import REPORT_COLUMNS, SHOWN, Report, changes_of
+from ._ledger_report import REPORT_COLUMNS, SHOWN, Report, changes_of, iso
 from ._ledger_sends import Sends
 from ._ledger_tables import BAD_STATES, DONE, PLANNED, SENDING, UNKNOWN
 from ._module import Result, Task
@@ -76,6 +76,7 @@ class BulkTask:
                 change = find_change(ledger, self._params["change_id"])
                 if change and not change.is_being_planned():
                     self._check_is_the_same(change)
+                    self._warn_of_resending(change)
                     return self._result(change, changed=self._would_change(change))
         with contextlib.closing(scratch_ledger(where)) as ledger:
             return self._perform(ledger)
@@ -85,6 +86,7 @@ class BulkTask:
     def _perform(self, ledger: Ledger) -> Result:
         change = self._found_or_made(ledger)
         before = change.counts()
+        self._warn_of_resending(change)
         try:
             with self._lease(change) as change.lease:
                 changed = self._bring(change)
@@ -271,6 +273,17 @@ class BulkTask:
             return counts[PLANNED] > 0 or (self._rollout.resend and counts[UNKNOWN] + counts[SENDING] > 0)
         return state == "purged" and str(change.record().status) != PURGED
 
+    def _warn_of_resending(self, change: Change) -> None:
+        """Warn of what a second rerun does, where some would be sent for once more."""
+        counts = change.counts()
+        doubtful = counts[UNKNOWN] + counts[SENDING]
+        resends = self._rollout.resend and self._params["state"] in ("planned", "applied")
+        if doubtful and resends and change.record().action == "rerun":
+            self._task.warn(
+                f"unknown=resend sends rerun once more for up to {doubtful} SIMs: where the first was carried out, "
+                "their OTA counters are reset a second time, which can lock a SIM out of OTA. Look at them first."
+            )
+
     def _check_all_done(self, change: Change) -> None:
         """Fail where a change has come to its end and not all went well.
 
@@ -314,6 +327,7 @@ class BulkTask:
                 "waves_done": done,
                 "waves_total": done + self._waves_left(change, report),
                 "waves": report.waves(SHOWN),
+                "window_opens": iso(self._rollout.waits_until(time.time())),
                 "pages_read": self._pages,
                 "sent": self._sent,
                 "rate": round(self._sent / self._sending_seconds, 1) if self._sent else 0.0,

@@ -157,6 +157,7 @@ options:
     description:
       - What to do with participants whose outcome is unknown.
       - V(report) never sends for them again. V(resend) sends once more where their state does not prove that the action was carried out.
+      - Where a rerun was carried out, V(resend) resets the SIM's OTA counter a second time, which can lock the SIM out of OTA. A warning says so.
     type: str
     choices: [report, resend]
     default: report
@@ -327,6 +328,9 @@ change:
         finished:
           description: When it ended, its soak included. Null while it has not.
           type: str
+    window_opens:
+      description: When the O(window) of this task opens, where that is yet to come. Nothing is sent before. Null otherwise.
+      type: str
     pages_read:
       description: How many pages of participants this task read.
       type: int
@@ -367,6 +371,7 @@ change:
         counts: {planned: 0, sending: 0, done: 5, skipped: 0, refused: 0, failed: 0, unknown: 0}
         started: "2026-06-01T20:00:01Z"
         finished: "2026-06-01T20:00:02Z"
+    window_opens: null
     pages_read: 1
     sent: 43
     rate: 141.2

@@ -61,6 +61,7 @@ def test_a_rerun_is_sent_when_it_is_approved_and_counted(bulk: Ansible, sandbox:
     uncounted = bulk("bulk_rerun", {**APPROVED, "bulk_change_confirm_rerun": FAILED - 1})
     assert not uncounted.ok
     assert f"nothing is sent: set bulk_change_confirm_rerun={FAILED}," in uncounted.words
+    assert f"the number of SIMs in the plan (not {FAILED - 1})," in uncounted.words
     unapproved = bulk("bulk_rerun", {**CHANGE, "bulk_change_confirm_rerun": FAILED, "bulk_change_approved_by": " "})
     assert not unapproved.ok
     assert "nothing is sent: set bulk_change_approved_by to the name of who approves it." in unapproved.words
@@ -144,6 +145,7 @@ def test_each_wave_tells_its_progress_and_a_second_run_sends_nothing(bulk: Ansib
     assert "The participants that were acted on: 44 pending_send." in first.words
     assert "Change CHG1 is applied: 44 done." in first.words
     assert first.changed == 1 + 5
+    assert "wave.yml" not in first.output
     assert all_once(sandbox)
 
     sandbox.clear_journal()
@@ -205,6 +207,10 @@ def test_a_bad_canary_aborts_and_is_resumed_on_purpose_alone(bulk: Ansible, sand
     aborted = bulk("bulk_retry", given)
     assert not aborted.ok
     assert "Change CHG1 is aborted: 2 of 5 sends went wrong" in aborted.words
+    assert (
+        "The most frequent reasons: 2 refused with code 403 (the card is locked). Find the cause, then" in aborted.words
+    )
+    assert "set bulk_change_resume_aborted to go on." in aborted.words
     assert "Change CHG1 is aborted: 39 planned, 3 done, 2 refused. Find out why its sends went wrong" in aborted.words
     assert len(sandbox.writes()) == 5
     assert len(progress(aborted)) == 1
@@ -231,6 +237,15 @@ def test_a_window_that_ends_in_the_middle(bulk: Ansible, sandbox: Any) -> None:
     resumed = bulk("bulk_retry", APPROVED)
     assert resumed.ok, resumed.output
     assert all_once(sandbox)
+
+
+def test_a_window_that_is_yet_to_open(bulk: Ansible, sandbox: Any) -> None:
+    early = bulk("bulk_retry", {**APPROVED, "bulk_change_window_start": "2126-11-26T22:00:00+01:00"})
+    assert not early.ok
+    assert "Its window opens at 2126-11-26T21:00:00.000Z." in early.words
+    assert "Change CHG1 waits for its window, which opens at 2126-11-26T21:00:00.000Z." in early.words
+    assert "It waits for its window, which opens at 2126-11-26T21:00:00.000Z: run this again then." in early.words
+    assert sandbox.writes() == []
 
 
 def test_an_outcome_that_nothing_tells_is_sent_again_only_when_told_to(bulk: Ansible, sandbox: Any) -> None:
@@ -269,6 +284,8 @@ def test_one_that_was_being_sent_when_it_was_killed_needs_the_approval_too(
     sandbox.clear_journal()
     refused = bulk("bulk_rerun", {**CHANGE, "bulk_change_unknown": "resend"})
     assert not refused.ok
+    assert "where the first rerun was carried out, the SIM's OTA counter is reset a second time" in refused.words
+    assert any("OTA counters are reset a second time" in warning for warning in refused.warnings), refused.output
     assert "nothing is sent: set bulk_change_approved_by to the name of who approves it" in refused.words
     assert sandbox.writes() == []
 

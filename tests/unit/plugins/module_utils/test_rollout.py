@@ -186,6 +186,7 @@ def test_a_soak_that_brings_failures_back_aborts(bulk: Bulk, start_sandbox: Star
     assert result["change"]["status"] == "aborted", result["msg"]
     assert result["change"]["counts"] == {**NOBODY, "planned": 30, "done": 10}
     assert result["change"]["states"] == {"failed": 10}
+    assert "The most frequent reasons: 10 came back failed. Find the cause" in result["msg"]
 
 
 def crowd(**initial: int) -> dict[str, Any]:
