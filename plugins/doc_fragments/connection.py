@@ -52,7 +52,7 @@ options:
     type: path
   timeout:
     description:
-      - Seconds to wait for the connection, and again for the answer, of each request.
+      - Seconds to wait for the connection, and again for the whole answer, of each request. An answer that comes too slowly is not waited for.
       - Keep it above the 5 seconds after which the server itself gives up on a node.
       - If not set, the environment variable E(YATEOTA_TIMEOUT) is used.
     type: float
@@ -72,6 +72,7 @@ options:
     default: true
 requirements:
   - requests >= 2.32
+  - h11 >= 0.16
   - pydantic >= 2.7
 """
 

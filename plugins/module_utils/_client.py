@@ -5,15 +5,14 @@
 
 from __future__ import annotations
 
-import html
 import json
 import random
-import re
 import time
 from collections.abc import Callable, Iterator, Mapping
 from email.utils import parsedate_to_datetime
 from typing import Any
 
+from ._answer import Border, NoAnswerError, title_of, whole_number
 from ._errors import (
     ApiError,
     AuthError,
@@ -27,13 +26,15 @@ from ._errors import (
 from ._identifiers import described
 from ._operations import is_write
 from ._paging import Item, Seen, pages
-from ._transport import Connection, ExchangeError, HeldBackError, Reply, Transport, always
+from ._transport import Connection, ExchangeError, Transport
+from ._wire import HeldBackError, Reply, always
 
 _TRANSIENT_HTTP = (429, 502, 503, 504)
 _TURNED_AWAY = (429, 503)
 """The statuses by which a server turns a request away unread: 503 where it names a time for the next try."""
 _UNSETTLED_CODES = frozenset((200, 201, 300, *range(500, 600)))
 """Body codes after which a write may have been carried out all the same [F]."""
+_CODE_LIMIT = 2**31
 _TRANSIENT_CODE = 200
 """Timeout, disconnect, no engine: a read may well succeed a moment later [F]."""
 
@@ -51,11 +52,12 @@ _ADVICE = {
 _OTHER_ADVICE = "look into the server's own log"
 _UNSETTLED_ADVICE = "It may have been carried out all the same: read the state before you send it again."
 
-# Keys of a SIM and its secret codes: never to be shown or stored, should they appear in an answer [V].
-_FORBIDDEN = frozenset(("kic", "kid", "kik", "pin", "pin2", "puk", "puk2", "adm1"))
-_FORBIDDEN_KEY = re.compile(f'"(?:{"|".join(sorted(_FORBIDDEN))})"', re.IGNORECASE)
+_UNREAD = (400, 401, 403, 405, 415)
+"""The statuses by which the front end turns a request away before it reads it [F]. No other proves that a write was not
+carried out."""
 
-_TITLE = re.compile(r"<title[^>]*>(.*?)</title>", re.IGNORECASE | re.DOTALL)
+_ANSWER_MOST, _PAGE_MOST = 64 << 20, 16 << 20
+"""Bytes, decompressed, of any answer and of a page of participants."""
 
 
 class Client:
@@ -79,6 +81,7 @@ class Client:
         self.may_send: Callable[[], bool] = always
         self._connection = connection
         self._transport = Transport(connection, connections)
+        self._border = Border(connection.api_secret)
         self._sleep = sleep
 
     def call(
@@ -109,19 +112,17 @@ class Client:
         sent = {key: value for key, value in params.items() if value is not None}
         write = is_write(request, sent)
         body = json.dumps({"request": request, "node": self._connection.node, "params": sent}).encode()
-        exchange = _Exchange(self._connection, request, sent, write)
+        largest = _PAGE_MOST if request == "query_participants" else _ANSWER_MOST
+        exchange = _Exchange(self._connection, self._border, request, sent)
         may_send = may_send or self.may_send
         for tries_left in range(self._connection.retries, -1, -1):
             try:
-                return exchange.answer(self._transport.post(body, may_send))
+                return exchange.answer(self._transport.post(body, largest, may_send))
             except HeldBackError:
                 raise exchange.held_back() from None
             except ExchangeError as error:
-                failure, again, wait = (
-                    exchange.network_failure(error),
-                    not (error.certain or (write and error.left)),
-                    None,
-                )
+                again = not (error.certain or error.answered or (write and error.left))
+                failure, wait = exchange.network_failure(error), None
             except _PassingError as passing:
                 failure, again, wait = passing.failure, not write, passing.failure.retry_after
             if not again or not tries_left:
@@ -201,10 +202,11 @@ class _PassingError(Exception):
 class _Exchange:
     """Judges what came of one request: by the HTTP status and by the body, since errors come under HTTP 200 too [F]."""
 
-    def __init__(self, connection: Connection, request: str, params: Mapping[str, Any], write: bool) -> None:
+    def __init__(self, connection: Connection, border: Border, request: str, params: Mapping[str, Any]) -> None:
         self._connection = connection
+        self._border = border
         self._request = request
-        self._write = write
+        self._write = is_write(request, params)
         action = f" ({params['action']})" if "action" in params else ""
         subject = f" for {described(params)}" if _names_something(params) else ""
         self._what = f"{request}{action}{subject}"
@@ -218,14 +220,15 @@ class _Exchange:
         """
         if reply.status != 200:
             raise self._http_failure(reply)
-        body = self._body(reply)
-        code = body.pop("code", None)
         try:
-            number = int(code)
-        except (TypeError, ValueError, OverflowError):
-            raise self._no_answer(reply, "an answer without a code") from None
-        if number:
-            raise self._refused(number, body.get("message"))
+            body = self._border.body(reply.text, lines=self._request == "trace")
+        except NoAnswerError as error:
+            raise self._no_answer(reply, str(error)) from None
+        code = whole_number(body.pop("code", None))
+        if code is None:
+            raise self._no_answer(reply, "an answer without a code")
+        if code:
+            raise self._refused(code, body.get("message"))
         return body
 
     def held_back(self) -> NotSentError:
@@ -233,27 +236,22 @@ class _Exchange:
         return NotSentError(f"{self._what}: it was not sent, since the task was stopped before.", request=self._request)
 
     def network_failure(self, error: ExchangeError) -> YateotaError:
-        """The failure of an exchange that the network broke."""
+        """The failure of an exchange that the network, or what came over it, broke."""
+        said = self._border.line(str(error))
         if self._write and error.left:
-            return self._unsettled(f"{self._what}: {error}", message=str(error))
+            return self._unsettled(f"{self._what}: {said}", message=said)
+        if error.answered:
+            return BadAnswerError(
+                f"{self._what}: {said}. Ask for fewer at once where the module has page_size, or look into what the "
+                "server sends.",
+                request=self._request,
+                message=said,
+            )
         return TransportError(
-            f"{self._what}: cannot reach {self._connection.api_url} ({error}). {_network_advice(error)}",
+            f"{self._what}: cannot reach {self._connection.api_url} ({said}). {_network_advice(error)}",
             request=self._request,
-            message=str(error),
+            message=said,
         )
-
-    def _body(self, reply: Reply) -> dict[str, Any]:
-        """The JSON object that the body begins with. What follows it is noise of the server's log [F]."""
-        text = reply.text.lstrip()
-        try:
-            body, _end = json.JSONDecoder().raw_decode(text)
-        except (ValueError, RecursionError):
-            title = self._clean(_title(text))
-            found = "nothing" if not text else f"a page titled '{title}'" if title else "no whole JSON"
-            raise self._no_answer(reply, found) from None
-        if not isinstance(body, dict):
-            raise self._no_answer(reply, "JSON that is no object")
-        return _without_secrets(body) if _FORBIDDEN_KEY.search(text) else body
 
     def _no_answer(self, reply: Reply, found: str) -> YateotaError:
         text = f"{self._what}: the server sent {found} where an answer of the API was expected"
@@ -267,50 +265,52 @@ class _Exchange:
 
     def _refused(self, code: int, message: Any) -> Exception:
         """The failure that a body code other than 0 stands for."""
-        said = self._clean(str(message)) if message else "no message"
+        said = self._border.line(str(message)) if message else "no message"
         text = f"{self._what}: the server said '{said}' (code {code})"
         facts: dict[str, Any] = {"code": code, "http_status": 200, "message": said if message else None}
+        if abs(code) >= _CODE_LIMIT:  # no code of an API, and no number that every database takes
+            facts |= {"code": None, "message": f"{said} (code {code})"}
         if self._write and code in _UNSETTLED_CODES:
             return self._unsettled(text, **facts)
         failure = ApiError(f"{text}; {_ADVICE.get(code, _OTHER_ADVICE)}.", request=self._request, **facts)
         return _PassingError(failure) if code == _TRANSIENT_CODE else failure
 
     def _http_failure(self, reply: Reply) -> Exception:
-        """The failure that an HTTP status other than 200 stands for. A 4xx comes before the request is read [F]."""
-        reason = self._clean((_title(reply.text) or reply.reason).removeprefix(str(reply.status)) or "no reason given")
-        text = f"{self._what}: the server answered HTTP {reply.status} {reason}"
-        facts: dict[str, Any] = {"request": self._request, "http_status": reply.status, "message": reason}
-        if reply.status in (401, 403):
+        """The failure that an HTTP status other than 200 stands for."""
+        status = reply.status
+        title = title_of(reply.text) or reply.reason
+        reason = self._border.line(title.strip().removeprefix(str(status))) or "no reason given"
+        text = f"{self._what}: the server answered HTTP {status} {reason}"
+        facts: dict[str, Any] = {"request": self._request, "http_status": status, "message": reason}
+        if status in (401, 403):
             given = "is wrong or may not be used from here" if self._connection.api_secret else "is needed"
             return AuthError(f"{text}: api_secret {given}.", **facts)
-        if 300 <= reply.status < 400:
-            target = self._clean(reply.headers.get("Location", "somewhere unnamed"))
-            return TransportError(
-                f"{text}: a redirect to {target}, not followed since the secret is for {self._connection.api_url} "
-                "alone. Set api_url to the final URL.",
-                **facts,
-            )
-        retry_after = _retry_after(reply) if reply.status in _TURNED_AWAY else None
-        turned_away = reply.status == 429 or retry_after is not None
-        if self._write and (reply.status < 300 or reply.status >= 500) and not turned_away:
-            return self._unsettled(text, http_status=reply.status, message=reason)
-        if reply.status in _TRANSIENT_HTTP:
+        retry_after = _retry_after(reply) if status in _TURNED_AWAY else None
+        turned_away = status == 429 or retry_after is not None
+        if self._write and status not in _UNREAD and not turned_away:
+            return self._unsettled(f"{text}{self._http_advice(reply)}", http_status=status, message=reason)
+        if status in _TRANSIENT_HTTP:
             return _PassingError(TransportError(f"{text}. Try again later.", **facts, retry_after=retry_after))
-        if reply.status == 404:
-            return TransportError(
-                f"{text}. Check api_url {self._connection.api_url}: there is no API at this path.", **facts
+        kind = TransportError if 300 <= status < 400 or status == 404 or status >= 500 else BadAnswerError
+        return kind(f"{text}{self._http_advice(reply)}.", **facts)
+
+    def _http_advice(self, reply: Reply) -> str:
+        """What an HTTP status other than 200 leads to, as the end of a sentence."""
+        url = self._connection.api_url
+        if 300 <= reply.status < 400:
+            target = self._border.line(reply.headers.get("location", "somewhere unnamed"))
+            return (
+                f": a redirect to {target}, not followed since the secret is for {url} alone. "
+                "Set api_url to the final URL"
             )
+        if reply.status == 404:
+            return f". Check api_url {url}: there is no API at this path"
         if reply.status >= 500:
-            return TransportError(f"{text}. Look into the server's own log.", **facts)
-        return BadAnswerError(f"{text}. Check that api_url {self._connection.api_url} is the API's own URL.", **facts)
+            return ". Look into the server's own log"
+        return f". Check that api_url {url} is the API's own URL"
 
     def _unsettled(self, text: str, **facts: Any) -> OutcomeUnknownError:
         return OutcomeUnknownError(f"{text}. {_UNSETTLED_ADVICE}", request=self._request, **facts)
-
-    def _clean(self, text: str) -> str:
-        """What a server says, on one line, of a bearable length, without the secret should it echo it."""
-        secret = self._connection.api_secret
-        return " ".join((text.replace(secret, "********") if secret else text).split())[:300]
 
 
 def _names_something(params: Mapping[str, Any]) -> bool:
@@ -323,18 +323,6 @@ def _network_advice(error: ExchangeError) -> str:
     return "Check the address, the network and that the server runs."
 
 
-def _title(page: str) -> str:
-    """The title of an HTML page, where errors before the request carry their reason [F]; empty where there is none."""
-    found = _TITLE.search(page[:4096])
-    return " ".join(html.unescape(found.group(1)).split()) if found else ""
-
-
-def _without_secrets(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _without_secrets(item) for key, item in value.items() if key.lower() not in _FORBIDDEN}
-    return [_without_secrets(item) for item in value] if isinstance(value, list) else value
-
-
 def _backoff(tries: int) -> float:
     """Seconds to wait after so many tries: doubled each time, capped, and spread by chance over the clients."""
     spread = random.uniform(0.5, 1.0)  # noqa: S311 (no secret depends on it)
@@ -343,13 +331,13 @@ def _backoff(tries: int) -> float:
 
 def _retry_after(reply: Reply) -> float | None:
     """The seconds that the server asks to wait, capped; None where it names neither seconds nor a date (RFC 9110)."""
-    value = str(reply.headers.get("Retry-After", "")).strip()
+    value = str(reply.headers.get("retry-after", "")).strip()
     if value.isascii() and value.isdecimal():
         return _RETRY_AFTER_MOST if len(value) > 9 else min(float(value), _RETRY_AFTER_MOST)
     until = _moment(value)
     if until is None:
         return None
-    now = _moment(str(reply.headers.get("Date", "")))  # by the server's own clock, which may differ from this machine's
+    now = _moment(str(reply.headers.get("date", "")))  # by the server's own clock, which may differ from this machine's
     return max(0.0, min(until - (time.time() if now is None else now), _RETRY_AFTER_MOST))
 
 

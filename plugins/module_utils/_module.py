@@ -78,7 +78,7 @@ def _told(error: YateotaError, masks: bool) -> Result:
     return {"msg": text, "failure": failure}
 
 
-LIBRARIES = ("requests", "pydantic")
+LIBRARIES = ("requests", "h11", "pydantic")
 """What every module needs."""
 
 

@@ -1,21 +1,24 @@
 # Copyright (c) 2026 simops.yateota contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""One HTTPS exchange: TLS, proxies, kept-alive connections, and whether a request ever left this machine."""
+"""The way to one URL: TLS, proxies, connections that are kept, and whether a request ever left this machine."""
 
 from __future__ import annotations
 
-import http.client
 import os
 import socket
 import ssl
 import threading
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from ._errors import InvalidInputError
 from ._libraries import guarded
+from ._wire import CLOSED, HeldBackError, Reply, Wire, WireError, always
 
 if TYPE_CHECKING:
     import requests
@@ -37,7 +40,7 @@ class Connection:
         node: the node a request is for [S].
         validate_certs, ca_path, client_cert, client_key: TLS; without ``ca_path``, a file or folder,
             the system's trust store counts.
-        timeout: seconds to wait for the connection, and again for each part of the answer.
+        timeout: seconds to wait for the connection, and again for the whole answer.
         retries: further tries of a request that may be tried again.
         use_proxy: heed the proxy variables of the environment.
     """
@@ -54,91 +57,34 @@ class Connection:
     use_proxy: bool = True
 
 
-@dataclass(frozen=True)
-class Reply:
-    """What came back: the HTTP status, its reason phrase, the headers and the body's text."""
-
-    status: int
-    reason: str
-    headers: Any
-    text: str
-
-
 class ExchangeError(Exception):
-    """The exchange failed on the network.
+    """The exchange failed: on the network, or by an answer that is not whole, not valid or too large.
 
     Attributes:
         left: whether any part of the request may have left this machine.
         certain: whether trying again is pointless (the certificate is refused).
+        answered: whether an answer came that trying again would not change (too large, cannot be decompressed).
     """
 
-    def __init__(self, text: str, left: bool, certain: bool = False) -> None:
+    def __init__(self, text: str, left: bool, certain: bool = False, answered: bool = False) -> None:
         super().__init__(text)
         self.left = left
         self.certain = certain
-
-
-class HeldBackError(Exception):
-    """A request was not let out, or not whole: the server cannot have carried it out."""
-
-
-def always() -> bool:
-    """The answer where nothing holds requests back."""
-    return True
-
-
-_wire = threading.local()
-
-
-class _Noting:
-    """A connection that notes, for its thread, when a request goes onto the wire: nothing else can prove it did not."""
-
-    def connect(self) -> None:
-        try:
-            super().connect()  # type: ignore[misc]
-        finally:
-            _wire.left = False  # what a proxy was told to open a tunnel is no request to the server
-
-    def send(self, data: Any) -> None:
-        if getattr(self, "sock", None) is None:
-            self.connect()
-        # Here and not earlier: this process may have been stopped, or the connection have taken its time.
-        if not _wire.may_send():
-            raise HeldBackError
-        _wire.left = True
-        super().send(data)  # type: ignore[misc]
-
-
-def _noting(pool: Any) -> Any:
-    """The class of connection pools, with connections that note. Those through SOCKS are of other classes."""
-    connection = type("NotingConnection", (_Noting, pool.ConnectionCls), {})
-    return type("NotingPool", (pool,), {"ConnectionCls": connection})
+        self.answered = answered
 
 
 class _Adapter(requests_adapters.HTTPAdapter):
-    """requests' adapter with noting connections, and a TLS context that is ours: requests would add its own bundle."""
+    """requests' adapter, for its way through proxies, with a TLS context of ours: requests would add its own bundle."""
 
-    def __init__(self, context: ssl.SSLContext | None, connections: int) -> None:
+    def __init__(self, context: ssl.SSLContext | None) -> None:
         self._context = context
-        super().__init__(pool_connections=1, pool_maxsize=connections)
+        super().__init__(pool_connections=1, pool_maxsize=1)
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
         super().init_poolmanager(*args, **kwargs, ssl_context=self._context)
-        self._note(self.poolmanager)
 
     def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:
-        known = proxy in self.proxy_manager
-        manager = super().proxy_manager_for(proxy, **kwargs, ssl_context=self._context)
-        return manager if known else self._note(manager)
-
-    def cert_verify(self, conn: Any, url: str, verify: Any, cert: Any) -> None:
-        """The context knows whom to trust: no bundle is added to it."""
-
-    @staticmethod
-    def _note(manager: Any) -> Any:
-        pools = manager.pool_classes_by_scheme
-        manager.pool_classes_by_scheme = {scheme: _noting(pool) for scheme, pool in pools.items()}
-        return manager
+        return super().proxy_manager_for(proxy, **kwargs, ssl_context=self._context)
 
 
 def _tls_context(connection: Connection) -> ssl.SSLContext | None:
@@ -185,50 +131,136 @@ class Transport:
     def __init__(self, connection: Connection, connections: int = 1) -> None:
         self._timeout = connection.timeout
         self._verify = connection.validate_certs
-        self._proxies = requests.utils.get_environ_proxies(connection.api_url) if connection.use_proxy else {}
-        self._adapter = _Adapter(_tls_context(connection), connections)
+        self._adapter = _Adapter(_tls_context(connection))
         if not connection.validate_certs:
             urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
-        headers = {"Content-Type": "application/json", "Accept": "application/json", "User-Agent": "simops.yateota"}
-        if connection.api_secret:
-            headers["X-Authentication"] = connection.api_secret
-        # Prepared once and copied for each request: half of what requests costs a request is the preparing.
         try:
-            self._template = requests.Request("POST", connection.api_url, headers=headers).prepare()
-        except requests.RequestException as error:
+            self._proxies = requests.utils.get_environ_proxies(connection.api_url) if connection.use_proxy else {}
+            self._template = requests.Request("POST", connection.api_url).prepare()
+        except (requests.RequestException, urllib3.exceptions.HTTPError, ValueError) as error:
             raise InvalidInputError(
                 f"api_url '{connection.api_url}' is not valid ({error}): give https://host/api.php."
             ) from None
+        self._headers = [
+            ("Host", urlsplit(str(self._template.url)).netloc),
+            ("Content-Type", "application/json"),
+            ("Accept", "application/json"),
+            ("Accept-Encoding", "identity"),
+            ("User-Agent", "simops.yateota"),
+        ]
+        if connection.api_secret:
+            self._headers.append(("X-Authentication", connection.api_secret))
+        self._connections = connections
+        self._kept: deque[Wire] = deque()
 
-    def post(self, body: bytes, may_send: Callable[[], bool] = always) -> Reply:
+    def post(self, body: bytes, largest: int, may_send: Callable[[], bool] = always) -> Reply:
         """Post a body and read the whole answer. Redirects are not followed.
 
         Args:
             body: the request's body.
-            may_send: asked before anything is done, and right before each part of the request leaves.
+            largest: bytes that the answer's body may have, decompressed.
+            may_send: asked before anything is done, and right before the request leaves.
 
         Raises:
-            HeldBackError: it said no; without its last part the request is none.
-            ExchangeError: no whole answer came; tells whether the request may have left.
+            HeldBackError: it said no; nothing has left.
+            ExchangeError: no whole answer came, whatever the reason; tells whether the request may have left.
         """
-        prepared = self._template.copy()
-        prepared.body = body
-        prepared.headers["Content-Length"] = str(len(body))
-        _wire.left, _wire.may_send = False, may_send
+        wire = None
         if not may_send():
             raise HeldBackError
         try:
-            response = self._adapter.send(
-                prepared, timeout=self._timeout, verify=self._verify, proxies=self._proxies, stream=True
-            )
-            text = response.content.decode("utf-8", "replace")
-        except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
-            raise ExchangeError(_reason(error), left=_wire.left, certain=_is_certificate_error(error)) from None
-        return Reply(response.status_code, response.reason or "", response.headers, text)
+            wire = self._rested() or self._connected()
+            return wire.exchange(body, self._timeout, largest, may_send)
+        except HeldBackError:
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever the libraries raise, a write must know whether it left
+            left = wire is not None and wire.left
+            answered = isinstance(error, WireError) and error.answered
+            raise ExchangeError(_reason(error), left, _is_certificate_error(error), answered) from None
+        finally:
+            if wire:
+                self._keep(wire)
 
     def close(self) -> None:
         """Close the kept-alive connections."""
+        while self._kept:
+            self._kept.pop().close()
         self._adapter.close()
+
+    def _rested(self) -> Wire | None:
+        """The connection that was used last among those that can be used again; the others are closed."""
+        while self._kept:
+            try:
+                wire = self._kept.pop()
+            except IndexError:  # another thread took it
+                return None
+            if wire.is_quiet():
+                return wire
+            wire.close()
+        return None
+
+    def _keep(self, wire: Wire) -> None:
+        if wire.is_reusable and len(self._kept) < self._connections:
+            wire.left = False
+            self._kept.append(wire)
+        else:
+            wire.close()
+
+    def _connected(self) -> Wire:
+        """A new connection, through the environment's proxy where it names one."""
+        pool: Any = self._adapter.get_connection_with_tls_context(self._template, self._verify, proxies=self._proxies)
+        target = self._adapter.request_url(self._template, self._proxies)
+        tunnel = str(self._template.url).startswith("https:")
+        headers = self._headers
+        if pool.proxy and not tunnel:
+            headers = [*headers, *pool.proxy_headers.items()]
+        connection = pool._new_conn()
+        connection.timeout = self._timeout
+        try:
+            with _bounded(connection, self._timeout if self._proxies else None):
+                if pool.proxy and tunnel:
+                    pool._prepare_proxy(connection)
+                else:
+                    connection.connect()
+        except Exception as error:
+            connection.close()
+            if pool.proxy and not connection.has_connected_to_proxy:
+                raise urllib3.exceptions.ProxyError("", error) from error
+            raise
+        wire = Wire(connection, target, headers)
+        if wire.is_quiet():
+            return wire
+        wire.close()
+        raise WireError("the server closed the connection, or sent something, before it was asked")
+
+
+@contextmanager
+def _bounded(connection: Any, seconds: float | None) -> Iterator[None]:
+    """End the connecting of a connection after so many seconds: a proxy can draw its answer out for ever.
+
+    Each of its parts has the socket's timeout already, and the handshake of TLS has it as a whole.
+    """
+    if seconds is None:
+        yield
+        return
+    late = threading.Event()
+
+    def end() -> None:
+        late.set()
+        if connection.sock is not None:
+            connection.sock.shutdown(socket.SHUT_RDWR)
+
+    timer = threading.Timer(seconds, end)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    except Exception:
+        if late.is_set():
+            raise TimeoutError from None
+        raise
+    finally:
+        timer.cancel()
 
 
 def _causes(error: BaseException) -> list[BaseException]:
@@ -256,6 +288,8 @@ def _reason(error: BaseException) -> str:
 
 
 def _cause_in_words(causes: list[BaseException]) -> str:
+    if any(isinstance(cause, ssl.SSLError) and cause.reason in _NO_TLS for cause in causes):
+        return "what answers there does not speak TLS: check the scheme and the port of api_url"
     for kind, words in _wordings():
         for cause in causes:
             if isinstance(cause, kind):
@@ -263,20 +297,20 @@ def _cause_in_words(causes: list[BaseException]) -> str:
     for cause in reversed(causes):
         if isinstance(cause, OSError) and (cause.strerror or str(cause).startswith("Tunnel")):
             return cause.strerror or str(cause)
-    return _CLOSED
+    return CLOSED
 
 
-_CLOSED = "the connection was closed before the whole answer came"
+_NO_TLS = ("WRONG_VERSION_NUMBER", "HTTP_REQUEST", "RECORD_LAYER_FAILURE")
+"""What OpenSSL calls it when plain text comes where TLS is expected."""
 
 
 def _wordings() -> tuple[tuple[Any, str], ...]:
     """Kinds of causes and their words, the more special before the more general."""
     return (
+        (WireError, "{0}"),
         (ssl.SSLCertVerificationError, "the server's certificate is refused: {0.verify_message}"),
         (socket.gaierror, "the host name cannot be resolved"),
-        ((TimeoutError, urllib3.exceptions.ReadTimeoutError), "no answer within the timeout"),
-        (http.client.RemoteDisconnected, _CLOSED),
-        (http.client.BadStatusLine, "what answers there does not speak HTTP"),
+        (TimeoutError, "no answer within the timeout"),
         (
             (requests.exceptions.InvalidProxyURL, requests.exceptions.InvalidSchema),
             "the environment's proxy variables cannot be used: {0}",

@@ -24,6 +24,7 @@ SANDBOX = ROOT / "roles" / "sandbox" / "files"
 # those below.
 FLOORS = (
     ("_errors", "_libraries", "_operations"),
+    ("_answer", "_wire"),
     ("_export", "_identifiers", "_models", "_paging", "_plan", "_report_*", "_transport"),
     ("_arguments", "_client"),
     ("_reader",),
@@ -34,7 +35,7 @@ FLOORS = (
 # Decide without a server, so nothing but the standard library and each other.
 PURE = {"_errors", "_identifiers", "_operations", "_plan"}
 # The parts of a request's way to the server, which a module reaches through _module.
-BEHIND_MODULE = {"_arguments", "_client", "_libraries", "_transport"}
+BEHIND_MODULE = {"_answer", "_arguments", "_client", "_libraries", "_transport", "_wire"}
 
 
 def imports_of(path: Path) -> Iterator[tuple[str, str]]:

@@ -45,7 +45,7 @@ def test_params_without_a_value_are_not_sent(connect: Connect, sandbox: Sandbox)
     assert (entry["params"], entry["node"]) == ({"campaign_id": 167}, "ota")
 
 
-@pytest.mark.parametrize("code", ["0", '"0"', "0.0", "false"])
+@pytest.mark.parametrize("code", ["0", '"0"', "0.0", "-0", "0e9", '"00"'])
 def test_ways_to_say_zero(connect: Connect, parrot: Any, code: str) -> None:
     parrot.answers = [http(f' \n{{"code": {code}, "count": 3}} trailing words')]
     assert connect(parrot.api_url).call("query_stats", {}) == {"count": 3}
@@ -74,7 +74,7 @@ def test_ways_to_say_404(connect: Connect, parrot: Any, code: str) -> None:
         ("[1, 2]", "JSON that is no object"),
         ("null", "JSON that is no object"),
         ("[" * 100_000, "no whole JSON"),
-        ("plain words", "no whole JSON"),
+        ("plain words", "'plain words' and no JSON"),
         ("<html><title>Log\n in &amp; out</title>", "a page titled 'Log in & out'"),
     ],
 )
@@ -98,7 +98,7 @@ def test_what_is_no_answer(connect: Connect, parrot: Any, answer: str, found: st
         ("202 Accepted", BadAnswerError, OutcomeUnknownError, "HTTP 202 Accepted"),
         ("204 No Content", BadAnswerError, OutcomeUnknownError, "HTTP 204 No Content"),
         ("400 Empty Request", BadAnswerError, BadAnswerError, "HTTP 400 Empty Request"),
-        ("404 Not Found", TransportError, TransportError, "HTTP 404 Not Found. .*there is no API at this path"),
+        ("404 Not Found", TransportError, OutcomeUnknownError, "HTTP 404 Not Found. .*there is no API at this path"),
         ("401 Who is it", AuthError, AuthError, "HTTP 401 Who is it"),
         ("500 Oops", TransportError, OutcomeUnknownError, "HTTP 500 Oops"),
         ("507 ", TransportError, OutcomeUnknownError, "HTTP 507 no reason given"),

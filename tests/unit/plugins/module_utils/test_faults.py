@@ -61,7 +61,7 @@ OUTCOMES: dict[str, tuple[type[YateotaError] | None, int, type[YateotaError] | N
     "timeout_before": (ApiError, AGAIN, OutcomeUnknownError),
     "timeout_after": (ApiError, AGAIN, OutcomeUnknownError),
     "code": (ApiError, ONCE, ApiError),
-    "redirect": (TransportError, ONCE, TransportError),
+    "redirect": (TransportError, ONCE, OutcomeUnknownError),
 }
 # What a fault needs besides its kind.
 FIELDS: dict[str, dict[str, Any]] = {

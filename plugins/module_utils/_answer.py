@@ -1,0 +1,247 @@
+# Copyright (c) 2026 simops.yateota contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The border that an answer enters by: decoded, bounded and cleaned here once, so that all behind it can trust it."""
+
+from __future__ import annotations
+
+import base64
+import html
+import json
+import math
+import re
+from decimal import Decimal
+from typing import Any
+
+_LONGEST_TEXT = 10_000  # characters of one text; a trace may have longer ones
+_LONGEST_KEY = 200
+_LONGEST_MESSAGE = 300
+_DEEPEST = 64  # lists and objects inside each other
+_CONTAINERS_MOST = 1_000_000  # lists and objects in one answer: each takes far more memory than the text it came from
+_LARGEST_INTEGER = 2**63 - 1
+
+# Keys of a SIM and its secret codes: never to be shown or stored, should they appear in an answer [V].
+_FORBIDDEN = frozenset(("kic", "kid", "kik", "pin", "pin2", "puk", "puk2", "adm1"))
+
+# Control and format characters: they move a terminal's cursor, forge lines, turn the direction of text, or hide in it.
+# The joiners U+200C and U+200D stay: names in some scripts need them. A lone surrogate is no character at all.
+_UNSAFE = re.compile(
+    "[\x00-\x1f\x7f-\x9f\xad\u061c\u115f\u1160\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\u3164\ufeff"
+    "\ufff9-\ufffb\ud800-\udfff\U000e0000-\U000e007f]"
+)
+_LINES_AND_TABS = "\t\n\x0b\x0c\r\x85\u2028\u2029"
+
+_HIDDEN = "********"
+_WEAK_SECRET = 4  # characters; a shorter one stands in too many words to be told from them
+_API_WORDS = frozenset(
+    (
+        *("code", "message", "participants", "participant_id", "campaigns", "campaign", "campaign_id", "count"),
+        *("stats", "status", "state", "trace", "imsi", "iccid", "msisdn", "version", "engine", "uptime"),
+        *("finished", "failed", "pending_build", "pending_send", "canceled", "waiting_por", "unallocated"),
+        *("started", "stopped", "paused", "true", "false"),
+    )
+)
+
+
+class NoAnswerError(Exception):
+    """A body that is no whole answer of the API; says what it is instead."""
+
+
+def whole_number(value: Any) -> int | None:
+    """The integer that a value is, as servers write them: 3, 3.0, "3" [S, F]; None for all else.
+
+    ``true`` is no number, and neither is ``"0_0"``, ``" 3"`` or a number in other digits than ASCII's.
+    """
+    if isinstance(value, bool):
+        return None
+    if isinstance(value, str):
+        return int(value) if re.fullmatch("-?[0-9]{1,40}", value) else None
+    if isinstance(value, float):
+        return int(value) if value.is_integer() else None
+    return value if isinstance(value, int) else None
+
+
+class Border:
+    """Reads bodies and texts of a server.
+
+    Args:
+        secret: hidden wherever a server echoes it: as it is, in another case, percent-encoded, with the escapes of
+            JSON or HTML, in base64 or in hexadecimal digits. A secret of fewer than 4 characters, or that is a word
+            of the API, is hidden where it stands alone in a message: elsewhere, hiding it would destroy answers.
+    """
+
+    def __init__(self, secret: str | None) -> None:
+        secret = secret or ""
+        self._weak = len(secret) < _WEAK_SECRET or any(secret.lower() in word for word in _API_WORDS)
+        self._secret = secret
+        self._echo = re.compile(_spelt(secret, self._weak), re.IGNORECASE) if secret else None
+        self._encoded = [] if self._weak else _encoded(secret)
+        self._marks = (secret.lower(), "%", "&", "\\", *(text.lower() for text in self._encoded))
+
+    def line(self, text: str, longest: int = _LONGEST_MESSAGE) -> str:
+        """What a server says, on one line, of a bearable length, without the secret."""
+        return " ".join(_clean(self._hide(text)).split())[:longest]
+
+    def body(self, text: str, lines: bool = False) -> dict[str, Any]:
+        """The JSON object that a body begins with. What follows it is noise of the server's log [F].
+
+        Every text in it is free of control and format characters and of lone surrogates, and of a bounded length; a
+        number beyond 64 bits, infinite or not a number is a text; keys of a SIM are left out, and the secret hidden.
+
+        Args:
+            text: the body.
+            lines: keep line breaks and tabs inside texts; elsewhere they become blanks.
+
+        Raises:
+            NoAnswerError: it begins with no whole JSON object, or with one that is nested too deep or too large.
+        """
+        text = text.lstrip().lstrip("\ufeff").lstrip()
+        if not text:
+            raise NoAnswerError("nothing")
+        try:
+            body = _decoded(text)
+        except (ValueError, RecursionError, MemoryError):
+            raise NoAnswerError(self._instead(text)) from None
+        if not isinstance(body, dict):
+            raise NoAnswerError("JSON that is no object")
+        return self._object(body, lines, _DEEPEST, echoes=not self._weak and self._may_echo(text))
+
+    def _instead(self, text: str) -> str:
+        """What stands where an answer should: an HTML page, or words such as PHP's own, shown with the answer after."""
+        title = self.line(title_of(text))
+        if title:
+            return f"a page titled '{title}'"
+        if text[0] in "{[":
+            return "no whole JSON"
+        words, brace, _rest = text[:65536].partition("{")
+        said = self.line(re.sub("<[^<>]*>", " ", words))
+        return f"'{said}' {'before' if brace else 'and no'} JSON"
+
+    # --- Cleaning --------------------------------------------------------------------------------------------------
+
+    def _value(self, value: Any, lines: bool, depth: int, echoes: bool) -> Any:
+        if isinstance(value, str):
+            value = self._hide(value) if echoes else value
+            value = value if value.isprintable() else _clean(value, lines)
+            return value if lines or len(value) <= _LONGEST_TEXT else f"{value[:_LONGEST_TEXT]}..."
+        if isinstance(value, (dict, list)):
+            if not depth:
+                raise NoAnswerError(f"JSON that is nested more than {_DEEPEST} deep")
+            if isinstance(value, dict):
+                return self._object(value, lines, depth - 1, echoes)
+            return [self._value(item, lines, depth - 1, echoes) for item in value]
+        return _HIDDEN if echoes and not isinstance(value, bool) and str(value) == self._secret else value
+
+    def _object(self, found: dict[str, Any], lines: bool, depth: int, echoes: bool) -> dict[str, Any]:
+        cleaned = {}
+        for key, value in found.items():
+            name = key
+            if not (key.isascii() and key.isprintable() and len(key) <= _LONGEST_KEY) or echoes:
+                name = _clean(self._hide(key) if echoes else key)[:_LONGEST_KEY]
+            if name.strip().lower() not in _FORBIDDEN:
+                cleaned[name] = self._value(value, lines, depth, echoes)
+        return cleaned
+
+    def _may_echo(self, text: str) -> bool:
+        """Whether the secret may stand in a text, so that the search for all of its spellings is worth while."""
+        low = text.lower()
+        return any(mark in low for mark in self._marks)
+
+    def _hide(self, text: str) -> str:
+        if not self._echo or not self._may_echo(text):
+            return text
+        for encoded in self._encoded:
+            text = re.sub(rf"{re.escape(encoded)}[0-9a-z+/_=-]{{0,4}}", _HIDDEN, text, flags=re.IGNORECASE)
+        return self._echo.sub(_HIDDEN, text)
+
+
+def _spelt(secret: str, weak: bool) -> str:
+    """A pattern of the secret with each of its characters as it is or escaped, in a URL, in JSON or in HTML."""
+    spelt = "".join(
+        rf"(?:{re.escape(character)}|\\{re.escape(character)}|%(?:25)*{ord(character):02x}|\\u00{ord(character):02x}"
+        rf"|&\#0*{ord(character)};|&\#x0*{ord(character):x};{_NAMED.get(character, '')})"
+        for character in secret
+    )
+    if weak:
+        return rf"(?<!\w){spelt}(?!\w)"
+    return rf"(?<![0-9]){spelt}(?![0-9])" if secret.isdecimal() else spelt  # part of a longer number is no echo
+
+
+def _encoded(secret: str) -> list[str]:
+    """The secret in base64 and in hexadecimal digits, less what depends on what stands around it."""
+    raw = secret.encode()
+    shifted = [base64.b64encode(bytes(shift) + raw).decode() for shift in range(3)]
+    texts = [text[(0, 2, 3)[shift] : -4 if text.endswith("=") else None] for shift, text in enumerate(shifted)]
+    return [text for text in (*texts, raw.hex()) if len(text) >= 8]
+
+
+_NAMED = {"&": "|&amp;", "<": "|&lt;", ">": "|&gt;", '"': "|&quot;", "'": "|&apos;", " ": r"|\+"}
+
+
+def _clean(text: str, lines: bool = False) -> str:
+    if text.isprintable():
+        return text
+    if lines:
+        text = text.replace("\r\n", "\n")
+    return _UNSAFE.sub(lambda found: _harmless(found[0], lines), text)
+
+
+def _harmless(character: str, lines: bool) -> str:
+    if character in _LINES_AND_TABS:
+        return character if lines and character in "\n\t" else " "
+    return "\ufffd"
+
+
+# --- Decoding -----------------------------------------------------------------------------------------------------
+
+
+def _decoded(text: str) -> Any:
+    """The JSON value that a text begins with.
+
+    Raises:
+        ValueError: there is none that is whole, or it has too many parts.
+        RecursionError, MemoryError: it is a bomb.
+    """
+    if text.count("{") + text.count("[") > _CONTAINERS_MOST:
+        raise ValueError
+    return _DECODER.raw_decode(text)[0]
+
+
+def _integer(digits: str) -> int | str:
+    """An integer of 64 bits; a longer one as the text it is."""
+    if len(digits) > 20:
+        return digits
+    number = int(digits)
+    return number if abs(number) <= _LARGEST_INTEGER else digits
+
+
+def _fraction(digits: str) -> float | str:
+    """A float; as the text it is where a float would be infinite, or whole though the text is not (1e-400)."""
+    number = float(digits)
+    try:
+        exact = not math.isinf(number) and (not number.is_integer() or Decimal(digits) == number)
+    except ArithmeticError:  # an exponent beyond Decimal's
+        exact = False
+    return number if exact else digits
+
+
+def _one_code(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object; one that has several codes has none."""
+    found = dict(pairs)
+    if len(found) < len(pairs) and len({repr(value) for key, value in pairs if key == "code"}) > 1:
+        found["code"] = None
+    return found
+
+
+_DECODER = json.JSONDecoder(parse_int=_integer, parse_float=_fraction, parse_constant=str, object_pairs_hook=_one_code)
+
+
+# --- HTML ---------------------------------------------------------------------------------------------------------
+
+_TITLE = re.compile(r"<title[^>]*>(.*?)</title>", re.IGNORECASE | re.DOTALL)
+
+
+def title_of(page: str) -> str:
+    """The title of an HTML page, where errors before the request carry their reason [F]; empty where there is none."""
+    found = _TITLE.search(page[:4096])
+    return " ".join(html.unescape(found.group(1)).split()) if found else ""
