@@ -174,6 +174,8 @@ class BulkTask:
                 change.add(rows, offered)
                 offered += len(rows)
                 kinds |= {kind_of(row["name"]) for row in rows}
+            if selection.columns:
+                description["columns"] = selection.columns
             description["identified_by"] = [name for name in IDENTIFIERS if name in kinds]
             change.update(**self._facts(), selection=description)
             if not selection.listed:

@@ -5,11 +5,10 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, TextIO
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any
 
 from ._errors import InvalidInputError
 from ._identifiers import (
@@ -21,15 +20,13 @@ from ._identifiers import (
     read_identification,
 )
 from ._models import FILTER_STATES, Participant
+from ._problems import Problems
 from ._reader import PAGE_SIZE, Reader
+from ._source import Source
+from ._source_columns import COLUMNS
 
 Row = dict[str, Any]
 """A participant as the ledger takes it: ``name``, the identifiers, ``campaign_id``, ``state_planned`` and ``found``."""
-
-COLUMNS = (*IDENTIFIERS, "campaign_id")
-"""The columns of a source."""
-
-_BAD_LINES_SHOWN = 20
 
 
 class Selection:
@@ -41,6 +38,7 @@ class Selection:
 
     Attributes:
         listed: the server's own list is the selection, so that all states are known from it.
+        columns: what was read of a file, and the names of its columns there; known once its rows are read.
 
     Raises:
         InvalidInputError: the options do not go together.
@@ -53,7 +51,9 @@ class Selection:
         self._participants = options.get("participants")
         self._source = options.get("source")
         self.listed = self._participants is None and self._source is None
-        self._odd: list[str] = []
+        self.columns: dict[str, str] = {}
+        self._digest = ""
+        self._odd, self._odd_count = "", 0
         check_positive("selection.campaign_id", self._campaign_id)
         if self._participants is not None and self._source is not None:
             raise InvalidInputError("selection names participants and a source: give one of them.")
@@ -77,8 +77,8 @@ class Selection:
             words["digest"] = hashlib.sha256(json.dumps(named, sort_keys=True).encode()).hexdigest()
         if self._source is not None:
             words["source"] = self._source
-            with _opened(self._source) as file:
-                words["digest"] = hashlib.file_digest(file.buffer, "sha256").hexdigest()  # type: ignore[arg-type]
+            with Source(self._source) as source:
+                words["digest"] = self._digest = source.digest()
         return {name: value for name, value in words.items() if value is not None}
 
     def rows(self, reader: Reader, count_page: Callable[[], None]) -> Iterator[list[Row]]:
@@ -96,11 +96,19 @@ class Selection:
             yield from self._campaign_rows(reader, count_page)
         elif self._participants is not None:
             places = ((f"participants[{place}]", given) for place, given in enumerate(self._participants))
-            yield from self._given_rows(places, "selection")
+            yield from self._given_rows(places, "selection", Problems())
         else:
-            with _opened(self._source) as file:
-                lines = _json_lines(file) if str(self._source).endswith(".jsonl") else _csv_lines(file, self._source)
-                yield from self._given_rows(lines, f"source '{self._source}'")
+            with Source(self._source) as source:
+                yield from self._source_rows(source)
+
+    def _source_rows(self, source: Source) -> Iterator[list[Row]]:
+        name = f"source '{self._source}'"
+        yield from self._given_rows(source.entries(), name, Problems("line"))
+        self.columns = source.columns
+        if self._digest and source.digest() != self._digest:
+            raise InvalidInputError(f"{name} has changed while it was read: run this again once it is whole.")
+        for column in sorted(source.numeric):
+            self._warn(f"{name}: '{column}' holds numbers, not text; check that none has lost leading zeros.")
 
     def _campaign_rows(self, reader: Reader, count_page: Callable[[], None]) -> Iterator[list[Row]]:
         by_server = self._state if self._state in FILTER_STATES else None
@@ -108,23 +116,22 @@ class Selection:
             count_page()
             yield [_listed_row(found) for found in page if self._state is None or found.state == self._state]
 
-    def _given_rows(self, entries: Iterator[tuple[str, Any]], what: str) -> Iterator[list[Row]]:
-        bad: list[str] = []
+    def _given_rows(self, entries: Iterable[tuple[Any, Any]], what: str, problems: Problems) -> Iterator[list[Row]]:
         block: list[Row] = []
         for place, given in entries:
             try:
                 block.append(self._given_row(given))
             except InvalidInputError as error:
-                bad.append(f"{place}: {error}")
+                problems.add(place, error)
             if len(block) == PAGE_SIZE:
                 yield block
                 block = []
-        if bad:
-            more = f" And {len(bad) - _BAD_LINES_SHOWN} more." if len(bad) > _BAD_LINES_SHOWN else ""
-            shown = " ".join(bad[:_BAD_LINES_SHOWN])
-            raise InvalidInputError(f"{what} has {len(bad)} bad entries, nothing was recorded or sent. {shown}{more}")
+        if problems.count:
+            raise InvalidInputError(
+                f"{what} has {problems.count} bad entries, nothing was recorded or sent. {problems.sentences()}"
+            )
         if self._odd:
-            self._warn(self._odd[0] + (f" And {len(self._odd) - 1} more such ICCIDs." if len(self._odd) > 1 else ""))
+            self._warn(self._odd + (f" And {self._odd_count - 1} more such ICCIDs." if self._odd_count > 1 else ""))
         yield block
 
     def _given_row(self, entry: Any) -> Row:
@@ -133,7 +140,8 @@ class Selection:
         given = {"campaign_id": self._campaign_id, **read_identification(entry)}
         warning = check_identification(given)
         if warning:
-            self._odd.append(warning)
+            self._odd = self._odd or warning
+            self._odd_count += 1
         kind = next(name for name in IDENTIFIERS if given.get(name))
         return {
             **{name: given.get(name) for name in COLUMNS},
@@ -180,48 +188,3 @@ def _listed_row(found: Participant) -> Row:
         "state_planned": found.state,
         "found": 1,
     }
-
-
-def _opened(path: Any) -> TextIO:
-    try:
-        return open(path, encoding="utf-8-sig", errors="replace", newline="")
-    except OSError as error:
-        raise InvalidInputError(
-            f"source '{path}' cannot be read ({error.strerror}): give a CSV or JSON lines file that can be."
-        ) from None
-
-
-def _csv_lines(file: TextIO, path: Any) -> Iterator[tuple[str, Any]]:
-    lines = csv.DictReader(file, strict=True)
-    try:
-        columns: Sequence[str] = lines.fieldnames or ()
-    except csv.Error:
-        columns = ()
-    if not set(columns) & set(IDENTIFIERS):
-        raise InvalidInputError(
-            f"source '{path}' has no column that identifies a participant: "
-            f"name one of {', '.join(IDENTIFIERS)} in line 1."
-        )
-    while True:
-        try:
-            line = next(lines, None)
-        except csv.Error as error:  # what follows may be part of this line, or lines of its own
-            yield f"line {lines.line_num}", InvalidInputError(f"it is no CSV ({error}): close its quotes.")
-            return
-        if line is None:
-            return
-        yield f"line {lines.line_num}", line
-
-
-def _json_lines(file: TextIO) -> Iterator[tuple[str, Any]]:
-    for number, line in enumerate(file, start=1):
-        if not line.strip():
-            continue
-        try:
-            entry = json.loads(line)
-        except (ValueError, RecursionError):
-            entry = None
-        yield (
-            f"line {number}",
-            entry if isinstance(entry, dict) else InvalidInputError("it is no JSON object: give one a line."),
-        )

@@ -23,9 +23,9 @@ SANDBOX = ROOT / "roles" / "sandbox" / "files"
 # From the ground up, as patterns of names, the topmost that fits counting: a room may import from its own floor and
 # those below.
 FLOORS = (
-    ("_errors", "_libraries", "_operations"),
+    ("_errors", "_libraries", "_operations", "_problems"),
     ("_answer", "_wire"),
-    ("_export", "_identifiers", "_models", "_paging", "_plan", "_report_*", "_transport"),
+    ("_export", "_identifiers", "_models", "_paging", "_plan", "_report_*", "_source*", "_transport"),
     ("_arguments", "_client"),
     ("_reader",),
     ("_acting", "_ledger*", "_rollout*", "_selection"),
