@@ -9,6 +9,7 @@ import csv
 import filecmp
 import json
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Iterable
@@ -92,19 +93,33 @@ class RowWriter:
 
     def __init__(self, file: TextIO, form: str, columns: Iterable[str]) -> None:
         self._file = file
-        self._csv = csv.DictWriter(file, list(columns), lineterminator="\n") if form == "csv" else None
-        if self._csv:
-            self._csv.writeheader()
+        self._is_csv = form == "csv"
+        names = list(columns)
+        self._plain = csv.DictWriter(file, names, lineterminator="\n")
+        self._quoted = csv.DictWriter(file, names, lineterminator="\n", quoting=csv.QUOTE_ALL)
+        if self._is_csv:
+            self._plain.writeheader()
 
     def write(self, row: dict[str, Any]) -> None:
-        """Write one row. In CSV a nested value is JSON, an empty one and None are an empty field."""
-        if self._csv:
-            self._csv.writerow({name: _cell(value) for name, value in row.items()})
-        else:
+        """Write one row. In CSV a nested value is JSON, an empty one and None are an empty field.
+
+        No spreadsheet takes a cell of CSV for a formula: an apostrophe stands before what would begin one, the + of a
+        phone number included, which a spreadsheet would drop. The reader of lists takes it away.
+        """
+        if not self._is_csv:
             self._file.write(json.dumps(row) + "\n")
+            return
+        cells = {name: _cell(value) for name, value in row.items()}
+        # Of a carriage return alone the csv module does not know that it ends a line for others.
+        has_return = any(isinstance(cell, str) and "\r" in cell for cell in cells.values())
+        (self._quoted if has_return else self._plain).writerow(cells)
+
+
+_FORMULA = re.compile("'*[=+@\t\r\n\uff1d\uff0b\uff0d\uff20-]")
+"""How a cell begins that a spreadsheet may run, and one that bears the apostrophe already, so that it can be undone."""
 
 
 def _cell(value: Any) -> Any:
     if isinstance(value, (dict, list)):
         return json.dumps(value) if value else ""
-    return value
+    return f"'{value}" if isinstance(value, str) and _FORMULA.match(value) else value

@@ -209,7 +209,7 @@ options:
 requirements:
   - SQLAlchemy >= 2.0
   - psycopg >= 3.1 (for PostgreSQL)
-  - openpyxl >= 3.1 (for a workbook as O(selection.source))
+  - openpyxl >= 3.1 (for workbooks)
 extends_documentation_fragment:
   - simops.yateota.connection
   - simops.yateota.connection.actiongroup

@@ -156,12 +156,13 @@ def test_each_wave_tells_its_progress_and_a_second_run_sends_nothing(bulk: Ansib
 
 
 def test_a_file_of_sims(bulk: Ansible, sandbox: Any, tmp_path: Path) -> None:
-    (tmp_path / "sims.csv").write_text("participant_id,campaign_id\n195,167\n197,167\n")
+    (tmp_path / "sims.csv").write_text("Participant ID;campaign_id\n195;167\n197;167\n")
     done = bulk(
         "bulk_retry",
         {"change_id": "CHG2", "bulk_change_approved_by": "j.doe", "bulk_change_source": str(tmp_path / "sims.csv")},
     )
     assert done.ok, done.output
+    assert "Read from the file: participant_id under 'Participant ID'." in done.words
     assert acted(sandbox) == {195: 1, 197: 1}
 
 

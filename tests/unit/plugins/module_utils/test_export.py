@@ -10,6 +10,7 @@ import csv
 import io
 import json
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -143,6 +144,43 @@ def test_csv() -> None:
     (first, second) = csv.DictReader(io.StringIO(file.getvalue()))
     assert first == {"participant_id": "1", "imsi": "001", "state": "", "extra": ""}
     assert second == {"participant_id": "2", "imsi": "002", "state": ROWS[1]["state"], "extra": '{"a": [1]}'}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *(
+            "=1+1",
+            "+882990000011",
+            "-1",
+            "@SUM(A1)",
+            "\t=1",
+            "\r=1",
+            "\n=1",
+            "\uff1d1",
+            "'=1",
+            "''+1",
+            '=HYPERLINK("x")',
+        ),
+        *("plain", "'plain", "a=b", "", "'", "it's", "a\rb", "a\r\nb", "1;=1"),
+    ],
+    ids=ascii,
+)
+def test_no_cell_of_csv_is_a_formula_and_all_can_be_read_back(text: str) -> None:
+    file = io.StringIO(newline="")
+    writer = RowWriter(file, "csv", ["a", "text"])
+    writer.write({"a": -1, "text": text})
+    (row,) = csv.DictReader(io.StringIO(file.getvalue(), newline=""), strict=True)
+    assert row["a"] == "-1"
+    assert not row["text"].startswith(("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d"))
+    added = re.match(r"'+[-=+@\t\r\n\uff1d]", row["text"])
+    assert (row["text"][1:] if added else row["text"]) == text
+
+
+def test_json_lines_are_as_they_are() -> None:
+    file = io.StringIO()
+    RowWriter(file, "jsonl", ["text"]).write({"text": "=1+1"})
+    assert json.loads(file.getvalue()) == {"text": "=1+1"}
 
 
 def test_json_lines() -> None:

@@ -10,12 +10,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.simops.yateota.plugins.module_utils._selection import same_selection, words
+from ansible_collections.simops.yateota.plugins.module_utils._errors import InvalidInputError
+from ansible_collections.simops.yateota.plugins.module_utils._selection import (
+    Selection,
+    same_selection,
+    words,
+)
 from ansible_collections.simops.yateota.tests.unit.plugins.module_utils.conftest import Bulk
 
 from yateota_sandbox import Sandbox
 
 ICCID_OF_195 = "8931010000000000113"
+ON_A_FILE = pytest.mark.parametrize("ledger", ["sqlite"], indirect=True)
+"""For what does not depend on the database."""
 
 
 def rows(bulk: Bulk, tmp_path: Path, selection: dict[str, Any], **options: Any) -> tuple[dict[str, Any], list[Any]]:
@@ -115,6 +122,58 @@ def test_a_sim_that_two_entries_name_is_not_acted_on_twice(bulk: Bulk, sandbox: 
         "another entry names this SIM; give one entry for it, with its campaign_id"
     ]
     assert sandbox.participant(195)["reruns"] == 1
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        # A European spreadsheet's separator, rows of empty cells, a name with a blank in front.
+        "iccid;imsi\r\n8931010000000000295;\r\n",
+        "iccid,imsi\r\n8931010000000000295,\r\n,\r\n,\r\n",
+        "SIM number, Campaign ID\n8931010000000000295, 167\n",
+    ],
+)
+@ON_A_FILE
+def test_a_list_as_a_spreadsheet_writes_it(bulk: Bulk, tmp_path: Path, sandbox: Sandbox, content: str) -> None:
+    source = tmp_path / "sims.csv"
+    source.write_bytes(content.encode())
+    result = bulk("applied", selection={"campaign_id": 167, "source": str(source)})
+    assert (result["change"]["selected"], result["change"]["counts"]["done"]) == (1, 1)
+    columns = result["change"]["selection"]["columns"]
+    assert columns["iccid"] == ("SIM number" if "SIM number" in content else "iccid")
+    assert len(sandbox.writes()) == 1
+
+
+@ON_A_FILE
+def test_a_column_that_is_ours_but_for_a_blank_is_read(bulk: Bulk, tmp_path: Path, sandbox: Sandbox) -> None:
+    """It was left out, and the SIM acted on in the selection's campaign."""
+    source = tmp_path / "sims.csv"
+    source.write_text("imsi, campaign_id\n001010000000011, 167\n")
+    dest = tmp_path / "rows.jsonl"
+    given = {"selection": {"campaign_id": 142, "source": str(source)}, "report_dest": str(dest), "format": "jsonl"}
+    bulk("planned", **given)
+    assert json.loads(dest.read_text())["campaign_id"] == 167
+
+
+@ON_A_FILE
+def test_the_line_of_a_bad_quote_is_told(bulk: Bulk, tmp_path: Path, sandbox: Sandbox) -> None:
+    source = tmp_path / "sims.csv"
+    source.write_text('iccid,note\n8931010000000000295,a\n8931010000000000303,"a "b" c"\n')
+    result = bulk("applied", selection={"campaign_id": 167, "source": str(source)})
+    assert "has 1 bad entries, nothing was recorded or sent. line 3: it is no CSV" in result["msg"]
+    assert not sandbox.writes()
+
+
+def test_a_file_that_changes_while_it_is_read_is_refused(tmp_path: Path) -> None:
+    source = tmp_path / "sims.csv"
+    source.write_text("participant_id\n" + "195\n" * 2000)
+    selection = Selection({"source": str(source)}, warn=print)
+    selection.description()
+    blocks = selection.rows(None, lambda: None)  # type: ignore[arg-type]
+    next(blocks)
+    source.write_text("participant_id\n197\n")
+    with pytest.raises(InvalidInputError, match="has changed while it was read"):
+        list(blocks)
 
 
 def test_bad_lines_are_told_by_number_and_nothing_is_recorded(bulk: Bulk, tmp_path: Path, sandbox: Sandbox) -> None:
