@@ -40,9 +40,16 @@ def read(path: Path) -> Any:
     return yaml.load(path.read_text(encoding="utf-8"), Loader=Unfilled)  # noqa: S506 - it is a SafeLoader
 
 
+class Tagged(yaml.SafeDumper):
+    """Writes every text with the tag that keeps Ansible from filling it in, as AWX writes what a user has typed."""
+
+
+Tagged.add_representer(str, lambda dumper, text: dumper.represent_scalar("!unsafe", text))
+
+
 @functools.cache
-def configuration() -> dict[str, Any]:
-    """The variables `controller_*` and `yateota_*`, as Ansible reads and fills them in."""
+def configuration(**settings: Any) -> dict[str, Any]:
+    """The variables `controller_*` and `yateota_*`, as Ansible fills them in, with other settings if given."""
     files = [FOLDER / f"{name}.yml" for name in ("settings", "platform", "templates")]
     names = [name for file in files for name in read(file)]
     with tempfile.TemporaryDirectory() as folder:
@@ -53,15 +60,15 @@ def configuration() -> dict[str, Any]:
         play = {"hosts": "localhost", "gather_facts": False, "vars": variables, "tasks": [task]}
         play["vars_files"] = list(map(str, files))
         Path(folder, "read.yml").write_text(yaml.safe_dump([play]), encoding="utf-8")
-        run = Ansible(Path(folder), {})(Path(folder, "read.yml"))
+        run = Ansible(Path(folder), {})(Path(folder, "read.yml"), settings)
         assert (run.ok, run.warnings) == (True, []), run.output
         found: dict[str, Any] = json.loads(destination.read_text(encoding="utf-8"))
     return found
 
 
-def templates() -> dict[str, dict[str, Any]]:
-    """The job templates by their names."""
-    return {template["name"]: template for template in configuration()["controller_templates"]}
+def templates(**settings: Any) -> dict[str, dict[str, Any]]:
+    """The job templates by their names, with other settings if given."""
+    return {template["name"]: template for template in configuration(**settings)["controller_templates"]}
 
 
 def questions(template: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
@@ -73,13 +80,27 @@ def extra_vars(template: Mapping[str, Any], answers: Mapping[str, Any]) -> dict[
     """What AWX gives a job; text that is not answered comes as an empty one, which older releases send."""
     asked = questions(template)
     assert answers.keys() <= asked.keys(), f"{template['name']} does not ask {answers.keys() - asked.keys()}"
-    given = defaults(template)
     empty = {name: "" for name, each in asked.items() if each["type"] in TEXT and not each["required"]}
     for name, value in answers.items():
         assert complaint(asked[name], value) is None, complaint(asked[name], value)
-    missing = [name for name, each in asked.items() if each["required"] and name not in {**given, **answers}]
+    # A default does not help: a launch by API, schedule or workflow has to answer what is required.
+    missing = [name for name, each in asked.items() if each["required"] and name not in answers]
     assert missing == [], f"{template['name']} needs {missing}"
-    return {**template.get("extra_vars", {}), **empty, **given, **answers, **META}
+    return {**META, **template.get("extra_vars", {}), **empty, **defaults(template), **answers}
+
+
+def written_by_awx(variables: Mapping[str, Any], trusted: Mapping[str, Any]) -> str:
+    """The file of extra variables as AWX writes it: all tagged as unsafe, but what the template itself has set.
+
+    Args:
+        variables: the job's extra variables.
+        trusted: the template's own.
+    """
+    dumpers = {True: yaml.SafeDumper, False: Tagged}
+    return "".join(
+        yaml.dump({name: value}, Dumper=dumpers[name in trusted and trusted[name] == value], default_flow_style=False)
+        for name, value in variables.items()
+    )
 
 
 def defaults(template: Mapping[str, Any]) -> dict[str, Any]:
@@ -171,6 +192,9 @@ def arrange(
     """
     shutil.copytree(COLLECTION / "playbooks", folder / "project/playbooks")
     (group,) = configuration()["controller_groups"]
+    (folder / "env").mkdir()
+    extra_variables = written_by_awx(variables, template.get("extra_vars", {}))
+    (folder / "env/extravars").write_text(extra_variables, encoding="utf-8")
     surroundings = {
         "ANSIBLE_COLLECTIONS_PATH": str(COLLECTIONS),
         "ANSIBLE_HOME": str(folder / "home"),
@@ -183,7 +207,6 @@ def arrange(
         "private_data_dir": str(folder),
         "playbook": template["playbook"],
         "inventory": inventory(hosts or {name: {} for name in group["hosts"]}),
-        "extravars": dict(variables),
         "envvars": {**surroundings, **environ},
         "cmdline": " ".join(flags),
         "quiet": True,

@@ -236,10 +236,50 @@ def test_jobs_that_can_change_something_run_one_at_a_time(name: str) -> None:
 def test_a_job_means_the_servers_of_the_inventory(name: str) -> None:
     """So that slices of it never do the same, each on a localhost of its own. A change is one server's."""
     template, (group,) = TEMPLATES[name], awx.configuration()["controller_groups"]
-    assert template["extra_vars"] == {"yateota_hosts": group["name"]}
+    assert template["extra_vars"] == {"yateota_hosts": group["name"], "yateota_files_root": "/var/lib/yateota"}
     assert template["inventory"] == group["inventory"]
-    assert template["ask_limit_on_launch"] is True
-    assert template.get("ask_job_slice_count_on_launch", False) is ("YateOTA ledger" not in template["credentials"])
+    # With one server there is nothing to limit and nothing to slice. What asks the ledger alone never needs a limit.
+    assert template["ask_limit_on_launch"] is False
+    assert template.get("ask_job_slice_count_on_launch", False) is False
+    several = awx.templates(yateota_several_servers=True)[name]
+    assert several["ask_limit_on_launch"] is (template["credentials"] != ["YateOTA ledger"])
+    assert several.get("ask_job_slice_count_on_launch", False) is ("YateOTA ledger" not in template["credentials"])
+
+
+@pytest.mark.parametrize("template", [*TEMPLATES.values(), *WORKFLOWS.values()], ids=lambda each: each["name"])
+def test_a_question_can_be_left_out(template: dict[str, Any]) -> None:
+    """AWX refuses a launch without an answer that is required, default or not, and an empty field with a minimum."""
+    for variable, question in awx.questions(template).items():
+        if "default" in question:
+            assert not question["required"], variable
+        if not question["required"] and question["type"] in ("integer", "float"):
+            assert not question.keys() & {"min", "max"}, variable
+        if not question["required"] and question["type"] in awx.TEXT:
+            assert "min" not in question, variable
+
+
+def test_every_name_is_looked_up_in_its_organization() -> None:
+    """Where AWX knows an organization for it; for the rest the names have a prefix that is a setting."""
+    found, organization = awx.configuration(), awx.configuration()["yateota_organization"]
+    for kind in ("credentials", "execution_environments", "projects", "inventories", "templates", "workflows"):
+        assert {each["organization"] for each in found[f"controller_{kind}"]} == {organization}
+    for workflow in WORKFLOWS.values():
+        for node in workflow["simplified_workflow_nodes"]:
+            assert node.get("lookup_organization", organization) == organization
+            assert ("lookup_organization" in node) is ("approval_node" not in node)
+
+
+def test_awx_takes_for_playbooks_what_is_one() -> None:
+    """It lists every YAML file with a line that begins with "hosts:" or the like, in a folder that it does not skip."""
+    skipped = {"roles", "tasks", "group_vars", "host_vars"}
+    looks_like = re.compile(r"^\s*-?\s*(hosts|include|import_playbook):", re.MULTILINE)
+    listed = {
+        str(path.relative_to(COLLECTION))
+        for folder in ("docs", "extensions/awx", "playbooks", "changelogs", "meta")
+        for path in COLLECTION.glob(f"{folder}/**/*.y*ml")
+        if not skipped & set(path.parts) and looks_like.search(path.read_text(encoding="utf-8"))
+    }
+    assert listed == {template["playbook"] for template in TEMPLATES.values()} | {"extensions/awx/configure.yml"}
 
 
 @pytest.mark.parametrize("name", TEMPLATES)

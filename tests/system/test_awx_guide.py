@@ -32,14 +32,17 @@ def test_commands_for_awx_run_as_they_stand(ansible_playbook: Ansible, sandbox: 
 
 
 def test_what_awx_is_configured_with_is_there() -> None:
-    secrets, configure = (yaml.safe_load(text) for text in blocks(AWX, "yaml"))
+    (secrets,) = (yaml.safe_load(text) for text in blocks(AWX, "yaml"))
     assert secrets.keys() == awx.VAULT.keys()
-    files = set(configure[0]["vars_files"]) - {"vault.yml"}
-    assert files == {f"extensions/awx/{path.name}" for path in awx.FOLDER.glob("*.yml")} - {
-        "extensions/awx/execution-environment.yml"
-    }
     names = awx.templates().keys() | {each["name"] for each in awx.configuration()["controller_workflows"]}
     assert set(re.findall(r"[*](YateOTA (?!server)[a-z ]+)[*]", AWX)) <= names
+    told = set(re.findall(r"^\| .*", AWX, re.MULTILINE))
+    settings = {name for line in told for name in re.findall(r"`(yateota_\w+)`", line)}
+    assert settings == awx.read(awx.FOLDER / "settings.yml").keys()
+    (command,) = (line for text in blocks(AWX, "text") for line in text.splitlines() if "ansible-playbook" in line)
+    assert (COLLECTION / command.split()[1]).is_file()
+    pinned = awx.read(awx.FOLDER / "requirements.yml")["collections"]
+    assert {each["name"] for each in pinned} == {"awx.awx", "ansible.controller"}
 
 
 def test_a_change_is_masked_and_purged_as_the_guide_says(

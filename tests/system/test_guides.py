@@ -99,10 +99,10 @@ def fleet(ansible_playbook: Ansible, start_sandbox: Callable[..., Any], tmp_path
     """The example's three servers, as sandboxes with secrets of their own, in an inventory in the test's folder."""
     shutil.copytree(FLEET, tmp_path, dirs_exist_ok=True)
     boxes = {name: start_sandbox(secret=f"the secret of {name}") for name in SERVERS}
-    inventory = (FLEET / "inventory.yml").read_text()
+    inventory = (FLEET / "inventory.ini").read_text()
     for name, box in boxes.items():
         inventory = inventory.replace(f"https://ota-{name}.example.net/api.php", box.url)
-    (tmp_path / "inventory.yml").write_text(inventory)
+    (tmp_path / "inventory.ini").write_text(inventory)
     (vault,) = blocks("fleets.md", "yaml")
     (tmp_path / "group_vars/yateota/vault.yml").write_text(vault)
     records = (FLEET / "group_vars/yateota/main.yml").read_text().replace("/var/lib/yateota", str(tmp_path))
@@ -138,13 +138,13 @@ def test_one_change_on_many_servers(fleet: dict[str, Any], ansible_playbook: Ans
         "bulk_change_report_formats": ["csv"],
     }
     fleet["lab"].fault(request="*", kind="http_503", times=100)
-    run = ansible_playbook("bulk_retry", change, "-i", "inventory.yml")
+    run = ansible_playbook("bulk_retry", change, "-i", "inventory.ini")
     assert run.code == 2, run.output
     assert re.search(r"^lab +: ok=.* failed=1 ", run.output, re.MULTILINE), run.output
     assert [len(fleet[name].writes()) for name in SERVERS] == [44, 44, 0]
 
     fleet["lab"].clear_faults()
-    again = ansible_playbook("bulk_retry", change, "-i", "inventory.yml")
+    again = ansible_playbook("bulk_retry", change, "-i", "inventory.ini")
     assert again.ok, again.output
     assert [len(fleet[name].writes()) for name in SERVERS] == [44, 44, 44]
     assert sorted(path.parent.name for path in tmp_path.glob("reports/*/CHG0012345.csv")) == sorted(SERVERS)
@@ -155,9 +155,9 @@ def test_one_after_the_other_the_first_that_fails_ends_the_run(
 ) -> None:
     fleet["north"].fault(request="*", kind="http_503", times=100)
     given = {"yateota_hosts": "yateota", "campaign_id": 144}
-    run = ansible_playbook("campaign_pause", {**given, "yateota_serial": 1}, "-i", "inventory.yml")
+    run = ansible_playbook("campaign_pause", {**given, "yateota_serial": 1}, "-i", "inventory.ini")
     assert run.code == 2, run.output
     assert [len(box.writes()) for box in fleet.values()] == [0, 0, 0]
-    side_by_side = ansible_playbook("campaign_pause", given, "-i", "inventory.yml")
+    side_by_side = ansible_playbook("campaign_pause", given, "-i", "inventory.ini")
     assert side_by_side.code == 2, side_by_side.output
     assert [len(box.writes()) for box in fleet.values()] == [0, 1, 1]

@@ -1,0 +1,70 @@
+# Copyright (c) 2026 simops.yateota contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The filter ``confined_path``: a path that stays inside a folder."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import Any
+
+from ansible.errors import AnsibleFilterError
+
+DOCUMENTATION = r"""
+name: confined_path
+short_description: Keep a path inside a folder
+version_added: 1.1.0
+description:
+  - Takes a path that somebody else may choose, for example in a survey, and gives the whole path inside a folder.
+  - A path that leads out of the folder is refused, be it absolute, by C(..), or by a symbolic link.
+author:
+  - The simops.yateota contributors (@simops)
+positional: root
+options:
+  _input:
+    description: The path. One that is not absolute is taken from O(root) on.
+    type: str
+    required: true
+  root:
+    description: The folder. Where it is empty, the path is given as it is.
+    type: path
+    required: true
+"""
+
+EXAMPLES = r"""
+- name: Show where a file would be written
+  ansible.builtin.debug:
+    msg: "{{ 'reports/CHG1.csv' | simops.yateota.confined_path('/var/lib/yateota') }}"
+"""
+
+RETURN = r"""
+_value:
+  description: The whole path.
+  type: str
+  sample: /var/lib/yateota/reports/CHG1.csv
+"""
+
+
+def confined_path(path: Any, root: Any) -> str:
+    """The whole path inside ``root``.
+
+    Raises:
+        AnsibleFilterError: the path leads out of ``root``, or is the folder itself where a file is meant.
+    """
+    given, folder = str(path or ""), str(root or "")
+    if not given or not folder:
+        return given
+    whole = os.path.normpath(os.path.join(folder, given))
+    real_folder, real_path = os.path.realpath(folder), os.path.realpath(whole)
+    if os.path.commonpath([real_folder, real_path]) != real_folder:
+        raise AnsibleFilterError(f"'{given}' leads out of the folder {folder}: name a file or folder inside it.")
+    return whole
+
+
+class FilterModule:
+    """The filters of this file, by their names."""
+
+    def filters(self) -> dict[str, Callable[..., Any]]:
+        """By name."""
+        return {"confined_path": confined_path}
