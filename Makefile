@@ -4,6 +4,8 @@ PYTHON ?= python3.11
 BUILD  := $(CURDIR)/.build
 VENV   := $(BUILD)/venv
 CORES  := $(BUILD)/cores
+# awx.awx, with whose modules AWX is configured.
+AWX    := $(BUILD)/awx
 TREE   := $(BUILD)/ansible_collections/simops/yateota
 # For what runs by hand: the tools and the copy, and no trace in the home folder.
 ENVIRON := PATH="$(VENV)/bin:$$PATH" ANSIBLE_COLLECTIONS_PATH="$(BUILD)" ANSIBLE_HOME="$(BUILD)/home"
@@ -20,13 +22,18 @@ $(error $(PYTHON) does not run: install Python 3.11, or name it as in `make PYTH
 endif
 
 LINT        := ruff format mypy ansible-lint docs changelog galaxy
-SANITY      := $(addprefix sanity-,2.19 2.17 $(NEWEST))
-UNITS       := $(addprefix units-,2.19 2.17 $(NEWEST))
-INTEGRATION := $(addprefix integration-,2.19 $(NEWEST))
+# The supported ansible-core versions: the oldest, which Automation Platform 2.5 and 2.6 run, the one that the tools run with,
+# and the newest that the machine's Pythons allow. Those between them are checked by `ansible-test sanity`.
+TESTED      := 2.16 2.19 $(NEWEST)
+SANITY      := $(addprefix sanity-,2.18 2.19 $(if $(NEWEST),2.20))
+# On what users get: the unpacked tarball, as Automation Hub checks it.
+TARBALL     := $(addprefix tarball-,2.16 $(NEWEST))
+UNITS       := $(addprefix units-,$(TESTED))
+INTEGRATION := $(addprefix integration-,2.16 $(NEWEST))
 # The other way a task can run, for what runs in the controller's process by default: see docs/in_process.md.
 AS_MODULE   := integration-as-module molecule-as-module
 # The longest first, so that the last to end is a short one.
-GATES := system system-changes system-ways system-awx $(INTEGRATION) $(AS_MODULE) molecule $(SANITY) $(UNITS) $(LINT)
+GATES := system system-changes system-ways system-awx $(INTEGRATION) $(AS_MODULE) molecule $(TARBALL) $(SANITY) $(UNITS) $(LINT)
 
 .DEFAULT_GOAL := help
 .PHONY: help demo sandbox test bench setup venv tree browser site clean lint sanity units integration gates $(GATES)
@@ -51,13 +58,13 @@ test: ## run every gate and count the tests
 bench: $(VENV)/.dev tree ## measure tasks, client and changes against their limits, in about half an hour
 	@$(ENVIRON) python $(TREE)/tests/benchmarks $(ARGS)
 
-# --- Gates: each logs to .build/logs/GATE.log; any of them can be made alone, as in `make units-2.17` ------------------
+# --- Gates: each logs to .build/logs/GATE.log; any of them can be made alone, as in `make units-2.16` ------------------
 
 gates: $(GATES)
 lint: $(LINT) ## run the static checks
-sanity: $(SANITY) ## run ansible-test sanity on each ansible-core
+sanity: $(SANITY) $(TARBALL) ## run ansible-test sanity on each ansible-core
 units: $(UNITS) ## run the unit tests on each ansible-core
-integration: $(INTEGRATION) integration-as-module ## run the integration targets on the main and the newest ansible-core
+integration: $(INTEGRATION) integration-as-module ## run the integration targets on the oldest and the newest ansible-core
 
 GATE = $(PYTHON) tests/gates/gate.py --venv
 
@@ -90,13 +97,16 @@ system: ## run the system tests: real playbooks, TLS, secrets, memory, speed
 	  --ignore-glob='*/test_bulk_*' --ignore-glob='*/test_in_process.py' --ignore-glob='*/test_awx_*'
 system-changes:
 	@$(GATE) $(VENV) --count junit $@ -- sh -c 'exec pytest --junit-xml tests/output/junit/system.xml tests/system/test_bulk_*.py'
-system-ways: $(patsubst %,$(CORES)/%/.ready,2.17 2.19 $(NEWEST))
-	@$(GATE) $(VENV) --count junit $@ -- env YATEOTA_TEST_CORES=$(CORES) \
+system-ways: $(patsubst %,$(CORES)/%/.ready,$(TESTED))
+	@$(GATE) $(VENV) --count junit $@ -- env YATEOTA_TEST_CORES="$(TESTED:%=$(CORES)/%)" \
 	  pytest --junit-xml tests/output/junit/system.xml tests/system/test_in_process.py
-system-awx:
-	@$(GATE) $(VENV) --count junit $@ -- sh -c 'exec pytest --junit-xml tests/output/junit/system.xml tests/system/test_awx_*.py'
+system-awx: $(AWX)/.ready $(patsubst %,$(CORES)/%/.ready,2.18 $(TESTED))
+	@$(GATE) $(VENV) --count junit $@ -- env YATEOTA_AWX_COLLECTIONS=$(AWX) YATEOTA_CORES=$(CORES) \
+	  sh -c 'exec pytest --junit-xml tests/output/junit/system.xml tests/system/test_awx_*.py'
 $(SANITY): sanity-%: $(CORES)/%/.ready
 	@$(GATE) $(CORES)/$* --count sanity $@ -- ansible-test sanity --venv --python {python} --color no
+$(TARBALL): tarball-%: $(CORES)/%/.ready
+	@$(GATE) $(CORES)/$* --count sanity $@ -- tests/gates/tarball.sh {python}
 # By ansible-test on the main ansible-core; it runs each test in a fork, so that pytest itself does it on the others.
 units-2.19: $(CORES)/2.19/.ready
 	@$(GATE) $(<D) --count junit $@ -- ansible-test units --python {python} --color no --num-workers 2
@@ -139,13 +149,18 @@ $(CORES)/newest/.ready: $(CORE_FILES) | $(UV)/.ready
 	$(PYTHON) tests/gates/home.py $(@D)
 	@touch $@
 
+# ansible-core 2.20 runs on Python 3.12 and later.
 $(CORES)/%/.ready: $(CORE_FILES) | $(UV)/.ready
-	$(PYTHON) -m venv $(@D)
+	$(if $(filter 2.20,$*),$(NEWEST_PYTHON),$(PYTHON)) -m venv $(@D)
 	$(call install,$(@D),'ansible-core~=$*.0' $(CORE_TOOLS))
 	$(PYTHON) tests/gates/home.py $(@D)
 	@touch $@
 
-setup: $(VENV)/.dev $(patsubst %,$(CORES)/%/.ready,2.17 2.19 $(NEWEST))
+$(AWX)/.ready: tests/gates/awx_collection.py
+	$(PYTHON) $< $(AWX)
+	@touch $@
+
+setup: $(VENV)/.dev $(AWX)/.ready $(patsubst %,$(CORES)/%/.ready,2.18 $(if $(NEWEST),2.20) $(TESTED))
 
 venv: $(VENV)/.dev ## set up the tools in .build/venv
 

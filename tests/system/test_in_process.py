@@ -16,7 +16,7 @@ from ansible_collections.simops.yateota.tests.system.harness import COLLECTION, 
 
 from yateota_sandbox import Sandbox
 
-CORES = sorted(Path(os.environ.get("YATEOTA_TEST_CORES", "/nowhere")).glob("*/bin/ansible-playbook"))
+CORES = [Path(venv, "bin/ansible-playbook") for venv in os.environ.get("YATEOTA_TEST_CORES", "").split()]
 """The ansible-core versions to compare on, each in a venv; the one that runs the tests where none are named."""
 
 LIST = [{"participant_id": 195}, {"iccid": "8900000000000000001"}, {"imsi": "001010000099999"}]
