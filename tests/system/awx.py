@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import importlib
 import json
+import os
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -23,6 +24,9 @@ FOLDER = COLLECTION / "extensions/awx"
 # What an operator's vault gives.
 VAULT = {"yateota_api_secret": "correct-horse", "yateota_ledger_password": "battery-staple"}
 TEXT = ("text", "textarea")
+# The environments of the ansible-core versions, and the one that the example of an execution environment holds.
+CORES = Path(os.environ.get("YATEOTA_CORES", "/nowhere"))
+CORE = "2.18"
 # What AWX tells every job, as far as it matters here.
 META = {"awx_job_id": 4711, "awx_user_name": "lena"}
 
@@ -179,6 +183,7 @@ def arrange(
     environ: Mapping[str, str],
     *flags: str,
     hosts: Mapping[str, Any] | None = None,
+    core: str = CORE,
 ) -> dict[str, Any]:
     """Lay out what AWX hands to its engine, a folder for each job; returns the engine's arguments.
 
@@ -189,6 +194,7 @@ def arrange(
         environ: what the credentials give.
         flags: what the choices at the launch add to the command.
         hosts: hosts and their variables, instead of those that are configured.
+        core: the ansible-core to run with.
     """
     shutil.copytree(COLLECTION / "playbooks", folder / "project/playbooks")
     (group,) = configuration()["controller_groups"]
@@ -202,7 +208,9 @@ def arrange(
         "ANSIBLE_INVENTORY_ENABLED": "ansible.builtin.yaml",
         "ANSIBLE_NOCOLOR": "1",
         "HOME": str(folder),
+        "PATH": f"{CORES / core / 'bin'}{os.pathsep}{os.environ['PATH']}",
     }
+    assert (CORES / core / "bin/ansible-playbook").exists(), "these tests run by `make system-awx`"
     return {
         "private_data_dir": str(folder),
         "playbook": template["playbook"],
@@ -233,10 +241,15 @@ def sizes(artifacts: Path) -> Iterator[int]:
 
 
 def run_job(
-    folder: Path, template: Mapping[str, Any], variables: Mapping[str, Any], environ: Mapping[str, str], *flags: str
+    folder: Path,
+    template: Mapping[str, Any],
+    variables: Mapping[str, Any],
+    environ: Mapping[str, str],
+    *flags: str,
+    core: str = CORE,
 ) -> Job:
     """Run a job as AWX does."""
-    return job_of(ansible_runner.run(**arrange(folder, template, variables, environ, *flags)))
+    return job_of(ansible_runner.run(**arrange(folder, template, variables, environ, *flags, core=core)))
 
 
 def module_result(name: str, options: Mapping[str, Any], check_mode: bool) -> dict[str, Any]:

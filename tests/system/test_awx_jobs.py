@@ -160,11 +160,13 @@ class Desk:
     box: Sandbox
     folder: Path
 
-    def job(self, name: str, template: dict[str, Any], variables: dict[str, Any], *flags: str) -> Job:
+    def job(
+        self, name: str, template: dict[str, Any], variables: dict[str, Any], *flags: str, core: str = awx.CORE
+    ) -> Job:
         """Run a job of a template, with credentials for the server and the ledger."""
         folder = self.folder / template["name"] / name
         folder.mkdir(parents=True)
-        return awx.run_job(folder, template, variables, self.environ(template, folder), *flags)
+        return awx.run_job(folder, template, variables, self.environ(template, folder), *flags, core=core)
 
     def environ(self, template: dict[str, Any], folder: Path) -> dict[str, str]:
         """The variables of the template's credentials, typed in as an operator does."""
