@@ -14,6 +14,7 @@ from typing import Any
 from ._identifiers import IDENTIFIERS, SIM_IDENTIFIERS
 from ._ledger import Ledger
 from ._ledger_lease import Lease
+from ._ledger_outage import repeatable
 from ._ledger_tables import (
     PLANNED,
     REFUSED,
@@ -67,22 +68,26 @@ class Change:
                 self.lease.renew(connection)
             yield connection
 
+    @repeatable
     def record(self) -> Any:
         """The change's row of ``yateota_changes``."""
         with self.ledger.read() as connection:
             return connection.execute(sa.select(changes).where(changes.c.number == self.number)).one()
 
+    @repeatable
     def is_being_planned(self) -> bool:
         """Whether its plan is not whole, or was given up."""
         with self.ledger.read() as connection:
             status = connection.execute(sa.select(changes.c.status).where(changes.c.number == self.number)).scalar()
         return status in (PLANNING, None)
 
+    @repeatable
     def update(self, **values: Any) -> None:
         """Set columns of its row."""
         with self.write() as connection:
             connection.execute(changes.update().where(changes.c.number == self.number).values(**values))
 
+    @repeatable
     def counts(self) -> dict[str, int]:
         """How many participants are in each of ``ROW_STATES``."""
         with self.ledger.read() as connection:
@@ -95,15 +100,17 @@ class Change:
 
     def begin_run(self, **facts: Any) -> int:
         """Note that a run begins, and who has it run; the run's number."""
-        with self.write() as connection:
-            inserted = connection.execute(runs.insert().values(change=self.number, started=time.time(), **facts))
-            if facts.get("approved_by"):
-                connection.execute(
-                    changes.update().where(changes.c.number == self.number).values(approved_by=facts["approved_by"])
-                )
-            key: Any = inserted.inserted_primary_key
-            return int(key[0])
+        return self._begin_run({"change": self.number, "started": time.time(), **facts})
 
+    @repeatable
+    def _begin_run(self, facts: dict[str, Any]) -> int:
+        same = [runs.c[name] == facts[name] for name in ("change", "started", "host", "pid")]
+        with self.write() as connection:
+            # Its own, where the answer to the commit was lost.
+            run = connection.execute(sa.select(runs.c.number).where(*same)).scalar()
+            return int(run or connection.execute(runs.insert().values(facts).returning(runs.c.number)).scalar_one())
+
+    @repeatable
     def end_run(self, run: int, outcome: str) -> None:
         """Note what a run came to."""
         with self.write() as connection:
@@ -111,11 +118,13 @@ class Change:
 
     # --- The plan --------------------------------------------------------------------------------------------------
 
+    @repeatable
     def begin_plan(self) -> None:
         """Forget what a run that was cut off while it planned has left."""
         with self.write() as connection:
             connection.execute(participants.delete().where(self.rows))
 
+    @repeatable
     def add(self, rows: Sequence[Row], first: int) -> None:
         """Record selected participants, those that are recorded already passed over.
 
@@ -143,6 +152,7 @@ class Change:
                 ],
             )
 
+    @repeatable
     def drop_twins(self) -> None:
         """Drop who is recorded a second time under another identifier."""
         same = (participants.c.campaign_id, participants.c.participant_id)
@@ -163,6 +173,7 @@ class Change:
                     )
                 )
 
+    @repeatable
     def judge_plan(self, action: str, offered: int) -> None:
         """Leave out of the plan whom the action changes nothing for, or does not apply to. The plan is whole then.
 
@@ -198,6 +209,7 @@ class Change:
                 .values(status=PLANNED, planned=moment, read_at=moment, duplicates=offered - selected)
             )
 
+    @repeatable
     def discard(self) -> None:
         """Leave nothing of a change whose plan could not be made."""
         with self.write() as connection:
@@ -207,6 +219,7 @@ class Change:
 
     # --- States read from the server ------------------------------------------------------------------------------
 
+    @repeatable
     def campaigns_of(self, states: Iterable[str]) -> list[int]:
         """The campaigns of the participants in these row states."""
         with self.ledger.read() as connection:
@@ -217,6 +230,7 @@ class Change:
             )
             return sorted(found.scalars())
 
+    @repeatable
     def last_states(self, campaign_id: int, states: Iterable[str]) -> list[str]:
         """The server's states that participants in these row states were last read in, the most frequent first."""
         with self.ledger.read() as connection:
@@ -228,6 +242,7 @@ class Change:
             )
             return [state for state in found.scalars() if state]
 
+    @repeatable
     def begin_reading(self) -> int:
         """Begin to read states anew; the reading's number."""
         with self.write() as connection:
@@ -239,6 +254,7 @@ class Change:
             number = connection.execute(sa.select(changes.c.reading).where(changes.c.number == self.number)).scalar()
         return int(number or 0)
 
+    @repeatable
     def unread(self, campaign_id: int, states: Iterable[str], reading: int) -> int:
         """How many participants of a campaign in these row states this reading has not found."""
         with self.ledger.read() as connection:
@@ -278,13 +294,19 @@ class Change:
                 )
                 for name in SIM_IDENTIFIERS
             ]
-            values["found"] = columns.found + 1
+            # One that is found again is not another one: the server's pages shift, and a commit may be repeated.
+            again = sa.and_(columns.found > 0, columns.participant_id == given.participant_id)
+            values["found"] = columns.found + sa.case((again, 0), else_=1)
             values["participant_id"] = sa.func.coalesce(columns.participant_id, given.participant_id)
         else:
             which = [sa.or_(columns.participant_id.is_(None), columns.participant_id == given.participant_id)]
         note = participants.update().where(self.rows, columns.name == given.name, *which).values(values)
+        self._note(note, list(_each_name_once(rows)))
+
+    @repeatable
+    def _note(self, note: sa.Update, blocks: list[list[list[Any]]]) -> None:
         with self.write() as connection:
-            for block in _each_name_once(rows):
+            for block in blocks:
                 connection.execute(note, {"rows": block})
 
 
@@ -299,20 +321,27 @@ def _each_name_once(rows: list[list[Any]]) -> Iterator[list[list[Any]]]:
 
 def find_change(ledger: Ledger, change_id: str) -> Change | None:
     """The change of this name, or None."""
-    with ledger.read() as connection:
-        number = connection.execute(sa.select(changes.c.number).where(changes.c.change_id == change_id)).scalar()
+
+    def find() -> int | None:
+        with ledger.read() as connection:
+            return connection.execute(sa.select(changes.c.number).where(changes.c.change_id == change_id)).scalar()
+
+    number = ledger.outage.repeat(find)
     return None if number is None else Change(ledger, number)
 
 
 def create_change(ledger: Ledger, change_id: str, **facts: Any) -> Change:
     """The change of this name, made where it is not there."""
-    with ledger.write() as connection:
-        connection.execute(
-            ledger.insert_new(changes),
-            {"change_id": change_id, "status": PLANNING, "created": time.time(), **facts},
-        )
-        number = connection.execute(sa.select(changes.c.number).where(changes.c.change_id == change_id)).scalar_one()
-    return Change(ledger, number)
+
+    def create() -> int:
+        with ledger.write() as connection:
+            connection.execute(
+                ledger.insert_new(changes),
+                {"change_id": change_id, "status": PLANNING, "created": time.time(), **facts},
+            )
+            return connection.execute(sa.select(changes.c.number).where(changes.c.change_id == change_id)).scalar_one()
+
+    return Change(ledger, ledger.outage.repeat(create))
 
 
 def _named_again(

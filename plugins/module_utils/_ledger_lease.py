@@ -54,6 +54,12 @@ class Lease:
         Raises:
             InvalidInputError: another run holds it; tells who.
         """
+        self._renewed = self._ledger.outage.repeat(self._take)
+        self._heart.start()
+        return self
+
+    def _take(self) -> float:
+        """Take the change, or find it taken by this run where the answer was lost; the moment before."""
         moment = _elapsed()
         with self._ledger.write() as connection:
             found = connection.execute(
@@ -61,7 +67,7 @@ class Lease:
                 .where(changes.c.number == self._number)
                 .with_for_update()  # two that come at once are let in one after the other; on SQLite all writers are
             ).one()
-            held = found.lease_token and found.lease_expires > found.now
+            held = found.lease_token not in (None, self._token) and found.lease_expires > found.now
             if held and not _has_died(found.lease_place, found.lease_pid):
                 until = datetime.datetime.fromtimestamp(found.lease_expires, datetime.UTC).strftime("%H:%M:%S UTC")
                 raise InvalidInputError(
@@ -79,22 +85,23 @@ class Lease:
                     lease_expires=self._ledger.clock() + self._seconds,
                 )
             )
-        self._renewed = moment
-        self._heart.start()
-        return self
+        return moment
 
     def __exit__(self, *exception: object) -> None:
         """Let go of the change."""
         self._over.set()
         self._heart.join()
         try:
-            with self._ledger.write() as connection:
-                connection.execute(
-                    changes.update().where(*self._mine()).values(lease_token=None, lease_holder=None, lease_expires=0)
-                )
+            self._ledger.outage.repeat(self._let_go)
         except YateotaError:
             if exception[0] is None:
                 raise
+
+    def _let_go(self) -> None:
+        with self._ledger.write() as connection:
+            connection.execute(
+                changes.update().where(*self._mine()).values(lease_token=None, lease_holder=None, lease_expires=0)
+            )
 
     def renew(self, connection: sa.Connection) -> None:
         """Renew it as part of a transaction, which can only succeed while it is held.
@@ -119,12 +126,14 @@ class Lease:
         return changes.c.number == self._number, changes.c.lease_token == self._token
 
     def _beat(self) -> None:
-        while not self._over.wait(self._seconds / 3):
+        pause = self._seconds / 3
+        while not self._over.wait(pause):
+            pause = self._seconds / 3
             try:
                 with self._ledger.write() as connection:
                     self.renew(connection)
             except YateotaError:
-                continue  # a hold that is not renewed is not safe: the senders see it
+                pause = min(1.0, pause)  # a lease that is not renewed is not safe: the senders see it
 
 
 def _elapsed() -> float:

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import datetime
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from ._identifiers import IDENTIFIERS, LONG_NUMBER, SIM_IDENTIFIERS, masked
 from ._ledger import Ledger
 from ._ledger_change import PURGED, Change
+from ._ledger_outage import repeatable
 from ._ledger_tables import BAD_STATES, DONE, PLANNED, ROW_STATES, changes, earlier_sends, participants, runs, sa, waves
 from ._plan import goal_of
 
@@ -50,29 +51,35 @@ class Report:
     Args:
         change: the change.
         masked: show all but the last 4 digits of subscribers' identifiers as ``*``.
+
+    Attributes:
+        ledger: the change's.
     """
 
     def __init__(self, change: Change, masked: bool) -> None:
         self._change = change
         self._masked = masked
+        self.ledger = change.ledger
 
     def facts(self) -> dict[str, Any]:
         """The change's record, in the words of the result."""
         record = self._change.record()
         return {**_told(record), "selection": record.selection, "duplicates": record.duplicates}
 
+    @repeatable
     def held_by(self) -> str | None:
         """The run that has the change at present, or None."""
-        with self._change.ledger.read() as connection:
+        with self.ledger.read() as connection:
             return connection.execute(
                 sa.select(changes.c.lease_holder).where(
-                    changes.c.number == self._change.number, changes.c.lease_expires > self._change.ledger.clock()
+                    changes.c.number == self._change.number, changes.c.lease_expires > self.ledger.clock()
                 )
             ).scalar()
 
+    @repeatable
     def waves(self, most: int | None = None) -> list[dict[str, Any]]:
         """The waves, or the latest of them, in order: number, size, counts, when started and finished."""
-        with self._change.ledger.read() as connection:
+        with self.ledger.read() as connection:
             found = connection.execute(
                 sa.select(waves.c.wave, waves.c.started, waves.c.finished)
                 .where(waves.c.change == self._change.number)
@@ -111,9 +118,10 @@ class Report:
         """How many of the planned are in no wave yet."""
         return self._count(self._change.rows, participants.c.state == PLANNED, participants.c.wave.is_(None))
 
+    @repeatable
     def states(self) -> dict[str, int]:
         """How many of those acted on are in each state read since; ``unread`` are in no list of the last reading."""
-        with self._change.ledger.read() as connection:
+        with self.ledger.read() as connection:
             acted = sa.select(self._state_now().label("state")).where(self._change.rows, participants.c.state == DONE)
             states = acted.subquery()
             found = connection.execute(sa.select(states.c.state, sa.func.count()).group_by(states.c.state)).all()
@@ -124,6 +132,7 @@ class Report:
         order = sa.case({state: place for place, state in enumerate(BAD_STATES)}, value=participants.c.state)
         return self._first(participants.c.state.in_(BAD_STATES), order)
 
+    @repeatable
     def reasons(self) -> list[dict[str, Any]]:
         """Why participants are in ``BAD_STATES``, the most frequent first: ``state``, ``code``, ``reason``, ``count``.
 
@@ -131,7 +140,7 @@ class Report:
         more than ``SHOWN`` are told together, with no code.
         """
         columns = participants.c
-        with self._change.ledger.read() as connection:
+        with self.ledger.read() as connection:
             found = connection.execute(
                 sa.select(
                     columns.state, columns.code, sa.func.coalesce(columns.message, columns.reason), sa.func.count()
@@ -174,13 +183,7 @@ class Report:
         earlier = self._earlier_sends()
         after = -1
         while True:
-            with self._change.ledger.read() as connection:
-                block = connection.execute(
-                    sa.select(participants)
-                    .where(self._change.rows, participants.c.seq > after)
-                    .order_by(participants.c.seq)
-                    .limit(_BLOCK)
-                ).all()
+            block = self._block(after)
             if not block:
                 return
             for found in block:
@@ -190,9 +193,20 @@ class Report:
                 yield self._shown(row)
             after = block[-1].seq
 
+    @repeatable
+    def _block(self, after: int) -> Sequence[Any]:
+        with self.ledger.read() as connection:
+            return connection.execute(
+                sa.select(participants)
+                .where(self._change.rows, participants.c.seq > after)
+                .order_by(participants.c.seq)
+                .limit(_BLOCK)
+            ).all()
+
+    @repeatable
     def runs(self) -> list[dict[str, Any]]:
         """The change's runs: who had it run, where and when, and what each came to."""
-        with self._change.ledger.read() as connection:
+        with self.ledger.read() as connection:
             found = connection.execute(
                 sa.select(runs).where(runs.c.change == self._change.number).order_by(runs.c.number)
             ).mappings()
@@ -206,6 +220,7 @@ class Report:
                 for run in found
             ]
 
+    @repeatable
     def purge(self) -> None:
         """Remove all that tells who the participants are. Counts, waves, states, moments and codes stay."""
         with self._change.write() as connection:
@@ -223,8 +238,9 @@ class Report:
             )
             connection.execute(changes.update().where(changes.c.number == self._change.number).values(status=PURGED))
 
+    @repeatable
     def _count(self, *which: Any) -> int:
-        with self._change.ledger.read() as connection:
+        with self.ledger.read() as connection:
             return int(connection.execute(sa.select(sa.func.count()).where(*which)).scalar_one())
 
     def _state_now(self) -> Any:
@@ -233,8 +249,9 @@ class Report:
         is_new = sa.and_(participants.c.reading >= reading, participants.c.read_at > participants.c.sent_at)
         return sa.case((is_new, participants.c.state_now))
 
+    @repeatable
     def _first(self, which: Any, order: Any) -> list[dict[str, Any]]:
-        with self._change.ledger.read() as connection:
+        with self.ledger.read() as connection:
             found = connection.execute(
                 sa.select(participants).where(self._change.rows, which).order_by(order, participants.c.seq).limit(SHOWN)
             ).all()
@@ -248,8 +265,9 @@ class Report:
             for row in found
         ]
 
+    @repeatable
     def _earlier_sends(self) -> dict[int, list[dict[str, Any]]]:
-        with self._change.ledger.read() as connection:
+        with self.ledger.read() as connection:
             found = connection.execute(
                 sa.select(earlier_sends)
                 .where(earlier_sends.c.change == self._change.number)
@@ -274,8 +292,12 @@ class Report:
 
 def changes_of(ledger: Ledger) -> list[dict[str, Any]]:
     """The changes of a ledger, the oldest first."""
-    with ledger.read() as connection:
-        return [_told(record) for record in connection.execute(sa.select(changes).order_by(changes.c.number))]
+
+    def read() -> Sequence[Any]:
+        with ledger.read() as connection:
+            return connection.execute(sa.select(changes).order_by(changes.c.number)).all()
+
+    return [_told(record) for record in ledger.outage.repeat(read)]
 
 
 def _told(record: Any) -> dict[str, Any]:

@@ -12,7 +12,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from ._identifiers import IDENTIFIERS
+from ._errors import InvalidInputError
 from ._ledger_change import Change
+from ._ledger_outage import repeatable
 from ._ledger_tables import (
     BAD_STATES,
     DONE,
@@ -84,20 +86,30 @@ class Sends:
     Args:
         change: the change.
         run: the number of the run that sends.
+
+    Attributes:
+        ledger: the change's.
     """
 
     def __init__(self, change: Change, run: int) -> None:
         self._change = change
         self._run = run
+        self.ledger = change.ledger
         columns = participants.c
         given = change.ledger.given(seq="integer").c
         blank = dict.fromkeys(("answered_at", "code", "message", "reason"))
         self._mark = (
             participants.update()
-            .where(change.rows, columns.seq == given.seq, columns.state == PLANNED)
+            .where(
+                change.rows,
+                columns.seq == given.seq,
+                # Its own marks, where the answer to their commit was lost.
+                sa.or_(columns.state == PLANNED, sa.and_(columns.state == SENDING, columns.run == run)),
+            )
             .values(state=SENDING, state_before=columns.state_now, run=run, sent_at=sa.bindparam("moment"), **blank)
         )
         given = change.ledger.given(seq="integer", **_OUTCOME).c
+        self._open_wave = sa.select(waves.c.wave).where(waves.c.change == change.number, waves.c.finished.is_(None))
         self._settle = (
             participants.update()
             .where(change.rows, columns.seq == given.seq)
@@ -106,16 +118,19 @@ class Sends:
 
     # --- Waves -----------------------------------------------------------------------------------------------------
 
+    @repeatable
     def open_wave(self) -> int | None:
         """The wave that has begun and has not ended, or None."""
-        with self._change.ledger.read() as connection:
-            return connection.execute(
-                sa.select(waves.c.wave).where(waves.c.change == self._change.number, waves.c.finished.is_(None))
-            ).scalar()
+        with self.ledger.read() as connection:
+            return connection.execute(self._open_wave).scalar()
 
+    @repeatable
     def begin_wave(self, first_size: int, size: int) -> int:
         """Make the next of the planned a wave, of another size where it is the first; its number."""
         with self._change.write() as connection:
+            begun = connection.execute(self._open_wave).scalar()
+            if begun:
+                return int(begun)  # this one, where the answer to the commit was lost
             last = connection.execute(
                 sa.select(sa.func.max(waves.c.wave)).where(waves.c.change == self._change.number)
             ).scalar()
@@ -132,6 +147,7 @@ class Sends:
             connection.execute(waves.insert().values(change=self._change.number, wave=number, started=time.time()))
         return number
 
+    @repeatable
     def end_wave(self, wave: int) -> None:
         """Note that a wave is over, its soak included."""
         with self._change.write() as connection:
@@ -141,9 +157,10 @@ class Sends:
                 .values(finished=time.time())
             )
 
+    @repeatable
     def last_sent(self, wave: int) -> float | None:
         """When the last request of a wave left, or None."""
-        with self._change.ledger.read() as connection:
+        with self.ledger.read() as connection:
             return connection.execute(
                 sa.select(sa.func.max(participants.c.sent_at)).where(self._change.rows, participants.c.wave == wave)
             ).scalar()
@@ -152,7 +169,7 @@ class Sends:
         """Who of a wave is still to be sent for, in order."""
         columns = participants.c
         after = sa.bindparam("after", type_=sa.Integer)
-        query = self._change.ledger.gathered(
+        query = self.ledger.gathered(
             sa.select(
                 columns.seq,
                 columns.state_now,
@@ -166,14 +183,18 @@ class Sends:
         )
         last = -1
         while True:
-            with self._change.ledger.read() as connection:
-                block = sorted(connection.execute(query, {"after": last}).scalar() or ())
+            block = self._block(query, last)
             if not block:
                 return
             for seq, state_now, is_read, *identification in block:
                 given = dict(zip(_IDENTITY, identification, strict=True))
                 yield Send(seq, given, state_now, bool(is_read) or given["campaign_id"] is None)
             last = block[-1][0]
+
+    @repeatable
+    def _block(self, query: sa.Select[tuple[Any]], after: int) -> list[Any]:
+        with self.ledger.read() as connection:
+            return sorted(connection.execute(query, {"after": after}).scalar() or ())
 
     # --- Marks and outcomes ----------------------------------------------------------------------------------------
 
@@ -184,15 +205,24 @@ class Sends:
             ended: their ``state`` and what goes with it is recorded.
             marked: become ``SENDING``; none of their requests may leave before this returns.
         """
-        moment = time.time()
+        self._exchange([(send.seq, *_outcome(send)) for send in ended], [(send.seq,) for send in marked], time.time())
+        if marked:
+            self.ledger.fold()
+
+    @repeatable
+    def _exchange(self, ended: list[tuple[Any, ...]], marked: list[tuple[int]], moment: float) -> None:
         with self._change.write() as connection:
             if ended:
-                connection.execute(self._settle, {"rows": [(send.seq, *_outcome(send)) for send in ended]})
-            if marked:
-                connection.execute(self._mark, {"rows": [(send.seq,) for send in marked], "moment": moment})
+                connection.execute(self._settle, {"rows": ended})
+            if marked and connection.execute(self._mark, {"rows": marked, "moment": moment}).rowcount != len(marked):
+                raise InvalidInputError(
+                    "The ledger does not hold the participants that are next as planned: another program has changed "
+                    "it. Nothing was sent for them. Run this again."
+                )
 
     # --- Doubts ----------------------------------------------------------------------------------------------------
 
+    @repeatable
     def doubt_cut_off(self) -> int:
         """Make unknown what a run that was cut off left between mark and outcome; how many those are."""
         with self._change.write() as connection:
@@ -202,6 +232,7 @@ class Sends:
                 .values(state=UNKNOWN, reason=CUT_OFF)
             ).rowcount
 
+    @repeatable
     def settle_unknown(self, action: str) -> int:
         """Settle the unknown whose state, read since, proves that the action was carried out; how many those are."""
         columns = participants.c
@@ -226,6 +257,7 @@ class Sends:
                     ).rowcount
         return settled
 
+    @repeatable
     def plan_unknown_again(self) -> int:
         """Plan to send once more for the unknown, and keep what is known of their sends; how many those are."""
         columns = participants.c
@@ -242,12 +274,13 @@ class Sends:
                 participants.update().where(*unknown).values(state=PLANNED, wave=None, reason=None)
             ).rowcount
 
+    @repeatable
     def tally(self, judged_from: float) -> Tally:
         """How the sends since a moment came out; those carried out that came back failed are among the bad."""
         columns = participants.c
         came_back = sa.and_(columns.state == DONE, columns.state_now == FAILED, columns.read_at > columns.sent_at)
         bad = sa.or_(columns.state.in_(BAD_STATES), came_back)
-        with self._change.ledger.read() as connection:
+        with self.ledger.read() as connection:
             executed, bad_ones = connection.execute(
                 sa.select(sa.func.count(), sa.func.coalesce(sa.func.sum(sa.case((bad, 1), else_=0)), 0)).where(
                     self._change.rows,

@@ -176,6 +176,8 @@ class Run:
 
     def _may_send(self) -> bool:
         """Whether a request may leave now; brakes where none may."""
+        while self._change.ledger.outage.is_on and not self._brake.is_pulled:
+            self._brake.wait(0.1)  # nothing is sent while the ledger is away
         if self._stopped.is_set():
             stop = f"Change {self._change_id} was stopped by a signal: run it again to go on."
             self._brake.pull(TransportError(stop))

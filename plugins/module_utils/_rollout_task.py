@@ -65,12 +65,13 @@ class BulkTask:
             YateotaError: carries the result as it stands, where the change was found.
         """
         where, password = self._params["ledger"], self._params["ledger_password"]
+        patience = self._params["ledger_timeout"]
         if self._params["report_dest"]:
             _report_file(self._task).discard()  # one that cannot be made stops nothing half done
         if not self._task.check_mode:
-            with contextlib.closing(open_ledger(where, password)) as ledger:
+            with contextlib.closing(open_ledger(where, password, patience)) as ledger:
                 return self._perform(ledger)
-        ledger_there = look_into(where, password)
+        ledger_there = look_into(where, password, patience)
         if ledger_there:
             with contextlib.closing(ledger_there) as ledger:
                 change = find_change(ledger, self._params["change_id"])
@@ -243,9 +244,12 @@ class BulkTask:
             raise InvalidInputError(
                 f"Change {record.change_id} is {record.status}, it has not ended: apply it to its end, then purge it."
             )
+        report = Report(change, masked=False)
         if purges:
-            Report(change, masked=False).purge()
-        change.ledger.shrink()  # each time: the last may have found no room for it
+            report.purge()
+        if not any(run["outcome"] == PURGED for run in report.runs()):  # the last may have found no room for it
+            change.ledger.compact()
+        change.ledger.empty_log()  # each time: in the last, a reader may have kept it
         return purges
 
     # --- Checks ----------------------------------------------------------------------------------------------------
@@ -395,7 +399,8 @@ def tell(task: Task) -> Result:
         YateotaError: the ledger cannot be read, or does not hold the change.
     """
     where, change_id = task.params["ledger"], task.params["change_id"]
-    ledger = look_into(where, task.params["ledger_password"])
+    check_seconds(task, {"ledger_timeout": 0})
+    ledger = look_into(where, task.params["ledger_password"], task.params["ledger_timeout"])
     if ledger is None:
         missing = InvalidInputError(f"ledger '{where}' is not there: give the one that the changes were recorded in.")
         missing.details = {"ledger_found": False}
@@ -446,16 +451,20 @@ def stops_on_signals(stopped: threading.Event) -> Iterator[None]:
             signal.signal(number, handler)
 
 
+def check_seconds(task: Task, least: Mapping[str, float]) -> None:
+    """Refuse an option of so few seconds that it cannot be, or of no number of them."""
+    for option, seconds in least.items():
+        if not seconds <= task.params[option] < math.inf:
+            raise InvalidInputError(f"{option} {task.params[option]:g} is not valid: give {seconds} or more seconds.")
+
+
 def run_bulk(task: Task, rollout: Rollout) -> Result:
     """The module's code.
 
     Raises:
         YateotaError: carries the result as it stands, where the change was found.
     """
-    check = {"lease_seconds": 1, "verify_timeout": 0}
-    for option, least in check.items():
-        if task.params[option] < least:
-            raise InvalidInputError(f"{option} {task.params[option]:g} is not valid: give {least} or more seconds.")
+    check_seconds(task, {"lease_seconds": 1, "verify_timeout": 0, "ledger_timeout": 0})
     stopped = threading.Event()
     with stops_on_signals(stopped):
         return BulkTask(task, rollout, stopped).run()

@@ -104,6 +104,13 @@ options:
       - The password of the ledger's database, where PostgreSQL's own means do not give it.
       - If not set, the environment variable E(YATEOTA_LEDGER_PASSWORD) is used.
     type: str
+  ledger_timeout:
+    description:
+      - How many seconds to wait for a ledger that cannot be reached or is locked. Nothing is sent meanwhile; what is known of the requests before is
+        recorded when the ledger is back.
+      - After it the run ends, and the same command goes on from there. V(0) does not wait.
+    type: float
+    default: 60
   rollout:
     description: How fast, and in which steps.
     type: dict
@@ -493,6 +500,7 @@ ARGUMENTS: dict[str, Any] = {
     "selection": {"type": "dict", "options": _SELECTION},
     "ledger": {"type": "str", "required": True, "fallback": (env_fallback, ["YATEOTA_LEDGER"])},
     "ledger_password": {"type": "str", "no_log": True, "fallback": (env_fallback, ["YATEOTA_LEDGER_PASSWORD"])},
+    "ledger_timeout": {"type": "float", "default": 60},
     **{option: {"type": "dict", "options": suboptions} for option, suboptions in _ROLLOUT.items()},
     "resume_aborted": {"type": "bool", "default": False},
     "unknown": {"type": "str", "choices": [REPORT, RESEND], "default": REPORT},

@@ -26,6 +26,10 @@ options:
   ledger_password:
     description: As in M(simops.yateota.yateota_bulk). If not set, the environment variable E(YATEOTA_LEDGER_PASSWORD) is used.
     type: str
+  ledger_timeout:
+    description: How many seconds to wait for a ledger that cannot be reached or is locked. V(0) does not wait.
+    type: float
+    default: 60
   report_dest:
     description: File to write a report to, as in M(simops.yateota.yateota_bulk). Needs O(change_id). The module is changed when the file's content is.
     type: path
@@ -213,6 +217,7 @@ ARGUMENTS: dict[str, Any] = {
     "api_url": {"type": "str"},
     "ledger": {"type": "str", "required": True, "fallback": (env_fallback, ["YATEOTA_LEDGER"])},
     "ledger_password": {"type": "str", "no_log": True, "fallback": (env_fallback, ["YATEOTA_LEDGER_PASSWORD"])},
+    "ledger_timeout": {"type": "float", "default": 60},
     "report_dest": {"type": "path"},
     "format": {"type": "str", "choices": [*FORMATS, _rollout_task.PAGE], "default": "csv"},
     "mask_identifiers": {"type": "bool", "default": False},

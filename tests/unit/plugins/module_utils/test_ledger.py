@@ -21,7 +21,7 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
-from ansible_collections.simops.yateota.plugins.module_utils import _ledger, _ledger_lease
+from ansible_collections.simops.yateota.plugins.module_utils import _ledger_lease, _ledger_sqlite
 from ansible_collections.simops.yateota.plugins.module_utils._arguments import url_passwords
 from ansible_collections.simops.yateota.plugins.module_utils._errors import InvalidInputError, TransportError
 from ansible_collections.simops.yateota.plugins.module_utils._ledger import Ledger, look_into, open_ledger
@@ -155,7 +155,7 @@ def test_a_password_in_the_query_of_a_url_is_refused_and_not_told() -> None:
 
 def test_a_locked_file(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     open_ledger(str(path), None).close()
-    monkeypatch.setattr(_ledger, "BUSY_SECONDS", 0.1)
+    monkeypatch.setattr(_ledger_sqlite, "BUSY_SECONDS", 0.1)
     other = sqlite3.connect(path, isolation_level=None)
     other.execute("BEGIN EXCLUSIVE")
     try:
