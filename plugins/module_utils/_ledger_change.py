@@ -76,10 +76,11 @@ class Change:
 
     @repeatable
     def is_being_planned(self) -> bool:
-        """Whether its plan is not whole, or was given up."""
+        """Whether its plan is not whole, was given up, or has nobody in it, as older releases recorded it."""
         with self.ledger.read() as connection:
             status = connection.execute(sa.select(changes.c.status).where(changes.c.number == self.number)).scalar()
-        return status in (PLANNING, None)
+            anybody = connection.execute(sa.select(participants.c.seq).where(self.rows).limit(1)).first()
+        return status in (PLANNING, None) or anybody is None
 
     @repeatable
     def update(self, **values: Any) -> None:

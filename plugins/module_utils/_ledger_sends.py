@@ -25,6 +25,7 @@ from ._ledger_tables import (
     changes,
     earlier_sends,
     participants,
+    runs,
     sa,
     waves,
 )
@@ -94,6 +95,7 @@ class Sends:
     def __init__(self, change: Change, run: int) -> None:
         self._change = change
         self._run = run
+        self._has_sent = False
         self.ledger = change.ledger
         columns = participants.c
         given = change.ledger.given(seq="integer").c
@@ -207,6 +209,7 @@ class Sends:
         """
         self._exchange([(send.seq, *_outcome(send)) for send in ended], [(send.seq,) for send in marked], time.time())
         if marked:
+            self._has_sent = True
             self.ledger.fold()
 
     @repeatable
@@ -214,11 +217,24 @@ class Sends:
         with self._change.write() as connection:
             if ended:
                 connection.execute(self._settle, {"rows": ended})
-            if marked and connection.execute(self._mark, {"rows": marked, "moment": moment}).rowcount != len(marked):
+            if not marked:
+                return
+            if not self._has_sent:
+                self._note_approver(connection)
+            # Python's SQLite module counts no rows (-1) of a statement that begins with WITH.
+            if connection.execute(self._mark, {"rows": marked, "moment": moment}).rowcount not in (-1, len(marked)):
                 raise InvalidInputError(
                     "The ledger does not hold the participants that are next as planned: another program has changed "
                     "it. Nothing was sent for them. Run this again."
                 )
+
+    def _note_approver(self, connection: sa.Connection) -> None:
+        """Note who approved the change, where this run named one, now that it sends."""
+        approver = connection.execute(sa.select(runs.c.approved_by).where(runs.c.number == self._run)).scalar()
+        if approver:
+            connection.execute(
+                changes.update().where(changes.c.number == self._change.number).values(approved_by=approver)
+            )
 
     # --- Doubts ----------------------------------------------------------------------------------------------------
 

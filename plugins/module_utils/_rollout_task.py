@@ -56,6 +56,7 @@ class BulkTask:
         self._connection = connection(task.params)
         self._sent = self._pages = 0
         self._sending_seconds = 0.0
+        self._is_empty = False
         self._extra: Result = {}
 
     def run(self) -> Result:
@@ -91,11 +92,16 @@ class BulkTask:
         try:
             with self._lease(change) as change.lease:
                 changed = self._bring(change)
+                if self._is_empty:
+                    result = self._result(change, changed=False, before=before)
+                    change.discard()  # an empty one would say for ever that nothing is left to do
+                    return result
                 if self._params["state"] == "applied" and not self._task.check_mode:
                     self._check_all_done(change)
         except YateotaError as error:
-            if not change.is_being_planned():
-                error.details = self._failed_result(change, before)
+            with contextlib.suppress(YateotaError):  # the failure that led here is the one to tell
+                if not change.is_being_planned():
+                    error.details = self._failed_result(change, before)
             raise
         return self._result(change, changed, before)
 
@@ -151,8 +157,8 @@ class BulkTask:
         try:
             if plans:
                 self._plan(change)
-            changed = plans
-            if state == "applied" and not self._task.check_mode:
+            changed = plans and not self._is_empty
+            if state == "applied" and not self._task.check_mode and not self._is_empty:
                 changed = self._apply(change, run) or changed
             elif state == "verified":
                 self._verify(change, run)
@@ -189,7 +195,11 @@ class BulkTask:
                 change.discard()
             raise
         if not offered:
-            self._task.warn(f"selection is empty: {words(description)} names nobody.")
+            self._is_empty = True
+            self._task.warn(
+                f"selection is empty: {words(description)} matches no participant. Change {self._params['change_id']} is "
+                "not recorded, and nothing is sent."
+            )
 
     def _apply(self, change: Change, run: int) -> bool:
         record, counts = change.record(), change.counts()

@@ -191,7 +191,7 @@ options:
     description: Who asks for the change, for the record. The user who runs the module by default.
     type: str
   approved_by:
-    description: Who approved the change, for the record.
+    description: Who approved the change, for the record. The run keeps it, and the change too once the run has sent.
     type: str
   job_id:
     description: The job that runs this, such as AWX's, for the record.
@@ -296,7 +296,7 @@ change:
       description: Who planned it.
       type: str
     approved_by:
-      description: Who approved it, as the latest run that named one said.
+      description: Who approved it, as the latest run that sent and named one said.
       type: str
     job_id:
       description: The job that planned it.

@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 from ansible_collections.simops.yateota.plugins.module_utils._errors import InvalidInputError
+from ansible_collections.simops.yateota.plugins.module_utils._ledger import open_ledger
+from ansible_collections.simops.yateota.plugins.module_utils._ledger_change import create_change
 from ansible_collections.simops.yateota.plugins.module_utils._selection import (
     Selection,
     same_selection,
@@ -227,10 +229,29 @@ def test_selections_that_cannot_be(bulk: Bulk, selection: dict[str, Any], messag
     assert message in result["msg"]
 
 
-def test_an_empty_selection_is_warned_of(bulk: Bulk) -> None:
-    result = bulk("applied", selection={"campaign_id": 144, "state": "canceled"})
-    assert (result["change"]["selected"], result["change"]["status"]) == (0, "applied")
-    assert result["warnings"] == ["selection is empty: campaign 144, state canceled names nobody."]
+def test_a_change_without_participants_is_not_recorded(bulk: Bulk, sandbox: Sandbox) -> None:
+    empty = {"campaign_id": 144, "state": "canceled"}
+    warning = (
+        "selection is empty: campaign 144, state canceled matches no participant. Change CHG1 is not recorded, and "
+        "nothing is sent."
+    )
+    for state in ("planned", "applied", "applied"):
+        result = bulk(state, selection=empty)
+        assert (result["changed"], result["change"]["selected"], result["remaining"]) == (False, 0, 0)
+        assert result["warnings"] == [warning]
+    for state in ("verified", "purged"):
+        assert "change_id 'CHG1' is not in the ledger" in bulk(state)["msg"]
+    # The participants that the campaign has by then are acted on.
+    assert bulk("applied", selection={"campaign_id": 167, "state": "failed"})["change"]["counts"]["done"] == 44
+    assert len(sandbox.writes()) == 44
+
+
+def test_a_change_that_an_older_release_recorded_without_participants_is_planned_anew(bulk: Bulk, ledger: str) -> None:
+    opened = open_ledger(ledger, None)
+    facts = {"api_url": "http://localhost/api.php", "node": "ota", "action": "retry", "selection": {}}
+    create_change(opened, "CHG1", **facts).update(status="applied")
+    opened.close()
+    assert bulk("applied")["change"]["counts"]["done"] == 44
 
 
 def test_a_hundred_thousand_lines(bulk: Bulk, tmp_path: Path) -> None:
