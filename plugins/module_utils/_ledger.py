@@ -126,7 +126,7 @@ class Ledger:
                 _ledger_sqlite.fold(connection)
 
     def compact(self) -> None:
-        """Rewrite a SQLite ledger's file without what was deleted; PostgreSQL does so by itself. Raises as ``write``."""
+        """Rewrite a SQLite ledger's file without what was deleted; PostgreSQL does it itself. Raises as ``write``."""
         if self._is_file:
             with self._raw() as connection:
                 connection.execute("VACUUM")

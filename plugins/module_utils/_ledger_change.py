@@ -340,7 +340,8 @@ def create_change(ledger: Ledger, change_id: str, **facts: Any) -> Change:
                 ledger.insert_new(changes),
                 {"change_id": change_id, "status": PLANNING, "created": time.time(), **facts},
             )
-            return connection.execute(sa.select(changes.c.number).where(changes.c.change_id == change_id)).scalar_one()
+            found = connection.execute(sa.select(changes.c.number).where(changes.c.change_id == change_id))
+            return int(found.scalar_one())
 
     return Change(ledger, ledger.outage.repeat(create))
 

@@ -9,14 +9,14 @@ import functools
 import threading
 import time
 from collections.abc import Callable
-from typing import Concatenate, ParamSpec, Protocol, TypeVar
+from typing import Any, TypeVar, cast
 
 from ._errors import InvalidInputError, TransportError, YateotaError
 
 _PAUSE_FIRST, _PAUSE_MOST = 0.1, 2.0  # seconds between two tries; the second comes at once
 
 _Result = TypeVar("_Result")
-_Arguments = ParamSpec("_Arguments")
+_Method = TypeVar("_Method", bound=Callable[..., Any])
 
 
 class LedgerAwayError(YateotaError):
@@ -81,36 +81,22 @@ class Outage:
         if left > 0:
             time.sleep(min(seconds, left))
             return
-        if self._patience and not error.is_over:
-            waited = f"It was tried again for {self._patience:g} seconds (ledger_timeout), and nothing was sent then."
-            error = error.restated(f"{error} {waited}", {})
-            error.is_over = True
-        raise error
+        if not self._patience or error.is_over:
+            raise error
+        waited = f"It was tried again for {self._patience:g} seconds (ledger_timeout), and nothing was sent then."
+        over = type(error)(f"{error} {waited}", message=error.message)
+        over.is_over = True
+        raise over
 
 
-class _OnLedger(Protocol):
-    @property
-    def ledger(self) -> _HasOutage: ...
-
-
-class _HasOutage(Protocol):
-    @property
-    def outage(self) -> Outage: ...
-
-
-_Self = TypeVar("_Self", bound=_OnLedger)
-
-
-def repeatable(
-    method: Callable[Concatenate[_Self, _Arguments], _Result],
-) -> Callable[Concatenate[_Self, _Arguments], _Result]:
-    """Repeat a method while its object's ledger is away.
+def repeatable(method: _Method) -> _Method:
+    """Repeat a method while the ledger of its object, the attribute ``ledger``, is away.
 
     The method must come to the same when the database has carried it out and only its answer was lost.
     """
 
     @functools.wraps(method)
-    def repeated(self: _Self, *args: _Arguments.args, **kwargs: _Arguments.kwargs) -> _Result:
+    def repeated(self: Any, *args: Any, **kwargs: Any) -> Any:
         return self.ledger.outage.repeat(lambda: method(self, *args, **kwargs))
 
-    return repeated
+    return cast("_Method", repeated)

@@ -11,8 +11,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ._identifiers import IDENTIFIERS
 from ._errors import InvalidInputError
+from ._identifiers import IDENTIFIERS
 from ._ledger_change import Change
 from ._ledger_outage import repeatable
 from ._ledger_tables import (

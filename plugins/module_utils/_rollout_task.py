@@ -197,8 +197,8 @@ class BulkTask:
         if not offered:
             self._is_empty = True
             self._task.warn(
-                f"selection is empty: {words(description)} matches no participant. Change {self._params['change_id']} is "
-                "not recorded, and nothing is sent."
+                f"selection is empty: {words(description)} matches no participant. Change {self._params['change_id']} "
+                "is not recorded, and nothing is sent."
             )
 
     def _apply(self, change: Change, run: int) -> bool:
