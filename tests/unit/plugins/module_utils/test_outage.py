@@ -121,9 +121,7 @@ def test_a_database_that_stays_away_ends_the_run_and_it_goes_on_later(
         assert (result["failed"], result["failure"]["kind"]) == (True, "transport")
         assert "cannot be reached" in result["msg"]
         assert "tried again for 1 seconds (ledger_timeout), and nothing was sent then" in result["msg"]
-        assert (
-            "are not recorded: the next run settles them by their states" in result["msg"]
-        )
+        assert "are not recorded: the next run settles them by their states" in result["msg"]
         assert len(at_stop) < 44
     finally:
         database_server.resume()
