@@ -216,6 +216,12 @@ class Source:
             if not isinstance(value, Pairs):
                 yield line, InvalidInputError("it is no JSON object: give one for each participant.")
                 continue
+            if any(name == "participants" and isinstance(each, list) for name, each in value):
+                yield (
+                    line,
+                    InvalidInputError("it is an object around a list: give the list of 'participants' alone."),
+                )
+                continue
             names = tuple(name for name, _each in value)
             columns = known.get(names)
             if columns is None:

@@ -56,7 +56,10 @@ _CORE = {keys.split()[0]: field for field, keys in _CERTAIN.items()}
 _LONG_KEYS = [key for key in _FIELDS if len(key) > 4]
 
 # Common columns of such lists that are close to ours in their letters alone.
-_STRANGERS = ("imei", "imeisv", "eid", "cid", "msin", "esim", "isim", "usim")
+_STRANGERS = (
+    *("imei", "imeisv", "eid", "cid", "msin", "esim", "isim", "usim", "impi", "impu"),
+    *("serialnumber", "seriennummer", "numerodeserie", "campaignowner", "participated"),
+)
 _REMARKS = ("state", "status", "type", "name", "date", "comment", "note", "valid", "check", "length", "source")
 _PARTS = re.compile(r"[()\[\]/:]+")
 _SEPARATORS = re.compile("[,;|]")

@@ -86,7 +86,7 @@ options:
           - A file of participants. CSV with a header line (separated by commas, semicolons or tabs, in UTF-8 or UTF-16), a JSON array, JSON
             lines, any of them packed as C(.gz), or a workbook (C(.xlsx)). What it is is found from its content.
           - Read are the columns C(participant_id), C(iccid), C(imsi), C(msisdn) and C(campaign_id), also under their usual names, such as
-            C(SIM number), C(Phone number) or C(Campaign). RV(change.selection) tells which were found. Others are ignored.
+            C(SIM number), C(Phone number) or C(Campaign). RV(change.selection) shows which were found. Others are ignored.
           - Blanks, dashes and apostrophes that spreadsheets and people put around and between digits are left out.
           - The file is refused, with its lines, where digits are lost, where columns contradict each other, where a row is wider than the
             header, and where a column's name looks like one of those above and is none. Then nothing is recorded.
@@ -290,7 +290,7 @@ change:
     selection:
       description:
         - Where the participants came from. A list of participants or a file is told by its number of entries and its digest.
-        - C(columns) tells what was read of a file, and under which names of columns.
+        - C(columns) is what was read of a file, and under which names of columns.
       type: dict
     requested_by:
       description: Who planned it.

@@ -18,7 +18,9 @@ from ansible_collections.simops.yateota.plugins.module_utils._selection import (
     same_selection,
     words,
 )
+from ansible_collections.simops.yateota.plugins.modules import yateota_participant_info
 from ansible_collections.simops.yateota.tests.unit.plugins.module_utils.conftest import Bulk
+from ansible_collections.simops.yateota.tests.unit.plugins.servers import RunTask
 
 from yateota_sandbox import Sandbox
 
@@ -155,6 +157,30 @@ def test_a_column_that_is_ours_but_for_a_blank_is_read(bulk: Bulk, tmp_path: Pat
     given = {"selection": {"campaign_id": 142, "source": str(source)}, "report_dest": str(dest), "format": "jsonl"}
     bulk("planned", **given)
     assert json.loads(dest.read_text())["campaign_id"] == 167
+
+
+@ON_A_FILE
+@pytest.mark.parametrize("form", ["csv", "jsonl"])
+def test_what_the_collection_exports_is_a_list_as_it_is(
+    bulk: Bulk, run_task: RunTask, tmp_path: Path, sandbox: Sandbox, form: str
+) -> None:
+    """A campaign's participants first, as the server lists them, and then the report of a change."""
+    dest, report = str(tmp_path / "all"), str(tmp_path / "report")
+    run_task(yateota_participant_info, sandbox, campaign_id=167, dest=dest, format=form)
+    reported = {"report_dest": report, "format": form}
+    first = bulk("planned", selection={"source": dest}, **reported)["change"]
+    assert (first["selected"], first["duplicates"], first["counts"]["planned"]) == (80, 0, 45)
+    again = bulk("planned", change_id="CHG2", selection={"source": report})["change"]
+    assert (again["selected"], again["counts"]) == (80, first["counts"])
+
+
+@ON_A_FILE
+@pytest.mark.parametrize("iccid", [f"{ICCID_OF_195}F", f"{ICCID_OF_195}f", f"'{ICCID_OF_195}"])
+def test_an_iccid_is_matched_however_it_is_padded(bulk: Bulk, tmp_path: Path, iccid: str) -> None:
+    source = tmp_path / "sims.csv"
+    source.write_text(f"iccid,participant_id\n{iccid},\n,195\n")
+    change = bulk("planned", selection={"campaign_id": 167, "source": str(source)})["change"]
+    assert (change["selected"], change["duplicates"]) == (1, 1)
 
 
 @ON_A_FILE
