@@ -21,7 +21,7 @@ ifeq ($(.SHELLSTATUS),127)
 $(error $(PYTHON) does not run: install Python 3.11, or name it as in `make PYTHON=/path/to/python3.11`)
 endif
 
-LINT        := ruff format mypy ansible-lint docs changelog galaxy
+LINT        := ruff format mypy ansible-lint docs docs-site changelog galaxy
 # The supported ansible-core versions: the oldest, which Automation Platform 2.5 and 2.6 run, the one that the tools run with,
 # and the newest that the machine's Pythons allow. Those between them are checked by `ansible-test sanity`.
 TESTED      := 2.16 2.19 $(NEWEST)
@@ -81,6 +81,8 @@ ansible-lint:
 	@$(GATE) $(VENV) $@ -- env YATEOTA_API_URL=https://lint.invalid/api.php ansible-lint --nocolor --profile production --strict
 docs:
 	@$(GATE) $(VENV) $@ -- antsibull-docs lint-collection-docs --plugin-docs --validate-collection-refs=all .
+docs-site: ## build the documentation site, and follow every link in it
+	@$(GATE) $(VENV) --forbid '(WARNING|ERROR)' $@ -- python scripts/site/build.py tests/output/site
 changelog:
 	@$(GATE) $(VENV) $@ -- antsibull-changelog lint
 galaxy: ## build the collection and check it as Galaxy does
@@ -170,11 +172,8 @@ tree: ## copy the collection to .build/ansible_collections, where Ansible finds 
 browser: ## install a headless browser for the test of the report's page (Debian, as root)
 	apt-get install --yes --no-install-recommends chromium-headless-shell
 
-site: $(VENV)/.dev tree ## build the modules' pages as a web site in .build/site/build/html
-	rm -rf $(BUILD)/site && install -d -m 0700 $(BUILD)/site
-	$(ENVIRON) antsibull-docs sphinx-init --use-current --squash-hierarchy --lenient --dest-dir $(BUILD)/site simops.yateota
-	$(call install,$(VENV),-r $(BUILD)/site/requirements.txt)
-	$(ENVIRON) $(BUILD)/site/build.sh
+site: $(VENV)/.dev tree ## build the documentation as a web site in .build/site/html
+	@$(ENVIRON) python scripts/site/build.py $(BUILD)/site
 
 clean: ## remove .build
 	rm -rf $(BUILD)

@@ -70,6 +70,25 @@ def test_getting_started(ansible_playbook: Ansible, tmp_path: Path) -> None:
     assert (tmp_path / "failed.csv").read_text().count("\n") == 45
 
 
+def test_how_to(ansible_playbook: Ansible, sandbox: Any, tmp_path: Path) -> None:
+    """A change is looked at and undone from its report; a playbook tells what to do by the kind of a failure."""
+    environ = ansible_playbook.environ({"YATEOTA_LEDGER": str(tmp_path / "ledger.sqlite")})
+    change = {"change_id": "CHG0012345", "campaign_id": 167, "bulk_change_state": "failed", "bulk_change_verify": False}
+    planned = ansible_playbook("bulk_retry", {**change, "bulk_change_approved_by": "j.doe"}, environ=environ)
+    assert planned.ok, planned.output
+    sandbox.clear_journal()
+    undone = shell("".join(blocks("how_to.md", "sh")), environ, tmp_path)
+    assert undone.ok, undone.output
+    assert [entry["params"]["action"] for entry in sandbox.writes()] == ["cancel"] * 44
+
+    (playbook,) = blocks("how_to.md", "yaml")
+    (tmp_path / "pause.yml").write_text(playbook)
+    sandbox.fault(request="action_campaign", kind="drop_before")
+    advised = ansible_playbook(tmp_path / "pause.yml")
+    assert advised.ok, advised.output
+    assert "Read the campaign's state before you send anything again." in advised.words
+
+
 @pytest.mark.parametrize("number", range(len(blocks("sandbox.md", "make"))))
 def test_the_sandbox_is_started_as_its_guide_says(number: int, ansible_playbook: Ansible) -> None:
     command = blocks("sandbox.md", "make")[number]

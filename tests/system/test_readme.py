@@ -29,7 +29,7 @@ def test_first_steps_run_as_they_stand(
 ) -> None:
     environ = ansible_playbook.environ()
     del environ["ANSIBLE_COLLECTIONS_PATH"]  # what is run is what was installed
-    two_commands, install, report, first, by_name = blocks("sh")
+    install, two_commands, report, first, by_name = blocks("sh")
     (playbook,) = blocks("yaml")
     (tmp_path / "first.yml").write_text(playbook)
 
@@ -69,8 +69,12 @@ def test_variables_of_the_environment_are_those_of_the_modules() -> None:
 @pytest.mark.parametrize("page", ["README.md", *sorted(f"docs/{path.name}" for path in COLLECTION.glob("docs/*.md"))])
 def test_links_lead_somewhere(page: str) -> None:
     path = COLLECTION / page
-    for target in re.findall(r"\]\(([^)#:]+)\)", path.read_text(encoding="utf-8")):
+    text = path.read_text(encoding="utf-8")
+    for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", text):
         assert (path.parent / target).exists(), f"{page} links to {target}"
+    # The page on Galaxy has no files beside it: the README links to those of the repository by their whole address.
+    for target in re.findall(r"\]\(https://github.com/simops/yateota/(?:blob|raw)/main/([^)#]+)", text):
+        assert (COLLECTION / target).exists(), f"{page} links to {target}"
 
 
 # Sentences that are put together when they are needed, and what brings them about.
