@@ -30,7 +30,7 @@ options:
     default: ota
   validate_certs:
     description:
-      - Whether to verify the server's TLS certificate.
+      - Whether to verify the server's TLS certificate. V(false) is warned of, since whoever answers then gets the secret.
       - If not set, the environment variable E(YATEOTA_VALIDATE_CERTS) is used.
     type: bool
     default: true

@@ -22,6 +22,11 @@ if TYPE_CHECKING:
 
 Result = dict[str, Any]
 
+UNCHECKED_CERTIFICATE = (
+    "validate_certs is false: the server's certificate is not checked, and whoever answers there gets the secret. "
+    "Where its CA is not known here, set ca_path to the CA's certificate instead."
+)
+
 
 class Task:
     """What one task asks of a module, and the means to do it. The client is made at its first use.
@@ -44,7 +49,10 @@ class Task:
     @cached_property
     def client(self) -> Client:
         """The client of the server that the options name."""
-        return Client(connection(self.params), self.connections)
+        server = connection(self.params)
+        if server.api_url.startswith("https:") and not server.validate_certs:
+            self.warn(UNCHECKED_CERTIFICATE)
+        return Client(server, self.connections)
 
     @cached_property
     def reader(self) -> Reader:

@@ -13,7 +13,9 @@ from typing import Annotated, Any
 
 import pytest
 from ansible.module_utils import basic
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.module_utils.common.parameters import PASS_VARS
+from ansible_collections.simops.yateota.plugins.module_utils._arguments import CONNECTION_ARGUMENTS
 from ansible_collections.simops.yateota.plugins.module_utils._errors import (
     ApiError,
     AuthError,
@@ -180,6 +182,19 @@ def _raising(error: YateotaError) -> Callable[[Task], dict[str, Any]]:
 def test_the_client_is_closed_and_made_only_when_it_is_used(sandbox: Sandbox) -> None:
     params = {"api_url": sandbox.url, "concurrency": 2}
     assert perform(lambda task: {"made": "client" in task.__dict__}, Task(params, False, str)) == {"made": False}
+
+
+@pytest.mark.parametrize(
+    ("api_url", "validate_certs", "warned"),
+    [("https://ota.invalid", False, True), ("https://ota.invalid", True, False), ("http://ota.invalid", False, False)],
+)
+def test_an_unchecked_certificate_is_warned_of(api_url: str, validate_certs: bool, warned: bool) -> None:
+    warnings: list[str] = []
+    given = {"api_url": api_url, "validate_certs": validate_certs}
+    params = ArgumentSpecValidator(CONNECTION_ARGUMENTS).validate(given).validated_parameters
+    task = Task(params, False, warnings.append)
+    task.client.close()
+    assert any("the server's certificate is not checked" in text for text in warnings) is warned
 
 
 def test_libraries() -> None:
