@@ -14,6 +14,7 @@ import json
 import os
 import shutil
 import stat
+import struct
 import tempfile
 import warnings
 import zipfile
@@ -45,7 +46,16 @@ _MARKS = {
 }
 _ACCEPTED = "give a CSV file with a header line, a workbook (.xlsx), a JSON array or JSON lines"
 _UNREADABLE = (OSError, EOFError, zlib.error, zipfile.BadZipFile)
-_BAD_WORKBOOK = (*_UNREADABLE, KeyError, ValueError, TypeError, AttributeError, IndexError, SyntaxError)
+_BAD_WORKBOOK = (
+    *_UNREADABLE,
+    LookupError,
+    ValueError,
+    TypeError,
+    AttributeError,
+    SyntaxError,
+    RuntimeError,
+    struct.error,
+)
 _KEY_SETS = 256
 _MOST_NAMES = 200  # characters
 

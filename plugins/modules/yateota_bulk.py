@@ -203,7 +203,10 @@ options:
       - It is written too when the task fails after the change was found.
     type: path
   format:
-    description: The form of O(report_dest), V(csv) with a header line, or V(jsonl), one JSON object a line.
+    description:
+      - The form of O(report_dest), V(csv) with a header line, or V(jsonl), one JSON object a line.
+      - In V(csv) an apostrophe stands before a text that a spreadsheet would run as a formula, and before the C(+) of a phone number.
+        O(selection.source) reads it as it was.
     type: str
     choices: [csv, jsonl]
     default: csv

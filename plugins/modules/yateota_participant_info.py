@@ -43,7 +43,10 @@ options:
       - The module is changed when the file's content is.
     type: path
   format:
-    description: The form of O(dest), V(csv) with a header line, or V(jsonl), one JSON object a line.
+    description:
+      - The form of O(dest), V(csv) with a header line, or V(jsonl), one JSON object a line.
+      - In V(csv) an apostrophe stands before a text that a spreadsheet would run as a formula, and before the C(+) of a phone number.
+        O(simops.yateota.yateota_bulk#module:selection.source) reads it as it was.
     type: str
     choices: [csv, jsonl]
     default: csv

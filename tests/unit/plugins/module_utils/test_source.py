@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import io
 import json
@@ -438,6 +439,20 @@ def test_any_list_is_read_in_any_dialect(write: Write, listed: tuple[list[dict[s
     entries, data = listed
     found = [entry for _line, entry in read(write(data))]
     assert found == [{name: value for name, value in entry.items() if name != "note"} for entry in entries]
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    lists(), st.lists(st.tuples(st.integers(0, 400), st.integers(0, 3), st.binary(max_size=3)), min_size=1, max_size=4)
+)
+def test_a_damaged_list_is_read_or_refused(
+    write: Write, listed: tuple[list[dict[str, Any]], bytes], damages: list[tuple[int, int, bytes]]
+) -> None:
+    data = bytearray(listed[1])
+    for place, count, instead in damages:
+        data[place : place + count] = instead
+    with contextlib.suppress(InvalidInputError):
+        read(write(bytes(data)))
 
 
 @pytest.mark.parametrize("form", ["csv", "array", "lines"])

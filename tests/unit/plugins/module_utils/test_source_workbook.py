@@ -132,9 +132,17 @@ def test_workbooks_that_are_refused(tmp_path: Path, sheets: dict[str, list[list[
     assert message in str(error.value)
 
 
-def test_other_archives_are_no_workbooks(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (b"xl/workbook.xml", b"xl/notebook.xml"),
+        (b"PK\x01\x02\x14\x03\x14", b"PK\x01\x02\x14\x03\x46"),
+    ],
+    ids=["other", "newer"],
+)
+def test_other_archives_are_no_workbooks(tmp_path: Path, before: bytes, after: bytes) -> None:
     path = workbook(tmp_path / "sims.xlsx", {"SIMs": [["ICCID"], [A]]})
-    path.write_bytes(path.read_bytes().replace(b"xl/workbook.xml", b"xl/notebook.xml"))
+    path.write_bytes(path.read_bytes().replace(before, after))
     with pytest.raises(InvalidInputError, match="is no workbook that can be read"):
         read(path)
 
