@@ -11,7 +11,6 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from ._identifiers import IDENTIFIERS, LONG_NUMBER, SIM_IDENTIFIERS, masked
-from ._ledger import Ledger
 from ._ledger_change import PURGED, Change
 from ._ledger_outage import repeatable
 from ._ledger_tables import BAD_STATES, DONE, PLANNED, ROW_STATES, changes, earlier_sends, participants, runs, sa, waves
@@ -64,7 +63,7 @@ class Report:
     def facts(self) -> dict[str, Any]:
         """The change's record, in the words of the result."""
         record = self._change.record()
-        return {**_told(record), "selection": record.selection, "duplicates": record.duplicates}
+        return {**told(record), "selection": record.selection, "duplicates": record.duplicates}
 
     @repeatable
     def held_by(self) -> str | None:
@@ -290,17 +289,7 @@ class Report:
         return row
 
 
-def changes_of(ledger: Ledger) -> list[dict[str, Any]]:
-    """The changes of a ledger, the oldest first."""
-
-    def read() -> Sequence[Any]:
-        with ledger.read() as connection:
-            return connection.execute(sa.select(changes).order_by(changes.c.number)).all()
-
-    return [_told(record) for record in ledger.outage.repeat(read)]
-
-
-def _told(record: Any) -> dict[str, Any]:
+def told(record: Any) -> dict[str, Any]:
     """What is told of every change."""
     return {
         **{name: getattr(record, name) for name in _FACTS},

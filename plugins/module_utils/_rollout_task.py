@@ -23,7 +23,8 @@ from ._identifiers import IDENTIFIERS, described
 from ._ledger import Ledger, look_into, open_ledger, scratch_ledger
 from ._ledger_change import ABORTED, APPLIED, PURGED, VERIFIED, Change, create_change, find_change
 from ._ledger_lease import Lease
-from ._ledger_report import REPORT_COLUMNS, SHOWN, Report, changes_of, iso
+from ._ledger_list import changes_of
+from ._ledger_report import REPORT_COLUMNS, SHOWN, Report, iso
 from ._ledger_sends import Sends
 from ._ledger_tables import BAD_STATES, DONE, PLANNED, SENDING, UNKNOWN
 from ._module import Result, Task

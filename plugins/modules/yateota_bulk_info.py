@@ -116,6 +116,21 @@ changes:
     finished:
       description: When nothing was left to send.
       type: str
+    selected:
+      description: How many participants are in it.
+      type: int
+    counts:
+      description: How many of them are in each state, as in M(simops.yateota.yateota_bulk).
+      type: dict
+    held_by:
+      description: The run that has the change at present, null where none does.
+      type: str
+    rate:
+      description: Answers a second over the last minute, null where no run has the change.
+      type: float
+    seconds_left:
+      description: Seconds until all planned participants are sent to at that rate, without the waiting between waves. Null where it is not known.
+      type: int
   sample: []
 change:
   description: The change, as M(simops.yateota.yateota_bulk) returns it, without what that tells of its own task.

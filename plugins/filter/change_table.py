@@ -1,0 +1,98 @@
+# Copyright (c) 2026 simops.yateota contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The filter ``change_table``: bulk changes as lines of a table that fits a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+DOCUMENTATION = r"""
+name: change_table
+short_description: Bulk changes as lines of a table that fits a terminal
+version_added: 1.1.0
+description:
+  - Gives a line for each change, the latest first, with how many of its participants are settled and how many of them
+    went wrong.
+  - For a change that is being carried out it shows the rate and the time that is left as well.
+  - In the output of a playbook a line takes no more than 100 columns.
+author:
+  - The simops.yateota contributors (@simops)
+positional: most
+options:
+  _input:
+    description: Changes as M(simops.yateota.yateota_bulk_info) returns them.
+    type: list
+    elements: dict
+    required: true
+  most:
+    description: How many changes to show. The rest is counted in a last line. V(0) shows all.
+    type: int
+    default: 0
+"""
+
+EXAMPLES = r"""
+- name: Read the changes of a ledger
+  simops.yateota.yateota_bulk_info:
+    ledger: /var/lib/yateota/ledger.sqlite
+  register: ledger
+
+- name: Show them
+  ansible.builtin.debug:
+    msg: "{{ ledger.changes | simops.yateota.change_table(50) }}"
+"""
+
+RETURN = r"""
+_value:
+  description: The lines, a header first.
+  type: list
+  elements: str
+"""
+
+_ID = 15
+_ROW = "{:<15} {:<13} {:<11} {:>8} {:>7} {:>5} {}"
+_HEADER = _ROW.format("change", "status", "action", "SIMs", "settled", "bad", "run").rstrip()
+_LEFT_OPEN = ("planned", "sending")
+_BAD = ("unknown", "failed", "refused")
+
+
+def change_table(changes: Sequence[Mapping[str, Any]], most: int = 0) -> list[str]:
+    """The lines of the table, a header first, the latest change before the others."""
+    latest = list(reversed(changes))
+    shown = latest[:most] if most else latest
+    more = [f"and {len(latest) - len(shown)} more"] if len(shown) < len(latest) else []
+    return [_HEADER, *map(_line, shown), *more]
+
+
+def _line(change: Mapping[str, Any]) -> str:
+    counts, selected, name = change["counts"], change["selected"], change["change_id"]
+    settled = selected - sum(counts[state] for state in _LEFT_OPEN)
+    return _ROW.format(
+        name if len(name) <= _ID else f"{name[: _ID - 1]}…",
+        change["status"],
+        change["action"],
+        selected,
+        f"{100 * settled / selected:.1f}%" if selected else "-",
+        sum(counts[state] for state in _BAD),
+        _run(change),
+    ).rstrip()
+
+
+def _run(change: Mapping[str, Any]) -> str:
+    """What a run that has the change at present is doing."""
+    if not change["held_by"]:
+        return ""
+    words = ["alive"] if change["rate"] is None else [f"{change['rate']:g}/s"]
+    if change["seconds_left"] is not None:
+        minutes, seconds = divmod(change["seconds_left"], 60)
+        words.append(f"{minutes // 60}:{minutes % 60:02}:{seconds:02} left")
+    return " ".join(words)
+
+
+class FilterModule:
+    """The filters of this file, by their names."""
+
+    def filters(self) -> dict[str, Callable[..., Any]]:
+        """By name."""
+        return {"change_table": change_table}
