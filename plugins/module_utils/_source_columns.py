@@ -87,8 +87,8 @@ class Columns:
             self.names.pop()
         self._plain = [plain_name(name) for name in self.names]
         meanings = [_meaning(name) for name in self.names]
-        self._read = [(place, *meaning) for place, meaning in enumerate(meanings) if meaning]
-        self._certain = {field for _place, field, certain in self._read if certain}
+        read = [(place, *meaning) for place, meaning in enumerate(meanings) if meaning]
+        self._read = sorted(read, key=lambda column: not column[2])  # those that leave no question come first
         self.mapping: dict[str, str] = {}
         for place, field, _certain in self._read:
             name = self._plain[place]
@@ -132,8 +132,10 @@ class Columns:
         found: dict[str, str] = {}
         for place, field, certain in self._read:
             value = cleaned(field, cells[place]) if place < len(cells) else ""
-            if value in ("", None) or self._is_a_word(field, certain, value):
+            if value in ("", None):
                 continue
+            if field in entry and not certain and not str(value).lstrip("+").isdecimal():
+                continue  # a campaign's name, say, beside its number
             name = self._plain[place]
             if field in entry and contradict(field, entry[field], value):
                 raise InvalidInputError(
@@ -147,10 +149,6 @@ class Columns:
             entry.setdefault(field, value)
             found.setdefault(field, name)
         return entry
-
-    def _is_a_word(self, field: str, certain: bool, value: Any) -> bool:
-        """Whether it stands beside a column of the field's own name and is no number: a campaign's name, say."""
-        return not certain and field in self._certain and not str(value).lstrip("+").isdecimal()
 
     def repeats(self, cells: Sequence[Any]) -> bool:
         """Whether a row is the header once more, as where files were joined."""

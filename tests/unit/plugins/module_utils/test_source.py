@@ -98,6 +98,7 @@ def write(tmp_path: Path) -> Write:
             [(2, {"participant_id": 195, "iccid": A, "imsi": IMSI, "msisdn": MSISDN, "campaign_id": 167})],
         ),
         ("iccid,note\n", []),
+        (f"Campaign;Campaign ID;ICCID;SIM\nJune 2026;167;{A};eSIM 1\n", [(2, {"iccid": A, "campaign_id": 167})]),
         # JSON
         (json.dumps([{"iccid": A}, {"iccid": B}]), [(1, {"iccid": A}), (1, {"iccid": B})]),
         (json.dumps([{"ICC-ID": f" {A} "}, {"imsi": IMSI}], indent=2), [(2, {"iccid": A}), (5, {"imsi": IMSI})]),
@@ -265,6 +266,7 @@ def test_cells(write: Write, field: str, cell: str, value: Any) -> None:
         (f"iccid,note,\n{A},x,y\n", "line 2: it has 3 cells, more than the 2 columns"),
         (f"ICCID;SIM number\n{A};{B}\n", "line 2: the columns 'ICCID' and 'SIM number' contradict each other"),
         (f"campaign_id,Campaign,iccid\n167,168,{A}\n", "line 2: the columns 'campaign_id' and 'Campaign' contradict"),
+        (f"Campaign,campaign_id,iccid\n16 8,,{A}\n", "line 2: campaign_id '16 8' is not valid"),
         (f"iccid,iccid\n{A},{B}\n", "line 2: the columns 'iccid' and 'iccid' contradict each other"),
         (f'{{"iccid": "{A}", "iccid": "{B}"}}', "line 1: the columns 'iccid' and 'iccid' contradict each other"),
         (f"{A}\niccid\n{B}\n", "line 1 looks like an entry, and stands above the header in line 2"),
