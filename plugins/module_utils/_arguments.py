@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
@@ -15,6 +14,7 @@ from ansible.module_utils.basic import env_fallback
 from ._errors import InvalidInputError
 from ._identifiers import check_positive
 from ._transport import Connection
+from ._url_secrets import url_secrets, without_secrets
 
 _DEFAULTS = Connection(api_url="")
 _LONGEST_TIMEOUT = 86400  # seconds; a socket takes no number without end
@@ -39,17 +39,13 @@ CONNECTION_ARGUMENTS: dict[str, dict[str, Any]] = {
 }
 
 
-_URL_PASSWORD = re.compile(r"\s*[^:/@\s]+://(?:[^/@]*?:([^@]+)@|.*?[?&](?:ssl)?password=([^&]+))")
-
-
 def url_passwords(params: Mapping[str, Any]) -> list[str]:
     """The passwords that stand in options that are URLs: to be shown no more than ``api_secret``, wrong as they may be.
 
     Args:
         params: the options as they were given.
     """
-    found = (_URL_PASSWORD.match(value) for value in params.values() if isinstance(value, str))
-    return [match.group(1) or match.group(2) for match in found if match]
+    return [secret for value in params.values() if isinstance(value, str) for secret in url_secrets(value)]
 
 
 def connection(params: Mapping[str, Any]) -> Connection:
@@ -91,9 +87,11 @@ def _api_url(value: str) -> str:
         fits = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
         (parts.hostname or "").encode("idna")
     except ValueError as error:  # no number as port, no host name that can be looked up
-        raise InvalidInputError(f"api_url '{value}' is not valid ({error}): give https://host/api.php.") from None
+        raise InvalidInputError(
+            f"api_url '{without_secrets(value)}' is not valid ({error}): give https://host/api.php."
+        ) from None
     if not fits or parts.query or parts.fragment:
         raise InvalidInputError(
-            f"api_url '{value}' is not valid: give http or https, a host and a path, as in https://host/api.php."
+            f"api_url '{without_secrets(value)}' is not valid: give http or https, a host and a path, as in https://host/api.php."
         )
     return urlunsplit(parts._replace(path=parts.path if parts.path.strip("/") else "/api.php"))

@@ -10,6 +10,7 @@ from typing import Any
 from ._errors import InvalidInputError, TransportError, YateotaError
 from ._ledger_outage import LedgerUnreachableError
 from ._ledger_tables import sa, sa_exc
+from ._url_secrets import names_a_secret
 
 _CONNECT_ARGS: dict[str, Any] = {
     "application_name": "simops.yateota",
@@ -100,7 +101,7 @@ def _url_of(where: str) -> sa.URL:
             f"ledger '{scheme}://...' is not valid: give the path of a SQLite file, or "
             "postgresql+psycopg://user@host/database."
         )
-    if {"password", "sslpassword"} & set(url.query):
+    if any(names_a_secret(name) for name in url.query):
         raise InvalidInputError(
             "ledger carries a password in its query, where it is shown: give it as ledger_password."
         )

@@ -5,8 +5,10 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Annotated, Any
 
+from ._answer import whole_number
 from ._errors import BadAnswerError
 from ._libraries import guarded
 
@@ -25,13 +27,27 @@ COUNTS = ("finished", "pending_build", "pending_send", "failed", "canceled")
 """The numbers (on some servers: flags [V]) that a campaign carries."""
 
 
+_LARGEST_ID = 2**63 - 1
+_NO_FRACTION = re.compile(r"\.0+$")
+
+
 def _blank_is_none(value: Any) -> Any:
     return None if value == "" else value
 
 
 def _text(value: Any) -> Any:
     """Identifiers and names are text, whatever the server's JSON made of them."""
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
     return str(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else _blank_is_none(value)
+
+
+def _id(value: Any) -> Any:
+    """An id: a whole number of 64 bits, or a text of ASCII digits that is one. All else is left to be refused."""
+    number = whole_number(_NO_FRACTION.sub("", value.strip()) if isinstance(value, str) else value)
+    if number is not None and abs(number) <= _LARGEST_ID:
+        return number
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else _blank_is_none(value)
 
 
 def _state(value: Any) -> Any:
@@ -42,13 +58,14 @@ def _state(value: Any) -> Any:
 def _count(value: Any) -> Any:
     """A count as it is documented [V]: a bool, a number or a numeric string. A bool is kept as the flag it is."""
     if not isinstance(value, str):
-        return value
+        return value if isinstance(value, bool) or whole_number(value) is None else whole_number(value)
     word = value.strip().lower()
-    return int(word) if word.isdecimal() else {"true": True, "false": False, "": None}.get(word, value)
+    number = whole_number(word)
+    return {"true": True, "false": False, "": None}.get(word, value) if number is None else number
 
 
 _Text = Annotated["str | None", pydantic.BeforeValidator(_text)]
-_Number = Annotated["int | None", pydantic.BeforeValidator(_blank_is_none)]
+_Number = Annotated["pydantic.StrictInt | None", pydantic.BeforeValidator(_id)]
 _State = Annotated["str | None", pydantic.BeforeValidator(_state)]
 _Count = Annotated["pydantic.StrictBool | pydantic.StrictInt | None", pydantic.BeforeValidator(_count)]
 _FIELD_STATE = pydantic.Field(default=None, validation_alias=pydantic.AliasChoices("state", "status"))

@@ -57,7 +57,7 @@ def key_of(item: Item, name: str) -> int | str:
     if value is None or value == "":
         return json.dumps(item, sort_keys=True)
     text = str(value)
-    return int(text) if text.isdecimal() and len(text) <= _LONGEST_NUMBER else text
+    return int(text) if text.isascii() and text.isdecimal() and len(text) <= _LONGEST_NUMBER else text
 
 
 def pages(fetch: Fetch, key: str, page_size: int, seen: Seen, total: int | None = None) -> Iterator[list[Item]]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from ._answer import whole_number
 from ._client import Client, items
 from ._errors import ApiError, InvalidInputError
 from ._models import COUNTS, Campaign, Participant, read
@@ -133,11 +134,11 @@ class Reader:
                 "This server has no get_campaign, and its query_campaigns tells no ids or states: they are not known."
             )
             return listed
-        by_name: dict[Any, list[dict[str, Any]]] = {}
+        by_name: dict[str | None, list[dict[str, Any]]] = {}
         for item in listed:
-            by_name.setdefault(item.get("campaign"), []).append(item)
+            by_name.setdefault(_name_of(item), []).append(item)
         unique = {name: found[0] for name, found in by_name.items() if len(found) == 1}
-        return [{**item, **_filled(unique.get(item.get("campaign"), {}))} for item in detailed]
+        return [{**item, **_filled(unique.get(_name_of(item), {}))} for item in detailed]
 
     def participant_count(self, campaign_id: int) -> int | None:
         """The number of participants of a campaign; None where the server does not tell it.
@@ -145,9 +146,8 @@ class Reader:
         Raises:
             YateotaError: as ``Client.call``.
         """
-        count = self._client.call("query_participants", {"campaign_id": campaign_id}).get("count")
-        text = str(count)
-        return int(text) if text.isdecimal() else None
+        count = whole_number(self._client.call("query_participants", {"campaign_id": campaign_id}).get("count"))
+        return None if count is None or count < 0 else count
 
     def state_counts(self, campaign_id: int) -> dict[str, int] | None:
         """How many participants of a campaign are in each state of ``COUNTS``; None where the server tells flags alone.
@@ -234,6 +234,11 @@ def _of_campaign(listed: list[dict[str, Any]], campaign_id: int) -> dict[str, An
     return None
 
 
+def _name_of(item: dict[str, Any]) -> str | None:
+    campaign: Campaign = read(Campaign, item, "query_campaigns")
+    return campaign.name
+
+
 def _lacks_id_or_state(item: dict[str, Any]) -> bool:
     campaign: Campaign = read(Campaign, item, "query_campaigns")
     return campaign.campaign_id is None or campaign.state is None
@@ -241,6 +246,6 @@ def _lacks_id_or_state(item: dict[str, Any]) -> bool:
 
 def _names(campaigns: list[Campaign], most: int = 20) -> str:
     """The first campaigns by name and id, for an error."""
-    words = [f"'{campaign.name}' (campaign_id {campaign.campaign_id})" for campaign in campaigns[:most]]
+    words = [f"'{str(campaign.name)[:100]}' (campaign_id {campaign.campaign_id})" for campaign in campaigns[:most]]
     rest = [f"and {len(campaigns) - most} more"] if len(campaigns) > most else []
     return ", ".join([*words, *rest]) or "none"

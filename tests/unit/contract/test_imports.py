@@ -23,7 +23,7 @@ SANDBOX = ROOT / "roles" / "sandbox" / "files"
 # From the ground up, as patterns of names, the topmost that fits counting: a room may import from its own floor and
 # those below.
 FLOORS = (
-    ("_errors", "_libraries", "_operations", "_problems"),
+    ("_errors", "_libraries", "_operations", "_problems", "_url_secrets"),
     ("_answer", "_wire"),
     ("_export", "_files", "_identifiers", "_models", "_paging", "_plan", "_report_*", "_source*", "_transport"),
     ("_arguments", "_client"),

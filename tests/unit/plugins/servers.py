@@ -8,7 +8,9 @@ from __future__ import annotations
 import contextlib
 import socket
 import socketserver
+import struct
 import threading
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -31,7 +33,7 @@ class _Server(socketserver.ThreadingTCPServer):
     def __init__(self, handler: type[socketserver.BaseRequestHandler]) -> None:
         super().__init__(("127.0.0.1", 0), handler)
         self.heard: list[bytes] = []
-        self.answers: list[bytes] = []
+        self.answers: list[Any] = []
 
     @property
     def address(self) -> str:
@@ -145,3 +147,47 @@ def free_port() -> int:
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         return int(listener.getsockname()[1])
+
+
+class Keeper(socketserver.BaseRequestHandler):
+    """Keeps its connections: answers each request with the next of `server.answers`, the last of them for ever.
+
+    An answer is bytes, or a list of bytes and of seconds to wait in between. It ends a connection where the answer is
+    empty. `server.connections` counts them.
+    """
+
+    def handle(self) -> None:
+        with contextlib.suppress(OSError):
+            self.server.connections = getattr(self.server, "connections", 0) + 1
+            while request := read_request(self.request):
+                self.server.heard.append(request)
+                answers = self.server.answers
+                answer = answers.pop(0) if len(answers) > 1 else answers[0]
+                for part in [answer] if isinstance(answer, bytes) else answer:
+                    if not part:
+                        return
+                    if isinstance(part, bytes):
+                        self.request.sendall(part)
+                    else:
+                        time.sleep(part)
+
+
+class IdleReset(socketserver.BaseRequestHandler):
+    """A firewall's habit: resets a kept connection that rested for `REST` when the next request comes on it."""
+
+    REST = 0.6
+
+    def handle(self) -> None:
+        rests_since = None
+        while request := read_request(self.request):
+            if rests_since and time.monotonic() - rests_since > self.REST:
+                self.request.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                return
+            self.server.heard.append(request)
+            self.request.sendall(kept('{"code": 0}'))
+            rests_since = time.monotonic()
+
+
+def kept(body: str | bytes, status: str = "200 OK", **headers: str) -> bytes:
+    """An HTTP response after which the connection is kept."""
+    return http(body, status, **headers).replace(b"Connection: close\r\n", b"")
