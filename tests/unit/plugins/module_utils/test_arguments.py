@@ -9,9 +9,14 @@ from typing import Any
 
 import pytest
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
-from ansible_collections.simops.yateota.plugins.module_utils._arguments import CONNECTION_ARGUMENTS, connection
+from ansible_collections.simops.yateota.plugins.module_utils._arguments import (
+    CONNECTION_ARGUMENTS,
+    connection,
+    url_passwords,
+)
 from ansible_collections.simops.yateota.plugins.module_utils._errors import InvalidInputError
 from ansible_collections.simops.yateota.plugins.module_utils._transport import Connection
+from ansible_collections.simops.yateota.plugins.module_utils._url_secrets import without_secrets
 
 URL = "https://ota.example.net/api.php"
 
@@ -141,3 +146,37 @@ def test_a_secret_that_no_header_takes_is_not_repeated(secret: str) -> None:
 
 def test_an_empty_secret_is_none() -> None:
     assert connect(api_secret="").api_secret is None
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *(
+            "password",
+            "PASSWORD",
+            "sslpassword",
+            "PWD",
+            "pwd",
+            "passwd",
+            "pass",
+            "token",
+            "access_token",
+            "apikey",
+            "api-key",
+        ),
+        *("client_secret", "p%61ssword", "%70wd", "db.password", "sig", "key", "auth"),
+    ],
+)
+def test_a_password_in_a_url_is_hidden_whatever_its_parameter_is_called(name: str) -> None:
+    for url in (f"https://h/api.php?a=b&{name}=fr%C3%A9d+1;c=d", f"postgresql://h/db?{name}=fr%C3%A9d+1#x"):
+        assert {"fr%C3%A9d+1", "fréd+1", "fréd 1"} <= set(url_passwords({"x": url}))
+        assert "fr%C3%A9d" not in without_secrets(url)
+        with pytest.raises(InvalidInputError) as error:
+            connect(api_url=url)
+        assert "fr%C3%A9d" not in str(error.value)
+
+
+def test_what_is_no_password_in_a_url() -> None:
+    url = "postgresql://u@h/db?sslkey=/k.pem&passfile=/p&require_auth=scram-sha-256&application_name=x"
+    assert url_passwords({"ledger": url, "dest": "/x?password=y", "none": None}) == []
+    assert url_passwords({"ledger": "postgresql://u:p%40ss@h/db"}) == ["p%40ss", "p@ss"]
