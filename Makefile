@@ -36,7 +36,7 @@ AS_MODULE   := integration-as-module molecule-as-module
 GATES := system system-changes system-ways system-awx $(INTEGRATION) $(AS_MODULE) molecule $(TARBALL) $(SANITY) $(UNITS) $(LINT)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo sandbox test bench setup venv tree browser site clean lint sanity units integration gates $(GATES)
+.PHONY: help demo sandbox test bench setup venv tree browser pooler site clean lint sanity units integration gates $(GATES)
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -171,6 +171,9 @@ tree: ## copy the collection to .build/ansible_collections, where Ansible finds 
 
 browser: ## install a headless browser for the test of the report's page (Debian, as root)
 	apt-get install --yes --no-install-recommends chromium-headless-shell
+
+pooler: ## install pgbouncer for the tests of ledgers behind it (Debian, as root)
+	apt-get install --yes --no-install-recommends pgbouncer
 
 site: $(VENV)/.dev tree ## build the documentation as a web site in .build/site/html
 	@$(ENVIRON) python scripts/site/build.py $(BUILD)/site

