@@ -56,23 +56,27 @@ def ledger(database_server: Postgresql) -> Iterator[str]:
         process = subprocess.Popen([str(PGBOUNCER), "--quiet", str(file)], user=database_server.user)
         try:
             url = f"postgresql+psycopg://{server.username}@127.0.0.1:{port}/{name}"
-            wait_for(url)
+            open_sessions(url)
             yield url
         finally:
             process.terminate()
             process.wait()
 
 
-def wait_for(url: str) -> None:
+def open_sessions(url: str) -> None:
+    """Have the pooler open all its sessions, which then take turns: transactions that go on together need as many."""
     engine = sa.create_engine(url, poolclass=sa.NullPool)
     deadline = time.monotonic() + 60
-    while True:
-        try:
-            with engine.connect():
-                return
-        except sa.exc.OperationalError:
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
+    with contextlib.ExitStack() as stack:
+        for _session in range(SESSIONS):
+            while True:
+                try:
+                    connection = stack.enter_context(engine.connect())
+                    connection.exec_driver_sql("SELECT 1")
+                    break
+                except sa.exc.OperationalError:  # it is not ready yet
+                    assert time.monotonic() < deadline
+                    time.sleep(0.05)
 
 
 def test_a_change_of_many_waves(bulk: Bulk, sandbox: Sandbox, tmp_path: Path) -> None:
