@@ -47,12 +47,12 @@ EXAMPLES = r"""
 - name: Read the participants of a campaign
   simops.yateota.yateota_participant_info:
     campaign_id: 142
-    dest: /var/tmp/campaign-142.jsonl
+    dest: /var/lib/yateota/campaign-142.jsonl
     format: jsonl
 
 - name: Compare two SIMs with them
   ansible.builtin.debug:
-    msg: "{{ sims | simops.yateota.esim_sims(['/var/tmp/campaign-142.jsonl']) }}"
+    msg: "{{ sims | simops.yateota.esim_sims(['/var/lib/yateota/campaign-142.jsonl']) }}"
   vars:
     sims: ["+882990000009 001010000005001", "001010000000011"]
 """

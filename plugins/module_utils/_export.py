@@ -10,12 +10,12 @@ import filecmp
 import json
 import os
 import re
-import shutil
 import tempfile
 from collections.abc import Iterable
 from typing import Any, TextIO
 
 from ._errors import InvalidInputError
+from ._files import make_private, target_of
 
 FORMATS = ("csv", "jsonl")
 
@@ -24,8 +24,8 @@ class Export:
     """A file under way. As a context manager it is moved to ``dest`` when the block ends well, and left out otherwise.
 
     Args:
-        dest: where the file goes. Its folder must exist. A new file can be read by its owner alone, since it holds
-            subscribers' identifiers; one that exists keeps its mode.
+        dest: where the file goes. Its folder must exist. Its owner alone may read it, since it holds subscribers'
+            identifiers, also where it exists and others could before.
         check_mode: only find out whether the file would change.
         option: which of the task's options names the file.
 
@@ -39,7 +39,7 @@ class Export:
 
     def __init__(self, dest: str, check_mode: bool, option: str = "dest") -> None:
         self._name = f"{option} '{dest}'"
-        self._dest = os.path.realpath(dest)
+        self._dest = target_of(dest, self._name)
         self._check_mode = check_mode
         self.changed = False
         folder = os.path.dirname(self._dest)
@@ -82,10 +82,12 @@ class Export:
     def _settle(self) -> None:
         exists = os.path.exists(self._dest)
         self.changed = not (exists and filecmp.cmp(self._path, self._dest, shallow=False))
-        if self.changed and not self._check_mode:
-            if exists:
-                shutil.copymode(self._dest, self._path)
+        if self._check_mode:
+            return
+        if self.changed:
             os.replace(self._path, self._dest)
+        else:
+            make_private(self._dest, self._name)
 
 
 class RowWriter:

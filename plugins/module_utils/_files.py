@@ -76,8 +76,8 @@ def check_private(path: str, named: str) -> None:
         )
 
 
-def make_private(path: str, named: str) -> bool:
-    """Take the right to a file from all but its owner; whether there was one to take.
+def make_private(path: str, named: str) -> None:
+    """Take the right to a file from all but its owner.
 
     Args:
         path: the file, as ``target_of`` gives it. It need not be there.
@@ -88,7 +88,7 @@ def make_private(path: str, named: str) -> bool:
     """
     found = _lstat(path)
     if found is None or not stat.S_IMODE(found.st_mode) & _OTHERS:
-        return False
+        return
     try:
         handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
         try:
@@ -99,7 +99,6 @@ def make_private(path: str, named: str) -> bool:
         raise InvalidInputError(
             f"{named} has the mode {stat.S_IMODE(found.st_mode):04o} ({error.strerror}): let its owner set it to 0600."
         ) from None
-    return True
 
 
 def create_private(path: str) -> None:

@@ -19,7 +19,7 @@ description:
     and when it is cut off. RV(change) tells which it is.
 notes:
   - O(action=rerun) first resets the SIM's OTA counter. A wrong reset can lock a SIM out of OTA, and nothing in the API makes a second one harmless.
-  - The ledger holds subscribers' identifiers, never a secret. A new SQLite file can be read by its owner alone. O(state=purged) removes the identifiers.
+  - The ledger holds subscribers' identifiers, never a secret. Only its owner can read a SQLite file, which is set to the mode 0600. O(state=purged) removes the identifiers.
   - States are read by lists, since the API looks up nobody singly. RV(change.pages_read) tells how many pages it took.
 options:
   change_id:
@@ -199,7 +199,7 @@ options:
   report_dest:
     description:
       - File to write a report to, one row for each participant. Its folder must exist. It is written under a temporary name and moved into
-        place when it is whole; a new file can be read by its owner alone.
+        place when it is whole; only its owner can read it, also where others could read the file that was there.
       - It is written too when the task fails after the change was found.
     type: path
   format:
@@ -263,7 +263,7 @@ EXAMPLES = r"""
     change_id: CHG0012345
     state: verified
     verify_timeout: 600
-    report_dest: /var/tmp/CHG0012345.csv
+    report_dest: /var/lib/yateota/CHG0012345.csv
     mask_identifiers: true
 """
 
@@ -441,7 +441,7 @@ report:
   description: The file written.
   returned: O(report_dest) is set, not in check mode
   type: str
-  sample: /var/tmp/CHG0012345.csv
+  sample: /var/lib/yateota/CHG0012345.csv
 failure:
   description: What went wrong, for playbooks to decide on. With participants that are unknown, its kind is V(outcome_unknown).
   returned: failure

@@ -72,7 +72,7 @@ EXAMPLES = r"""
   simops.yateota.yateota_bulk_info:
     ledger: /var/lib/yateota/ledger.sqlite
     change_id: CHG0012345
-    report_dest: /var/tmp/CHG0012345.html
+    report_dest: /var/lib/yateota/CHG0012345.html
     format: html
 """
 
@@ -199,7 +199,7 @@ report:
   description: The file written.
   returned: O(report_dest) is set, not in check mode
   type: str
-  sample: /var/tmp/CHG0012345.csv
+  sample: /var/lib/yateota/CHG0012345.csv
 ledger_found:
   description: V(false) where there is no ledger at O(ledger) yet, as before the first change. Not returned otherwise.
   returned: failure, where there is no ledger yet

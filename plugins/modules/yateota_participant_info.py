@@ -39,7 +39,7 @@ options:
   dest:
     description:
       - File to write the participants to as they are read, instead of returning them. Its folder must exist.
-      - It is written under a temporary name and moved into place when it is whole. A new file is readable by its owner alone.
+      - It is written under a temporary name and moved into place when it is whole. The file is readable by its owner alone.
       - The module is changed when the file's content is.
     type: path
   format:
@@ -75,7 +75,7 @@ EXAMPLES = r"""
 - name: Write all participants to a CSV file
   simops.yateota.yateota_participant_info:
     campaign_id: 167
-    dest: /var/tmp/campaign-167.csv
+    dest: /var/lib/yateota/campaign-167.csv
 """
 
 RETURN = r"""
@@ -129,7 +129,7 @@ dest:
   description: The file written. In CSV, C(extra) is a column of JSON.
   returned: success and O(dest) is set
   type: str
-  sample: /var/tmp/campaign-167.csv
+  sample: /var/lib/yateota/campaign-167.csv
 failure:
   description: What went wrong, for playbooks to decide on.
   returned: failure

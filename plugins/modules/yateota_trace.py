@@ -27,7 +27,7 @@ options:
   dest:
     description:
       - File to write the trace to, as JSON. Its folder must exist.
-      - A new file is readable by its owner alone. The module is changed when the file's content is.
+      - The file is readable by its owner alone. The module is changed when the file's content is.
     type: path
 extends_documentation_fragment:
   - simops.yateota.connection
@@ -50,7 +50,7 @@ EXAMPLES = r"""
   simops.yateota.yateota_trace:
     campaign_id: 142
     msisdn: "+15550000161"
-    dest: /var/tmp/CHG0042-trace.json
+    dest: /var/lib/yateota/CHG0042-trace.json
 """
 
 RETURN = r"""
@@ -62,7 +62,7 @@ dest:
   description: The file written.
   returned: success and O(dest) is set
   type: str
-  sample: /var/tmp/CHG0042-trace.json
+  sample: /var/lib/yateota/CHG0042-trace.json
 failure:
   description: What went wrong, for playbooks to decide on.
   returned: failure

@@ -40,14 +40,18 @@ def test_a_new_file_is_its_owners_alone(dest: Path) -> None:
     assert dest.stat().st_mode & 0o777 == 0o600
 
 
-def test_an_old_file_keeps_its_mode_and_is_changed_with_its_content_only(dest: Path) -> None:
+@pytest.mark.parametrize("mode", [0o644, 0o660, 0o606])
+def test_an_old_file_is_its_owners_alone_from_then_on(dest: Path, mode: int) -> None:
     dest.write_text("one")
-    dest.chmod(0o644)
+    dest.chmod(mode)
     before = dest.stat().st_ino
+    assert not write(dest, "one", check_mode=True)
+    assert dest.stat().st_mode & 0o777 == mode
     assert not write(dest, "one")
-    assert dest.stat().st_ino == before
+    assert (dest.stat().st_ino, dest.stat().st_mode & 0o777) == (before, 0o600)
+    dest.chmod(mode)
     assert write(dest, "two")
-    assert (dest.read_text(), dest.stat().st_mode & 0o777) == ("two", 0o644)
+    assert (dest.read_text(), dest.stat().st_mode & 0o777) == ("two", 0o600)
 
 
 def test_check_mode_tells_the_same_and_writes_nothing(dest: Path) -> None:
@@ -89,6 +93,17 @@ def test_a_link_is_followed(dest: Path) -> None:
     assert write(link, "new")
     assert link.is_symlink()
     assert dest.read_text() == "new"
+
+
+def test_a_link_of_another_user_is_refused(dest: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    link = dest.with_name("link.csv")
+    link.symlink_to(dest)
+    os.chown(link, 12345, -1, follow_symlinks=False) if os.geteuid() == 0 else monkeypatch.setattr(
+        os, "geteuid", lambda: 12345
+    )
+    with pytest.raises(InvalidInputError, match="is a symbolic link of the user with uid"):
+        write(link, "new")
+    assert not dest.exists()
 
 
 @pytest.mark.parametrize("when", ["while writing", "at the end"])

@@ -18,6 +18,7 @@ from typing import Any
 import pytest
 from ansible_collections.simops.yateota.plugins.module_utils._ledger import open_ledger
 from ansible_collections.simops.yateota.plugins.module_utils._ledger_change import find_change
+from ansible_collections.simops.yateota.plugins.module_utils._ledger_report import Report
 from ansible_collections.simops.yateota.plugins.module_utils._ledger_sends import Sends
 from ansible_collections.simops.yateota.plugins.module_utils._operations import is_write
 from ansible_collections.simops.yateota.tests.unit.plugins.module_utils.conftest import Bulk
@@ -44,6 +45,18 @@ def rows_of(path: Path) -> list[dict[str, Any]]:
 
 def at(seconds: float) -> str:
     return (datetime.datetime.now(datetime.UTC) + datetime.timedelta(seconds=seconds)).isoformat()
+
+
+def test_who_approved_is_who_approved_what_was_sent(bulk: Bulk, ledger: str) -> None:
+    assert bulk("planned", approved_by="a.early")["change"]["approved_by"] is None
+    assert bulk("applied", approved_by="j.doe", max_waves=1)["change"]["approved_by"] == "j.doe"
+    for state in ("applied", "verified", "purged"):  # nothing is left to send
+        assert bulk(state, approved_by="m.late")["change"]["approved_by"] == "j.doe"
+    with contextlib.closing(open_ledger(ledger, None)) as opened:
+        change = find_change(opened, "CHG1")
+        assert change
+        approvers = [run["approved_by"] for run in Report(change, masked=False).runs()]
+    assert approvers == ["a.early", "j.doe", "m.late", "m.late", "m.late"]
 
 
 def test_a_change_from_plan_to_purge(bulk: Bulk, sandbox: Sandbox, tmp_path: Path) -> None:
