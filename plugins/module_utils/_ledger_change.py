@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import contextlib
 import operator
-import time
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
+from ._clock import Clock
 from ._identifiers import IDENTIFIERS, SIM_IDENTIFIERS
 from ._ledger import Ledger
 from ._ledger_lease import Lease
@@ -59,14 +59,39 @@ class Change:
         self.number = number
         self.lease: Lease | None = None
         self.rows = participants.c.change == number
+        self._clock: Clock | None = None
+
+    @property
+    def clock(self) -> Clock:
+        """Gives the moments that are recorded of it, and compared."""
+        return self._clock or self.read_clock()
+
+    @repeatable
+    def read_clock(self) -> Clock:
+        """Read the ledger's clock, and how far the change's record has come by it."""
+        recorded = sa.select(
+            self.ledger.clock(),
+            *(sa.func.max(participants.c[name]) for name in ("read_at", "sent_at", "answered_at")),
+        ).where(self.rows)
+        with self.ledger.read() as connection:
+            now, *moments = connection.execute(recorded).one()
+            moments += (
+                connection.execute(
+                    sa.select(changes.c.read_at, changes.c.judged_from).where(changes.c.number == self.number)
+                ).first()
+                or ()
+            )
+        self._clock = Clock(now, max(moment or 0.0 for moment in moments))
+        return self._clock
 
     @contextlib.contextmanager
     def write(self) -> Iterator[sa.Connection]:
         """A transaction on the change; raises as ``Ledger.write`` and ``Lease.renew``."""
         with self.ledger.write() as connection:
-            if self.lease:
-                self.lease.renew(connection)
+            renewed = self.lease.renew(connection) if self.lease else None
             yield connection
+        if self.lease and renewed is not None:
+            self.lease.confirm(renewed)
 
     @repeatable
     def record(self) -> Any:
@@ -101,7 +126,7 @@ class Change:
 
     def begin_run(self, **facts: Any) -> int:
         """Note that a run begins, and who has it run; the run's number."""
-        return self._begin_run({"change": self.number, "started": time.time(), **facts})
+        return self._begin_run({"change": self.number, "started": self.clock.moment(), **facts})
 
     @repeatable
     def _begin_run(self, facts: dict[str, Any]) -> int:
@@ -114,8 +139,9 @@ class Change:
     @repeatable
     def end_run(self, run: int, outcome: str) -> None:
         """Note what a run came to."""
+        moment = self.clock.moment()
         with self.write() as connection:
-            connection.execute(runs.update().where(runs.c.number == run).values(finished=time.time(), outcome=outcome))
+            connection.execute(runs.update().where(runs.c.number == run).values(finished=moment, outcome=outcome))
 
     # --- The plan --------------------------------------------------------------------------------------------------
 
@@ -135,7 +161,7 @@ class Change:
         """
         if not rows:
             return
-        moment = time.time()
+        moment = self.clock.moment()
         with self.write() as connection:
             connection.execute(
                 self.ledger.insert_new(participants),
@@ -182,7 +208,7 @@ class Change:
             action: the change's action.
             offered: how many entries the selection had, to count the doubled ones.
         """
-        moment = time.time()
+        moment = self.clock.moment()
         planned = (self.rows, participants.c.state == PLANNED)
         known = participants.c.campaign_id.is_not(None)
         with self.write() as connection:
@@ -286,7 +312,7 @@ class Change:
         ]
         columns = participants.c
         given = self.ledger.given(name="string", state="string", **_IDENTITY).c
-        values: dict[str, Any] = {"state_now": given.state, "read_at": time.time(), "reading": reading}
+        values: dict[str, Any] = {"state_now": given.state, "read_at": self.clock.moment(), "reading": reading}
         if looks_up:
             which = [
                 sa.or_(
@@ -337,8 +363,8 @@ def create_change(ledger: Ledger, change_id: str, **facts: Any) -> Change:
     def create() -> int:
         with ledger.write() as connection:
             connection.execute(
-                ledger.insert_new(changes),
-                {"change_id": change_id, "status": PLANNING, "created": time.time(), **facts},
+                ledger.insert_new(changes).values(created=ledger.clock()),
+                {"change_id": change_id, "status": PLANNING, **facts},
             )
             found = connection.execute(sa.select(changes.c.number).where(changes.c.change_id == change_id))
             return int(found.scalar_one())

@@ -9,12 +9,20 @@ import datetime
 import os
 import socket
 import threading
-import time
 import uuid
 
+from ._clock import elapsed
 from ._errors import InvalidInputError, YateotaError
 from ._ledger import Ledger
 from ._ledger_tables import changes, sa
+
+_SENDING_SHARE = 2 / 3
+"""Of a lease that is not renewed: how long requests may leave. In the rest those under way come to their end."""
+
+
+def least_seconds(timeout: float) -> float:
+    """The shortest lease that no try outlasts, which takes up to ``timeout`` to connect and again to be answered."""
+    return 2 * timeout / (1 - _SENDING_SHARE)
 
 
 class LeaseLostError(InvalidInputError):
@@ -45,6 +53,7 @@ class Lease:
         self._token = uuid.uuid4().hex
         self._renewal = changes.update().where(*self._mine()).values(lease_expires=ledger.clock() + seconds)
         self._renewed = -seconds
+        self._ran_out = False
         self._over = threading.Event()
         self._heart = threading.Thread(target=self._beat, name="yateota-lease", daemon=True)
 
@@ -60,7 +69,7 @@ class Lease:
 
     def _take(self) -> float:
         """Take the change, or find it taken by this run where the answer was lost; the moment before."""
-        moment = _elapsed()
+        moment = elapsed()
         with self._ledger.write() as connection:
             found = connection.execute(
                 sa.select(changes, self._ledger.clock().label("now"))
@@ -103,24 +112,33 @@ class Lease:
                 changes.update().where(*self._mine()).values(lease_token=None, lease_holder=None, lease_expires=0)
             )
 
-    def renew(self, connection: sa.Connection) -> None:
+    def renew(self, connection: sa.Connection) -> float:
         """Renew it as part of a transaction, which can only succeed while it is held.
+
+        Returns:
+            What ``confirm`` takes once the transaction is durable: until then nothing is renewed.
 
         Raises:
             LeaseLostError: it is another's.
         """
-        moment = _elapsed()
+        moment = elapsed()
         if connection.execute(self._renewal).rowcount != 1:
             self._renewed = -self._seconds
             raise LeaseLostError(
                 f"Change {self._change_id} was taken over by another run, since this one was held up for more than "
                 f"{self._seconds:g} seconds: nothing more was sent. Look at that run, or raise lease_seconds."
             )
-        self._renewed = moment
+        return moment
+
+    def confirm(self, moment: float) -> None:
+        """Count it as renewed at that moment, since the transaction that did it is durable."""
+        # Once it had run out another run may have come and gone: what is known is still recorded, but nothing sent.
+        self._ran_out = self._ran_out or moment - self._renewed >= self._seconds
+        self._renewed = max(self._renewed, moment)
 
     def is_safe(self) -> bool:
         """Whether a request may leave now."""
-        return _elapsed() - self._renewed < self._seconds * 2 / 3
+        return not self._ran_out and elapsed() - self._renewed < self._seconds * _SENDING_SHARE
 
     def _mine(self) -> tuple[sa.ColumnElement[bool], sa.ColumnElement[bool]]:
         return changes.c.number == self._number, changes.c.lease_token == self._token
@@ -131,14 +149,10 @@ class Lease:
             pause = self._seconds / 3
             try:
                 with self._ledger.write() as connection:
-                    self.renew(connection)
+                    moment = self.renew(connection)
+                self.confirm(moment)
             except YateotaError:
                 pause = min(1.0, pause)  # a lease that is not renewed is not safe: the senders see it
-
-
-def _elapsed() -> float:
-    """Seconds on a clock that also runs while the machine sleeps, where there is one."""
-    return time.clock_gettime(time.CLOCK_BOOTTIME) if hasattr(time, "CLOCK_BOOTTIME") else time.monotonic()
 
 
 def _place() -> str | None:

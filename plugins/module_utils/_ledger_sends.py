@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import operator
-import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -154,7 +153,9 @@ class Sends:
             connection.execute(
                 participants.update().where(self._change.rows, participants.c.seq.in_(chosen)).values(wave=number)
             )
-            connection.execute(waves.insert().values(change=self._change.number, wave=number, started=time.time()))
+            connection.execute(
+                waves.insert().values(change=self._change.number, wave=number, started=self._change.clock.moment())
+            )
         return number
 
     @repeatable
@@ -164,7 +165,7 @@ class Sends:
             connection.execute(
                 waves.update()
                 .where(waves.c.change == self._change.number, waves.c.wave == wave)
-                .values(finished=time.time())
+                .values(finished=self._change.clock.moment())
             )
 
     @repeatable
@@ -217,7 +218,9 @@ class Sends:
         """
         try:
             self._exchange(
-                [(send.seq, *_outcome(send)) for send in ended], [(send.seq,) for send in marked], time.time()
+                [(send.seq, *_outcome(send)) for send in ended],
+                [(send.seq,) for send in marked],
+                self._change.clock.moment(),
             )
         except LedgerAwayError as error:
             raise _unrecorded(error, sum(send.sent_at is not None for send in ended)) from None

@@ -16,6 +16,7 @@ from ._client import Client
 from ._errors import InvalidInputError, YateotaError
 from ._identifiers import masked, masked_where_named
 from ._libraries import missing
+from ._wire import always
 
 if TYPE_CHECKING:
     from ._reader import Reader
@@ -37,6 +38,7 @@ class Task:
         masks: subscribers' identifiers are not to be shown whole.
         warn: takes a sentence for the user.
         connections: how many requests may be under way at once; ``concurrency``, unless set before the client is made.
+        may_send: whether requests may be sent still; may be set before the client is made.
     """
 
     def __init__(self, params: Mapping[str, Any], check_mode: bool, warn: Callable[[str], None]) -> None:
@@ -45,6 +47,7 @@ class Task:
         self.masks = bool(params.get("mask_identifiers"))
         self.warn = (lambda text: warn(masked_where_named(text))) if self.masks else warn
         self.connections: int = params.get("concurrency") or 1
+        self.may_send: Callable[[], bool] = always
 
     @cached_property
     def client(self) -> Client:
@@ -52,7 +55,9 @@ class Task:
         server = connection(self.params)
         if server.api_url.startswith("https:") and not server.validate_certs:
             self.warn(UNCHECKED_CERTIFICATE)
-        return Client(server, self.connections)
+        client = Client(server, self.connections)
+        client.may_send = self.may_send
+        return client
 
     @cached_property
     def reader(self) -> Reader:

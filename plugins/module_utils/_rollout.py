@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator
 
 from ._client import Client
+from ._delivery import Brake, Delivery, Pace
 from ._errors import ApiError, InvalidInputError, TransportError
 from ._ledger_change import ABORTED, APPLIED, IN_PROGRESS, VERIFIED, WINDOW_CLOSED, Change
 from ._ledger_report import Report
@@ -19,7 +20,7 @@ from ._ledger_tables import BAD_STATES, PLANNED, REFUSED, SKIPPED, UNKNOWN, chan
 from ._models import FILTER_STATES
 from ._plan import ACT, UNCHANGED, plan_participant
 from ._rollout_options import Rollout
-from ._rollout_sending import Brake, Conveyor, Pace, Senders
+from ._rollout_sending import Conveyor, Senders, plan_again
 from ._rollout_states import StateReader
 
 ENDED = (APPLIED, VERIFIED)
@@ -41,7 +42,6 @@ class Run:
         client: sends.
         states: reads states.
         rollout: the options.
-        patience: how often a request that the server has too many for is tried again.
         stopped: set from outside to stop cleanly.
 
     Attributes:
@@ -56,17 +56,16 @@ class Run:
         client: Client,
         states: StateReader,
         rollout: Rollout,
-        patience: int,
         stopped: threading.Event,
     ) -> None:
         self._change = change
         self._sends = sends
-        self._client = client
         self._states = states
         self._rollout = rollout
-        self._patience = patience
         self._stopped = stopped
         self._brake = Brake()
+        pace = Pace(rollout.maximum_per_second, self._brake)
+        self._delivery = Delivery(client, pace, self._brake, self._may_send)
         record = change.record()
         self._change_id, self._action, self._status = record.change_id, record.action, record.status
         self._judged_from = record.judged_from
@@ -105,7 +104,7 @@ class Run:
                 f"Change {self._change_id} is aborted. {Report(self._change, masked=False).most_frequent()} "
                 "Find the cause, then set resume_aborted to go on."
             )
-        self._judged_from = time.time()
+        self._judged_from = self._change.clock.moment()
         self._change.update(judged_from=self._judged_from)
 
     def _settle_unknown(self) -> None:
@@ -121,7 +120,8 @@ class Run:
             return self._stop()
         if self._states.is_older_than(self._rollout.recheck_after):
             self._states.read()
-        self._change.update(status=IN_PROGRESS, started=sa.func.coalesce(changes.c.started, time.time()), finished=None)
+        started = sa.func.coalesce(changes.c.started, self._change.clock.moment())
+        self._change.update(status=IN_PROGRESS, started=started, finished=None)
         if wave is None:
             wave = self._sends.begin_wave(self._rollout.canary or self._rollout.wave_size, self._rollout.wave_size)
         self._send_wave(wave)
@@ -135,17 +135,25 @@ class Run:
 
     def _send_wave(self, wave: int) -> None:
         rollout, begun = self._rollout, time.monotonic()
-        pace = Pace(rollout.maximum_per_second, self._brake)
-        senders = Senders(
-            self._client, self._action, rollout.senders, pace, self._brake, self._may_send, self._patience
-        )
-        conveyor = Conveyor(self._sends, senders, rollout.senders, self._brake)
+        senders = Senders(self._delivery, self._action, rollout.senders, self._brake, self._change.clock.moment)
+        conveyor = Conveyor(self._sends, senders, rollout.senders, self._brake, self._may_send)
         try:
             with senders:
                 conveyor.convey(self._judged(wave), self._note)
         finally:
             self.sent += conveyor.sent
             self.sending_seconds += time.monotonic() - begun
+        self._take_back()
+
+    def _take_back(self) -> None:
+        """Plan those again that were booked as refused before it turned out that the server refuses every request."""
+        refused = [send for send in self._delivery.refusals.taken_back if send.state != PLANNED]
+        for send in refused:
+            plan_again(send)
+        if refused:
+            self._sends.exchange(refused, [])
+            self.sent -= len(refused)
+            self._tally = self._sends.tally(self._judged_from)
 
     def _judged(self, wave: int) -> Iterator[Send]:
         """Those of a wave that are left, each judged by its state as last read."""
@@ -188,7 +196,7 @@ class Run:
                     "Run it again, with more lease_seconds where the machine or the ledger is slow."
                 )
             )
-        elif not self._rollout.is_open(time.time()):
+        elif not self._rollout.is_open(self._change.clock.now()):
             self._brake.pull(None)
         return not self._brake.is_pulled
 
@@ -196,7 +204,7 @@ class Run:
         """Wait for the wave's new states, and judge by them; whether sending may go on."""
         last_sent = self._sends.last_sent(wave)
         if self._rollout.soak and last_sent:
-            if self._stopped.wait(max(0.0, last_sent + self._rollout.soak - time.time())):
+            if self._stopped.wait(max(0.0, last_sent + self._rollout.soak - self._change.clock.moment())):
                 return self._may_send()
             self._states.read(done_too=True)
             self._tally = self._sends.tally(self._judged_from)
@@ -224,4 +232,4 @@ class Run:
         if counts[UNKNOWN] and self.sent:
             self._settle_unknown()
         if self._status not in ENDED or self.sent:
-            self._change.update(status=APPLIED, finished=time.time())
+            self._change.update(status=APPLIED, finished=self._change.clock.moment())

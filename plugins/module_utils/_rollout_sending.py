@@ -5,14 +5,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from queue import SimpleQueue
 
-from ._client import Client
-from ._errors import ApiError, OutcomeUnknownError, YateotaError
+from ._delivery import Brake, Came, Delivery, Outcome, UnexpectedError
 from ._ledger_sends import Send, Sends
 from ._ledger_tables import DONE, FAILED, PLANNED, REFUSED, SENDING, UNKNOWN
 
@@ -40,97 +40,25 @@ _JUDGED_OVER = 0.2
 _TRIAL_FIRST = 1.0
 """Seconds until one sender is tried again where it was not enough; twice as many after each further trial."""
 
-_TOO_MANY = 429
-_PAUSE_FIRST, _PAUSE_MOST = 1.0, 30.0  # seconds
-
-
-class Brake:
-    """Stops a run's sending, for the first reason that comes up.
-
-    Attributes:
-        why: the failure that the run ends with; None where it ends well, or is not pulled.
-    """
-
-    def __init__(self) -> None:
-        self._pulled = threading.Event()
-        self._lock = threading.Lock()
-        self.why: YateotaError | None = None
-
-    @property
-    def is_pulled(self) -> bool:
-        """Whether nothing more is to be sent."""
-        return self._pulled.is_set()
-
-    def pull(self, why: YateotaError | None) -> None:
-        """Let nothing more be sent."""
-        with self._lock:
-            if not self._pulled.is_set():
-                self.why = why
-                self._pulled.set()
-
-    def wait(self, seconds: float) -> None:
-        """Wait so long, or until it is pulled."""
-        self._pulled.wait(seconds)
-
-
-class Pace:
-    """Gives the threads their turns, so that no more than ``per_second`` requests leave in a second.
-
-    Args:
-        per_second: the limit; None for none.
-        brake: ends all waiting.
-    """
-
-    def __init__(self, per_second: float | None, brake: Brake) -> None:
-        self._gap = 1 / per_second if per_second else 0.0
-        self._brake = brake
-        self._next = 0.0
-        self._lock = threading.Lock()
-
-    def wait(self) -> None:
-        """Wait for a turn."""
-        with self._lock:
-            turn = max(self._next, time.monotonic())
-            self._next = turn + self._gap
-        delay = turn - time.monotonic()
-        if delay > 0:
-            self._brake.wait(delay)
-
-    def pause(self, seconds: float) -> None:
-        """Put off all further turns."""
-        with self._lock:
-            self._next = max(self._next, time.monotonic() + seconds)
+_NO_ANSWER = "no answer tells whether it was carried out"
 
 
 class Senders:
     """Threads that send one action for whom they are given. As a context manager they end with the block.
 
     Args:
-        client: sends.
+        delivery: sends one.
         action: the action.
         number: how many threads; one of them alone works while this process is the bottleneck.
-        pace: their turns.
-        brake: pulled by the threads where the next request would fail like the last.
-        may_send: asked before each request leaves.
-        patience: how often a request that the server has too many for is tried again.
+        brake: ends the sending.
+        moment: gives the present one, as it is recorded.
     """
 
-    def __init__(
-        self,
-        client: Client,
-        action: str,
-        number: int,
-        pace: Pace,
-        brake: Brake,
-        may_send: Callable[[], bool],
-        patience: int,
-    ) -> None:
-        self._client = client
+    def __init__(self, delivery: Delivery, action: str, number: int, brake: Brake, moment: Callable[[], float]) -> None:
+        self._delivery = delivery
         self._action = action
-        self._pace = pace
         self._brake = brake
-        self._may_send = may_send
-        self._patience = patience
+        self._moment = moment
         self._waiting: SimpleQueue[Send | None] = SimpleQueue()
         self._ended: deque[Send] = deque()
         self._wanted = 1
@@ -138,21 +66,38 @@ class Senders:
         self._active = number
         self._next_trial, self._between_trials = 0.0, _TRIAL_FIRST
         self._more = threading.Condition()
-        self._threads = [threading.Thread(target=self._work, args=(place,), daemon=True) for place in range(number)]
+        self._threads = [
+            threading.Thread(target=self._work, args=(place,), name=f"yateota-sender-{place}", daemon=True)
+            for place in range(number)
+        ]
 
     def __enter__(self) -> Senders:
-        for thread in self._threads:
-            thread.start()
+        try:
+            for thread in self._threads:
+                thread.start()
+        except BaseException:  # the machine has no room for one more
+            self.end()
+            raise
         return self
 
     def __exit__(self, *exception: object) -> None:
         if exception[0]:
             self._brake.pull(None)
+        self.end()
+
+    def end(self) -> None:
+        """Have the threads end, each after the request that it has under way."""
         self._let_work(len(self._threads))
         for _thread in self._threads:
             self._waiting.put(None)
         for thread in self._threads:
-            thread.join()
+            if thread.ident:
+                thread.join()
+
+    @property
+    def are_alive(self) -> bool:
+        """Whether any thread is left to send."""
+        return any(thread.is_alive() for thread in self._threads)
 
     def put(self, send: Send) -> None:
         """Have it sent."""
@@ -198,43 +143,44 @@ class Senders:
 
     def _work(self, place: int) -> None:
         while (send := self._next(place)) is not None:
-            self._try(send)
+            try:
+                self._try(send)
+            except BaseException as error:  # noqa: BLE001 (a thread that died would be waited for, and its send lost)
+                came = Came.UNKNOWN if send.sent_at else Came.NOT_CARRIED_OUT
+                self._note(send, self._delivery.broken(error, send.identification, came))
             self._ended.append(send)
             if len(self._ended) >= self._wanted:
                 self._enough.set()
 
     def _try(self, send: Send) -> None:
-        params = request_params(self._action, send)
-        for tries_left in range(self._patience, -1, -1):
-            self._pace.wait()
-            if not self._may_send():
-                break
-            send.sent_at = time.time()
-            error = self._send(send, params)
-            send.answered_at = time.time()
-            if error is None:
-                return
-            if error.http_status != _TOO_MANY or not tries_left:
-                self._brake.pull(error)
-                break
-            self._pace.pause(min(_PAUSE_MOST, _PAUSE_FIRST * 2 ** (self._patience - tries_left)))
-        send.state, send.sent_at, send.answered_at = PLANNED, None, None  # certainly not carried out
+        def leaves() -> None:
+            send.sent_at = self._moment()
 
-    def _send(self, send: Send, params: dict[str, object]) -> YateotaError | None:
-        """Send it and note the outcome; the error where it was certainly not carried out, and the next may not be."""
-        try:
-            self._client.call("action_participant", params)
-        except OutcomeUnknownError as error:
-            send.state, send.code, send.message = UNKNOWN, error.code, error.message
-            send.reason = "no answer tells whether it was carried out"
-        except ApiError as error:
-            send.state = REFUSED if error.code in _REFUSALS else FAILED
-            send.code, send.message = error.code, error.message
-        except YateotaError as error:
-            return error
-        else:
+        self._note(send, self._delivery.deliver(request_params(self._action, send), send, leaves))
+
+    def _note(self, send: Send, outcome: Outcome) -> None:
+        came, error = outcome
+        if came is Came.NOT_CARRIED_OUT:
+            plan_again(send)
+            return
+        send.answered_at = self._moment()
+        send.sent_at = send.sent_at or send.answered_at
+        if came is Came.CARRIED_OUT:
             send.state, send.code = DONE, 0
-        return None
+            return
+        if error:
+            send.code, send.message = error.code, error.message
+        if came is Came.UNKNOWN:
+            send.state = UNKNOWN
+            send.reason = error.reason if isinstance(error, UnexpectedError) else _NO_ANSWER
+        else:
+            send.state = REFUSED if send.code in _REFUSALS else FAILED
+
+
+def plan_again(send: Send) -> None:
+    """Let a send be as if it had not been begun: it was certainly not carried out."""
+    send.state, send.sent_at, send.answered_at = PLANNED, None, None
+    send.code = send.message = send.reason = None
 
 
 def request_params(action: str, send: Send) -> dict[str, object]:
@@ -254,12 +200,15 @@ class Conveyor:
         senders: the threads.
         number: how many of them there are.
         brake: as the senders'.
+        may_send: whether anything may be sent still; asked all the time, so that what waits does not wait in vain.
 
     Attributes:
         sent: how many requests have left.
     """
 
-    def __init__(self, sends: Sends, senders: Senders, number: int, brake: Brake) -> None:
+    def __init__(self, sends: Sends, senders: Senders, number: int, brake: Brake, may_send: Callable[[], bool]) -> None:
+        self._may_send = may_send
+        self._begun: dict[int, Send] = {}
         self._sends = sends
         self._senders = senders
         self._number = number
@@ -275,16 +224,30 @@ class Conveyor:
         Args:
             coming: whom to send for; those whose state is not ``SENDING`` are recorded as they are, and not sent for.
             ended: told of each whose request left, once that is recorded.
+
+        Raises:
+            YateotaError: the ledger failed. What is known by then is recorded all the same, if it can be.
         """
+        try:
+            self._convey(coming, ended)
+        except BaseException:
+            self._brake.pull(None)
+            self._senders.end()
+            self._record_rest()
+            raise
+
+    def _convey(self, coming: Iterator[Send], ended: Callable[[Send], None]) -> None:
         under_way = 0
         back: list[Send] = []
         while True:
             marked, passed = self._next(coming, self._window() - under_way)
             if not (marked or passed or back or under_way):
                 return
+            self._begun |= {send.seq: send for send in marked}
             if marked or passed or back:
                 self._sends.exchange(passed + back, marked)
             for send in back:
+                del self._begun[send.seq]
                 if send.sent_at:
                     self.sent += 1
                     ended(send)
@@ -294,11 +257,22 @@ class Conveyor:
             back = self._collect(under_way)
             under_way -= len(back)
 
+    def _record_rest(self) -> None:
+        """Record what is known of the sends that were begun, after the senders have ended."""
+        for send in self._begun.values():
+            if send.state == SENDING and not send.sent_at:
+                plan_again(send)
+            elif send.state == SENDING:
+                send.state, send.reason = UNKNOWN, _NO_ANSWER
+        with contextlib.suppress(Exception):  # the failure that led here is the one to tell
+            self._sends.exchange(list(self._begun.values()), [])
+        self.sent += sum(send.sent_at is not None for send in self._begun.values())
+
     def _next(self, coming: Iterator[Send], room: int) -> tuple[list[Send], list[Send]]:
         """The next to mark, as many as there is room for, and those between them that need no request."""
         marked: list[Send] = []
         passed: list[Send] = []
-        if self._brake.is_pulled:
+        if not self._may_send():
             return marked, passed
         while len(marked) < room and len(passed) < AHEAD_MOST:
             send = next(coming, None)
@@ -316,6 +290,8 @@ class Conveyor:
             return []
         ahead = self._window() - self._number
         back = self._senders.collect(min(under_way, max(1, ahead * 2 // 3)), AHEAD_SECONDS)
+        if not back and not self._senders.are_alive:
+            raise RuntimeError("no thread is left to send")
         now = time.monotonic()
         self._rate += (len(back) / max(now - self._since, 1e-6) - self._rate) / 4
         self._since = now

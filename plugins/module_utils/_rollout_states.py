@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import math
 import threading
-import time
 from collections.abc import Sequence
 
 from ._errors import TransportError
@@ -69,7 +68,7 @@ class StateReader:
             YateotaError: as ``Reader.participants``, and as the ledger.
         """
         wanted = (*UNSETTLED, DONE) if done_too else UNSETTLED
-        moment = time.time()
+        moment = self._change.clock.moment()
         reading = self._change.begin_reading()
         for campaign_id in self._change.campaigns_of(wanted):
             self._read_campaign(campaign_id, wanted, reading)
@@ -77,8 +76,10 @@ class StateReader:
 
     def is_older_than(self, seconds: float) -> bool:
         """Whether the last whole reading began longer ago than that."""
-        read_at = self._change.record().read_at
-        return read_at is None or time.time() - read_at > seconds
+        read_at, clock = self._change.record().read_at, self._change.clock
+        if read_at is None or clock.now() < read_at - 1:  # where the clock was set back its age is not known
+            return True
+        return bool(clock.moment() - read_at > seconds)
 
     def _read_campaign(self, campaign_id: int, wanted: Sequence[str], reading: int) -> None:
         for state in self._cheapest_lists(campaign_id, wanted):

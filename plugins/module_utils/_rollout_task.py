@@ -9,20 +9,20 @@ import contextlib
 import getpass
 import math
 import os
-import signal
 import socket
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from ._arguments import connection
+from ._delivery import UnexpectedError
 from ._errors import ApiError, InvalidInputError, OutcomeUnknownError, YateotaError
 from ._export import Export, RowWriter
 from ._identifiers import IDENTIFIERS, described
 from ._ledger import Ledger, look_into, open_ledger, scratch_ledger
 from ._ledger_change import ABORTED, APPLIED, PURGED, VERIFIED, Change, create_change, find_change
-from ._ledger_lease import Lease
+from ._ledger_lease import Lease, least_seconds
 from ._ledger_list import changes_of
 from ._ledger_report import REPORT_COLUMNS, SHOWN, Report, iso
 from ._ledger_sends import Sends
@@ -32,6 +32,7 @@ from ._rollout import ENDED, Run
 from ._rollout_options import Rollout
 from ._rollout_states import StateReader
 from ._selection import Selection, kind_of, same_selection, words
+from ._signals import stops_on_signals
 
 STATES = ("planned", "applied", "verified", "purged")
 """The values of the module's ``state``."""
@@ -51,6 +52,7 @@ class BulkTask:
     def __init__(self, task: Task, rollout: Rollout, stopped: threading.Event) -> None:
         self._task = task
         self._task.connections = rollout.senders  # before its client is made, which may be to plan
+        self._task.may_send = lambda: not stopped.is_set()
         self._params = task.params
         self._rollout = rollout
         self._stopped = stopped
@@ -92,6 +94,7 @@ class BulkTask:
         self._warn_of_resending(change)
         try:
             with self._lease(change) as change.lease:
+                change.read_clock()  # now that no other run adds to the record
                 changed = self._bring(change)
                 if self._is_empty:
                     result = self._result(change, changed=False, before=before)
@@ -139,7 +142,7 @@ class BulkTask:
 
     def _lease(self, change: Change) -> Lease:
         job = f", job {self._params['job_id']}" if self._params["job_id"] else ""
-        since = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime())
+        since = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(change.clock.now()))
         holder = f"{self._requested_by()} on {socket.gethostname()} (process {os.getpid()}{job}) since {since}"
         return Lease(change.ledger, change.number, self._params["change_id"], holder, self._params["lease_seconds"])
 
@@ -216,11 +219,14 @@ class BulkTask:
             self._task.client,
             states,
             self._rollout,
-            self._connection.retries,
             self._stopped,
         )
         try:
             rolling.roll_out()
+        except BaseException as error:
+            if isinstance(error, YateotaError):
+                raise
+            raise UnexpectedError(error, f"Change {record.change_id}") from None
         finally:
             self._pages += states.pages
             self._sent, self._sending_seconds = rolling.sent, rolling.sending_seconds
@@ -344,7 +350,7 @@ class BulkTask:
                 "waves_done": done,
                 "waves_total": done + self._waves_left(change, report),
                 "waves": report.waves(SHOWN),
-                "window_opens": iso(self._rollout.waits_until(time.time())),
+                "window_opens": iso(self._rollout.waits_until(change.clock.now())),
                 "pages_read": self._pages,
                 "sent": self._sent,
                 "rate": round(self._sent / self._sending_seconds, 1) if self._sent else 0.0,
@@ -448,20 +454,6 @@ def tell(task: Task) -> Result:
         return result
 
 
-@contextlib.contextmanager
-def stops_on_signals(stopped: threading.Event) -> Iterator[None]:
-    """Let SIGTERM and SIGINT stop the run cleanly instead of killing it."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = {number: signal.signal(number, lambda *_: stopped.set()) for number in (signal.SIGTERM, signal.SIGINT)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
 def check_seconds(task: Task, least: Mapping[str, float]) -> None:
     """Refuse an option of so few seconds that it cannot be, or of no number of them."""
     for option, seconds in least.items():
@@ -476,6 +468,12 @@ def run_bulk(task: Task, rollout: Rollout) -> Result:
         YateotaError: carries the result as it stands, where the change was found.
     """
     check_seconds(task, {"lease_seconds": 1, "verify_timeout": 0, "ledger_timeout": 0})
+    timeout, seconds = task.params["timeout"], task.params["lease_seconds"]
+    if seconds < round(least_seconds(timeout), 3):
+        raise InvalidInputError(
+            f"lease_seconds {seconds:g} is too short for timeout {timeout:g}: a request could outlast the lease. "
+            f"Give {least_seconds(timeout):g} or more seconds, or a shorter timeout."
+        )
     stopped = threading.Event()
     with stops_on_signals(stopped):
         return BulkTask(task, rollout, stopped).run()

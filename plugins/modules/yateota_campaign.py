@@ -95,6 +95,7 @@ failure:
 import time
 from typing import Any
 
+from ..module_utils._delivery import send_write
 from ..module_utils._errors import ApiError, OutcomeUnknownError, YateotaError
 from ..module_utils._identifiers import check_positive
 from ..module_utils._models import Campaign
@@ -139,7 +140,7 @@ def run(task: Task) -> dict[str, Any]:
 def send(task: Task, campaign_id: int, plan: CampaignPlan) -> Campaign:
     """Send the action and return the campaign afterwards."""
     try:
-        task.client.call("action_campaign", {"campaign_id": campaign_id, "action": plan.action})
+        send_write(task.client, "action_campaign", {"campaign_id": campaign_id, "action": plan.action})
     except OutcomeUnknownError as unknown:
         return settled(task, campaign_id, plan, unknown)
     try:

@@ -200,6 +200,7 @@ failure:
     message: no answer within the timeout
 """
 
+import threading
 from collections.abc import Mapping
 from typing import Any
 
@@ -208,6 +209,7 @@ from ..module_utils._errors import InvalidInputError
 from ..module_utils._identifiers import IDENTIFIERS, check_positive
 from ..module_utils._module import Task, run_module
 from ..module_utils._operations import PARTICIPANT_ACTIONS
+from ..module_utils._signals import stops_on_signals
 
 _IDENTIFICATION: dict[str, Any] = {
     "participant_id": {"type": "int"},
@@ -240,8 +242,10 @@ def run(task: Task) -> dict[str, Any]:
     acting.plan(action, targets, task.params["force"])
     acting.check_none_refused(action, targets)
     if not task.check_mode:
-        acting.act(client, action, targets, task.params["concurrency"])
-        unknown = acting.doubtful(targets)
+        stopped = threading.Event()
+        with stops_on_signals(stopped):
+            acting.act(client, action, targets, task.params["concurrency"], stopped)
+        unknown = [] if stopped.is_set() else acting.doubtful(targets)
         if unknown:
             acting.settle_unknown(task.reader, action, unknown)
         acting.check_all_settled(action, targets)

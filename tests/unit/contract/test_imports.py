@@ -23,11 +23,22 @@ SANDBOX = ROOT / "roles" / "sandbox" / "files"
 # From the ground up, as patterns of names, the topmost that fits counting: a room may import from its own floor and
 # those below.
 FLOORS = (
-    ("_errors", "_libraries", "_operations", "_problems", "_url_secrets"),
+    ("_clock", "_errors", "_libraries", "_operations", "_problems", "_signals", "_url_secrets"),
     ("_answer", "_wire"),
-    ("_export", "_files", "_identifiers", "_models", "_paging", "_plan", "_report_*", "_source*", "_transport"),
+    (
+        "_export",
+        "_files",
+        "_identifiers",
+        "_models",
+        "_paging",
+        "_plan",
+        "_refusals",
+        "_report_*",
+        "_source*",
+        "_transport",
+    ),
     ("_arguments", "_client"),
-    ("_reader",),
+    ("_delivery", "_reader"),
     ("_acting", "_ledger*", "_rollout*", "_selection"),
     ("_module",),
     ("_rollout_task",),

@@ -169,7 +169,7 @@ def test_an_unknown_outcome_is_reported_and_sent_again_only_on_request(
 
 def test_too_many_failures_abort_and_only_the_operator_goes_on(bulk: Bulk, sandbox: Sandbox) -> None:
     options = {"rollout": {"canary": 4, "wave_size": 10}, "abort": {"threshold_percentage": 50, "minimum_executed": 4}}
-    sandbox.fault(request="action_participant", kind="code", code=403, message="No", times=2)
+    sandbox.fault(request="action_participant", kind="code", code=404, message="No", times=2)
     aborted = bulk("applied", **options)
     assert (aborted["failed"], aborted["failure"]["kind"], aborted["change"]["status"]) == (True, "api", "aborted")
     assert "2 of 4 sends went wrong" in aborted["msg"]
@@ -334,7 +334,7 @@ def test_a_wrong_secret_stops_at_once(bulk: Bulk, sandbox: Sandbox) -> None:
 def test_a_server_that_has_too_many_requests_is_given_time(
     bulk: Bulk, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ansible_collections.simops.yateota.plugins.module_utils._rollout_sending._PAUSE_FIRST", 0.05)
+    monkeypatch.setattr("ansible_collections.simops.yateota.plugins.module_utils._delivery._PAUSE_FIRST", 0.05)
     sandbox.fault(request="action_participant", kind="http_429", nth=5)
     assert bulk("applied")["change"]["counts"] == {**NOBODY, "done": 44}
     assert max(acted_on(sandbox).values()) == 1

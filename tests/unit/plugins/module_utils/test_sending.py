@@ -5,11 +5,13 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 
 import pytest
+from ansible_collections.simops.yateota.plugins.module_utils._delivery import Brake, Delivery, Pace
 from ansible_collections.simops.yateota.plugins.module_utils._ledger_sends import Send
-from ansible_collections.simops.yateota.plugins.module_utils._rollout_sending import Brake, Pace, Senders
+from ansible_collections.simops.yateota.plugins.module_utils._rollout_sending import Senders
 from ansible_collections.simops.yateota.tests.unit.plugins.servers import Connect, StartSandbox
 
 THREADS = 3
@@ -21,7 +23,8 @@ def senders(connect: Connect, start_sandbox: StartSandbox) -> Iterator[Senders]:
     """Threads that send to a server which takes its time."""
     brake = Brake()
     client = connect(start_sandbox(service_time=0.05), THREADS)
-    with Senders(client, "retry", THREADS, Pace(None, brake), brake, lambda: True, 0) as threads:
+    delivery = Delivery(client, Pace(None, brake), brake, lambda: True)
+    with Senders(delivery, "retry", THREADS, brake, time.monotonic) as threads:
         yield threads
 
 

@@ -1,0 +1,38 @@
+# Copyright (c) 2026 simops.yateota contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Moments that can be compared, whatever the clocks of the machines that run a change."""
+
+from __future__ import annotations
+
+import time
+
+_STEP = 0.001
+"""Seconds between the latest moment that is recorded and the first of a further run."""
+
+
+def elapsed() -> float:
+    """Seconds on a clock that also runs while the machine sleeps, where there is one."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME) if hasattr(time, "CLOCK_BOOTTIME") else time.monotonic()
+
+
+class Clock:
+    """The ledger's clock, read once and carried on by one that nobody sets.
+
+    Args:
+        now: the present moment by the ledger's clock, in Unix seconds.
+        latest: the latest moment that is recorded of the change.
+    """
+
+    def __init__(self, now: float, latest: float) -> None:
+        self._offset = now - elapsed()
+        # The clock of a SQLite ledger is its machine's, which may have been set back since.
+        self._ahead = max(0.0, latest + _STEP - now)
+
+    def now(self) -> float:
+        """The present moment, in Unix seconds."""
+        return self._offset + elapsed()
+
+    def moment(self) -> float:
+        """The present moment for the record: later than all that is recorded, so that it tells what came after what."""
+        return self.now() + self._ahead

@@ -1,0 +1,433 @@
+# Copyright (c) 2026 simops.yateota contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Whatever happens while requests are sent, the task ends, and tells each outcome for what it is. Both engines."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import signal
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible_collections.simops.yateota.plugins.module_utils import _client, _delivery
+from ansible_collections.simops.yateota.plugins.module_utils._ledger import Ledger
+from ansible_collections.simops.yateota.plugins.module_utils._ledger_sends import Sends
+from ansible_collections.simops.yateota.plugins.module_utils._refusals import About, about
+from ansible_collections.simops.yateota.plugins.module_utils._rollout_options import Rollout
+from ansible_collections.simops.yateota.plugins.module_utils._rollout_sending import Senders
+from ansible_collections.simops.yateota.plugins.module_utils._transport import Transport
+from ansible_collections.simops.yateota.plugins.modules import yateota_campaign, yateota_participant
+from ansible_collections.simops.yateota.tests.unit.plugins.module_utils.conftest import Bulk
+from ansible_collections.simops.yateota.tests.unit.plugins.servers import Parrot, RunTask, http, serving
+
+from yateota_sandbox import Sandbox
+
+C167 = range(185, 265)
+PATIENCE_SECONDS = 60.0
+ENDINGS = [MemoryError, RuntimeError, KeyboardInterrupt, SystemExit]
+
+
+def in_time(call: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    """What a task comes to, which has to come to its end."""
+    results: list[dict[str, Any]] = []
+    thread = threading.Thread(target=lambda: results.append(call()), daemon=True)
+    thread.start()
+    thread.join(PATIENCE_SECONDS)
+    assert results, "it waits for ever, or broke down"
+    return results[0]
+
+
+def left(result: dict[str, Any]) -> dict[str, int]:
+    """The counts of a change that are not 0."""
+    return {state: count for state, count in result["change"]["counts"].items() if count}
+
+
+def acted_on(box: Sandbox) -> Counter[int]:
+    return Counter(int(entry["params"]["participant_id"]) for entry in box.writes() if entry["carried_out"])
+
+
+@pytest.fixture(params=["sqlite"])
+def ledger(tmp_path: Path) -> str:
+    """One database is enough here: what is stored is tested elsewhere."""
+    return str(tmp_path / "ledger.sqlite")
+
+
+@pytest.fixture
+def direct(run_task: RunTask, sandbox: Sandbox) -> Callable[..., dict[str, Any]]:
+    """Retry ten participants without a ledger."""
+
+    def run(**options: Any) -> dict[str, Any]:
+        ten = [{"participant_id": each} for each in C167 if sandbox.participant(each)["state"] == "failed"][:10]
+        given = {"state_lookup": "never", "concurrency": 1, "action": "retry", "participants": ten}
+        return run_task(yateota_participant, sandbox, **(given | options))
+
+    return run
+
+
+# --- What nothing foresees --------------------------------------------------------------------------------------------
+
+
+def break_post(monkeypatch: pytest.MonkeyPatch, error: type[BaseException], nth: int) -> None:
+    """Have the n-th write end in this exception after its answer has come."""
+    turn, post = itertools.count(1), Transport.post
+
+    def broken(self: Transport, body: bytes, *rest: Any) -> Any:
+        reply = post(self, body, *rest)
+        if b'"action_' in body and next(turn) == nth:
+            raise error
+        return reply
+
+    monkeypatch.setattr(Transport, "post", broken)
+
+
+@pytest.mark.parametrize("error", ENDINGS)
+@pytest.mark.parametrize("concurrency", [1, 3])
+def test_an_exception_in_a_sender_ends_the_run(
+    bulk: Bulk, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, error: type[BaseException], concurrency: int
+) -> None:
+    with monkeypatch.context() as trouble:
+        break_post(trouble, error, 5)
+        result = in_time(lambda: bulk("applied", rollout={"concurrency": concurrency}))
+    assert (result["failed"], result["failure"]["kind"]) == (True, "outcome_unknown")
+    assert f"was ended by an unexpected {error.__name__}, and nothing more was sent" in result["msg"]
+    counts = left(result)
+    assert counts["unknown"] == 1
+    assert counts["done"] + 1 == len(sandbox.writes()) < 5 + 4
+    assert counts["planned"] == 44 - len(sandbox.writes())
+    (unknown,) = result["failures"]
+    assert unknown["message"] == (
+        f"an unexpected {error.__name__} ended its request: nothing tells whether it was carried out"
+    )
+    assert left(in_time(lambda: bulk("applied"))) == {"done": 44}  # the lease is free, and its state settles the one
+    assert set(acted_on(sandbox).values()) == {1}
+
+
+@pytest.mark.parametrize("error", ENDINGS)
+def test_an_exception_in_the_ledgers_thread_ends_the_run(
+    bulk: Bulk, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, error: type[BaseException]
+) -> None:
+    turn, collect = itertools.count(1), Senders.collect
+
+    def broken(self: Senders, number: int, seconds: float) -> Any:
+        if next(turn) == 3:
+            raise error
+        return collect(self, number, seconds)
+
+    with monkeypatch.context() as trouble:
+        trouble.setattr(Senders, "collect", broken)
+        result = in_time(lambda: bulk("applied"))
+    assert (result["failed"], result["failure"]["kind"]) == (True, "outcome_unknown")
+    assert f"Change CHG1 was ended by an unexpected {error.__name__}" in result["msg"]
+    assert left(result) == {"done": len(sandbox.writes()), "planned": 44 - len(sandbox.writes())}
+    assert left(in_time(lambda: bulk("applied"))) == {"done": 44}
+    assert set(acted_on(sandbox).values()) == {1}
+
+
+def test_an_exception_of_the_ledger_loses_no_outcome(
+    bulk: Bulk, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    turn, exchange = itertools.count(1), Sends.exchange
+
+    def broken(self: Sends, *sends: Any) -> None:
+        if next(turn) == 2:
+            raise MemoryError
+        exchange(self, *sends)
+
+    with monkeypatch.context() as trouble:
+        trouble.setattr(Sends, "exchange", broken)
+        result = in_time(lambda: bulk("applied"))
+    assert left(result) == {"done": len(sandbox.writes()), "planned": 44 - len(sandbox.writes())}
+    assert left(in_time(lambda: bulk("applied"))) == {"done": 44}
+
+
+@pytest.mark.parametrize("engine", ["bulk", "direct"])
+def test_no_thread_can_be_started(
+    bulk: Bulk, direct: Bulk, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, engine: str
+) -> None:
+    start = threading.Thread.start
+
+    def full(self: threading.Thread) -> None:
+        if self.name.startswith(("yateota-sender", "ThreadPool")):
+            raise RuntimeError("can't start new thread")
+        start(self)
+
+    monkeypatch.setattr(threading.Thread, "start", full)
+    result = in_time(lambda: bulk("applied") if engine == "bulk" else direct())
+    assert "was ended by an unexpected RuntimeError" in result["msg"]
+    assert not sandbox.writes()
+    assert (left(result) if engine == "bulk" else result["summary"]["failed"]) in ({"planned": 44}, 10)
+
+
+@pytest.mark.parametrize("error", ENDINGS)
+def test_an_exception_while_a_list_is_sent_loses_no_result(
+    direct: Bulk, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, error: type[BaseException]
+) -> None:
+    break_post(monkeypatch, error, 3)
+    result = in_time(direct)
+    assert (result["failed"], result["failure"]["kind"]) == (True, "outcome_unknown")
+    assert [entry["outcome"] for entry in result["results"]] == ["acted"] * 2 + ["unknown"] + ["failed"] * 7
+    assert f"was ended by an unexpected {error.__name__}" in result["results"][2]["message"]
+    assert "came to 2 acted, 7 failed, 1 unknown" in result["msg"]
+    assert len(sandbox.writes()) == 3
+
+
+@pytest.mark.parametrize("engine", ["bulk", "direct"])
+def test_a_signal_ends_the_pause_that_a_server_asks_for(
+    bulk: Bulk, direct: Bulk, sandbox: Sandbox, engine: str
+) -> None:
+    sandbox.fault(request="action_participant", kind="http_429", seconds=30, nth=3, times=99)
+    begun = time.monotonic()
+
+    def end() -> None:
+        while len(sandbox.writes()) < 3:
+            time.sleep(0.01)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=end, daemon=True).start()
+    result = bulk("applied", rollout={"concurrency": 1}) if engine == "bulk" else direct()
+    assert time.monotonic() - begun < 25
+    assert (result["failed"], result["failure"]["kind"]) == (True, "transport")
+    assert "stopped by a signal" in result["msg"]
+    if engine == "bulk":
+        assert left(result) == {"done": 2, "planned": 42}
+    else:
+        assert result["summary"] == {"acted": 2, "unchanged": 0, "refused": 0, "failed": 8, "unknown": 0}
+
+
+# --- Refusals of every request ----------------------------------------------------------------------------------------
+
+LOCK = [
+    {"code": 403},
+    {"code": 403, "message": "Forbidden"},
+    {"code": 401, "message": "Unknown request 'action_participant'"},
+    {"code": 401, "message": "Unknown node 'ota'"},
+    {"code": 401, "message": "Invalid value 'retry' for parameter 'action'"},
+    {"code": 404, "message": "Node ota not found"},
+    {"code": 999, "message": "The database is read-only"},
+]
+
+
+@pytest.mark.parametrize("refusal", LOCK, ids=str)
+def test_a_refusal_of_the_request_itself_stops_the_run_and_is_booked_on_nobody(
+    bulk: Bulk, direct: Bulk, sandbox: Sandbox, refusal: dict[str, Any]
+) -> None:
+    sandbox.fault(request="action_participant", kind="code", nth=5, times=99, **refusal)
+    result = bulk("applied", rollout={"concurrency": 1})
+    assert (result["failed"], result["failure"]["kind"]) == (True, "api")
+    assert result["failure"]["code"] == refusal["code"]
+    assert result["msg"].endswith("Nothing more was sent.")
+    assert left(result) == {"done": 4, "planned": 40}
+    assert result["change"]["sent"] == 4
+    assert len(sandbox.writes()) == 5
+
+    listed = direct()
+    assert [entry["message"] for entry in listed["results"][1:]] == [
+        "not sent: an earlier request did not get through"
+    ] * 9
+    assert len(sandbox.writes()) == 6
+
+    sandbox.clear_faults()
+    assert left(bulk("applied")) == {"done": 44}
+    assert set(acted_on(sandbox).values()) == {1}
+
+
+def test_a_server_that_takes_no_writes(bulk: Bulk, direct: Bulk, sandbox: Sandbox) -> None:
+    sandbox.set(refuse_writes=True)
+    assert left(bulk("applied")) == {"planned": 44}
+    assert direct()["summary"]["failed"] == 10
+    assert len(sandbox.writes()) <= 4 + 1
+    sandbox.set(refuse_writes=False)
+    assert left(bulk("applied")) == {"done": 44}
+
+
+def test_refusals_alike_from_the_start_are_the_servers(bulk: Bulk, direct: Bulk, sandbox: Sandbox) -> None:
+    fault = {"request": "action_participant", "kind": "code", "code": 402, "message": "Missing parameter 'x' (4711)"}
+    sandbox.fault(**fault, times=99)
+    result = bulk("applied", rollout={"concurrency": 1})
+    assert "The server refuses one request like the other: action_participant (retry) for" in result["msg"]
+    assert (left(result), result["change"]["sent"]) == ({"planned": 44}, 0)
+    assert len(sandbox.writes()) == 3
+    assert [entry["action"] for entry in direct()["results"]] == ["retry"] * 3 + [None] * 7
+
+    sandbox.clear_faults()
+    sandbox.fault(**fault, times=2)
+    sandbox.fault(**fault, nth=4, times=5)
+    own = bulk("applied", rollout={"concurrency": 1}, abort={"threshold_percentage": 100})
+    assert left(own) == {"done": 37, "refused": 7}
+
+
+@pytest.mark.parametrize(
+    ("code", "message", "expected"),
+    [
+        (403, "", About.REQUEST),
+        (403, "the card is locked", About.UNCLEAR),
+        (401, "Can't retry participant 195: it is finished", About.PARTICIPANT),
+        (401, "Messages that have status failed can not be hurried", About.PARTICIPANT),
+        (401, "Invalid value '001010000000113' for parameter 'imsi'", About.PARTICIPANT),
+        (401, "Request 'action_participant' is not supported", About.REQUEST),
+        (401, "Invalid value", About.UNCLEAR),
+        (402, "Missing parameter 'participant_id'", About.UNCLEAR),
+        (404, "", About.PARTICIPANT),
+        (404, "Participant not found", About.PARTICIPANT),
+        (7, "", About.UNCLEAR),
+        (7, "195 is gone", About.PARTICIPANT),
+        (7, "1195 is gone", About.UNCLEAR),
+    ],
+)
+def test_what_a_refusal_is_about(code: int, message: str, expected: About) -> None:
+    assert about(code, message, {"participant_id": 195, "imsi": "001010000000113", "action": "retry"}) is expected
+
+
+# --- The window and the lease -----------------------------------------------------------------------------------------
+
+
+def test_the_window_is_asked_before_each_try(bulk: Bulk, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    sandbox.fault(request="action_participant", kind="http_429", seconds=1, nth=4, times=99)
+    monkeypatch.setattr(Rollout, "is_open", lambda *_: len(sandbox.writes()) < 4)
+    result = bulk("applied", rollout={"concurrency": 1})
+    assert (result["change"]["status"], result.get("failed")) == ("window_closed", None)
+    assert left(result) == {"done": 3, "planned": 41}
+    assert len(sandbox.writes()) == 4
+
+
+@pytest.mark.parametrize(("timeout", "lease", "least"), [(10, 59, "60"), (20, 60, "120"), (0.5, 2.9, "3")])
+def test_a_lease_that_a_request_could_outlast_is_refused(
+    bulk: Bulk, sandbox: Sandbox, timeout: float, lease: float, least: str
+) -> None:
+    result = bulk("planned", timeout=timeout, lease_seconds=lease)
+    assert (result["failed"], result["failure"]["kind"]) == (True, "invalid_input")
+    assert f"lease_seconds {lease:g} is too short for timeout {timeout:g}" in result["msg"]
+    assert f"Give {least} or more seconds" in result["msg"]
+    assert sandbox.journal() == []
+    assert bulk("planned", timeout=timeout, lease_seconds=float(least))["changed"]
+
+
+# --- A server that asks for pauses ------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pauses of a hundredth of a second, whatever is asked."""
+    monkeypatch.setattr(_delivery, "_PAUSE_FIRST", 0.01)
+    monkeypatch.setattr(_delivery, "_PAUSE_MOST", 0.01)
+    monkeypatch.setattr(_client, "_RETRY_AFTER_MOST", 0.01)
+
+
+@pytest.mark.usefixtures("short_pauses")
+@pytest.mark.parametrize(
+    "asks", [{"kind": "http_429"}, {"kind": "http_429", "seconds": 7}, {"kind": "http_503", "seconds": 7}]
+)
+def test_a_server_that_asks_for_pauses_gets_them_as_long_as_it_asks(
+    bulk: Bulk, direct: Bulk, run_task: RunTask, sandbox: Sandbox, asks: dict[str, Any]
+) -> None:
+    sandbox.fault(request="action_participant", nth=3, times=40, **asks)
+    assert left(bulk("applied")) == {"done": 44}
+    assert len(sandbox.writes()) == 84
+    sandbox.fault(request="action_participant", nth=3, times=40, **asks)
+    retried = [{"participant_id": each} for each in acted_on(sandbox)]
+    assert direct(participants=retried, action="cancel")["summary"]["acted"] == 44
+    sandbox.fault(request="action_campaign", times=9, **asks)
+    assert run_task(yateota_campaign, sandbox, campaign_id=167, state="paused")["changed"]
+
+
+@pytest.mark.usefixtures("short_pauses")
+def test_a_server_that_asks_for_pauses_too_long_is_given_up(
+    bulk: Bulk, direct: Bulk, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_delivery, "_ASKED_MOST", 0.3)
+    sandbox.fault(request="action_participant", kind="http_429", nth=3, times=9999)
+    result = bulk("applied", rollout={"concurrency": 1})
+    assert result["msg"].endswith("Try again later. It has asked for pauses for 0.005 minutes.")
+    assert left(result) == {"done": 2, "planned": 42}
+    assert direct()["summary"]["failed"] == 10
+
+
+@pytest.mark.parametrize("concurrency", [1, 3])
+def test_nothing_is_sent_in_a_pause(bulk: Bulk, sandbox: Sandbox, concurrency: int) -> None:
+    sandbox.fault(request="action_participant", kind="http_429", seconds=1, nth=6)
+    result = bulk("applied", rollout={"concurrency": concurrency, "maximum_per_second": 200})
+    assert left(result) == {"done": 44}
+    times = [entry["time"] for entry in sandbox.writes()]
+    longest = max(later - sooner for sooner, later in itertools.pairwise(times))
+    assert longest > 0.9
+
+
+def test_a_date_is_kept_to_as_seconds_are(direct: Bulk, run_task: RunTask) -> None:
+    with serving(Parrot) as server:
+        date = {"Date": "Thu, 01 Jan 2026 00:00:00 GMT", "Retry_After": "Thu, 01 Jan 2026 00:00:02 GMT"}
+        server.answers = [http("", "503 Busy", **date), http('{"code": 0}')]
+        begun = time.monotonic()
+        given = {"action": "retry", "state_lookup": "never", "participants": [{"participant_id": 1}]}
+        result = run_task(yateota_participant, server.api_url, **given)
+    assert time.monotonic() - begun >= 2
+    assert result["summary"]["acted"] == 1
+
+
+# --- Clocks -----------------------------------------------------------------------------------------------------------
+
+AHEAD = 600.0
+
+
+@pytest.fixture
+def ahead(request: pytest.FixtureRequest) -> Iterator[pytest.MonkeyPatch]:
+    """A runner whose clock is ahead, until it is undone: its own alone, or the ledger's with it."""
+    clock, ledgers = time.time, Ledger.clock
+    with pytest.MonkeyPatch.context() as runner:
+        runner.setattr(time, "time", lambda: clock() + AHEAD)
+        if request.param == "ledger":
+            runner.setattr(Ledger, "clock", lambda self: ledgers(self) + AHEAD)
+        yield runner
+
+
+@pytest.mark.parametrize("ahead", ["runner", "ledger"], indirect=True)
+def test_what_a_runner_sent_whose_clock_is_ahead_is_settled_and_not_sent_again(
+    bulk: Bulk, sandbox: Sandbox, ahead: pytest.MonkeyPatch
+) -> None:
+    sandbox.fault(request="action_participant", kind="drop_after", nth=3)
+    with pytest.MonkeyPatch.context() as blind:
+        blind.setattr(Sends, "settle_unknown", lambda *_: 0)  # as where the lists cannot be read
+        assert left(bulk("applied")) == {"done": 43, "unknown": 1}
+    ahead.undo()
+    assert left(bulk("applied", unknown="resend")) == {"done": 44}
+    assert set(acted_on(sandbox).values()) == {1}
+
+
+@pytest.mark.parametrize("ahead", ["runner", "ledger"], indirect=True)
+def test_the_abort_limit_trips_after_a_runner_whose_clock_is_ahead(
+    bulk: Bulk, sandbox: Sandbox, ahead: pytest.MonkeyPatch
+) -> None:
+    limits = {"threshold_percentage": 50, "minimum_executed": 4}
+    waves = {"rollout": {"concurrency": 1, "wave_size": 2}, "abort": limits, "max_waves": 2}
+    sandbox.fault(request="action_participant", kind="code", code=404, times=99)
+    assert bulk("applied", **waves)["change"]["status"] == "aborted"
+    closed = bulk("applied", resume_aborted=True, window={"start": "2099-01-01T00:00:00Z"}, **waves)
+    assert closed["change"]["status"] == "window_closed"
+    ahead.undo()
+    assert bulk("applied", **waves)["change"]["status"] == "in_progress"
+    assert bulk("applied", **waves)["change"]["status"] == "aborted"
+    assert len(sandbox.writes()) == 8
+
+
+@pytest.mark.parametrize("ahead", ["ledger"], indirect=True)
+def test_states_read_before_the_clock_was_set_back_are_read_anew(
+    bulk: Bulk, sandbox: Sandbox, ahead: pytest.MonkeyPatch
+) -> None:
+    bulk("planned")
+    ahead.undo()
+    sandbox.clear_journal()
+    assert bulk("applied")["change"]["pages_read"] > 0
+
+
+def test_moments_that_are_told_are_the_ledgers(bulk: Bulk, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    clock = time.time
+    monkeypatch.setattr(time, "time", lambda: clock() + 1e9)  # in 2058
+    dest = tmp_path / "report.csv"
+    told = [bulk("applied", report_dest=str(dest))["change"], bulk("verified")["change"]]
+    assert "2058-" not in str(told) + dest.read_text()
