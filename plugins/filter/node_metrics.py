@@ -25,7 +25,7 @@ description:
 author:
   - The simops.yateota contributors (@simops)
 requirements:
-  - prometheus_client, on the controller
+  - prometheus_client >= 0.20 (on the controller)
 positional: server
 options:
   _input:

@@ -45,7 +45,7 @@ class Export:
         folder = os.path.dirname(self._dest)
         if os.path.exists(self._dest) and not os.path.isfile(self._dest):
             raise self._unwritable("it is there, and no regular file")
-        if not os.access(folder, os.W_OK):
+        if not os.path.isdir(folder) or not os.access(folder, os.W_OK | os.X_OK):
             raise self._unwritable(f"the folder {folder} is missing or cannot be written")
         try:
             handle, self._path = tempfile.mkstemp(dir=None if check_mode else folder, prefix=".yateota-")

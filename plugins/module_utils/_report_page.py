@@ -142,6 +142,20 @@ svg { width: 100%; height: auto; }
 """
 
 
+def check_libraries() -> None:
+    """Refuse to make a page where its libraries are not installed.
+
+    Raises:
+        InvalidInputError: names what is missing.
+    """
+    lacking = missing(_LIBRARIES)
+    if lacking:
+        raise InvalidInputError(
+            f"format 'html' needs {' and '.join(lacking)} on the machine that runs the module: "
+            "install that, or give csv or jsonl."
+        )
+
+
 def page(change: Mapping[str, Any], failures: Sequence[Mapping[str, Any]], reasons: Sequence[Mapping[str, Any]]) -> str:
     """The page of a change.
 
@@ -156,12 +170,7 @@ def page(change: Mapping[str, Any], failures: Sequence[Mapping[str, Any]], reaso
     Raises:
         InvalidInputError: a library is missing.
     """
-    lacking = missing(_LIBRARIES)
-    if lacking:
-        raise InvalidInputError(
-            f"format 'html' needs {' and '.join(lacking)} on the machine that runs the module: "
-            "install that, or give csv or jsonl."
-        )
+    check_libraries()
     environment = jinja2.Environment(
         autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )

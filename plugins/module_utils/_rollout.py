@@ -33,6 +33,19 @@ class AbortedError(ApiError):
     """Too many of a change's sends went wrong."""
 
 
+def check_resumable(change: Change, rollout: Rollout) -> None:
+    """Refuse to go on with an aborted change where nothing says that its cause is removed.
+
+    Raises:
+        InvalidInputError: tells the most frequent reasons.
+    """
+    if not rollout.resume_aborted:
+        raise InvalidInputError(
+            f"Change {change.record().change_id} is aborted. {Report(change, masked=False).most_frequent()} "
+            "Find the cause, then set resume_aborted to go on."
+        )
+
+
 class Run:
     """One run of a planned change, which it holds by a lease all along.
 
@@ -99,11 +112,7 @@ class Run:
         self._end()
 
     def _resume_aborted(self) -> None:
-        if not self._rollout.resume_aborted:
-            raise InvalidInputError(
-                f"Change {self._change_id} is aborted. {Report(self._change, masked=False).most_frequent()} "
-                "Find the cause, then set resume_aborted to go on."
-            )
+        check_resumable(self._change, self._rollout)
         self._judged_from = self._change.clock.moment()
         self._change.update(judged_from=self._judged_from)
 

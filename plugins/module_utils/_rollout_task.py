@@ -19,6 +19,7 @@ from ._arguments import connection
 from ._delivery import UnexpectedError
 from ._errors import ApiError, InvalidInputError, OutcomeUnknownError, YateotaError
 from ._export import Export, RowWriter
+from ._foresight import check_ledger, check_report, nearest
 from ._identifiers import IDENTIFIERS, described
 from ._ledger import Ledger, look_into, open_ledger, scratch_ledger
 from ._ledger_change import ABORTED, APPLIED, PURGED, VERIFIED, Change, create_change, find_change
@@ -28,7 +29,7 @@ from ._ledger_report import REPORT_COLUMNS, SHOWN, Report, iso
 from ._ledger_sends import Sends
 from ._ledger_tables import BAD_STATES, DONE, PLANNED, SENDING, UNKNOWN
 from ._module import Result, Task
-from ._rollout import ENDED, Run
+from ._rollout import ENDED, Run, check_resumable
 from ._rollout_options import Rollout
 from ._rollout_states import StateReader
 from ._selection import Selection, kind_of, same_selection, words
@@ -71,20 +72,34 @@ class BulkTask:
         where, password = self._params["ledger"], self._params["ledger_password"]
         patience = self._params["ledger_timeout"]
         if self._params["report_dest"]:
-            _report_file(self._task).discard()  # one that cannot be made stops nothing half done
+            check_report(self._params, self._task.check_mode, PAGE)  # one that cannot be made stops nothing half done
         if not self._task.check_mode:
             with contextlib.closing(open_ledger(where, password, patience)) as ledger:
                 return self._perform(ledger)
+        check_ledger(where)
+        self._task.client  # noqa: B018 (refuses a server's options that a real run could not use)
         ledger_there = look_into(where, password, patience)
         if ledger_there:
             with contextlib.closing(ledger_there) as ledger:
                 change = find_change(ledger, self._params["change_id"])
                 if change and not change.is_being_planned():
                     self._check_is_the_same(change)
-                    self._warn_of_resending(change)
-                    return self._result(change, changed=self._would_change(change))
+                    return self._foreseen(change)
         with contextlib.closing(scratch_ledger(where)) as ledger:
             return self._perform(ledger)
+
+    def _foreseen(self, change: Change) -> Result:
+        """The result of check mode for a change that is recorded: it fails where the real run would."""
+        self._warn_of_resending(change)
+        would_change = self._would_change(change)
+        try:
+            self._check_may(change)
+            if self._params["state"] == "applied" and not would_change:
+                self._check_all_done(change)
+        except YateotaError as error:
+            error.details = self._failed_result(change, change.counts())
+            raise
+        return self._result(change, changed=would_change)
 
     # --- The steps -------------------------------------------------------------------------------------------------
 
@@ -161,6 +176,8 @@ class BulkTask:
         try:
             if plans:
                 self._plan(change)
+            else:
+                self._check_may(change)
             changed = plans and not self._is_empty
             if state == "applied" and not self._task.check_mode and not self._is_empty:
                 changed = self._apply(change, run) or changed
@@ -207,8 +224,6 @@ class BulkTask:
 
     def _apply(self, change: Change, run: int) -> bool:
         record, counts = change.record(), change.counts()
-        if record.status == PURGED and (counts[PLANNED] or (self._rollout.resend and counts[UNKNOWN])):
-            raise InvalidInputError(f"Change {record.change_id} is purged: who is left of it is not known any more.")
         # A run that was cut off after it planned its unknown anew leaves an ended change with somebody to be sent for.
         if record.status == PURGED or (record.status in ENDED and not counts[UNKNOWN] + counts[PLANNED]):
             return False
@@ -234,8 +249,6 @@ class BulkTask:
 
     def _verify(self, change: Change, run: int) -> None:
         record = change.record()
-        if record.status == PURGED:
-            raise InvalidInputError(f"Change {record.change_id} is purged: its participants cannot be read any more.")
         sends, states = Sends(change, run), StateReader(change, self._task.reader, self._stopped)
         sends.doubt_cut_off()
         report = Report(change, self._params["mask_identifiers"])
@@ -255,13 +268,8 @@ class BulkTask:
             change.update(status=APPLIED if left else VERIFIED)
 
     def _purge(self, change: Change) -> bool:
-        record = change.record()
-        purges: bool = record.status != PURGED
-        if purges and record.status not in (*ENDED, ABORTED):
-            raise InvalidInputError(
-                f"Change {record.change_id} is {record.status}, it has not ended: apply it to its end, then purge it."
-            )
         report = Report(change, masked=False)
+        purges: bool = change.record().status != PURGED
         if purges:
             report.purge()
         if not any(run["outcome"] == PURGED for run in report.runs()):  # the last may have found no room for it
@@ -289,6 +297,23 @@ class BulkTask:
                     f"change_id '{record.change_id}' is recorded with another selection ({words(record.selection)}): "
                     "leave selection out to go on with it, or give another change_id."
                 )
+
+    def _check_may(self, change: Change) -> None:
+        """Refuse what a recorded change's status does not allow."""
+        record, state, counts = change.record(), self._params["state"], change.counts()
+        if state == "applied":
+            if record.status == ABORTED:
+                check_resumable(change, self._rollout)
+            elif record.status == PURGED and (counts[PLANNED] or (self._rollout.resend and counts[UNKNOWN])):
+                raise InvalidInputError(
+                    f"Change {record.change_id} is purged: who is left of it is not known any more."
+                )
+        elif state == "verified" and record.status == PURGED:
+            raise InvalidInputError(f"Change {record.change_id} is purged: its participants cannot be read any more.")
+        elif state == "purged" and record.status not in (*ENDED, ABORTED, PURGED):
+            raise InvalidInputError(
+                f"Change {record.change_id} is {record.status}, it has not ended: apply it to its end, then purge it."
+            )
 
     def _would_change(self, change: Change) -> bool:
         state, counts = self._params["state"], change.counts()
@@ -417,6 +442,11 @@ def tell(task: Task) -> Result:
     """
     where, change_id = task.params["ledger"], task.params["change_id"]
     check_seconds(task, {"ledger_timeout": 0})
+    if task.params["report_check"]:
+        check_report({**task.params, "report_dest": nearest(task.params["report_dest"])}, check_mode=True, page=PAGE)
+        return {"changed": False}
+    if task.params["report_dest"]:
+        check_report(task.params, task.check_mode, PAGE)
     ledger = look_into(where, task.params["ledger_password"], task.params["ledger_timeout"])
     if ledger is None:
         missing = InvalidInputError(f"ledger '{where}' is not there: give the one that the changes were recorded in.")

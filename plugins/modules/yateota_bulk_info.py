@@ -40,6 +40,12 @@ options:
     type: str
     choices: [csv, jsonl, html]
     default: csv
+  report_check:
+    description:
+      - Only find out whether the report can be written, before there is anything to report. That is, whether the libraries of its O(format) are
+        installed, and its folder, or the nearest that is there above it, can be written. The ledger is not read, and nothing is written.
+    type: bool
+    default: false
   mask_identifiers:
     description: Show all but the last 4 digits of subscribers' identifiers as C(*), in the result and in the report.
     type: bool
@@ -47,7 +53,7 @@ options:
 requirements:
   - SQLAlchemy >= 2.0
   - psycopg >= 3.1 (for PostgreSQL)
-  - pygal >= 3.0 (for O(format=html))
+  - pygal >= 3.0 (for the report as a page)
   - Jinja2 >= 3.0 (for O(format=html))
 extends_documentation_fragment:
   - simops.yateota.connection
@@ -235,9 +241,13 @@ ARGUMENTS: dict[str, Any] = {
     "ledger_timeout": {"type": "float", "default": 60},
     "report_dest": {"type": "path"},
     "format": {"type": "str", "choices": [*FORMATS, _rollout_task.PAGE], "default": "csv"},
+    "report_check": {"type": "bool", "default": False},
     "mask_identifiers": {"type": "bool", "default": False},
 }
-RULES: dict[str, Any] = {"required_by": {"report_dest": ("change_id",)}}
+RULES: dict[str, Any] = {
+    "required_by": {"report_dest": ("change_id",)},
+    "required_if": [("report_check", True, ("report_dest",))],
+}
 
 
 def run(task: Task) -> dict[str, Any]:

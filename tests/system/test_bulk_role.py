@@ -96,6 +96,11 @@ def test_check_mode_shows_the_plan_and_leaves_the_ledger_as_it_is(bulk: Ansible,
     assert f"{FAILED} to be sent in 5 waves. In check mode nothing is recorded or sent." in checked.words
     assert "set bulk_change_approved_by" in checked.words
     assert not list(tmp_path.glob("ledger*"))
+    no_folder = {"bulk_change_report_directory": f"{tmp_path}/ansible.cfg/reports"}
+    (tmp_path / "ansible.cfg").write_text("")
+    refused = bulk("bulk_rerun", {**CHANGE, **no_folder}, "--check")
+    assert not refused.ok
+    assert "/ansible.cfg is missing or cannot be written)" in refused.words
 
     bulk("bulk_rerun", {**CHANGE, **WAVES})
     before = {path.name: path.read_bytes() for path in tmp_path.glob("ledger*")}
