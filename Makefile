@@ -33,7 +33,7 @@ INTEGRATION := $(addprefix integration-,2.16 $(NEWEST))
 # The other way a task can run, for what runs in the controller's process by default: see docs/in_process.md.
 AS_MODULE   := integration-as-module molecule-as-module
 # The longest first, so that the last to end is a short one.
-GATES := system system-changes system-ways system-awx $(INTEGRATION) $(AS_MODULE) molecule $(TARBALL) $(SANITY) $(UNITS) $(LINT)
+GATES := system system-changes system-ways system-awx $(INTEGRATION) $(AS_MODULE) molecule fuzz $(TARBALL) $(SANITY) $(UNITS) $(LINT)
 
 .DEFAULT_GOAL := help
 .PHONY: help demo sandbox test bench setup venv tree browser pooler site clean lint sanity units integration gates $(GATES)
@@ -55,7 +55,7 @@ test: ## run every gate and count the tests
 	@$(MAKE) --no-print-directory --keep-going --jobs=3 gates || true
 	@$(PYTHON) tests/gates/summary.py $(GATES)
 
-bench: $(VENV)/.dev tree ## measure tasks, client and changes against their limits, in about half an hour
+bench: $(VENV)/.dev tree ## measure tasks, client and changes against their limits, and spoil 100,000 answers, in about an hour
 	@$(ENVIRON) python $(TREE)/tests/benchmarks $(ARGS)
 
 # --- Gates: each logs to .build/logs/GATE.log; any of them can be made alone, as in `make units-2.16` ------------------
@@ -68,7 +68,7 @@ integration: $(INTEGRATION) integration-as-module ## run the integration targets
 
 GATE = $(PYTHON) tests/gates/gate.py --venv
 
-$(LINT) molecule molecule-as-module pytest system system-changes system-ways system-awx: $(VENV)/.dev
+$(LINT) molecule molecule-as-module pytest fuzz system system-changes system-ways system-awx: $(VENV)/.dev
 
 ruff:
 	@$(GATE) $(VENV) $@ -- ruff check
@@ -89,6 +89,8 @@ galaxy: ## build the collection and check it as Galaxy does
 	@$(GATE) $(VENV) --forbid '^(WARNING|ERROR)' $@ -- tests/gates/galaxy.sh
 molecule: ## run the molecule scenarios
 	@$(GATE) $(VENV) $@ -- molecule test --all
+fuzz: ## spoil 3,000 of the server's answers to every module
+	@$(GATE) $(VENV) $@ -- python tests/fuzz --answers 3000
 pytest: ## run the unit tests without ansible-test, every Python warning an error
 	@$(GATE) $(VENV) --count junit $@ -- pytest --junit-xml tests/output/junit/pytest.xml tests/unit
 # That a second run changes nothing is shown by the gate `molecule`.

@@ -1,6 +1,7 @@
 """Measures the collection: prints a table of every figure and its limit, and writes `.build/bench.json`.
 
-`python tests/benchmarks [--only NAME ...] [--trials N] [--seed S]`; the exit code tells whether every limit was kept.
+`python tests/benchmarks [--only NAME ...] [--trials N] [--answers N] [--seed S]`; the exit code tells whether every
+limit was kept.
 """
 
 from __future__ import annotations
@@ -19,6 +20,10 @@ import kill_trials
 import task_speed
 from driver import COLLECTION
 
+sys.path.insert(0, str(COLLECTION / "tests/fuzz"))
+
+from workers import fuzz
+
 Limits = dict[str, tuple[str, float]]
 BENCHMARKS: dict[str, tuple[Callable[[Path], dict[str, Any]], Limits]] = {
     "ledger": (
@@ -35,14 +40,16 @@ BENCHMARKS: dict[str, tuple[Callable[[Path], dict[str, Any]], Limits]] = {
     ),
 }
 TRIALS: Limits = {"trials_with_problems": ("<=", 0)}
+FUZZ: Limits = {"seeds_with_problems": ("<=", 0)}
 
 
 def main() -> int:
     """Run the benchmarks asked for."""
-    names = [*BENCHMARKS, *(f"trials-{kind}" for kind in kill_trials.DATABASES)]
+    names = [*BENCHMARKS, *(f"trials-{kind}" for kind in kill_trials.DATABASES), "fuzz"]
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--only", nargs="+", choices=names, default=names)
     parser.add_argument("--trials", type=int, default=200)
+    parser.add_argument("--answers", type=int, default=100_000, help="answers that `fuzz` spoils")
     parser.add_argument("--seed", type=int, default=1)
     given = parser.parse_args()
     found: dict[str, Any] = {}
@@ -53,6 +60,9 @@ def main() -> int:
             measure, limits = BENCHMARKS[name]
             with tempfile.TemporaryDirectory() as folder:
                 figures = measure(Path(folder))
+        elif name == "fuzz":
+            limits = FUZZ
+            figures = fuzz(given.answers, given.seed, jobs=2)
         else:
             limits = TRIALS
             figures = kill_trials.summary(given.trials, given.seed, name.removeprefix("trials-"))

@@ -1,0 +1,254 @@
+"""Holds what a task said against what the server did. It knows only what each answer could mean, not the client."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from answers import AGAIN, OK, REFUSED, SECRET, SIM_KEY, UNKNOWN
+from server import Exchange, Record
+from tasks import IDENTIFIERS, Outcome
+
+KINDS = ("invalid_input", "transport", "auth", "api", "bad_answer", "outcome_unknown")
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+_LONGEST_MESSAGE = 4000
+_OPTIONAL_READS = ("get_campaign", "get_node_status")
+"""Requests that a module can do without where the server refuses them."""
+
+_OF_DIRECT = {"acted": OK, "failed": REFUSED, "unknown": UNKNOWN}
+_OF_ROW = {"done": OK, "refused": REFUSED, "failed": REFUSED, "unknown": UNKNOWN}
+
+
+def strings(value: Any) -> Iterable[str]:
+    """All strings of a result, keys too."""
+    if isinstance(value, dict):
+        for key, item in value.items():
+            yield str(key)
+            yield from strings(item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from strings(item)
+    elif isinstance(value, str):
+        yield value
+
+
+# --- Any task --------------------------------------------------------------------------------------------------------
+
+
+def of_any_task(outcome: Outcome, record: Record, folder: Path) -> Iterable[str]:
+    """What holds for each task: it ends in time, with a result that can be shown, and shows no secret."""
+    if outcome.breakdown:
+        *frames, last = outcome.breakdown.strip().splitlines()
+        yield f"uncaught: {last[:300]} [{' < '.join(line.strip() for line in frames[::-1] if 'File' in line)[:600]}]"
+        return
+    if outcome.failed:
+        yield from _of_failure(outcome.result)
+    result = {**outcome.result, "warnings": outcome.warnings}
+    yield from _of_texts(result)
+    shown = json.dumps(result, ensure_ascii=False)
+    for word in (SECRET, SIM_KEY):
+        if word in shown:
+            at = shown.index(word)
+            yield f"a secret in the result: {shown[max(0, at - 80) : at + 80]!r}"
+        files = (path for path in folder.iterdir() if path.is_file() and word.encode() in path.read_bytes())
+        yield from (f"a secret in {path.name}" for path in files)
+    for exchange in record.exchanges:
+        if exchange.overlong:
+            yield f"{exchange.request} kept the client for longer than its timeout ({exchange.mutation})"
+
+
+def _of_failure(result: dict[str, Any]) -> Iterable[str]:
+    said, failure = result.get("msg"), result.get("failure") or {}
+    if not isinstance(said, str) or not said.strip() or len(said) > _LONGEST_MESSAGE:
+        yield f"a failure without a sentence, or with one too long: {str(said)[:200]!r}"
+    if failure.get("kind") not in KINDS:
+        yield f"a failure of no kind: {failure}"
+
+
+def _of_texts(result: dict[str, Any]) -> Iterable[str]:
+    """The console and the files take every text."""
+    for text in strings(result):
+        if _CONTROL.search(text):
+            yield f"control characters in the result: {text[:200]!r}"
+            return
+        try:
+            text.encode()
+        except UnicodeEncodeError:
+            yield f"a text that cannot be written: {text[:200]!r}"
+            return
+
+
+def of_reading(outcome: Outcome, record: Record) -> Iterable[str]:
+    """A task that only reads succeeds where all answers are good, and fails where one that it needs is not."""
+    if any(exchange.write for exchange in record.exchanges):
+        yield "a write of a module that only reads"
+    faithful = all(each.verdict == {OK} and not each.lies for each in record.exchanges) and not record.unread
+    if outcome.failed and faithful:
+        yield f"failed on good answers: {outcome.result['msg'][:300]}"
+    last = {(each.request, json.dumps(each.params)): each for each in record.exchanges}
+    for exchange in last.values():
+        if not outcome.failed and OK not in exchange.verdict and exchange.request not in _OPTIONAL_READS:
+            yield f"success, though {exchange.request} was never answered ({exchange.mutation})"
+
+
+# --- Writes ----------------------------------------------------------------------------------------------------------
+
+
+def lies(record: Record) -> bool:
+    """Whether the content of any list was not the node's."""
+    return any(exchange.lies and not exchange.write for exchange in record.exchanges)
+
+
+def naming(exchange: Exchange) -> str:
+    """Whom a write names, and what for."""
+    return json.dumps({name: value for name, value in exchange.params.items() if value is not None}, sort_keys=True)
+
+
+def repeated(runs: Sequence[tuple[Record, bool]]) -> Iterable[str]:
+    """Writes that were sent again though they may have been carried out.
+
+    Args:
+        runs: the records of the tasks, and whether each may send again for the unknown.
+    """
+    last: dict[str, tuple[Exchange, int]] = {}
+    for number, (record, _resends) in enumerate(runs):
+        for exchange in record.exchanges:
+            if not exchange.write:
+                continue
+            who = naming(exchange)
+            before, at = last.get(who, (None, 0))
+            last[who] = (exchange, number)
+            if before is None or before.verdict & {REFUSED, AGAIN}:
+                continue
+            # What one run planned to send again, the next may send.
+            if before.verdict == {OK} or not any(may for _record, may in runs[at + 1 : number + 1]):
+                yield f"{who} was sent again after {before.mutation or 'a good answer'} ({sorted(before.verdict)})"
+
+
+def misjudged(said: str | None, own: Sequence[Exchange], lied: bool, record: Record) -> str | None:
+    """What is wrong with what was said of one participant; None where nothing is.
+
+    Args:
+        said: `OK`, `REFUSED`, `UNKNOWN`, or None where it was not sent for.
+        own: the requests for it, in order.
+        lied: whether lists may have told wrong states.
+        record: tells of connections that were closed with requests unread.
+    """
+    gone = record.unread + record.lost
+    if not own:
+        return None if said in (None, REFUSED) or (gone and said == UNKNOWN) else f"{said} without a request"
+    last = own[-1]
+    by = f"after {last.mutation or 'a good answer'} ({sorted(last.verdict)})"
+    if said in last.verdict or (said is None and AGAIN in last.verdict):
+        return None
+    if gone and said in (UNKNOWN, None):
+        return None
+    if said == OK and (lied or any(each.carried_out for each in own)):
+        return None if last.verdict == {UNKNOWN} or lied else f"ok {by}"
+    return f"{said} {by}"
+
+
+def matches(given: dict[str, Any], exchange: Exchange) -> bool:
+    """Whether a write is for the participant that is known by these identifiers."""
+    named = {name: exchange.params[name] for name in IDENTIFIERS if exchange.params.get(name) is not None}
+    return bool(named) and all(_plain(given.get(name)) == _plain(value) for name, value in named.items())
+
+
+def _plain(value: Any) -> str:
+    return str(value).lstrip("+")
+
+
+def of_list(outcome: Outcome, record: Record, known: Sequence[dict[str, Any]]) -> Iterable[str]:
+    """The module that acts on a list without a ledger."""
+    yield from repeated([(record, False)])
+    writes = [exchange for exchange in record.exchanges if exchange.write]
+    entries = outcome.result.get("results")
+    if entries is None:
+        if writes:
+            yield f"{len(writes)} writes and no results: {outcome.result.get('msg', '')[:300]}"
+        return
+    if len(entries) != len(outcome.options.get("participants", [0])):
+        yield f"{len(entries)} results for {len(outcome.options.get('participants', [0]))} participants"
+    for entry in entries:
+        named = [name for name in IDENTIFIERS if entry[name]]
+        who = next(each for each in known if all(_plain(each[name]) == _plain(entry[name]) for name in named))
+        own = [exchange for exchange in writes if matches(who, exchange)]
+        said = _OF_DIRECT.get(entry["outcome"]) if entry["action"] else None
+        wrong = misjudged(said, own, lies(record), record)
+        if wrong:
+            yield f"participant {who['participant_id']}: {wrong}"
+    bad = [entry for entry in entries if entry["outcome"] in ("failed", "unknown")]
+    if bool(bad) > outcome.failed:
+        yield f"success with {len(bad)} failed or unknown"
+
+
+def of_campaign(outcome: Outcome, record: Record) -> Iterable[str]:
+    """The module that steers a campaign."""
+    yield from repeated([(record, False)])
+    writes = [exchange for exchange in record.exchanges if exchange.write]
+    result = outcome.result
+    kind = (result.get("failure") or {}).get("kind") if outcome.failed else None
+    if not writes:
+        if result.get("changed") or (kind == "outcome_unknown" and not record.unread + record.lost):
+            yield f"changed or unknown without a request: {result}"
+        return
+    said = UNKNOWN if kind == "outcome_unknown" else OK if result.get("changed") else REFUSED
+    wrong = misjudged(said, writes, lies(record), record)
+    if wrong:
+        yield f"action_campaign: {wrong}"
+
+
+# --- Changes ---------------------------------------------------------------------------------------------------------
+
+Runs = Sequence[tuple[Record, bool]]
+
+
+def of_rows(outcome: Outcome, rows: Sequence[dict[str, Any]]) -> Iterable[str]:
+    """After each task the ledger and the result agree, and nobody is left between mark and outcome."""
+    sending = [row["participant_id"] for row in rows if row["state"] == "sending"]
+    if sending:
+        yield f"left sending: {sending}"
+    change = outcome.result.get("change")
+    if change and (change["selected"] != len(rows) or sum(change["counts"].values()) != len(rows)):
+        yield f"{len(rows)} rows, but the result says {change['counts']}"
+    for state, count in (change or {}).get("counts", {}).items():
+        held = sum(row["state"] == state for row in rows)
+        if held != count:
+            yield f"{held} rows are {state}, but the result says {count}"
+
+
+def of_change(rows: Sequence[dict[str, Any]], runs: Runs) -> Iterable[str]:
+    """What all tasks of a change came to."""
+    yield from repeated(runs)
+    lied = any(lies(record) for record, _resends in runs)
+    gone = Record(unread=sum(record.unread + record.lost for record, _resends in runs))
+    resent = any(resends for _record, resends in runs)
+    writes = [exchange for record, _resends in runs for exchange in record.exchanges if exchange.write]
+    if not resent and not lied:
+        times: dict[str, int] = {}
+        for exchange in writes:
+            times[naming(exchange)] = times.get(naming(exchange), 0) + exchange.carried_out
+        yield from (f"{who} was carried out {count} times" for who, count in times.items() if count > 1)
+    if lied:
+        yield from _by_number(rows, writes, gone.unread)
+        return
+    for row in rows:
+        own = [exchange for exchange in writes if matches(row, exchange)]
+        said = _OF_ROW.get(row["state"])
+        if resent and said is None:
+            continue
+        wrong = misjudged(said, own, lied, gone)
+        if wrong:
+            yield f"row {row['seq']}, participant {row['participant_id']}: {wrong}"
+
+
+def _by_number(rows: Sequence[dict[str, Any]], writes: Sequence[Exchange], unread: int) -> Iterable[str]:
+    """Where lists told wrong identifiers nothing says which request was whose: the numbers have to fit all the same."""
+    for state, needed in (("done", {OK, UNKNOWN}), ("unknown", {UNKNOWN})):
+        said = sum(row["state"] == state for row in rows)
+        could = len({naming(exchange) for exchange in writes if exchange.verdict & needed}) + unread
+        if said > could:
+            yield f"{said} rows are {state}, where {could} could be at the most"

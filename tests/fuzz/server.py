@@ -1,0 +1,294 @@
+"""A server between the modules and a sandbox: it spoils the sandbox's answers, and keeps a record of what it did."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import json
+import socket
+import socketserver
+import struct
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from random import Random
+from typing import Any
+from urllib.parse import urlsplit
+
+import contents  # noqa: F401 (registers mutations)
+from answers import (
+    AGAIN,
+    CLOSE,
+    HOLD,
+    OK,
+    REFUSED,
+    RESET,
+    SECRET,
+    TIMEOUT,
+    UNKNOWN,
+    Good,
+    Script,
+    Verdict,
+    message,
+    whole,
+)
+from mutations import BY_NAME, Mutation, chosen
+
+LATE = 0.05
+"""Bytes that were sent so many seconds before a request came, had arrived before it was sent."""
+
+OVERLONG = 4 * TIMEOUT
+"""No request may keep a client for so long, in seconds: far more than a slow machine adds to the timeout."""
+
+
+@dataclass
+class Exchange:
+    """One request and what became of it.
+
+    Attributes:
+        request, params: as the client sent them.
+        mutation: the name of the mutation; None where the good answer was sent as it was.
+        verdict: what the client may take it for.
+        carried_out: whether the node carried it out.
+        lies: whether the content of the answer was not the node's.
+        overlong: whether the client waited for longer than any timeout allows.
+    """
+
+    request: str
+    params: dict[str, Any]
+    mutation: str | None
+    verdict: Verdict
+    carried_out: bool
+    lies: bool
+    overlong: bool = False
+
+    @property
+    def write(self) -> bool:
+        """Whether it is an action."""
+        return self.request.startswith("action_")
+
+
+@dataclass
+class Plan:
+    """What is spoiled during one task.
+
+    Attributes:
+        key: where chance comes from: the same for the same task of the same seed.
+        rate: the share of the answers that are spoiled.
+        reads, writes: whether those are.
+        most: how many answers are spoiled at most.
+    """
+
+    key: str
+    rate: float = 0.0
+    reads: bool = True
+    writes: bool = True
+    most: int = 60
+
+
+@dataclass
+class Record:
+    """What happened during one task.
+
+    Attributes:
+        exchanges: the requests.
+        unread: how many connections were closed at once, whatever request was on its way.
+        lost: how many connections ended where a request may have been lost: after a whole answer, or with bytes on them
+            that belong to no request.
+        spoiled: how many answers were spoiled.
+    """
+
+    exchanges: list[Exchange] = field(default_factory=list)
+    unread: int = 0
+    lost: int = 0
+    spoiled: int = 0
+
+
+class MutatingServer(socketserver.ThreadingTCPServer):
+    """Spoils the answers of the sandbox at `upstream`."""
+
+    daemon_threads = True
+    allow_reuse_address = True
+    request_queue_size = 64
+
+    def __init__(self, upstream: str) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.upstream = urlsplit(upstream)
+        self.url = f"http://127.0.0.1:{self.server_address[1]}/api.php"
+        self.plan, self.record = Plan(""), Record()
+        self._seen: Counter[str] = Counter()
+        self._lock = threading.Lock()
+        self._served = threading.Condition()
+        self._connections = 0
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        """Count the connection before a thread takes it."""
+        with self._served:
+            self._connections += 1
+        super().process_request(request, client_address)
+
+    def shutdown_request(self, request: Any) -> None:
+        """Count the connection out."""
+        super().shutdown_request(request)
+        with self._served:
+            self._connections -= 1
+            self._served.notify_all()
+
+    def settle(self) -> None:
+        """Wait until all connections are over: what a client left unread is in the record then."""
+        with self._served:
+            if not self._served.wait_for(lambda: not self._connections, 30):
+                raise TimeoutError("the client has left connections open")
+
+    def begin(self, plan: Plan) -> Record:
+        """Begin the record of a task."""
+        with self._lock:
+            self.plan, self.record = plan, Record()
+            self._seen.clear()
+            return self.record
+
+    def chance(self, what: str) -> Random:
+        """Chance for something that may happen several times: the same each time that the task is replayed."""
+        with self._lock:
+            self._seen[what] += 1
+            return Random(f"{self.plan.key}/{what}/{self._seen[what]}")  # noqa: S311 (no secret depends on it)
+
+    def choose(self, request: str, params: dict[str, Any]) -> tuple[Mutation | None, Random]:
+        """The mutation for an answer, or None."""
+        plan = self.plan
+        chance = self.chance(f"{request} {json.dumps(params, sort_keys=True)}")
+        spoils = plan.writes if request.startswith("action_") else plan.reads
+        if not spoils or chance.random() >= plan.rate or self.record.spoiled >= plan.most:
+            return None, chance
+        with self._lock:
+            self.record.spoiled += 1
+        return chosen(chance), chance
+
+    def handle_error(self, *_arguments: Any) -> None:
+        """Say nothing: clients leave when they like."""
+
+
+class _Handler(socketserver.StreamRequestHandler):
+    server: MutatingServer
+    disable_nagle_algorithm = True
+
+    def setup(self) -> None:
+        super().setup()
+        self._upstream: http.client.HTTPConnection | None = None
+        self._poison: Script | None = None
+        self._poisoned_at = 0.0
+
+    def finish(self) -> None:
+        with contextlib.suppress(OSError):
+            super().finish()
+        if self._upstream:
+            self._upstream.close()
+
+    def handle(self) -> None:
+        plan, record = self.server.plan, self.server.record
+        chance = self.server.chance("connection")
+        if plan.rate and record.spoiled < plan.most and chance.random() < 0.02:
+            record.unread += 1
+            record.spoiled += 1
+            self._close(reset=chance.random() < 0.5)
+            return
+        with contextlib.suppress(OSError):
+            while (body := self._request()) is not None:
+                if not self._serve(json.loads(body), time.monotonic()):
+                    break
+        record.lost += self._poison is not None
+
+    def _request(self) -> bytes | None:
+        """The body of the next request; None where the client has gone."""
+        length = 0
+        while line := self.rfile.readline():
+            if line.lower().startswith(b"content-length:"):
+                length = int(line.split(b":")[1])
+            if line == b"\r\n":
+                body = self.rfile.read(length)
+                return body if len(body) == length else None
+        return None
+
+    def _serve(self, content: dict[str, Any], begun: float) -> bool:
+        """Answer one request; whether the connection goes on."""
+        request, params = content["request"], content["params"]
+        mutation, chance = self.server.choose(request, params)
+        write = request.startswith("action_")
+        record = self.server.record
+        acts = True
+        if mutation and write:
+            acts = chance.random() < 0.5 if mutation.acts is None else mutation.acts
+        if self._poison:  # what the client may have found on the connection is no answer to this
+            mutation = BY_NAME["cut_off"]
+        good = self._ask(content) if acts else Good({"code": 0}, b'{"code":0}')
+        if self._poison:
+            late = self._poison.late and begun - self._poisoned_at < LATE
+            script = Script((CLOSE,), frozenset({UNKNOWN, OK, REFUSED, AGAIN} if late else {UNKNOWN}))
+        else:
+            script = mutation.make(good, chance) if mutation else Script((message(good.body),), good.verdict)
+        carried_out = write and acts and good.document.get("code") == 0
+        exchange = Exchange(
+            request, params, mutation.name if mutation else None, script.verdict, carried_out, script.lies
+        )
+        record.exchanges.append(exchange)
+        self._poison = script if script.poisons else None
+        try:
+            goes_on = all(self._play(step) for step in script.steps)
+        finally:
+            self._poisoned_at = time.monotonic()
+            elapsed = self._poisoned_at - begun
+            exchange.overlong = elapsed > OVERLONG
+            if elapsed > TIMEOUT / 2:  # the machine was slow, or the mutation was: the client need not have waited
+                exchange.verdict |= {UNKNOWN}
+        if not goes_on:  # a request that was sent before the client saw the end of the connection is lost
+            record.lost += bool(script.verdict - {UNKNOWN})
+        return goes_on
+
+    def _ask(self, content: dict[str, Any]) -> Good:
+        if self._upstream is None:
+            self._upstream = http.client.HTTPConnection(self.server.upstream.netloc)
+        headers = {"Content-Type": "application/json", "X-Authentication": SECRET}
+        self._upstream.request("POST", self.server.upstream.path, json.dumps(content), headers)
+        body = self._upstream.getresponse().read()
+        return Good(whole(body), body)
+
+    def _play(self, step: Any) -> bool:
+        """Carry a step out; whether the connection is still there."""
+        if isinstance(step, bytes):
+            self.connection.sendall(step)
+        elif isinstance(step, float):
+            time.sleep(step)
+        elif step is HOLD:
+            self._hold()
+            return False
+        else:
+            self._close(reset=step is RESET)
+            return False
+        return True
+
+    def _hold(self) -> None:
+        """Wait until the client gives up."""
+        self.connection.settimeout(OVERLONG * 1.5)
+        with contextlib.suppress(OSError):
+            while self.connection.recv(4096):
+                pass
+
+    def _close(self, reset: bool) -> None:
+        if reset:
+            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        else:
+            with contextlib.suppress(OSError):
+                self.connection.shutdown(socket.SHUT_WR)
+
+
+@contextlib.contextmanager
+def mutating(upstream: str) -> Iterator[MutatingServer]:
+    """A mutating server in a thread."""
+    with MutatingServer(upstream) as server:
+        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
+        try:
+            yield server
+        finally:
+            server.shutdown()

