@@ -69,7 +69,7 @@ def test_options_that_a_real_run_could_not_use(
 @BOTH
 def test_a_status_that_does_not_allow_it(bulk: Bulk, sandbox: Sandbox, check_mode: bool) -> None:
     """One that is aborted, that has ended badly, that has not ended, and one that is purged."""
-    sandbox.fault(request="action_participant", kind="code", code=403, message="locked", times=5)
+    sandbox.fault(request="action_participant", kind="code", code=404, message="gone", times=5)
     bulk("applied", rollout={"canary": 5}, abort={"minimum_executed": 5})
     aborted = bulk("applied", check_mode=check_mode)
     assert aborted["msg"].startswith("Change CHG1 is aborted. The most frequent reasons: 5 refused")
