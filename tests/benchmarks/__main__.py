@@ -28,7 +28,7 @@ Limits = dict[str, tuple[str, float]]
 BENCHMARKS: dict[str, tuple[Callable[[Path], dict[str, Any]], Limits]] = {
     "ledger": (
         bulk_speed.ledger_cost,
-        {"participants_per_second": (">=", 1000), "ratio_to_client_alone": ("<=", 1.15)},
+        {"participants_per_second": (">=", 1200), "ledger_microseconds_each": ("<=", 150)},
     ),
     "server": (bulk_speed.share_of_server, {"share_of_the_possible": (">=", 0.97)}),
     "planning": (bulk_speed.planning, {"peak_mb": ("<=", 200)}),
