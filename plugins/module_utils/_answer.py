@@ -10,12 +10,14 @@ import html
 import json
 import math
 import re
+from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
-_LONGEST_TEXT = 10_000  # characters of one text; a trace may have longer ones
+_LONGEST_TEXT, _LONGEST_TRACE = 10_000, 1_000_000  # characters of one text
 _LONGEST_KEY = 200
 _LONGEST_MESSAGE = 300
+_LONGEST_NUMBER = 400  # characters of a number with a fraction or an exponent
 _DEEPEST = 64  # lists and objects inside each other
 _CONTAINERS_MOST = 1_000_000  # lists and objects in one answer: each takes far more memory than the text it came from
 _LARGEST_INTEGER = 2**63 - 1
@@ -32,6 +34,7 @@ _UNSAFE = re.compile(
 _LINES_AND_TABS = "\t\n\x0b\x0c\r\x85\u2028\u2029"
 
 _HIDDEN = "********"
+_ESCAPED_ASCII = re.compile(r"\\u00[2-7]")
 _WEAK_SECRET = 4  # characters; a shorter one stands in too many words to be told from them
 _API_WORDS = frozenset(
     (
@@ -80,6 +83,7 @@ class Border:
 
     def line(self, text: str, longest: int = _LONGEST_MESSAGE) -> str:
         """What a server says, on one line, of a bearable length, without the secret."""
+        text = " ".join(text[:_LONGEST_TRACE].split())[: 10 * longest]  # a cut through the secret lies beyond the end
         return " ".join(_clean(self._hide(text)).split())[:longest]
 
     def body(self, text: str, lines: bool = False) -> dict[str, Any]:
@@ -104,7 +108,8 @@ class Border:
             raise NoAnswerError(self._instead(text)) from None
         if not isinstance(body, dict):
             raise NoAnswerError("JSON that is no object")
-        return self._object(body, lines, _DEEPEST, echoes=not self._weak and self._may_echo(text))
+        hide = self._hide if not self._weak and self._may_hold_echo(text) else None
+        return _Cleaning(hide, self._secret, _LONGEST_TRACE if lines else _LONGEST_TEXT, lines).object(body, _DEEPEST)
 
     def _instead(self, text: str) -> str:
         """What stands where an answer should: an HTML page, or words such as PHP's own, shown with the answer after."""
@@ -117,30 +122,12 @@ class Border:
         said = self.line(re.sub("<[^<>]*>", " ", words))
         return f"'{said}' {'before' if brace else 'and no'} JSON"
 
-    # --- Cleaning --------------------------------------------------------------------------------------------------
-
-    def _value(self, value: Any, lines: bool, depth: int, echoes: bool) -> Any:
-        if isinstance(value, str):
-            value = self._hide(value) if echoes else value
-            value = value if value.isprintable() else _clean(value, lines)
-            return value if lines or len(value) <= _LONGEST_TEXT else f"{value[:_LONGEST_TEXT]}..."
-        if isinstance(value, (dict, list)):
-            if not depth:
-                raise NoAnswerError(f"JSON that is nested more than {_DEEPEST} deep")
-            if isinstance(value, dict):
-                return self._object(value, lines, depth - 1, echoes)
-            return [self._value(item, lines, depth - 1, echoes) for item in value]
-        return _HIDDEN if echoes and not isinstance(value, bool) and str(value) == self._secret else value
-
-    def _object(self, found: dict[str, Any], lines: bool, depth: int, echoes: bool) -> dict[str, Any]:
-        cleaned = {}
-        for key, value in found.items():
-            name = key
-            if not (key.isascii() and key.isprintable() and len(key) <= _LONGEST_KEY) or echoes:
-                name = _clean(self._hide(key) if echoes else key)[:_LONGEST_KEY]
-            if name.strip().lower() not in _FORBIDDEN:
-                cleaned[name] = self._value(value, lines, depth, echoes)
-        return cleaned
+    def _may_hold_echo(self, text: str) -> bool:
+        """Whether texts in a JSON body may hold an echo, judged by the body as it came, with the escapes of JSON."""
+        low = text.lower()
+        marks = (*(mark for mark in self._marks if mark != "\\"), "\\\\")
+        escapes = "\\" in low and not set('"\\/').isdisjoint(self._secret)
+        return any(mark in low for mark in marks) or escapes or bool(_ESCAPED_ASCII.search(low))
 
     def _may_echo(self, text: str) -> bool:
         """Whether the secret may stand in a text, so that the search for all of its spellings is worth while."""
@@ -158,8 +145,8 @@ class Border:
 def _spelt(secret: str, weak: bool) -> str:
     """A pattern of the secret with each of its characters as it is or escaped, in a URL, in JSON or in HTML."""
     spelt = "".join(
-        rf"(?:{re.escape(character)}|\\{re.escape(character)}|%(?:25)*{ord(character):02x}|\\u00{ord(character):02x}"
-        rf"|&\#0*{ord(character)};|&\#x0*{ord(character):x};{_NAMED.get(character, '')})"
+        rf"(?:{re.escape(character)}|\\{re.escape(character)}|%(?:25){{0,3}}{ord(character):02x}|\\u00{ord(character):02x}"
+        rf"|&\#0{{0,5}}{ord(character)};|&\#x0{{0,5}}{ord(character):x};{_NAMED.get(character, '')})"
         for character in secret
     )
     if weak:
@@ -192,6 +179,62 @@ def _harmless(character: str, lines: bool) -> str:
     return "\ufffd"
 
 
+# --- Cleaning -----------------------------------------------------------------------------------------------------
+
+
+class _Cleaning:
+    """Makes one body harmless.
+
+    Args:
+        hide: hides the secret in a text; None where the body cannot hold it.
+        secret: the secret, for numbers that are it.
+        longest: characters of one text.
+        lines: keep line breaks and tabs.
+    """
+
+    def __init__(self, hide: Callable[[str], str] | None, secret: str, longest: int, lines: bool) -> None:
+        self._hide = hide
+        self._secret = secret
+        self._longest = longest
+        self._lines = lines
+        self._names: dict[str, str | None] = {}
+
+    def object(self, found: dict[str, Any], depth: int) -> dict[str, Any]:
+        """An object, without the keys of a SIM. A list's items have the same keys, so each key is judged once."""
+        cleaned = {}
+        names = self._names
+        for key, value in found.items():
+            name = names[key] if key in names else self._judge(key)
+            if name is not None:
+                cleaned[name] = self._value(value, depth)
+        return cleaned
+
+    def _judge(self, key: str) -> str | None:
+        """A key as it is taken over; None for one that is not."""
+        name = _clean(self._hide(key) if self._hide else key)[:_LONGEST_KEY]
+        self._names[key] = None if name.strip().lower() in _FORBIDDEN else name
+        return self._names[key]
+
+    def _value(self, value: Any, depth: int) -> Any:
+        if isinstance(value, str):
+            if not self._hide and value.isprintable() and len(value) <= self._longest:
+                return value
+            return self._text(value)
+        if isinstance(value, (dict, list)):
+            if not depth:
+                raise NoAnswerError(f"JSON that is nested more than {_DEEPEST} deep")
+            if isinstance(value, dict):
+                return self.object(value, depth - 1)
+            return [self._value(item, depth - 1) for item in value]
+        return _HIDDEN if self._hide and not isinstance(value, bool) and str(value) == self._secret else value
+
+    def _text(self, text: str) -> str:
+        # A secret that the cut goes through is cut off with what is left of it.
+        kept = text[: self._longest + 6 * len(self._secret)]
+        kept = _clean(self._hide(kept) if self._hide else kept, self._lines)
+        return kept if len(text) <= self._longest else f"{kept[: self._longest]}..."
+
+
 # --- Decoding -----------------------------------------------------------------------------------------------------
 
 
@@ -217,6 +260,8 @@ def _integer(digits: str) -> int | str:
 
 def _fraction(digits: str) -> float | str:
     """A float; as the text it is where a float would be infinite, or whole though the text is not (1e-400)."""
+    if len(digits) > _LONGEST_NUMBER:
+        return digits
     number = float(digits)
     try:
         exact = not math.isinf(number) and (not number.is_integer() or Decimal(digits) == number)

@@ -263,11 +263,12 @@ ODD_NAMES = [["a"], {"a": 1}, True, POISON, 10**30, 1.5, None]
 
 @pytest.mark.parametrize("name", ODD_NAMES, ids=range(len(ODD_NAMES)))
 @pytest.mark.parametrize("form", ["csv", "jsonl"])
+@pytest.mark.parametrize("ids", [{}, {"campaign_id": 7}], ids=["without ids", "with ids"])
 def test_poison_passes_through_every_reading_module(
-    run_task: RunTask, parrot: Any, tmp_path: Path, name: Any, form: str
+    run_task: RunTask, parrot: Any, tmp_path: Path, name: Any, form: str, ids: dict[str, Any]
 ) -> None:
     """Each ends in a result or in a sentence, and what it writes can be read."""
-    item = {"campaign_id": 7, "campaign": name, "state": POISON, "iccid": POISON, "extra": name, POISON: POISON}
+    item = {**ids, "campaign": name, "state": POISON, "iccid": POISON, "extra": name, POISON: POISON}
     answer = {"code": 0, "campaigns": [item], "participants": [item], "count": 1, "trace": item}
     parrot.answers = [
         http(json.dumps({**answer, "stats": {"engine": item, POISON: POISON}, "status": item, "version": name}))
