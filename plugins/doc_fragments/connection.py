@@ -61,6 +61,7 @@ options:
     description:
       - How many further times a request is tried after a failure that may pass, with growing pauses.
       - Reads are tried again after any such failure; a request that changes something only where it provably never left this machine.
+      - A pause that the server asks for before it takes a change (HTTP 429, or 503 with C(Retry-After)) is kept and not counted, for up to 10 minutes.
       - If not set, the environment variable E(YATEOTA_RETRIES) is used.
     type: int
     default: 3

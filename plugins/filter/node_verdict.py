@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -161,13 +162,14 @@ def _same(value: Any, expected: Any) -> bool:
 
 
 def _number(value: Any) -> Any:
-    """A number, also one that the server wrote as text; None for anything else."""
-    if isinstance(value, (int, float)):
+    """A number, also one that the server wrote as text; None for anything else, as NaN, which is within every limit."""
+    if isinstance(value, int):
         return value
     try:
-        return float(value)
+        number = float(value)
     except (TypeError, ValueError):
         return None
+    return number if math.isfinite(number) else None
 
 
 class FilterModule:

@@ -184,7 +184,10 @@ options:
     type: float
     default: 0
   lease_seconds:
-    description: A run holds the change, and renews its hold three times in this time. A change whose holder has died without a trace is free after it.
+    description:
+      - A run holds the change, and renews its lease three times in this time. A change whose holder has died without a trace is free after it.
+      - Nothing is sent after two thirds of it without renewal, nor ever after it has run out.
+      - It must be at least 6 times O(timeout), so that no request outlasts it.
     type: float
     default: 60
   requested_by:

@@ -232,15 +232,23 @@ def test_a_bad_canary_aborts_and_is_resumed_on_purpose_alone(bulk: Ansible, sand
     assert len(acted(sandbox)) == acted(sandbox).total() == FAILED - 2
 
 
-def test_a_window_that_ends_in_the_middle(bulk: Ansible, sandbox: Any) -> None:
-    slow = {"bulk_change_maximum_per_second": 3, "bulk_change_window_end": in_seconds(12)}
-    stopped = bulk("bulk_retry", {**APPROVED, **slow})
-    assert not stopped.ok
-    sent = len(sandbox.writes())
-    assert 0 < sent < FAILED
+def test_a_window_that_ends_in_the_middle_and_then_a_wave_at_a_time(bulk: Ansible, sandbox: Any) -> None:
+    for seconds in (8, 16, 32, 64):  # at a rate that half of them fit in, as soon as the machine begins in time
+        slow = {"bulk_change_maximum_per_second": FAILED / 2 / seconds, "bulk_change_window_end": in_seconds(seconds)}
+        stopped = bulk("bulk_retry", {**APPROVED, "bulk_change_wave_size": 30, **slow})
+        assert not stopped.ok
+        sent = len(sandbox.writes())
+        if sent:
+            break
+    assert 0 < sent < 30
     assert f"Change CHG1 is window_closed: {FAILED - sent} planned, {sent} done. Run this again" in stopped.words
 
-    resumed = bulk("bulk_retry", APPROVED)
+    sandbox.fault(request="action_participant", kind="drop_before")
+    limited = bulk("bulk_retry", {**APPROVED, "bulk_change_max_waves": 1, "bulk_change_wave_size": 30})
+    assert limited.ok, limited.output
+    assert "Change CHG1 is in_progress: 14 planned, 29 done, 1 unknown. Run this again" in limited.words
+
+    resumed = bulk("bulk_retry", {**APPROVED, "bulk_change_unknown": "resend"})
     assert resumed.ok, resumed.output
     assert all_once(sandbox)
 

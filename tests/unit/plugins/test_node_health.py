@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import pytest
@@ -65,6 +66,14 @@ def test_status(status: dict[str, Any] | None, operational: bool, text: str) -> 
     assert node_verdict({**READ, "status": status}, {}, operational)["text"] == text
 
 
+@pytest.mark.parametrize("value", ["nan", math.nan, "-NaN", "inf", "1e999"])
+def test_a_statistic_that_is_no_number_is_within_no_limit(value: Any) -> None:
+    read = {**READ, "stats": {"engine": {"congestion": value}}}
+    for limit in ({"max": 1}, {"min": 0}, {"min": 0, "max": 1}):
+        verdict = node_verdict(read, {"engine.congestion": limit})
+        assert verdict["problems"] == [f"engine.congestion is '{value}', which is no number"]
+
+
 def test_a_node_that_cannot_be_asked() -> None:
     verdict = node_verdict(REFUSED, {"engine.congestion": {"max": 0}})
     assert verdict["text"] == "NOT healthy: cannot reach it (Connection refused)"
@@ -80,6 +89,9 @@ def test_a_node_that_cannot_be_asked() -> None:
         (READ, {"uptime.wall": 5}, "the limit of uptime.wall 5 is not valid: give a dictionary"),
         (READ, {"uptime.wall": {"above": 5}}, "the limit of uptime.wall has 'above': give any of min, max, equals"),
         (READ, {"uptime.wall": {"min": "an hour"}}, "the limit of uptime.wall has min 'an hour': give a number"),
+        (READ, {"uptime.wall": {"min": "nan"}}, "the limit of uptime.wall has min 'nan': give a number"),
+        (READ, {"uptime.wall": {"max": math.nan}}, "the limit of uptime.wall has max nan: give a number"),
+        (READ, {"uptime.wall": {"max": math.inf}}, "the limit of uptime.wall has max inf: give a number"),
     ],
 )
 def test_what_cannot_be_is_named(result: Any, limits: Any, sentence: str) -> None:

@@ -21,6 +21,7 @@ from ansible_collections.simops.yateota.plugins.module_utils._ledger_change impo
 from ansible_collections.simops.yateota.plugins.module_utils._ledger_report import Report
 from ansible_collections.simops.yateota.plugins.module_utils._ledger_sends import Sends
 from ansible_collections.simops.yateota.plugins.module_utils._operations import is_write
+from ansible_collections.simops.yateota.plugins.module_utils._rollout_options import Rollout
 from ansible_collections.simops.yateota.tests.unit.plugins.module_utils.conftest import Bulk
 from ansible_collections.simops.yateota.tests.unit.plugins.servers import Connect, StartSandbox, free_port
 
@@ -286,15 +287,17 @@ def scenario_that_fails() -> dict[str, Any]:
     }
 
 
-def test_the_window_closes_in_the_middle(bulk: Bulk, sandbox: Sandbox) -> None:
+def test_the_window_closes_in_the_middle(bulk: Bulk, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
     assert bulk("applied", window={"start": at(3600)})["change"]["status"] == "window_closed"
     assert not sandbox.writes()
-    sandbox.set(service_time=0.2)
-    closed = bulk("applied", window={"end": at(3)}, rollout={"concurrency": 1})
+    is_open = Rollout.is_open
+    with monkeypatch.context() as fast:  # a minute passes with each request
+        fast.setattr(Rollout, "is_open", lambda self, now: is_open(self, now + 60 * len(sandbox.writes())))
+        closed = bulk("applied", window={"end": at(630)}, rollout={"concurrency": 1})
     assert (closed["change"]["status"], closed.get("failed")) == ("window_closed", None)
-    assert 0 < closed["remaining"] < 44
-    assert closed["change"]["counts"]["sending"] == closed["change"]["counts"]["unknown"] == 0
-    sandbox.set(service_time=0)
+    sent = len(sandbox.writes())
+    assert closed["change"]["counts"] == {**NOBODY, "planned": 44 - sent, "done": sent}
+    assert 0 < sent <= 11
     assert bulk("applied")["change"]["counts"] == {**NOBODY, "done": 44}
     assert max(acted_on(sandbox).values()) == 1
 
