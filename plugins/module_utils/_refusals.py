@@ -29,7 +29,7 @@ _NAMES_REQUEST = re.compile(
     re.IGNORECASE,
 )
 _NAMES_PARTICIPANT = re.compile(
-    r"\b(?:participants?|sims?|cards?|e?uicc|subscribers?|profiles?|iccid|imsi|msisdn)\b", re.IGNORECASE
+    r"\b(?:participants?|sims?|cards?|e?uicc|subscribers?|profiles?|iccid|imsi|msisdn|\d{10,22})\b", re.IGNORECASE
 )
 _NAMES_STATE = re.compile(r"\b(?:messages?|status|state)\b", re.IGNORECASE)
 

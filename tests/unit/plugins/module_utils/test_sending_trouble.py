@@ -268,6 +268,7 @@ def test_refusals_alike_from_the_start_are_the_servers(bulk: Bulk, direct: Bulk,
     [
         (403, "", About.REQUEST),
         (403, "the card is locked", About.UNCLEAR),
+        (403, "locked: 001010000000012", About.UNCLEAR),
         (401, "Can't retry participant 195: it is finished", About.PARTICIPANT),
         (401, "Messages that have status failed can not be hurried", About.PARTICIPANT),
         (401, "Invalid value '001010000000113' for parameter 'imsi'", About.PARTICIPANT),
