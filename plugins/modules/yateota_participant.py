@@ -243,11 +243,12 @@ def run(task: Task) -> dict[str, Any]:
     acting.check_none_refused(action, targets)
     if not task.check_mode:
         stopped = threading.Event()
+        client.may_send = lambda: not stopped.is_set()
         with stops_on_signals(stopped):
             acting.act(client, action, targets, task.params["concurrency"], stopped)
-        unknown = [] if stopped.is_set() else acting.doubtful(targets)
-        if unknown:
-            acting.settle_unknown(task.reader, action, unknown)
+            unknown = acting.doubtful(targets)
+            if unknown:
+                acting.settle_unknown(task.reader, action, unknown)
         acting.check_all_settled(action, targets)
     return acting.result(action, targets)
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible_collections.simops.yateota.plugins.module_utils import _acting as acting
 from ansible_collections.simops.yateota.plugins.module_utils import _client, _delivery
 from ansible_collections.simops.yateota.plugins.module_utils._ledger import Ledger
 from ansible_collections.simops.yateota.plugins.module_utils._ledger_sends import Sends
@@ -176,6 +177,22 @@ def test_an_exception_while_a_list_is_sent_loses_no_result(
     assert f"was ended by an unexpected {error.__name__}" in result["results"][2]["message"]
     assert "came to 2 acted, 7 failed, 1 unknown" in result["msg"]
     assert len(sandbox.writes()) == 3
+
+
+def test_an_exception_while_an_outcome_is_looked_up_loses_no_result(
+    direct: Bulk, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sandbox.fault(request="action_participant", kind="drop_before", nth=3)
+    settle = acting.settle_unknown
+
+    def broken(*given: Any) -> None:
+        with monkeypatch.context() as trouble:
+            trouble.setattr(acting, "look_up", lambda *_: [][0])
+            settle(*given)
+
+    monkeypatch.setattr(acting, "settle_unknown", broken)
+    result = direct(state_lookup="always", campaign_id=167)
+    assert result["summary"] == {"acted": 9, "unchanged": 0, "refused": 0, "failed": 0, "unknown": 1}
 
 
 @pytest.mark.parametrize("engine", ["bulk", "direct"])
