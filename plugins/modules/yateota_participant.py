@@ -205,6 +205,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..module_utils import _acting as acting
+from ..module_utils._acting_sending import act
 from ..module_utils._errors import InvalidInputError
 from ..module_utils._identifiers import IDENTIFIERS, check_positive
 from ..module_utils._module import Task, run_module
@@ -245,7 +246,7 @@ def run(task: Task) -> dict[str, Any]:
         stopped = threading.Event()
         client.may_send = lambda: not stopped.is_set()
         with stops_on_signals(stopped):
-            acting.act(client, action, targets, task.params["concurrency"], stopped)
+            act(client, action, targets, task.params["concurrency"], stopped)
             unknown = acting.doubtful(targets)
             if unknown:
                 acting.settle_unknown(task.reader, action, unknown)

@@ -39,7 +39,7 @@ FLOORS = (
     ),
     ("_arguments", "_client"),
     ("_delivery", "_reader"),
-    ("_acting", "_foresight", "_ledger*", "_rollout*", "_selection"),
+    ("_acting*", "_foresight", "_ledger*", "_rollout*", "_selection"),
     ("_module",),
     ("_rollout_task",),
 )
