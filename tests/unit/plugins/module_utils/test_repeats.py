@@ -5,9 +5,11 @@
 
 from __future__ import annotations
 
+import ast
 import contextlib
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
@@ -76,3 +78,30 @@ def test_a_second_attempt(bulk: Bulk, ledger: str, lost: list[str]) -> None:
         with opened.read() as connection:
             assert connection.execute(sa.select(earlier_sends.c.seq)).scalars().all() == [0, 1, 2]
         assert change.counts()["planned"] == 3
+
+
+MODULE_UTILS = Path(__file__).parents[4] / "plugins" / "module_utils"
+# What hands a transaction on to its callers, and what is repeated by its callers.
+REPEATED_ELSEWHERE = {"Change.write", "Ledger.read", "Lease._take", "Lease._let_go", "Lease._beat"}
+
+
+def test_every_transaction_is_repeated() -> None:
+    lacking, seen = [], 0
+    for path in sorted(MODULE_UTILS.glob("_ledger*.py")):
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        methods = [(each.name, one) for each in tree.body if isinstance(each, ast.ClassDef) for one in each.body]
+        for owner, method in methods:
+            if not isinstance(method, ast.FunctionDef) or not opens_transaction(method):
+                continue
+            seen += 1
+            decorators = {each.id for each in method.decorator_list if isinstance(each, ast.Name)}
+            if "repeatable" not in decorators and f"{owner}.{method.name}" not in REPEATED_ELSEWHERE:
+                lacking.append(f"{path.name}: {owner}.{method.name}")
+    assert seen > 30
+    assert not lacking
+
+
+def opens_transaction(method: ast.FunctionDef) -> bool:
+    opened = [item.context_expr for each in ast.walk(method) if isinstance(each, ast.With) for item in each.items]
+    calls = [each.func for each in opened if isinstance(each, ast.Call)]
+    return any(isinstance(call, ast.Attribute) and call.attr in ("read", "write") for call in calls)
