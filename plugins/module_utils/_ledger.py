@@ -119,11 +119,15 @@ class Ledger:
         dialect = tables.sqlite if self._is_file else tables.postgresql
         return dialect.insert(table).on_conflict_do_nothing()
 
-    def fold(self) -> None:
-        """Bring what was committed into a SQLite ledger's main file, so that a copy of that file alone holds it."""
-        if self._is_file:
-            with self._raw() as connection:
-                _ledger_sqlite.fold(connection)
+    def fold(self, connection: sa.Connection) -> None:
+        """Have each commit of a SQLite ledger's connection end up in the main file at once, not only in its log.
+
+        A copy of that file alone then holds what was sent. Part of the commit, this takes no turn of Python's lock from
+        the threads that send.
+        """
+        if self._is_file and not connection.info.get("folds"):
+            connection.exec_driver_sql("PRAGMA wal_autocheckpoint = 1")
+            connection.info["folds"] = True
 
     def compact(self) -> None:
         """Rewrite a SQLite ledger's file without what was deleted; PostgreSQL does it itself. Raises as ``write``."""

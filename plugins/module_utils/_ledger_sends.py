@@ -224,9 +224,7 @@ class Sends:
             )
         except LedgerAwayError as error:
             raise _unrecorded(error, sum(send.sent_at is not None for send in ended)) from None
-        if marked:
-            self._has_sent = True
-            self.ledger.fold()
+        self._has_sent = self._has_sent or bool(marked)
 
     @repeatable
     def _exchange(self, ended: list[tuple[Any, ...]], marked: list[tuple[int]], moment: float) -> None:
@@ -235,6 +233,7 @@ class Sends:
                 connection.execute(self._settle, {"rows": ended})
             if not marked:
                 return
+            self.ledger.fold(connection)
             if not self._has_sent:
                 self._note_approver(connection)
             # Python's SQLite module counts no rows (-1) of a statement that begins with WITH.

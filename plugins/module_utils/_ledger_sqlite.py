@@ -5,10 +5,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import sqlite3
-import time
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import quote
@@ -20,9 +18,6 @@ from ._ledger_tables import sa
 
 BUSY_SECONDS = 10
 """How long another program's lock is waited for, in seconds."""
-
-_FOLD_SECONDS = 1.0
-"""How long a commit waits for a reader that keeps it out of the main file."""
 
 _MOUNTS = "/proc/self/mountinfo"
 _NETWORK_FILE_SYSTEMS = (
@@ -159,23 +154,6 @@ def fingerprint(path: str) -> tuple[int, ...]:
         return (os.stat(f"{path}-wal").st_ino,)  # a log is being written: SQLite's own locks serve the readers
     except OSError:
         return (0, *main)
-
-
-def fold(connection: Any) -> None:
-    """Bring what was committed into the main file, which then is whole without its log.
-
-    A reader of an older state can keep it out: it is waited for a moment. What fails here is in the log all the same.
-
-    Args:
-        connection: SQLite's own, outside a transaction.
-    """
-    deadline = time.monotonic() + _FOLD_SECONDS
-    with contextlib.suppress(sqlite3.Error):
-        while True:
-            busy, logged, folded = connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
-            if (not busy and folded >= logged) or time.monotonic() > deadline:
-                return
-            time.sleep(0.005)
 
 
 def empty_log(connection: Any) -> bool:
