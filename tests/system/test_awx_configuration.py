@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 import pytest
 import yaml
+from ansible_collections.simops.yateota.plugins.plugin_utils._variable_specs import playbook_scope, role_scope
 from ansible_collections.simops.yateota.tests.system import awx
 from ansible_collections.simops.yateota.tests.system.awx import read
 from ansible_collections.simops.yateota.tests.system.harness import COLLECTION, COLLECTIONS, Ansible, run
@@ -41,7 +42,10 @@ TYPES = {
     "bool": {"multiplechoice"},
     "str": {"text", "textarea", "multiplechoice"},
     "path": {"text"},
-    "raw": {"textarea"},
+    "id": {"integer"},
+    "names": {"textarea"},
+    "participants": {"textarea"},
+    "sim_lines": {"textarea"},
     "list": {"textarea", "multiselect"},
 }
 REQUIREMENTS = re.compile(r"^requirements:\n((?:  - .*\n)+)", re.MULTILINE)
@@ -113,29 +117,20 @@ class Playbook:
 
     def __init__(self, template: dict[str, Any]) -> None:
         found = mappings(COLLECTION / template["playbook"])
+        scope = playbook_scope(Path(template["playbook"]).stem)
+        self.needed = {group[0] for group in scope.needs if len(group) == 1}
+        self.one_of = [set(group) for group in scope.needs if len(group) > 1]
+        self.role = {name: spec for role in roles(found) for name, spec in role_scope(role.path.name).own.items()}
         required = [
             each["vars"]
             for each in found
             if each.get("ansible.builtin.import_tasks") == "tasks/require.yml" and "vars" in each
         ]
-        self.needed = {name for each in required for name in each.get("needed", [])}
-        self.one_of = [set(each["one_of"]) for each in required if "one_of" in each]
-        self.role: dict[str, Any] = {}
-        for role in roles(found):
-            options = read(role.path / "meta/argument_specs.yml")["argument_specs"]["main"]["options"]
-            self.role |= options
-            self.needed |= {
-                name for name in options if role.tasks == ALL and options[name].get("required")
-            } - role.given
-        for each in found:  # what the playbook makes of text that is given
-            made = self.needed & each.get("ansible.builtin.set_fact", {}).keys()
-            if made:
-                self.needed = self.needed - made | {each["when"].removesuffix(" is defined")}
         self.text = " ".join(value for each in found for value in each.values() if isinstance(value, str))
         self.passed: dict[str, set[str]] = {}
         for each in found:
             for key, value in each.items():
-                match = PASSED.fullmatch(value.strip()) if isinstance(value, str) else None
+                match = PASSED.fullmatch(plain(value.strip())) if isinstance(value, str) else None
                 if match:
                     self.passed.setdefault(match[1], set()).add(key)
         self.modules = {
@@ -166,6 +161,11 @@ class Playbook:
 
     def takes(self, variable: str) -> bool:
         return bool(self.specs(variable) or re.search(rf"\b{variable}\b", self.text))
+
+
+def plain(expression: str) -> str:
+    """An expression with variables by their own names, instead of what the check made of them."""
+    return re.sub(r"__(\w+?)_given\.(\w+)", r"\1_\2", expression.replace("__yateota_given.", ""))
 
 
 @functools.cache

@@ -77,9 +77,6 @@ CASES = [
         "Campaign 1 (Crowd) is finished",
         scenario=crowd(30),
     ),
-    Case(
-        "YateOTA demo", {"campaign_id": 167}, "44 participants of campaign 167", {"retry": 44, "pause": 1, "restart": 1}
-    ),
     Case("YateOTA campaigns report", {}, "Roaming list by range"),
     Case(
         "YateOTA participants export",

@@ -34,8 +34,12 @@ def test_it_offers_the_servers_options_and_its_own():
 def test_an_option_is_described_as_the_server_describes_it(name):
     field = OFFERED[name]
     specified = read("meta/argument_specs.yml")["argument_specs"]["main"]["options"][f"sandbox_{name}"]
+    # The type that Ansible must not check, so that an empty value passes, is told in words too.
+    typed = read("meta/variables.yml")["options"].get(f"sandbox_{name}", {})
+    assert specified["description"].startswith(field.description)
+    assert (specified["description"] != field.description) is bool(typed)
+    specified = {**specified, **typed}
 
-    assert specified["description"] == field.description
     assert specified["type"] == TYPES.get(field.annotation, "str")
     is_choice = get_origin(field.annotation) is Literal
     assert specified.get("choices") == (list(get_args(field.annotation)) if is_choice else None)
@@ -46,7 +50,7 @@ def test_an_option_is_described_as_the_server_describes_it(name):
 def test_an_option_reaches_the_server(name):
     told = [(ROLE / path).read_text(encoding="utf-8") for path in ("vars/main.yml", "tasks/start.yml")]
 
-    assert any(f"sandbox_{name} | default(" in text for text in told)
+    assert any(f"__sandbox_given.{name} | default(" in text for text in told)
 
 
 def test_its_requirements_are_those_of_the_unit_tests_but_for_the_tools_of_testing():

@@ -1,0 +1,178 @@
+# Copyright (c) 2026 simops.yateota contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Names of variables that a role or playbook does not know, and the name that is probably meant."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from ..module_utils._arguments import CONNECTION_ARGUMENTS
+from ._variable_specs import Scope, all_names, private_names, role_names, shared_names
+from ._variable_values import is_given
+
+# How alike two names must be, from 0 to 1, to be taken for one that is misspelled. A variable of the command line is
+# meant for this playbook; one of an inventory may be the user's own, and must look more like ours.
+_ALIKE_ON_COMMAND_LINE = 0.8
+_ALIKE_ANYWHERE = 0.85
+_ALIKE_PREFIX = 0.75
+
+_SELECTING = ("campaign_id", "campaign_name", "participant_id", "iccid", "imsi", "msisdn", "sims", "bulk_change_source")
+"""What narrows down who is acted on: where a playbook does not take it, more would be acted on than was meant."""
+
+
+def name_problems(variables: Mapping[str, Any], extra: Iterable[str], scope: Scope) -> list[str]:
+    """What is wrong with the names of the variables given, a sentence each.
+
+    Args:
+        variables: all variables of a host, by their names; their values tell registered results apart.
+        extra: the names of those that were given for this run alone, with ``-e`` or by an AWX survey.
+        scope: what the role or playbook takes.
+    """
+    given = set(extra)
+    everywhere = [
+        _in_name_space(name, variables[name], scope)
+        or _near_role(name, scope)
+        or (name not in given and _near_shared(name, variables, scope))
+        for name in _public(variables)
+    ]
+    for_this_run = [_for_this_run(name, variables, scope) for name in sorted(given)]
+    # Both ways can find one name; it is told once.
+    return list(dict.fromkeys(problem for problem in everywhere + for_this_run if problem))
+
+
+def _for_this_run(name: str, variables: Mapping[str, Any], scope: Scope) -> str:
+    """What is wrong with a name that was given for this run. A role in a play of the user's may meet the user's own."""
+    if not is_given(variables.get(name)):
+        return _near_own(name, scope) if scope.is_playbook and not _is_known(name, scope) else ""
+    own = _private(name) or _set_by_itself(name, scope)
+    if own or not scope.is_playbook or _is_known(name, scope):
+        return own
+    return (
+        _suffix(name, scope)
+        or _connection(name, variables)
+        or _used_inside(name, scope)
+        or _near_own(name, scope)
+        or _selecting(name, scope)
+    )
+
+
+def _public(names: Iterable[str]) -> list[str]:
+    return sorted(name for name in names if isinstance(name, str) and not name.startswith("__"))
+
+
+def _is_known(name: str, scope: Scope) -> bool:
+    return name in scope.known or name in scope.facts
+
+
+def _in_name_space(name: str, value: Any, scope: Scope) -> str:
+    """A name that begins like a role's variables and is none of them."""
+    role = next((role for prefix, role in scope.prefixes.items() if name.startswith(prefix)), None)
+    if role is None or _is_known(name, scope) or _is_result(value):
+        return ""
+    nearest = _nearest(name, _of_roles(scope), 0.6)
+    if nearest:
+        return _meant(name, nearest)
+    return (
+        f"{name} is not a variable of the role {role}: `ansible-doc -t role simops.yateota.{role}` lists its variables."
+    )
+
+
+def _near_role(name: str, scope: Scope) -> str:
+    """A name of which the role's part itself is misspelled."""
+    if _is_known(name, scope) or name in all_names() or any(name.startswith(prefix) for prefix in scope.prefixes):
+        return ""
+    if not any(_ratio(name[: len(prefix)], prefix) >= _ALIKE_PREFIX for prefix in scope.prefixes):
+        return ""
+    nearest = _nearest(name, _of_roles(scope), _ALIKE_ANYWHERE)
+    return _meant(name, nearest) if nearest else ""
+
+
+def _near_shared(name: str, variables: Mapping[str, Any], scope: Scope) -> str:
+    """A name in an inventory that is nearly that of a variable which tells the server, where that is not given."""
+    if _is_known(name, scope):
+        return ""
+    nearest = _nearest(name, shared_names() & scope.own.keys(), _ALIKE_ANYWHERE)
+    return _meant(name, nearest) if nearest and nearest not in variables else ""
+
+
+def _set_by_itself(name: str, scope: Scope) -> str:
+    """A role's variable that the playbook, or a role that includes the other, sets itself."""
+    if name not in scope.sets:
+        return ""
+    instead = scope.sets[name]
+    return f"{scope.name} sets {name} itself: {f'give {instead} instead' if instead else 'leave it out'}."
+
+
+def _private(name: str) -> str:
+    """A variable that the roles and playbooks keep for themselves."""
+    kept = name.startswith(("__yateota_", *(f"__{role}_" for role in role_names())))
+    return f"{name} is a variable of the collection's own: leave it out." if kept else ""
+
+
+def _used_inside(name: str, scope: Scope) -> str:
+    """A variable by which the playbooks' tasks pass on what to do: given from outside, it would change that."""
+    return f"{scope.name} uses the variable {name} itself: leave it out." if name in private_names() else ""
+
+
+def _connection(name: str, variables: Mapping[str, Any]) -> str:
+    """An option of the connection as a variable, which would be left unread: another server would be asked."""
+    option = name.removeprefix("yateota_")
+    if option not in CONNECTION_ARGUMENTS or (option != name and is_given(variables.get("yateota_connection"))):
+        return ""
+    return (
+        f"{name} is not a known variable: give {option} in yateota_connection, or in the environment as "
+        f"{CONNECTION_ARGUMENTS[option]['fallback'][1][0]}."
+    )
+
+
+def _suffix(name: str, scope: Scope) -> str:
+    """A role's variable without its prefix, as ``state`` for ``bulk_change_state``."""
+    if not scope.acts and name in all_names():
+        return ""  # an answer to another playbook of the same AWX workflow
+    meant = [f"{prefix}{name}" for prefix in (*scope.prefixes, "yateota_") if f"{prefix}{name}" in scope.known]
+    return _meant(name, meant[0]) if meant else ""
+
+
+def _near_own(name: str, scope: Scope) -> str:
+    """A name of the command line that is nearly one of those that the playbook takes."""
+    if name in all_names():
+        return ""
+    nearest = _nearest(name, scope.known, _ALIKE_ON_COMMAND_LINE)
+    return _meant(name, nearest) if nearest else ""
+
+
+def _selecting(name: str, scope: Scope) -> str:
+    """What would narrow down a playbook's action, if it took it."""
+    if not scope.acts or name not in _SELECTING:
+        return ""
+    return f"{scope.name} does not take {name}, and would act on more than that names: leave it out."
+
+
+def _meant(name: str, nearest: str) -> str:
+    return f"{name} is not a known variable: {nearest} is probably meant."
+
+
+def _of_roles(scope: Scope) -> list[str]:
+    return [name for name in scope.known if any(name.startswith(prefix) for prefix in scope.prefixes)]
+
+
+def _is_result(value: Any) -> bool:
+    """Whether a value is what a task has registered: the name is the user's own then."""
+    return isinstance(value, Mapping) and "changed" in value and ("failed" in value or "skipped" in value)
+
+
+def _nearest(name: str, names: Iterable[str], alike: float) -> str | None:
+    by_plain = {_plain(each): each for each in names}
+    found = difflib.get_close_matches(_plain(name), by_plain, 1, alike)
+    return by_plain[found[0]] if found else None
+
+
+def _ratio(one: str, other: str) -> float:
+    return difflib.SequenceMatcher(None, _plain(one), other).ratio()
+
+
+def _plain(name: str) -> str:
+    return name.lower().replace("-", "_")

@@ -1,0 +1,284 @@
+# Copyright (c) 2026 simops.yateota contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Values of variables, read as the types that their specs name; what cannot be read is never guessed."""
+
+from __future__ import annotations
+
+import datetime
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from ansible.module_utils.common.validation import (
+    check_type_bool,
+    check_type_dict,
+    check_type_float,
+    check_type_int,
+    check_type_path,
+)
+
+from ..module_utils._errors import InvalidInputError
+from ..module_utils._identifiers import check_positive, check_sim_identifier, parse_id, read_identification
+
+Spec = Mapping[str, Any]
+
+CAMPAIGN_STATES = ("started", "paused", "stopped")
+_SHORTEST_ICCID = 18
+_WORDS = re.compile(r"[\s,;]+")
+
+
+def is_given(value: Any) -> bool:
+    """Whether a value is one: null and blank text, as a form's questions leave them, are none."""
+    return value is not None and not (isinstance(value, str) and not value.strip())
+
+
+def read(name: str, spec: Spec, value: Any) -> Any:
+    """A value that is given, as its spec's type.
+
+    Args:
+        name: the variable, for an error's sentence.
+        spec: the keys of a role's argument spec: ``type``, ``choices``, ``elements``, ``options``; ``no_log`` keeps the
+            value out of a sentence; ``give`` tells what to give.
+        value: what Ansible's templating has made of it.
+
+    Raises:
+        InvalidInputError: it cannot be read; names the variable, the value, what is expected and what to do.
+    """
+    kind = spec.get("type", "str")
+    read_value = _READERS[kind](name, spec, value)
+    if "least" in spec:
+        check_positive(name, read_value, spec["least"])
+    choices = spec.get("choices")
+    if choices:
+        for each in read_value if isinstance(read_value, list) else [read_value]:
+            if each not in choices:
+                raise _invalid(name, {**spec, "give": f"one of {', '.join(choices)}"}, each)
+    return read_value
+
+
+# --- Text ------------------------------------------------------------------------------------------------------------
+
+
+def text(name: str, value: Any, spec: Spec | None = None) -> str:
+    """A text. A number may have been one, and lost its leading zeros, so that it is refused.
+
+    Raises:
+        InvalidInputError: the value is something else.
+    """
+    if getattr(value, "__ENCRYPTED__", False):  # of Ansible Vault, on ansible-core before 2.19
+        return str(value)
+    if isinstance(value, str):
+        return value
+    shown = "" if (spec or {}).get("no_log") else f" {value}"
+    if isinstance(value, (bool, int, float, datetime.date)):
+        kind = "boolean" if isinstance(value, bool) else "date" if isinstance(value, datetime.date) else "number"
+        raise InvalidInputError(
+            f"{name} was read as the {kind}{shown}, expected text: put it in quotes, so that it stays as written. "
+            "On AWX, use an execution environment with ansible-core below 2.19."
+        )
+    raise InvalidInputError(f"{name} is a {_kind_of(value)}, expected text: give text.")
+
+
+def _kind_of(value: Any) -> str:
+    return "dictionary" if isinstance(value, Mapping) else "list" if isinstance(value, (list, tuple)) else "value"
+
+
+def _text(name: str, spec: Spec, value: Any) -> str:
+    return text(name, value, spec)
+
+
+def _path(name: str, spec: Spec, value: Any) -> str:
+    return str(check_type_path(text(name, value, spec)))
+
+
+def _whole_path(name: str, spec: Spec, value: Any) -> str:
+    path = text(name, value, spec)
+    if not re.match("[/~].", path):
+        raise _invalid(name, spec, value)
+    return path
+
+
+def _invalid(name: str, spec: Spec, value: Any) -> InvalidInputError:
+    shown = "" if spec.get("no_log") else f" '{value}'"
+    return InvalidInputError(f"{name}{shown} is not valid: give {spec['give']}.")
+
+
+# --- Numbers and the like --------------------------------------------------------------------------------------------
+
+
+def _number(value: Any) -> int | float:
+    """A number as it is written: a sentence with it says 1, and not 1.0."""
+    number = float(check_type_float(value))
+    return int(number) if number.is_integer() else number
+
+
+_DECIMAL = re.compile(r"\s*[+-]?[0-9]+(\.[0-9]*)?\s*")
+
+
+def _converted(convert: Callable[[Any], Any], give: str) -> Callable[[str, Spec, Any], Any]:
+    """A reader by one of Ansible's own conversions. A number is one, or decimal text: no boolean and no infinity."""
+
+    def reader(name: str, spec: Spec, value: Any) -> Any:
+        words = {"give": give, **spec}
+        if convert is not check_type_bool and (isinstance(value, bool) or not _DECIMAL.fullmatch(str(value))):
+            raise _invalid(name, words, value)
+        try:
+            return convert(value)
+        except (TypeError, ValueError):
+            raise _invalid(name, words, value) from None
+
+    return reader
+
+
+def _identity(name: str, spec: Spec, value: Any) -> int | None:
+    """The id of a campaign or participant."""
+    return parse_id(name, value)
+
+
+# --- Lists and dictionaries ------------------------------------------------------------------------------------------
+
+
+def _list(name: str, spec: Spec, value: Any) -> list[Any]:
+    """A list, also as text with commas or line ends; blank elements are left out."""
+    if not isinstance(value, (list, tuple)):
+        value = re.split(r"[,\n]", text(name, value, spec))
+    element = {"type": spec.get("elements", "str"), **{key: spec[key] for key in ("options", "no_log") if key in spec}}
+    # A text that was split has blanks around its parts.
+    parts = [each.strip() if isinstance(each, str) else each for each in value]
+    return [read(f"{name}[{place}]", element, each) for place, each in enumerate(parts) if is_given(each)]
+
+
+def _dict(name: str, spec: Spec, value: Any) -> dict[str, Any]:
+    try:
+        found: dict[str, Any] = dict(check_type_dict(value))
+    except (TypeError, ValueError):
+        raise _invalid(name, {"give": "a dictionary", **spec}, value) from None
+    options = spec.get("options")
+    if options is None:
+        return found
+    unknown = sorted(map(str, found.keys() - options.keys()))
+    if unknown:
+        raise InvalidInputError(f"{name} has the unknown key {unknown[0]}: give any of {', '.join(options)}.")
+    given = {key: each for key, each in found.items() if is_given(each)}
+    lacking = [key for key, option in options.items() if option.get("required") and key not in given]
+    if lacking:
+        raise InvalidInputError(f"{name} has no {lacking[0]}: give it.")
+    return {key: read(f"{name}.{key}", options[key], each) for key, each in given.items()}
+
+
+def _mapping(name: str, spec: Spec, value: Any) -> Mapping[str, Any]:
+    if not isinstance(value, Mapping):
+        raise InvalidInputError(f"{name} is not a dictionary: give {spec['give']}.")
+    return value
+
+
+def _names(name: str, spec: Spec, value: Any) -> list[str]:
+    """Ids or names. A number alone may have been a name of digits, or an id after a zero; in a list it is an id."""
+    parts = value if isinstance(value, (list, tuple)) else re.split(r"[,\n]", text(name, value, spec))
+    return [
+        str(parse_id(name, each)) if isinstance(each, (bool, int, float)) else text(name, each).strip()
+        for each in parts
+        if is_given(each)
+    ]
+
+
+# --- SIMs ------------------------------------------------------------------------------------------------------------
+
+
+def _identifier(name: str, spec: Spec, value: Any) -> str:
+    found = text(name, value, spec).strip()
+    check_sim_identifier(name, found)
+    return found
+
+
+def _sims(name: str, spec: Spec, value: Any) -> list[dict[str, str]]:
+    """The participants that ICCIDs and IMSIs name, as a list or as text with blanks, commas or line ends between."""
+    parts = value if isinstance(value, (list, tuple)) else [value]
+    codes = [code for part in parts for code in _WORDS.split(text(name, part, spec)) if code]
+    return [_sim(name, spec, code) for code in codes]
+
+
+def _sim(name: str, spec: Spec, code: str) -> dict[str, str]:
+    kind = "iccid" if len(code) >= _SHORTEST_ICCID else "imsi"
+    try:
+        check_sim_identifier(kind, code)
+    except InvalidInputError as error:
+        raise InvalidInputError(f"{name}: {error}") from None
+    return {kind: code}
+
+
+def _participants(name: str, spec: Spec, value: Any) -> list[dict[str, Any]]:
+    """Dictionaries that identify participants; what they are is the module's to judge."""
+    if not isinstance(value, (list, tuple)):
+        raise _invalid(name, {"give": "a list of dictionaries, such as [{imsi: '001010000000011'}]"}, value)
+    return [_participant(f"{name}[{place}]", each) for place, each in enumerate(value)]
+
+
+def _participant(name: str, value: Any) -> dict[str, Any]:
+    found = _dict(name, {}, value)
+    try:
+        read_identification(found)
+    except InvalidInputError as error:
+        raise InvalidInputError(f"{name}: {error}") from None
+    return found
+
+
+def _sim_lines(name: str, spec: Spec, value: Any) -> Any:
+    """Text with a SIM in each line, or a list of such lines or of dictionaries of identifiers."""
+    if not isinstance(value, (list, tuple)):
+        return text(name, value, spec)
+    return [
+        _participant(f"{name}[{place}]", each) if isinstance(each, Mapping) else text(f"{name}[{place}]", each)
+        for place, each in enumerate(value)
+    ]
+
+
+# --- Campaigns and changes -------------------------------------------------------------------------------------------
+
+
+def _campaign_states(name: str, spec: Spec, value: Any) -> list[dict[str, Any]]:
+    """The campaigns that lines such as ``144: paused`` name. Quotes make a name of digits."""
+    lines = text(name, value, spec).splitlines()
+    return [_campaign_state(f"{name}, line {number}", line) for number, line in enumerate(lines, 1) if line.strip()]
+
+
+def _campaign_state(where: str, line: str) -> dict[str, Any]:
+    who, colon, state = (part.strip() for part in line.rpartition(":"))
+    if not (colon and who and state in CAMPAIGN_STATES):
+        raise InvalidInputError(
+            f"{where} '{line.strip()}' is not valid: give an id or a name, a colon, and one of "
+            f"{', '.join(CAMPAIGN_STATES)}, as in 144: paused."
+        )
+    quoted = re.fullmatch(r"""(["'])(.+)\1""", who)
+    if quoted or not who.isascii() or not who.isdigit():
+        return {"name": quoted[2] if quoted else who, "state": state}
+    return {"campaign_id": parse_id(where, who), "state": state}
+
+
+def _change_id(name: str, spec: Spec, value: Any) -> str:
+    return text(name, value, spec)
+
+
+_READERS: dict[str, Callable[[str, Spec, Any], Any]] = {
+    "raw": lambda _name, _spec, value: value,
+    "str": _text,
+    "path": _path,
+    "whole_path": _whole_path,
+    "int": _converted(check_type_int, "a whole number"),
+    "float": _converted(_number, "a number"),
+    "bool": _converted(check_type_bool, "true or false"),
+    "id": _identity,
+    "list": _list,
+    "dict": _dict,
+    "mapping": _mapping,
+    "names": _names,
+    "imsi": _identifier,
+    "iccid": _identifier,
+    "msisdn": _identifier,
+    "sims": _sims,
+    "participants": _participants,
+    "sim_lines": _sim_lines,
+    "campaign_states": _campaign_states,
+    "change_id": _change_id,
+}

@@ -1,0 +1,107 @@
+# Copyright (c) 2026 simops.yateota contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a role or playbook was given, checked as a whole before anything else happens."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from ansible.errors import AnsibleFilterError
+
+from ..filter.confined_path import confined_path
+from ..module_utils._errors import InvalidInputError
+from ._variable_names import name_problems
+from ._variable_specs import Scope
+from ._variable_values import is_given, read
+
+_CONFINED = ("bulk_change_report_directory", "bulk_change_source", "dest")
+"""The paths that a survey may ask for."""
+
+
+@dataclass(frozen=True)
+class Given:
+    """The variables of a host.
+
+    Attributes:
+        variables: all of them by their names, with their templates not yet filled in.
+        extra: the names of those that were given for this run alone.
+        resolved: fills in a value's templates; raises InvalidInputError where it cannot.
+        ready: values that count before those, as they are: what a playbook sets for a role.
+    """
+
+    variables: Mapping[str, Any]
+    extra: frozenset[str]
+    resolved: Callable[[Any], Any]
+    ready: Mapping[str, Any] = field(default_factory=dict)
+
+
+def examined(given: Given, scope: Scope) -> tuple[list[str], dict[str, Any]]:
+    """What is wrong, a sentence each, and the values of the variables that are given, as their types.
+
+    What is null, blank or omitted is not given.
+    """
+    problems = name_problems(given.variables, given.extra, scope)
+    values: dict[str, Any] = {}
+    wrong: set[str] = set()
+    for name, spec in scope.known.items():
+        if name not in given.variables and name not in given.ready:
+            continue
+        try:
+            value = plain(given.ready[name] if name in given.ready else given.resolved(given.variables[name]))
+            if is_given(value) and not _is_omitted(value, given.variables):
+                values[name] = read(name, spec, _confined(name, value, given))
+            if values.get(name) == [] and spec.get("type") == "sims":
+                del values[name]  # text without a SIM
+        except InvalidInputError as error:
+            wrong.add(name)
+            problems.append(_as_sentence(name, str(error)))
+    problems += _group_problems(values.keys() | wrong, scope)
+    return problems, values
+
+
+def _confined(name: str, value: Any, given: Given) -> Any:
+    """A path inside the folder ``yateota_files_root``, where there is one; any other value as it is.
+
+    Raises:
+        InvalidInputError: it leads out of the folder.
+    """
+    root = given.resolved(given.variables.get("yateota_files_root")) if name in _CONFINED else None
+    if not is_given(root) or not isinstance(value, str):
+        return value
+    try:
+        return confined_path(value.strip(), root)
+    except AnsibleFilterError as error:
+        raise InvalidInputError(f"{name}: {error}") from None
+
+
+def plain(value: Any) -> Any:
+    """A value without what newer ansible-core fills in only when it is looked at."""
+    if isinstance(value, Mapping):
+        return {key: plain(each) for key, each in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(each) for each in value]
+    return value
+
+
+def _group_problems(given: set[str], scope: Scope) -> Iterator[str]:
+    for group in scope.needs:
+        if not given.intersection(group):
+            yield f"{' or '.join(group)} is missing: give {_give(group[0], scope)}."
+    for group in scope.exclusive:
+        if given.issuperset(group):
+            yield f"{' and '.join(group)} are both given: give one of them."
+
+
+def _give(name: str, scope: Scope) -> str:
+    return str(scope.known[name].get("give", "it"))
+
+
+def _as_sentence(name: str, error: str) -> str:
+    return error if error.startswith(name) else f"{name}: {error}"
+
+
+def _is_omitted(value: Any, variables: Mapping[str, Any]) -> bool:
+    return "omit" in variables and bool(value == variables["omit"])

@@ -1,0 +1,54 @@
+# Copyright (c) 2026 simops.yateota contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A pattern that matches no host is an error, not a play that is skipped."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from ansible import context
+from ansible.errors import AnsibleLookupError
+from ansible.parsing.dataloader import DataLoader
+from ansible.utils.context_objects import CLIArgs
+from ansible_collections.simops.yateota.plugins.lookup.play_hosts import LookupModule
+
+GROUPS = {"all": ["one", "two", "web"], "ungrouped": ["web"], "ota": ["one", "two"], "empty": []}
+
+
+def hosts(pattern: Any, groups: dict[str, list[str]] | None = None) -> Any:
+    (found,) = LookupModule(loader=DataLoader(), templar=None).run([pattern], {"groups": groups or GROUPS})
+    return found
+
+
+@pytest.fixture
+def limit(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Set ``--limit`` and the like."""
+    return lambda **arguments: monkeypatch.setattr(context, "CLIARGS", CLIArgs(arguments))
+
+
+@pytest.mark.parametrize("pattern", ["ota", "one", "o*", "ota:!one", "all", "localhost", "one,two", "~o.e"])
+def test_a_pattern_that_matches_stays_as_it_is(pattern: str) -> None:
+    assert hosts(pattern) == pattern
+    assert hosts([pattern, "one"]) == f"{pattern},one"
+    assert hosts(None) == hosts("") == hosts(" ") == hosts([]) == "localhost"
+    assert hosts("localhost", {"all": [], "ungrouped": []}) == "localhost"
+
+
+@pytest.mark.parametrize("pattern", ["empty", "otta", "three", "x*", "ota:!all"])
+@pytest.mark.filterwarnings("ignore")
+def test_a_pattern_that_matches_no_host_is_refused(pattern: str) -> None:
+    with pytest.raises(AnsibleLookupError) as refused:
+        hosts(pattern)
+    assert str(refused.value).startswith(f"yateota_hosts '{pattern}' matches no host of the inventory: give a group")
+
+
+def test_what_limit_leaves_counts(limit: Any) -> None:
+    limit(subset="one")
+    assert hosts("ota") == "ota"
+    limit(subset="web")
+    with pytest.raises(AnsibleLookupError, match="matches no host of the inventory within --limit web: give a group"):
+        hosts("ota")
+    limit(subset="web", syntax=True)
+    assert hosts("ota") == "ota"

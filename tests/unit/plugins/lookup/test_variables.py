@@ -1,0 +1,194 @@
+# Copyright (c) 2026 simops.yateota contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a role or playbook was given, by the lookup, with Ansible's own templating and reading of variables."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from ansible.errors import AnsibleLookupError
+from ansible.parsing.dataloader import DataLoader
+from ansible.template import Templar
+from ansible_collections.simops.yateota.plugins.lookup import variables as plugin
+from ansible_collections.simops.yateota.plugins.plugin_utils._variable_specs import (
+    playbook_names,
+    playbook_scope,
+    role_names,
+    role_scope,
+)
+
+Find = Callable[..., dict[str, Any]]
+HOST = {"inventory_hostname": "localhost", "ansible_playbook_python": "/usr/bin/python3"}
+NEEDED = {
+    "bulk_change_id": "CHG1",
+    "bulk_change_action": "retry",
+    "campaigns_desired": [],
+    "esim_reprofile_change_id": "CHG1",
+    "esim_reprofile_sims": "001010000000011",
+    "retry_build_sweep_campaigns": "144",
+    "campaign_id": 167,
+    "change_id": "CHG1",
+    "participant_id": 195,
+    "sims": "001010000000011",
+    "dest": "/var/tmp/x",
+    "bulk_change_report_directory": "/var/tmp/changes",
+}
+
+
+@pytest.fixture
+def find(monkeypatch: pytest.MonkeyPatch) -> Find:
+    """Ask the lookup about variables of the inventory (`given`) and of the command line (`extra`)."""
+
+    # The loader of Ansible's own plugins is not at work here.
+    home = "lookup('ansible.builtin.env', 'HOME')"
+    written = plugin.defaults
+    monkeypatch.setattr(plugin, "defaults", lambda role: json.loads(json.dumps(written(role)).replace(home, "'/root'")))
+
+    def ask(given: dict[str, Any] | None = None, extra: dict[str, Any] | None = None, **which: str) -> dict[str, Any]:
+        monkeypatch.setattr(plugin, "load_extra_vars", lambda loader: extra or {})
+        variables = {**HOST, **(given or {}), **(extra or {})}
+        loader = DataLoader()
+        lookup = plugin.LookupModule(loader=loader, templar=Templar(loader=loader, variables=variables))
+        (found,) = lookup.run([], variables, **which)
+        return dict(found)
+
+    return ask
+
+
+def as_written(text: str) -> Any:
+    """A value as Ansible reads it out of a file of variables."""
+    return DataLoader().load(f"value: {text}")["value"]
+
+
+WHICH = [
+    *({"role": name} for name in role_names()),
+    *({"playbook": name} for name in playbook_names()),
+]
+
+
+@pytest.mark.parametrize("which", WHICH, ids=lambda which: "-".join(*which.items()))
+@pytest.mark.parametrize("empty", [None, "", " \t"], ids=repr)
+def test_what_is_left_empty_is_not_given(which: dict[str, str], empty: Any, find: Find) -> None:
+    """For every variable of every role and playbook, from their specs; another test runs them."""
+    scope = role_scope(which["role"]) if "role" in which else playbook_scope(which["playbook"])
+    needed = {group[0]: NEEDED[group[0]] for group in scope.needs}
+    optional = dict.fromkeys(scope.known.keys() - needed.keys(), empty)
+    assert len(optional) > 2
+    plain, emptied = find(needed, **which), find(needed, optional, **which)
+    assert emptied["problems"] == plain["problems"] == []
+    assert emptied == plain
+
+
+@pytest.mark.parametrize("which", WHICH, ids=lambda which: "-".join(*which.items()))
+@pytest.mark.parametrize("empty", [None, "", " "], ids=repr)
+def test_what_is_needed_and_left_empty_is_missing(which: dict[str, str], empty: Any, find: Find) -> None:
+    scope = role_scope(which["role"]) if "role" in which else playbook_scope(which["playbook"])
+    found = find({name: empty for group in scope.needs for name in group}, **which)
+    assert len(found["problems"]) == len(scope.needs)
+    for group, problem in zip(scope.needs, found["problems"], strict=True):
+        assert problem.startswith(f"{' or '.join(group)} is missing: give ")
+
+
+@pytest.mark.parametrize(
+    ("text", "number"), [("0012345", "5349"), ("001010000000011", "69793218569"), ("8931010000000000873", None)]
+)
+def test_digits_that_yaml_has_made_a_number_of(text: str, number: str | None, find: Find) -> None:
+    value = as_written(text)
+    assert isinstance(value, int)
+    for name, which in [
+        ("change_id", {"playbook": "bulk_retry"}),
+        ("sims", {"playbook": "bulk_retry"}),
+        ("bulk_change_id", {"role": "bulk_change"}),
+        ("esim_reprofile_sims", {"role": "esim_reprofile"}),
+        ("retry_build_sweep_campaigns", {"playbook": "retry_build_sweep"}),
+        ("campaign_states", {"playbook": "campaigns"}),
+    ]:
+        problems = find({**NEEDED, name: value}, **which)["problems"]
+        assert f"{name} was read as the number {number or text}, expected text: put it in quotes" in " ".join(problems)
+        quoted = find({**NEEDED, name: as_written(f"'{text}'")}, **which)["problems"]
+        assert not any("was read" in each for each in quoted)
+
+
+def test_templates_are_filled_in(find: Find) -> None:
+    given = {
+        "bulk_change_id": plugin.trust_as_template("{{ ticket }}"),
+        "bulk_change_action": "retry",
+        "ticket": "CHG7",
+        "bulk_change_canary": plugin.trust_as_template("{{ size | int }}"),
+        "size": 5,
+    }
+    found = find(given, role="bulk_change")
+    assert found["problems"] == []
+    assert (found["given"]["id"], found["given"]["canary"]) == ("CHG7", 5)
+
+
+def test_a_template_that_cannot_be_filled_in_is_a_problem(find: Find) -> None:
+    given = {"bulk_change_id": plugin.trust_as_template("{{ tikcet }}"), "bulk_change_action": "retry"}
+    (problem,) = find(given, role="bulk_change")["problems"]
+    assert problem.startswith("bulk_change_id: 'tikcet' is undefined")
+
+
+def test_values_of_the_command_line_come_as_their_types(find: Find) -> None:
+    """``-e key=value`` gives nothing but text."""
+    given = {
+        "bulk_change_id": "5349",
+        "bulk_change_action": "rerun",
+        "bulk_change_canary": "5",
+        "bulk_change_maximum_per_second": "2.5",
+        "bulk_change_verify": "no",
+        "bulk_change_report_formats": "csv,html",
+        "bulk_change_confirm_rerun": "44",
+    }
+    found = find(None, given, role="bulk_change")
+    assert found["problems"] == []
+    values = found["given"]
+    assert (values["id"], values["canary"], values["maximum_per_second"]) == ("5349", 5, 2.5)
+    assert (values["verify"], values["report_formats"], values["confirm_rerun"]) == (False, ["csv", "html"], 44)
+
+
+def test_a_secret_is_never_told(find: Find) -> None:
+    given = {"bulk_change_id": "CHG1", "bulk_change_action": "retry", "bulk_change_ledger_password": 123456}
+    (problem,) = find(given, role="bulk_change")["problems"]
+    assert "bulk_change_ledger_password was read as the number, expected text" in problem
+    assert "123456" not in problem
+
+
+def test_two_ways_to_name_a_campaign_are_one_too_many(find: Find) -> None:
+    found = find({"campaign_id": 144, "campaign_name": "Spring"}, playbook="campaign_pause")
+    assert found["problems"] == ["campaign_id and campaign_name are both given: give one of them."]
+
+
+def test_paths_stay_in_the_folder_for_files(find: Find) -> None:
+    given = {**NEEDED, "yateota_files_root": "/var/lib/yateota", "dest": "failed.csv"}
+    given |= {"bulk_change_report_directory": "changes", "bulk_change_source": "/var/lib/yateota/sims.csv"}
+    assert find(given, playbook="participants_export")["given"]["dest"] == "/var/lib/yateota/failed.csv"
+    for which in ({"role": "bulk_change"}, {"playbook": "bulk_report"}):
+        found = find(given, **which)
+        assert found["problems"] == []
+        assert "/var/lib/yateota/changes" in found["given"].values()
+        assert "/var/lib/yateota/sims.csv" in found["given"].values()
+    for name, value in (("dest", "../x.csv"), ("dest", "/etc/passwd")):
+        (problem,) = find({**given, name: value}, playbook="participants_export")["problems"]
+        assert problem.startswith(f"{name}: '{value}' leads out of the folder /var/lib/yateota")
+    (problem,) = find({**given, "bulk_change_report_directory": "/tmp"}, role="bulk_change")["problems"]
+    assert problem.startswith("bulk_change_report_directory: '/tmp' leads out of the folder")
+
+
+def test_the_roles_own_defaults_hold(find: Find) -> None:
+    found = find({"retry_build_sweep_campaigns": "144,Spring"}, role="retry_build_sweep")["given"]
+    assert found == {
+        "campaigns": ["144", "Spring"],
+        "maximum": 1000,
+        "name": "retry_build_sweep-localhost",
+        "purge_after_days": 30,
+    }
+
+
+@pytest.mark.parametrize("which", [{}, {"role": "nix"}, {"playbook": "nix"}, {"role": "campaigns", "playbook": "x"}])
+def test_what_the_lookup_itself_cannot_be_asked(which: dict[str, str], find: Find) -> None:
+    with pytest.raises(AnsibleLookupError, match=r"give (the name|one) of"):
+        find(**which)
