@@ -29,6 +29,22 @@ _SHOWN_MOST = 40
 """How much of a value that is refused a sentence shows."""
 
 
+_quoted: set[str] = set()
+_QUOTED_MOST = 10_000
+
+
+def quoted() -> frozenset[str]:
+    """The values that sentences of this process have quoted as a SIM's identifiers, for masking the sentences."""
+    return frozenset(_quoted)
+
+
+def _quote(value: Any) -> Any:
+    """Take note of a value that a sentence quotes."""
+    if len(_quoted) < _QUOTED_MOST:
+        _quoted.add(str(value))
+    return value
+
+
 def canonical(kind: str, value: Any) -> Any:
     """The one form in which two identifiers are compared: equal forms are one SIM, or one participant.
 
@@ -75,6 +91,7 @@ def check_text(option: str, value: Any) -> None:
     """
     if isinstance(value, str):
         return
+    _quote(value)
     is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
     what = f"the number {value}" if is_number else f"{type(value).__name__} {_shown(value)}"
     raise InvalidInputError(f"{option} was read as {what}, expected text: put it in quotes.")
@@ -95,10 +112,12 @@ def check_sim_identifier(option: str, value: Any) -> None:
     plain = value.removeprefix("+") if option == "msisdn" else canonical(option, value)
     refusal = f"{option} {_shown(value)} is not valid: "
     if not form.fullmatch(plain):
+        _quote(value)
         lost = option == "imsi" and plain.isascii() and plain.isdecimal() and len(plain) < 14
         zeros = " It seems to have lost leading zeros: give it as text, whole." if lost else ""
         raise InvalidInputError(f"{refusal}expected {words}.{zeros}")
     if option == "imsi" and value.startswith(_UNASSIGNED):
+        _quote(value)
         raise InvalidInputError(
             f"{refusal}no country code begins with {value[0]}. It seems to have lost leading zeros: "
             "give it as text, whole."
@@ -175,13 +194,14 @@ def check_identification(given: Mapping[str, Any]) -> str | None:
     iccid = given.get("iccid")
     digits = str(canonical("iccid", iccid or ""))
     if len(digits) > 18 and digits.isdecimal() and not luhn_fits(digits):
+        _quote(iccid)
         return f"iccid {iccid}: its last digit is not the Luhn check digit of the others; check it for a typing error."
     return None
 
 
 def described(given: Mapping[str, Any]) -> str:
     """A participant's or campaign's identification in words: ``participant 195 of campaign 167``."""
-    words = [f"{name} {given[name]}" for name in SIM_IDENTIFIERS if given.get(name)]
+    words = [f"{name} {_quote(given[name])}" for name in SIM_IDENTIFIERS if given.get(name)]
     if given.get("participant_id"):
         words.insert(0, f"participant {given['participant_id']}")
     if given.get("campaign_id"):

@@ -7,13 +7,26 @@ from __future__ import annotations
 
 import datetime
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from ._identifiers import IDENTIFIERS, LONG_NUMBER, SIM_IDENTIFIERS, masked
+from ._identifiers import IDENTIFIERS, LONG_NUMBER, SIM_IDENTIFIERS
 from ._ledger_change import PURGED, Change
 from ._ledger_outage import repeatable
-from ._ledger_tables import BAD_STATES, DONE, PLANNED, ROW_STATES, changes, earlier_sends, participants, runs, sa, waves
+from ._ledger_tables import (
+    BAD_STATES,
+    DONE,
+    PLANNED,
+    ROW_STATES,
+    canonical_column,
+    changes,
+    earlier_sends,
+    participants,
+    runs,
+    sa,
+    waves,
+)
+from ._masking import mask_row, words_of
 from ._plan import goal_of
 
 SHOWN = 20
@@ -64,6 +77,22 @@ class Report:
         """The change's record, in the words of the result."""
         record = self._change.record()
         return {**told(record), "selection": record.selection, "duplicates": record.duplicates}
+
+    @repeatable
+    def named_in(self, texts: Iterable[str]) -> set[str]:
+        """The change's identifiers that texts name, in whatever spelling."""
+        words = sorted(words_of(texts))
+        columns = [participants.c[name] for name in SIM_IDENTIFIERS]
+        named = [canonical_column(column.name, column) for column in columns]
+        found: set[str] = set()
+        with self.ledger.read() as connection:
+            for start in range(0, len(words), _BLOCK):
+                block = words[start : start + _BLOCK]
+                rows = connection.execute(
+                    sa.select(*columns).where(self._change.rows, sa.or_(*(column.in_(block) for column in named)))
+                )
+                found |= {value for row in rows for value in row if value}
+        return found
 
     @repeatable
     def held_by(self) -> str | None:
@@ -139,17 +168,21 @@ class Report:
         more than ``SHOWN`` are told together, with no code.
         """
         columns = participants.c
+        reason = sa.func.coalesce(columns.message, columns.reason, "no reason is known").label("reason")
+        # A short identifier is found in a reason by its participant alone.
+        names = [columns[name] for name in SIM_IDENTIFIERS] if self._masked else []
+        kinds = (columns.state, columns.code, reason, *names)
         with self.ledger.read() as connection:
             found = connection.execute(
-                sa.select(
-                    columns.state, columns.code, sa.func.coalesce(columns.message, columns.reason), sa.func.count()
-                )
+                sa.select(*kinds, sa.func.count().label("count"))
                 .where(self._change.rows, columns.state.in_(BAD_STATES))
-                .group_by(columns.state, columns.code, sa.func.coalesce(columns.message, columns.reason))
-            )
+                .group_by(*kinds)
+            ).mappings()
             counted: Counter[tuple[str, int | None, str]] = Counter()
-            for state, code, reason, count in found:
-                counted[state, code, LONG_NUMBER.sub("…", reason or "no reason is known")] += count
+            for each in found:
+                row = {**each, "reason": LONG_NUMBER.sub("…", each["reason"])}
+                shown = mask_row(row)["reason"] if self._masked else row["reason"]
+                counted[row["state"], row["code"], shown] += row["count"]
         frequent = counted.most_common(SHOWN)
         rest = counted - Counter(dict(frequent))
         for state in BAD_STATES:
@@ -280,13 +313,7 @@ class Report:
         return sends
 
     def _shown(self, row: dict[str, Any]) -> dict[str, Any]:
-        if not self._masked:
-            return row
-        for name in (*SIM_IDENTIFIERS, "message"):
-            row[name] = masked(row[name])
-        for send in row.get("earlier_sends", ()):
-            send["message"] = masked(send["message"])
-        return row
+        return mask_row(row) if self._masked else row
 
 
 def told(record: Any) -> dict[str, Any]:

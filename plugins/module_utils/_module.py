@@ -5,17 +5,19 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
+from ansible.module_utils.parsing.convert_bool import boolean
 
 from ._arguments import CONNECTION_ARGUMENTS, connection, url_passwords
 from ._client import Client
 from ._errors import InvalidInputError, YateotaError
-from ._identifiers import masked, masked_where_named
 from ._libraries import missing
+from ._masking import Masking
 from ._wire import always
 
 if TYPE_CHECKING:
@@ -35,8 +37,7 @@ class Task:
     Attributes:
         params: the validated options.
         check_mode: only reads may be sent, and nothing written.
-        masks: subscribers' identifiers are not to be shown whole.
-        warn: takes a sentence for the user.
+        masking: masks what is shown, where subscribers' identifiers are not to be shown whole; None elsewhere.
         connections: how many requests may be under way at once; ``concurrency``, unless set before the client is made.
         may_send: whether requests may be sent still; may be set before the client is made.
     """
@@ -44,17 +45,26 @@ class Task:
     def __init__(self, params: Mapping[str, Any], check_mode: bool, warn: Callable[[str], None]) -> None:
         self.params = params
         self.check_mode = check_mode
-        self.masks = bool(params.get("mask_identifiers"))
-        self.warn = (lambda text: warn(masked_where_named(text))) if self.masks else warn
+        self.masking = masking_of(params)
+        self.warnings: Counter[str] = Counter()
+        self._warn = warn
         self.connections: int = params.get("concurrency") or 1
         self.may_send: Callable[[], bool] = always
+
+    def warn(self, text: str) -> None:
+        """Take a sentence for the user. It is shown at the task's end, once, however often it was said."""
+        self.warnings[text] += 1
+
+    def shown(self, value: Any) -> Any:
+        """A result, options or a part of them, as they may be shown."""
+        return self.masking.result(value) if self.masking else value
 
     @cached_property
     def client(self) -> Client:
         """The client of the server that the options name."""
         server = connection(self.params)
         if server.api_url.startswith("https:") and not server.validate_certs:
-            self.warn(UNCHECKED_CERTIFICATE)
+            self._warn(UNCHECKED_CERTIFICATE)  # names nobody, and comes once
         client = Client(server, self.connections)
         client.may_send = self.may_send
         return client
@@ -67,28 +77,31 @@ class Task:
         return Reader(self.client, self.warn)
 
     def close(self) -> None:
-        """Close the client, if one was made."""
+        """Close the client, if one was made, and show the warnings."""
         if "client" in self.__dict__:
             self.client.close()
+        for text, count in self.warnings.items():
+            shown = self.masking.sentence(text) if self.masking else text
+            self._warn(f"{shown} (said {count} times)" if count > 1 else shown)
+        self.warnings.clear()
 
 
 def perform(run: Callable[[Task], Result], task: Task) -> Result:
     """Run a module's code: its result, or for an expected failure one with ``failed``, ``msg`` and ``failure``."""
     try:
-        return run(task)
+        return cast(Result, task.shown(run(task)))
     except YateotaError as error:
-        return {**error.details, "failed": True, **_told(error, task.masks)}
+        # Shown first, since the failure's sentence may name those that its details tell of.
+        details = task.shown({**error.details, "failure": error.failure()})
+        text = task.masking.sentence(str(error), error.message) if task.masking else str(error)
+        return {**details, "failed": True, "msg": text}
     finally:
         task.close()
 
 
-def _told(error: YateotaError, masks: bool) -> Result:
-    """How a failure is told."""
-    text, failure = str(error), error.failure()
-    if masks:
-        said, failure["message"] = error.message or "", masked(error.message)
-        text = masked_where_named(text.replace(said, str(masked(said))))
-    return {"msg": text, "failure": failure}
+def masking_of(params: Mapping[str, Any]) -> Masking | None:
+    """What masks the identifiers of a task with these options, valid or not; None where they are shown."""
+    return Masking(params) if boolean(params.get("mask_identifiers") or False, strict=False) else None
 
 
 LIBRARIES = ("requests", "h11", "pydantic")
@@ -100,7 +113,19 @@ class _Module(AnsibleModule):  # type: ignore[misc]
 
     def fail_json(self, msg: str, **result: Any) -> None:
         result.setdefault("failure", InvalidInputError(msg).failure())
-        super().fail_json(msg, **result)
+        masking = self.mask_options()
+        super().fail_json(masking.sentence(msg) if masking else msg, **result)
+
+    def exit_json(self, **result: Any) -> None:
+        self.mask_options()
+        super().exit_json(**result)
+
+    def mask_options(self) -> Masking | None:
+        """Mask the options, which a result carries as ``invocation``; what masks them, or None."""
+        masking = masking_of(self.params)
+        if masking:
+            self.params: Result = masking.result(self.params)
+        return masking
 
     def add_path_info(self, kwargs: Result) -> Result:
         """Leave the result as it is: ``dest`` names a file, whose owner and mode are no result of ours."""

@@ -41,7 +41,7 @@ def check_resumable(change: Change, rollout: Rollout) -> None:
     """
     if not rollout.resume_aborted:
         raise InvalidInputError(
-            f"Change {change.record().change_id} is aborted. {Report(change, masked=False).most_frequent()} "
+            f"Change {change.record().change_id} is aborted. {Report(change, masked=True).most_frequent()} "
             "Find the cause, then set resume_aborted to go on."
         )
 
@@ -229,7 +229,7 @@ class Run:
         if isinstance(self._brake.why, AbortedError):
             self._change.update(status=ABORTED)
             # Only now is all recorded that was on its way.
-            why = Report(self._change, masked=False).most_frequent(self._tally.bad)
+            why = Report(self._change, masked=True).most_frequent(self._tally.bad)
             raise AbortedError(f"{self._brake.why} {why} Find the cause, then set resume_aborted to go on.")
         raise self._brake.why
 

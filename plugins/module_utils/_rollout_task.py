@@ -97,7 +97,7 @@ class BulkTask:
             if self._params["state"] == "applied" and not would_change:
                 self._check_all_done(change)
         except YateotaError as error:
-            error.details = self._failed_result(change, change.counts())
+            error.details = self._failed_result(change, change.counts(), error)
             raise
         return self._result(change, changed=would_change)
 
@@ -120,7 +120,7 @@ class BulkTask:
         except YateotaError as error:
             with contextlib.suppress(YateotaError):  # the failure that led here is the one to tell
                 if not change.is_being_planned():
-                    error.details = self._failed_result(change, before)
+                    error.details = self._failed_result(change, before, error)
             raise
         return self._result(change, changed, before)
 
@@ -251,7 +251,7 @@ class BulkTask:
         record = change.record()
         sends, states = Sends(change, run), StateReader(change, self._task.reader, self._stopped)
         sends.doubt_cut_off()
-        report = Report(change, self._params["mask_identifiers"])
+        report = Report(change, masked=False)
         deadline = time.monotonic() + self._params["verify_timeout"]
         while True:
             begun = time.monotonic()
@@ -342,7 +342,7 @@ class BulkTask:
         bad = {state: counts[state] for state in BAD_STATES if counts[state]}
         if counts[PLANNED] or not bad:
             return
-        first = Report(change, self._params["mask_identifiers"]).failures()[0]
+        first = Report(change, masked=False).failures()[0]
         said = ", ".join(f"{count} {state}" for state, count in bad.items())
         kind = OutcomeUnknownError if UNKNOWN in bad else ApiError
         raise kind(
@@ -350,19 +350,27 @@ class BulkTask:
             f"The first: {described(first)}: {first['message']}.",
             request="action_participant",
             code=first["code"],
+            message=first["message"],
         )
 
     # --- The result ------------------------------------------------------------------------------------------------
 
-    def _failed_result(self, change: Change, before: Mapping[str, int]) -> Result:
+    def _failed_result(self, change: Change, before: Mapping[str, int], failure: YateotaError) -> Result:
         try:
+            self._learn_who_is_named(change, str(failure), failure.message or "")
             return self._result(change, changed=self._sent > 0, before=before)
         except YateotaError as error:  # the failure that led here is the one to tell
             self._task.warn(str(error))
             return error.details or {"changed": self._sent > 0}
 
+    def _learn_who_is_named(self, change: Change, *texts: str) -> None:
+        """Have the change's identifiers masked in texts that may come from anywhere."""
+        if self._task.masking:
+            self._task.masking.learn(Report(change, masked=False).named_in([*self._task.warnings, *texts]))
+
     def _result(self, change: Change, changed: bool, before: Mapping[str, int] | None = None) -> Result:
-        report = Report(change, self._params["mask_identifiers"])
+        self._learn_who_is_named(change)
+        report = Report(change, masked=False)
         counts = change.counts()
         done = report.waves_done()
         result = {
@@ -387,7 +395,7 @@ class BulkTask:
         }
         if self._params["report_dest"] and not self._task.check_mode:
             try:
-                write_report(report, self._task, result["change"])
+                write_report(change, self._task, result["change"])
             except YateotaError as error:
                 error.details = result
                 raise
@@ -411,22 +419,23 @@ def _report_file(task: Task) -> Export:
     return Export(task.params["report_dest"], task.check_mode, "report_dest")
 
 
-def write_report(report: Report, task: Task, change: Mapping[str, Any]) -> bool:
+def write_report(change: Change, task: Task, told: Mapping[str, Any]) -> bool:
     """Write ``report_dest``; whether its content is new. In check mode it is only compared.
 
     Args:
-        report: tells of the change.
+        change: the change.
         task: says where to write, and in which form.
-        change: the change, with all its waves and runs where the form is ``PAGE``.
+        told: what results tell of the change, with all its waves and runs where the form is ``PAGE``.
 
     Raises:
         InvalidInputError: it cannot be written.
     """
+    report = Report(change, task.params["mask_identifiers"])
     with _report_file(task) as export:
         if task.params["format"] == PAGE:
             from ._report_page import page  # loads the charts' library, which no other task needs
 
-            export.file.write(page(change, report.failures(), report.reasons()))
+            export.file.write(page(task.shown(told), report.failures(), report.reasons()))
         else:
             writer = RowWriter(export.file, task.params["format"], REPORT_COLUMNS)
             for row in report.rows():
@@ -460,7 +469,7 @@ def tell(task: Task) -> Result:
             raise InvalidInputError(
                 f"change_id '{change_id}' is not in the ledger '{ledger.shown}': leave it out to see which are."
             )
-        report, counts = Report(change, task.params["mask_identifiers"]), change.counts()
+        report, counts = Report(change, masked=False), change.counts()
         told = {
             **report.facts(),
             "selected": sum(counts.values()),
@@ -478,7 +487,7 @@ def tell(task: Task) -> Result:
             "remaining": counts[PLANNED],
         }
         if task.params["report_dest"]:
-            result["changed"] = write_report(report, task, told)
+            result["changed"] = write_report(change, task, told)
             if not task.check_mode:
                 result["report"] = task.params["report_dest"]
         return result

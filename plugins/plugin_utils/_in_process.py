@@ -131,12 +131,11 @@ class InProcessAction(ActionBase):  # type: ignore[misc]
         validation = ArgumentSpecValidator(spec, **self.module.RULES).validate(given)
         params = {**given, **validation.validated_parameters}
         warnings: list[str] = []
-        if validation.error_messages:
-            result = self._invalid(validation)
-        else:
-            result = self._guarded(Task(params, bool(self._task.check_mode), warnings.append))
+        task = Task(params, bool(self._task.check_mode), warnings.append)
+        result = self._invalid(validation) if validation.error_messages else self._guarded(task)
         if self._shows_options(variables):
             result["invocation"] = {"module_args": params}
+        result = task.shown(result)
         if warnings:
             result["warnings"] = warnings
         secrets = [str(params[name]) for name, option in spec.items() if option.get("no_log") and params.get(name)]

@@ -29,6 +29,7 @@ FLOORS = (
         "_export",
         "_files",
         "_identifiers",
+        "_masking",
         "_models",
         "_paging",
         "_plan",

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable
+from pathlib import Path
 from types import ModuleType
 from typing import Annotated, Any
 
@@ -28,6 +29,7 @@ from ansible_collections.simops.yateota.plugins.module_utils._errors import (
 from ansible_collections.simops.yateota.plugins.module_utils._libraries import guarded, missing
 from ansible_collections.simops.yateota.plugins.module_utils._module import Task, perform, run_module
 from ansible_collections.simops.yateota.plugins.modules import (
+    yateota_bulk,
     yateota_campaign,
     yateota_campaign_info,
     yateota_participant,
@@ -213,3 +215,35 @@ def test_a_stand_in_takes_what_a_module_does_when_it_is_loaded() -> None:
     assert Model.__mro__ == (Model, object)
     assert isinstance(absent | None, type(absent))
     assert not hasattr(absent, "__iter__")
+
+
+def test_identical_warnings_are_told_once_with_their_count() -> None:
+    warnings: list[str] = []
+    task = Task({}, False, warnings.append)
+
+    def run(task: Task) -> dict[str, Any]:
+        for text in ("one", "two", "one", "one"):
+            task.warn(text)
+        raise InvalidInputError("It ends badly.")
+
+    assert perform(run, task)["failed"]
+    assert warnings == ["one (said 3 times)", "two"]
+
+
+def test_options_are_masked_where_identifiers_are(run_main: Main, tmp_path: Path) -> None:
+    """Whether they are valid or not, and in what refuses them."""
+    sims = ["8931010000000000113", "001010000000013", "+882990000013"]
+    named = [dict(zip(("iccid", "imsi", "msisdn"), sims, strict=True))]
+    common = {"api_url": "http://127.0.0.1:9/", "retries": 0, "change_id": "CHG1", "state": "planned"}
+    for participants in (named, sims, sims[0], [{"iccid": 8931010000000000113}], [*named, {"imsi": "00101"}]):
+        for masks in (True, "yes"):
+            result = run_main(
+                yateota_bulk.main,
+                **common,
+                action="retry",
+                ledger=str(tmp_path / "ledger.sqlite"),
+                selection={"participants": participants},
+                mask_identifiers=masks,
+            )
+            assert "invocation" in result
+            assert not [sim for sim in [*sims, "'00101'"] if sim.lstrip("+") in json.dumps(result)], result["msg"]
