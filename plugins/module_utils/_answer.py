@@ -104,12 +104,13 @@ class Border:
             raise NoAnswerError("nothing")
         try:
             body = _decoded(text)
+            if not isinstance(body, dict):
+                raise NoAnswerError("JSON that is no object")
+            hide = self._hide if not self._weak and self._may_hold_echo(text) else None
+            longest = _LONGEST_TRACE if lines else _LONGEST_TEXT
+            return _Cleaning(hide, self._secret, longest, lines).object(body, _DEEPEST)
         except (ValueError, RecursionError, MemoryError):
             raise NoAnswerError(self._instead(text)) from None
-        if not isinstance(body, dict):
-            raise NoAnswerError("JSON that is no object")
-        hide = self._hide if not self._weak and self._may_hold_echo(text) else None
-        return _Cleaning(hide, self._secret, _LONGEST_TRACE if lines else _LONGEST_TEXT, lines).object(body, _DEEPEST)
 
     def _instead(self, text: str) -> str:
         """What stands where an answer should: an HTML page, or words such as PHP's own, shown with the answer after."""

@@ -6,12 +6,14 @@
 from __future__ import annotations
 
 import gzip
+import ssl
 import time
 import zlib
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
+import trustme
 from ansible_collections.simops.yateota.plugins.module_utils._client import Client
 from ansible_collections.simops.yateota.plugins.module_utils._errors import (
     ApiError,
@@ -98,6 +100,31 @@ def test_what_comes_after_an_answer_is_not_the_next_one(connect: Connect, keeper
     time.sleep(0.1)
     assert outcomes(client, 2) == ["403", "done"]
     assert keeper.connections == 2
+
+
+class TlsKeeper(Keeper):
+    """Speaks TLS."""
+
+    def setup(self) -> None:
+        self.request = self.server.context.wrap_socket(self.request, server_side=True)
+
+    def finish(self) -> None:
+        self.request.close()
+
+
+@pytest.mark.parametrize("answer", EXTRA.values(), ids=EXTRA)
+def test_nor_is_it_over_tls(connect: Connect, answer: Any) -> None:
+    """What waits there may be no answer at all: a server sends its session tickets after the handshake."""
+    with serving(TlsKeeper) as keeper:
+        keeper.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        trustme.CA().issue_cert("127.0.0.1").configure_cert(keeper.context)
+        keeper.answers = [DONE, answer, kept('{"code": 403}'), DONE]
+        client = connect(keeper.api_url.replace("http:", "https:"), validate_certs=False)
+        assert outcomes(client, 2) == ["done", "done"]
+        assert keeper.connections == 1
+        time.sleep(0.1)
+        assert outcomes(client, 2) == ["403", "done"]
+        assert keeper.connections == 2
 
 
 def test_a_connection_that_rested_is_not_used_for_a_write(connect: Connect) -> None:
