@@ -5,13 +5,14 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from ._errors import InvalidInputError, YateotaError
-from ._identifiers import IDENTIFIERS, canonical, check_identification, described, read_identification
+from ._identifiers import IDENTIFIERS, LONG_NUMBER, canonical, check_identification, described, read_identification
 from ._plan import ACT, REFUSED, UNCHANGED, ParticipantPlan, plan_participant, proves_carried_out
 
 if TYPE_CHECKING:  # reading states loads pydantic: a task that only sends can do without
@@ -20,6 +21,9 @@ if TYPE_CHECKING:  # reading states loads pydantic: a task that only sends can d
 
 ACTED, FAILED, UNKNOWN = "acted", "failed", "unknown"
 OUTCOMES = (ACTED, UNCHANGED, REFUSED, FAILED, UNKNOWN)
+
+_DIFF_SHOWN = 20
+_REASONS_SHOWN = 3
 
 AUTO_PAGES = 20
 """How many pages of a campaign ``state_lookup: auto`` reads at most."""
@@ -245,10 +249,32 @@ def check_all_settled(action: str, targets: Sequence[Target]) -> None:
     error = bad[0].error
     if len(targets) > 1:
         counts = ", ".join(f"{count} {outcome}" for outcome, count in summary(targets).items() if count)
-        text = f"{action} of {len(targets)} participants came to {counts}. The first: {error}"
+        text = f"{action} of {len(targets)} participants came to {counts}. The first: {error}{_reasons(bad)}"
     else:
         text = str(error)
     raise error.restated(text, result(action, targets))
+
+
+def _reasons(bad: Sequence[Target]) -> str:
+    """Why several came to no good, each reason once with its count, as a further sentence; empty for one."""
+    if len(bad) == 1:
+        return ""
+    counted: Counter[str] = Counter()
+    for target in bad:
+        if target.error:
+            code = f" with code {target.error.code}" if target.error.code is not None else ""
+            said = LONG_NUMBER.sub("…", target.error.message or "no reason is known")
+            counted[f"{target.outcome}{code} ({said})"] += 1
+    frequent = [f"{count} {why}" for why, count in counted.most_common(_REASONS_SHOWN)]
+    others = len(bad) - sum(count for _why, count in counted.most_common(_REASONS_SHOWN))
+    return f" Reasons: {', '.join(frequent)}{f', {others} others' if others else ''}."
+
+
+def _capped(sides: Mapping[str, Any]) -> dict[str, Any]:
+    """The first entries of one side of a diff, and how many more there are."""
+    shown = dict(itertools.islice(sides.items(), _DIFF_SHOWN))
+    more = len(sides) - len(shown)
+    return shown | ({f"and {more} more": ""} if more else {})
 
 
 def result(action: str, targets: Sequence[Target]) -> dict[str, Any]:
@@ -259,8 +285,8 @@ def result(action: str, targets: Sequence[Target]) -> dict[str, Any]:
         "results": [_entry(action, target) for target in targets],
         "summary": summary(targets),
         "diff": {
-            "before": {described(target.given): target.plan.before for target in acted},
-            "after": {described(target.given): f"{target.plan.after} ({action})" for target in acted},
+            "before": _capped({described(target.given): target.plan.before for target in acted}),
+            "after": _capped({described(target.given): f"{target.plan.after} ({action})" for target in acted}),
         },
     }
 

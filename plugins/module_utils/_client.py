@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import random
+import re
 import time
 from collections.abc import Callable, Iterator, Mapping
 from email.utils import parsedate_to_datetime
@@ -27,7 +28,7 @@ from ._identifiers import described
 from ._operations import is_write
 from ._paging import Item, Seen, pages
 from ._transport import Connection, ExchangeError, Transport
-from ._wire import HeldBackError, Reply, always
+from ._wire import CLOSED, SPEAKS_TLS, HeldBackError, Reply, always
 
 _TRANSIENT_HTTP = (429, 502, 503, 504)
 _TURNED_AWAY = (429, 503)
@@ -55,6 +56,9 @@ _UNSETTLED_ADVICE = "It may have been carried out all the same: read the state b
 _UNREAD = (400, 401, 403, 405, 415)
 """The statuses by which the front end turns a request away before it reads it [F]. No other proves that a write was not
 carried out."""
+
+_ASKS_FOR_TLS = re.compile(r"plain HTTP|HTTPS port|SSL-enabled", re.IGNORECASE)
+"""How front ends answer plain text on a port of TLS."""
 
 _ANSWER_MOST, _PAGE_MOST = 64 << 20, 16 << 20
 """Bytes, decompressed, of any answer and of a page of participants."""
@@ -247,8 +251,11 @@ class _Exchange:
                 request=self._request,
                 message=said,
             )
+        url = self._connection.api_url
+        # Many servers of TLS close the connection without a word where they are asked in plain text.
+        scheme = " Use https:// where this port expects TLS." if url.startswith("http:") and said == CLOSED else ""
         return TransportError(
-            f"{self._what}: cannot reach {self._connection.api_url} ({said}). {_network_advice(error)}",
+            f"{self._what}: cannot reach {url} ({said}). {_network_advice(error)}{scheme}",
             request=self._request,
             message=said,
         )
@@ -305,6 +312,8 @@ class _Exchange:
             )
         if reply.status == 404:
             return f". Check api_url {url}: there is no API at this path"
+        if reply.status == 400 and url.startswith("http:") and _ASKS_FOR_TLS.search(reply.text):
+            return f". {SPEAKS_TLS[0].upper()}{SPEAKS_TLS[1:]}"
         if reply.status >= 500:
             return ". Look into the server's own log"
         return f". Check that api_url {url} is the API's own URL"

@@ -289,7 +289,7 @@ def _reason(error: BaseException) -> str:
 
 def _cause_in_words(causes: list[BaseException]) -> str:
     if any(isinstance(cause, ssl.SSLError) and cause.reason in _NO_TLS for cause in causes):
-        return "what answers there does not speak TLS: check the scheme and the port of api_url"
+        return "what answers there does not speak TLS: check the scheme and the port of api_url, or use http://"
     for kind, words in _wordings():
         for cause in causes:
             if isinstance(cause, kind):

@@ -52,7 +52,7 @@ def always() -> bool:
 
 CLOSED = "the connection was closed before the whole answer came"
 NO_HTTP = "what answers there does not speak HTTP"
-SPEAKS_TLS = "what answers there speaks TLS: check the scheme and the port of api_url"
+SPEAKS_TLS = "what answers there speaks TLS: check the scheme and the port of api_url, or use https://"
 
 
 @dataclass(frozen=True)

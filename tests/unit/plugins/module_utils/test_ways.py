@@ -15,6 +15,7 @@ from ansible_collections.simops.yateota.plugins.module_utils._errors import (
     InvalidInputError,
     OutcomeUnknownError,
     TransportError,
+    YateotaError,
 )
 from ansible_collections.simops.yateota.tests.unit.plugins.servers import (
     Connect,
@@ -87,11 +88,22 @@ def test_a_proxy_that_draws_its_answer_out(connect: Connect, tls_sandbox: Sandbo
 
 
 def test_https_to_a_port_of_http_and_the_reverse(connect: Connect, sandbox: Sandbox, parrot: Any) -> None:
-    with pytest.raises(TransportError, match="does not speak TLS: check the scheme and the port of api_url"):
+    with pytest.raises(
+        TransportError, match="does not speak TLS: check the scheme and the port of api_url, or use http://"
+    ):
         connect(sandbox.url.replace("http:", "https:"), retries=0).call(*RERUN)
     parrot.answers = [b"\x15\x03\x01\x00\x02\x02\x46"]  # a TLS server's alert
-    with pytest.raises(OutcomeUnknownError, match="speaks TLS: check the scheme and the port of api_url"):
+    with pytest.raises(
+        OutcomeUnknownError, match="speaks TLS: check the scheme and the port of api_url, or use https://"
+    ):
         connect(parrot.api_url, retries=0).call(*RERUN)
+    for said in ("The plain HTTP request was sent to HTTPS port", "speaking plain HTTP to an SSL-enabled server port"):
+        parrot.answers = [http(f"<html><title>400 Bad Request</title>{said}</html>", "400 Bad Request")]
+        with pytest.raises(YateotaError, match="speaks TLS: check the scheme and the port of api_url, or use https://"):
+            connect(parrot.api_url, retries=0).call(*RERUN)
+    parrot.answers = [b""]  # as servers of TLS do that say nothing
+    with pytest.raises(TransportError, match="Use https:// where this port expects TLS"):
+        connect(parrot.api_url, retries=0).call("get_node_status", {})
 
 
 @pytest.mark.parametrize("failure", [ValueError, LookupError, MemoryError, RecursionError, AssertionError])
