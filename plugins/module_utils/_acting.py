@@ -12,6 +12,18 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from ._errors import InvalidInputError, YateotaError
+from ._identification import (
+    NAMINGS,
+    PARTICIPANT,
+    SIM,
+    SIM_IN_CAMPAIGN,
+    all_doubles,
+    doubt,
+    named_by,
+    request_names,
+    undetermined,
+    why_not_named,
+)
 from ._identifiers import IDENTIFIERS, LONG_NUMBER, canonical, check_identification, described, read_identification
 from ._plan import ACT, REFUSED, UNCHANGED, ParticipantPlan, plan_participant, proves_carried_out
 
@@ -69,11 +81,15 @@ class Target:
             if name in IDENTIFIERS
         )
 
-    def params(self) -> dict[str, Any]:
-        """How the request names it: as given, or by the id alone where the rest was found to be the same SIM's."""
-        if self.found and "participant_id" in self.given:
-            return {name: self.given[name] for name in ("participant_id", "campaign_id")}
-        return self.given
+    @property
+    def known(self) -> dict[str, Any]:
+        """The identifiers as the campaign's list spells them, the others given or shown there, and the campaign."""
+        shown = {name: getattr(self.found[0], name) for name in IDENTIFIERS} if self.found else {}
+        return {**self.given, **{name: value for name, value in shown.items() if value is not None}}
+
+    def params(self, action: str) -> dict[str, Any]:
+        """How the request names it."""
+        return request_names(action, self.known, named_by(action, self.given))
 
     def judge(self, plan: ParticipantPlan) -> None:
         """Note the verdict."""
@@ -160,43 +176,69 @@ def _read_states(reader: Reader, campaign_id: int, wanted: list[Target], most_pa
     return complete or all(found.values())
 
 
-def plan(action: str, targets: Sequence[Target], force: bool) -> None:
+def plan(action: str, targets: Sequence[Target], force: bool) -> str:
     """Judge the whole list before anything of it is sent.
 
-    A participant named twice, under the same or under another identifier, is acted on once.
+    Who is named twice, under the same or under other identifiers, is acted on once.
+
+    Returns:
+        A warning where nothing read tells whether two of the list are one SIM, else an empty text.
+
+    Raises:
+        InvalidInputError: as that, of a rerun.
     """
-    first: dict[Any, Target] = {}
     for target in targets:
         target.judge(_judged(action, target, force))
-        if target.send:
-            twin = first.setdefault(_identity(target), target)
-            if twin is not target:
-                reason = f"the list names it twice; it is acted on once, as {described(twin.given)}"
-                target.judge(ParticipantPlan(UNCHANGED, target.state, target.state, reason))
+    for goes, stays in all_doubles(
+        action, [each.known for each in targets], [_worth(action, each) for each in targets]
+    ):
+        reason = f"the list names it twice; it is acted on once, as {described(targets[stays].given)}"
+        state = targets[goes].state
+        if targets[goes].send:
+            targets[goes].judge(ParticipantPlan(UNCHANGED, state, state, reason))
+    left = [target for target in targets if target.send]
+    unit = NAMINGS[action].unit
+    two = undetermined([(frozenset(target.known), bool(target.found)) for target in left], unit)
+    sentence = doubt(left[two[0]].given, left[two[1]].given) if two else ""
+    if two and unit == SIM:
+        raise InvalidInputError(f"{action} is refused, nothing was sent. {sentence}")
+    return sentence
 
 
 def _judged(action: str, target: Target, force: bool) -> ParticipantPlan:
-    if target.found is None:
-        return plan_participant(action, None, force)
-    if len(target.found) == 1:
-        return plan_participant(action, target.state, force)
-    if not target.found:
+    units = _units(action, target.found or [])
+    if target.found is not None and not target.found:
         reason = f"campaign {target.campaign_id} has no such participant; check the identifiers"
-    else:
-        ids = ", ".join(str(participant.participant_id) for participant in target.found[:5])
-        reason = f"{len(target.found)} participants fit it ({ids}); give participant_id"
-    return ParticipantPlan(REFUSED, None, None, reason)
+        return ParticipantPlan(REFUSED, None, None, reason)
+    if len(units) > 1:
+        shown = "participant_id" if NAMINGS[action].unit == PARTICIPANT else "iccid, or imsi"
+        ids = ", ".join(str(participant.participant_id) for participant in (target.found or [])[:5])
+        reason = f"{len(units)} {_UNITS[NAMINGS[action].unit]} fit it ({ids}); give {shown}"
+        return ParticipantPlan(REFUSED, None, None, reason)
+    why = why_not_named(action, target.known)
+    if why:
+        return ParticipantPlan(REFUSED, target.state, target.state, why)
+    if not target.found:
+        return plan_participant(action, None, force)
+    # Of a SIM's participants it is judged by the one that is under way.
+    verdicts = [plan_participant(action, participant.state, force) for participant in target.found]
+    return next((verdict for verdict in verdicts if verdict.verdict == UNCHANGED), verdicts[0])
 
 
-def _identity(target: Target) -> Any:
-    """What two identifications of one participant have in common."""
-    row = target.found[0] if target.found else None
-    participant_id = row.participant_id if row else target.given.get("participant_id")
-    if participant_id is not None:
-        return participant_id
-    if row:
-        return target.campaign_id, row.iccid, row.imsi, row.msisdn
-    return tuple(sorted((name, canonical(name, value)) for name, value in target.given.items()))
+def _worth(action: str, target: Target) -> tuple[int, ...]:
+    """Which of several that are one SIM stays: one that is under way, that was read, that gives the best name."""
+    rank = {UNCHANGED: 0, ACT: 1, REFUSED: 2}[target.plan.verdict]
+    return rank, not target.found, (*NAMINGS[action].by, *IDENTIFIERS).index(named_by(action, target.given))
+
+
+_UNITS = {PARTICIPANT: "participants", SIM_IN_CAMPAIGN: "SIMs", SIM: "SIMs"}
+
+
+def _units(action: str, found: Sequence[Participant]) -> set[Any]:
+    """The participants, or the SIMs, that some participants of a campaign are to the action."""
+    if NAMINGS[action].unit == PARTICIPANT:
+        return {participant.participant_id or id(participant) for participant in found}
+    return {canonical("iccid", each.iccid) or each.imsi or id(each) for each in found}
 
 
 def doubtful(targets: Sequence[Target]) -> list[Target]:

@@ -79,7 +79,9 @@ class _Sending:
             except IndexError:
                 return
             try:
-                outcome = self._delivery.deliver({**target.params(), "action": self._action}, target, lambda: None)
+                outcome = self._delivery.deliver(
+                    {**target.params(self._action), "action": self._action}, target, lambda: None
+                )
             except BaseException as error:  # noqa: BLE001 (of a thread that died nothing would be told)
                 outcome = self._delivery.broken(error, target.given, Came.UNKNOWN)
             self._note(target, outcome)

@@ -11,7 +11,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from ._clock import Clock
-from ._identifiers import IDENTIFIERS, SIM_IDENTIFIERS
+from ._identification import NAMINGS, PARTICIPANT
+from ._identifiers import SIM_IDENTIFIERS
 from ._ledger import Ledger
 from ._ledger_lease import Lease
 from ._ledger_outage import repeatable
@@ -22,7 +23,6 @@ from ._ledger_tables import (
     SENDING,
     SKIPPED,
     UNKNOWN,
-    canonical_column,
     changes,
     participants,
     runs,
@@ -36,8 +36,9 @@ PLANNING, IN_PROGRESS, APPLIED = "planning", "in_progress", "applied"
 VERIFIED, ABORTED, WINDOW_CLOSED, PURGED = "verified", "aborted", "window_closed", "purged"
 """What a change can be in besides ``PLANNED``. Nothing is left to send in ``APPLIED`` and ``VERIFIED``."""
 
-_IDENTITY = {"participant_id": "integer", **dict.fromkeys(SIM_IDENTIFIERS, "string")}
-_identity = operator.attrgetter(*_IDENTITY)
+IDENTITY = {"participant_id": "integer", **dict.fromkeys(SIM_IDENTIFIERS, "string")}
+"""Columns that name a participant, and their types in a statement's rows."""
+_identity = operator.attrgetter(*IDENTITY)
 
 UNSETTLED = (PLANNED, SENDING, UNKNOWN)
 
@@ -181,47 +182,41 @@ class Change:
             )
 
     @repeatable
-    def drop_twins(self) -> None:
-        """Drop who is recorded a second time under another identifier."""
-        same = (participants.c.campaign_id, participants.c.participant_id)
+    def refuse_misnamed(self, action: str) -> None:
+        """Leave out of the plan whom the lists do not tell well enough to send the action."""
+        naming, columns = NAMINGS[action], participants.c
+        in_campaign = columns.campaign_id.is_not(None)
+        several = "several participants of its campaign fit it; give participant_id"
+        if naming.unit != PARTICIPANT:
+            several = "several SIMs fit it; give its iccid, or its imsi"
+        unnamed = f"{action} is sent by {', else '.join(naming.by)}, and its campaign's list shows none of them"
+        reasons = [
+            ("its campaign has no such participant", in_campaign & (columns.found == 0)),
+            (several, columns.found > 1),
+            (unnamed, sa.and_(*(columns[name].is_(None) for name in naming.by))),
+        ]
         with self.write() as connection:
-            twins = connection.execute(
-                sa.select(sa.func.min(participants.c.seq), *same)
-                .where(self.rows, participants.c.participant_id.is_not(None), participants.c.found == 1)
-                .group_by(*same)
-                .having(sa.func.count() > 1)
-            ).all()
-            for first, campaign_id, participant_id in twins:
-                connection.execute(
-                    participants.delete().where(
-                        self.rows,
-                        participants.c.campaign_id == campaign_id,
-                        participants.c.participant_id == participant_id,
-                        participants.c.seq > first,
-                    )
-                )
+            for reason, which in reasons:
+                refuse = participants.update().where(self.rows, columns.state == PLANNED, which)
+                connection.execute(refuse.values(state=REFUSED, reason=reason))
 
     @repeatable
-    def judge_plan(self, action: str, offered: int) -> None:
+    def judge_plan(self, action: str, offered: int, named_again: Sequence[Sequence[sa.ColumnElement[bool]]]) -> None:
         """Leave out of the plan whom the action changes nothing for, or does not apply to. The plan is whole then.
 
         Args:
             action: the change's action.
             offered: how many entries the selection had, to count the doubled ones.
+            named_again: who has to be left out, since another entry may name the same participant.
         """
         moment = self.clock.moment()
         planned = (self.rows, participants.c.state == PLANNED)
-        known = participants.c.campaign_id.is_not(None)
         with self.write() as connection:
 
             def settle(state: str, reason: str, *which: sa.ColumnElement[bool]) -> None:
                 connection.execute(participants.update().where(*planned, *which).values(state=state, reason=reason))
 
-            settle(REFUSED, "its campaign has no such participant", known, participants.c.found == 0)
-            settle(
-                REFUSED, "several participants of its campaign fit it; give participant_id", participants.c.found > 1
-            )
-            for those in _named_again(connection, *planned):
+            for those in named_again:
                 settle(REFUSED, "another entry names this SIM; give one entry for it, with its campaign_id", *those)
             states = connection.execute(sa.select(participants.c.state_now).where(*planned).distinct()).scalars().all()
             for state in states:
@@ -296,40 +291,20 @@ class Change:
             ).scalar()
         return int(count or 0)
 
-    def note_states(self, page: Sequence[Participant], kinds: Iterable[str], reading: int, looks_up: bool) -> None:
+    def note_states(self, page: Sequence[Participant], kinds: Iterable[Sequence[str]], reading: int) -> None:
         """Note the states of a page of the server's list.
 
         Args:
             page: the participants of one campaign.
             kinds: the identifiers by which the change's participants are named.
             reading: the reading's number.
-            looks_up: find out who the named are as well.
         """
-        rows = [
-            [row_name(kind, getattr(found, kind), found.campaign_id), found.state, *_identity(found)]
-            for kind in kinds
-            for found in page
-            if getattr(found, kind) is not None
-        ]
         columns = participants.c
-        given = self.ledger.given(name="string", state="string", **_IDENTITY).c
-        values: dict[str, Any] = {"state_now": given.state, "read_at": self.clock.moment(), "reading": reading}
-        if looks_up:
-            which = [
-                sa.or_(
-                    columns[name].is_(None),
-                    canonical_column(name, columns[name]) == canonical_column(name, given[name]),
-                )
-                for name in SIM_IDENTIFIERS
-            ]
-            # One that is found again is not another one: the server's pages shift, and a commit may be repeated.
-            again = sa.and_(columns.found > 0, columns.participant_id == given.participant_id)
-            values["found"] = columns.found + sa.case((again, 0), else_=1)
-            values["participant_id"] = sa.func.coalesce(columns.participant_id, given.participant_id)
-        else:
-            which = [sa.or_(columns.participant_id.is_(None), columns.participant_id == given.participant_id)]
-        note = participants.update().where(self.rows, columns.name == given.name, *which).values(values)
-        self._note(note, list(_each_name_once(rows)))
+        given = self.ledger.given(name="string", state="string", **IDENTITY).c
+        is_it = columns.participant_id.is_(None) | (columns.participant_id == given.participant_id)
+        note = participants.update().where(self.rows, columns.name == given.name, is_it)
+        values = {"state_now": given.state, "read_at": self.clock.moment(), "reading": reading}
+        self._note(note.values(values), list(each_name_once(named_rows(page, kinds))))
 
     @repeatable
     def _note(self, note: sa.Update, blocks: list[list[list[Any]]]) -> None:
@@ -338,10 +313,30 @@ class Change:
                 connection.execute(note, {"rows": block})
 
 
-def _each_name_once(rows: list[list[Any]]) -> Iterator[list[list[Any]]]:
+def named_rows(
+    page: Sequence[Participant], kinds: Iterable[Sequence[str]], in_campaign: bool = True
+) -> list[list[Any]]:
+    """A page of the server's list as rows of name, state and ``IDENTITY``: one for each name that a participant has.
+
+    Args:
+        page: the participants.
+        kinds: the identifiers by which entries are named, as they are given together.
+        in_campaign: the names are those of entries with a campaign; False for those without.
+    """
+    rows = []
+    for found in page:
+        identity = dict(zip(IDENTITY, _identity(found), strict=True))
+        for names in kinds:
+            if all(identity[name] is not None for name in names):
+                name = row_name(names, identity, found.campaign_id if in_campaign else None)
+                rows.append([name, found.state, *identity.values()])
+    return rows
+
+
+def each_name_once(rows: list[list[Any]]) -> Iterator[list[list[Any]]]:
     """The rows in blocks in which no first column comes twice: a statement changes a participant once."""
     while rows:
-        block: dict[str, list[Any]] = {}
+        block: dict[Any, list[Any]] = {}
         rest = [row for row in rows if block.setdefault(row[0], row) is not row]
         yield list(block.values())
         rows = rest
@@ -371,24 +366,3 @@ def create_change(ledger: Ledger, change_id: str, **facts: Any) -> Change:
             return int(found.scalar_one())
 
     return Change(ledger, ledger.outage.repeat(create))
-
-
-def _named_again(
-    connection: sa.Connection, *planned: sa.ColumnElement[bool]
-) -> Iterator[tuple[sa.ColumnElement[bool], ...]]:
-    """Who is named without a campaign, where another entry names the same SIM: they may be one participant."""
-    columns = participants.c
-    nowhere = columns.campaign_id.is_(None)
-    if connection.execute(sa.select(columns.seq).where(*planned, nowhere).limit(1)).first() is None:
-        return
-    for name in IDENTIFIERS:
-        column = canonical_column(name, columns[name])
-        in_campaigns = sa.func.count(columns.campaign_id)
-        shared = (
-            sa.select(column, sa.func.min(columns.seq), in_campaigns)
-            .where(*planned, columns[name].is_not(None))
-            .group_by(column)
-            .having(sa.func.count() > 1, sa.func.count() > in_campaigns)
-        )
-        for value, first, known in connection.execute(shared).all():
-            yield column == value, nowhere, sa.true() if known else columns.seq > first

@@ -29,6 +29,7 @@ from ._ledger_tables import (
     waves,
 )
 from ._plan import proves_carried_out
+from ._selection import kinds_of
 
 _BLOCK = 500
 _IDENTITY = (*IDENTIFIERS, "campaign_id")
@@ -58,6 +59,7 @@ class Send:
         sent_at, answered_at: when its request left and was answered; None where none left.
         code, message: what the server said.
         reason: why it came to ``state``, where that is not the server's word.
+        named_by: the identifier by which the selection names it.
     """
 
     seq: int
@@ -70,6 +72,7 @@ class Send:
     code: int | None = None
     message: str | None = None
     reason: str | None = None
+    named_by: str = "participant_id"
 
 
 @dataclass(frozen=True)
@@ -183,6 +186,7 @@ class Sends:
         query = self.ledger.gathered(
             sa.select(
                 columns.seq,
+                columns.name,
                 columns.state_now,
                 (sa.func.coalesce(columns.reading, -1) >= changes.c.reading).label("is_read"),
                 *(columns[name] for name in _IDENTITY),
@@ -197,9 +201,11 @@ class Sends:
             block = self._block(query, last)
             if not block:
                 return
-            for seq, state_now, is_read, *identification in block:
+            for seq, name, state_now, is_read, *identification in block:
                 given = dict(zip(_IDENTITY, identification, strict=True))
-                yield Send(seq, given, state_now, bool(is_read) or given["campaign_id"] is None)
+                yield Send(
+                    seq, given, state_now, bool(is_read) or given["campaign_id"] is None, named_by=kinds_of(name)[0]
+                )
             last = block[-1][0]
 
     @repeatable

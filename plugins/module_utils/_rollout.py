@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from ._client import Client
 from ._delivery import Brake, Delivery, Pace
 from ._errors import ApiError, InvalidInputError, TransportError
+from ._identification import why_not_named
 from ._ledger_change import ABORTED, APPLIED, IN_PROGRESS, VERIFIED, WINDOW_CLOSED, Change
 from ._ledger_report import Report
 from ._ledger_sends import Send, Sends, Tally
@@ -168,7 +169,10 @@ class Run:
         """Those of a wave that are left, each judged by its state as last read."""
         for send in self._sends.planned_of(wave):
             plan = self._plan(send.state_now)
-            if not send.is_read:
+            why = why_not_named(self._action, send.identification)
+            if why:  # planned by a release that sent other forms
+                send.state, send.reason = REFUSED, why
+            elif not send.is_read:
                 send.state, send.reason = SKIPPED, _NOT_LISTED
             elif plan.verdict != ACT:
                 send.state, send.reason = SKIPPED if plan.verdict == UNCHANGED else REFUSED, plan.reason

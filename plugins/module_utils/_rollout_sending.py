@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from queue import SimpleQueue
 
 from ._delivery import Brake, Came, Delivery, Outcome, UnexpectedError
+from ._identification import request_names
 from ._ledger_sends import Send, Sends
 from ._ledger_tables import DONE, FAILED, PLANNED, REFUSED, SENDING, UNKNOWN
 
@@ -184,12 +185,8 @@ def plan_again(send: Send) -> None:
 
 
 def request_params(action: str, send: Send) -> dict[str, object]:
-    """How the request names a participant: by its id, for ``retry_build`` by the SIM, as the range named it [S]."""
-    given = send.identification
-    for name in ("iccid", "imsi") if action == "retry_build" else ("participant_id",):
-        if given[name] is not None:
-            return {name: given[name], "campaign_id": given["campaign_id"], "action": action}
-    return {**given, "action": action}
+    """How the request names a participant or SIM; without a name where no documented form can."""
+    return {**request_names(action, send.identification, send.named_by), "action": action}
 
 
 class Conveyor:

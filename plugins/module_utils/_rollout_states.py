@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 from ._errors import TransportError
 from ._ledger_change import UNSETTLED, Change
+from ._ledger_identity import LookUp
 from ._ledger_tables import DONE
 from ._models import FILTER_STATES
 from ._plan import goal_of
@@ -45,9 +46,9 @@ class StateReader:
         if self._stopped.is_set():
             raise TransportError("It was stopped by a signal while it read from the server: run it again to go on.")
 
-    def _kinds(self) -> list[str]:
-        """The identifiers by which the change's participants are named."""
-        return list(self._change.record().selection["identified_by"])
+    def _kinds(self) -> list[list[str]]:
+        """The identifiers by which the change's participants are named, as they are given together."""
+        return [each.split("/") for each in self._change.record().selection["identified_by"]]
 
     def look_up(self) -> None:
         """Find the planned participants in their campaigns: who they are, and their states.
@@ -55,11 +56,11 @@ class StateReader:
         Raises:
             YateotaError: as ``Reader.participants``, and as the ledger.
         """
-        kinds = self._kinds()
+        found = LookUp(self._change, self._kinds(), self._change.record().action)
         for campaign_id in self._change.campaigns_of(UNSETTLED):
             for page in self._reader.participants(campaign_id):
                 self.count_page()
-                self._change.note_states(page, kinds, 0, looks_up=True)
+                found.note(page)
 
     def read(self, done_too: bool = False) -> None:
         """Read the states of all that are not settled, and with ``done_too`` of those that were acted on.
@@ -99,7 +100,7 @@ class StateReader:
         kinds = self._kinds()
         for page in self._reader.participants(campaign_id, state):
             self.count_page()
-            self._change.note_states(page, kinds, reading, looks_up=False)
+            self._change.note_states(page, kinds, reading)
 
     def _cheapest_lists(self, campaign_id: int, wanted: Sequence[str]) -> list[str | None]:
         """The lists to read, those first that are likely to hold the wanted; ``[None]`` is the whole campaign."""

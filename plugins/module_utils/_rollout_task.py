@@ -20,9 +20,11 @@ from ._delivery import UnexpectedError
 from ._errors import ApiError, InvalidInputError, OutcomeUnknownError, YateotaError
 from ._export import Export, RowWriter
 from ._foresight import check_ledger, check_report, nearest
-from ._identifiers import IDENTIFIERS, described
+from ._identification import NAMINGS, PARTICIPANT, SIM, doubt
+from ._identifiers import described
 from ._ledger import Ledger, look_into, open_ledger, scratch_ledger
 from ._ledger_change import ABORTED, APPLIED, PURGED, VERIFIED, Change, create_change, find_change
+from ._ledger_identity import Doubles
 from ._ledger_lease import Lease, least_seconds
 from ._ledger_list import changes_of
 from ._ledger_report import REPORT_COLUMNS, SHOWN, Report, iso
@@ -32,7 +34,7 @@ from ._module import Result, Task
 from ._rollout import ENDED, Run, check_resumable
 from ._rollout_options import Rollout
 from ._rollout_states import StateReader
-from ._selection import Selection, kind_of, same_selection, words
+from ._selection import Selection, kinds_of, same_selection, words
 from ._signals import stops_on_signals
 
 STATES = ("planned", "applied", "verified", "purged")
@@ -192,7 +194,8 @@ class BulkTask:
         return changed
 
     def _plan(self, change: Change) -> None:
-        selection = Selection(self._params["selection"], self._task.warn)
+        action = self._params["action"]
+        selection = Selection(self._params["selection"], action, self._task.warn)
         try:
             change.begin_plan()
             description = selection.description()
@@ -201,15 +204,14 @@ class BulkTask:
             for rows in selection.rows(self._task.reader, states.count_page):
                 change.add(rows, offered)
                 offered += len(rows)
-                kinds |= {kind_of(row["name"]) for row in rows}
+                kinds |= {"/".join(kinds_of(row["name"])) for row in rows}
             if selection.columns:
                 description["columns"] = selection.columns
-            description["identified_by"] = [name for name in IDENTIFIERS if name in kinds]
+            description["identified_by"] = sorted(kinds)
             change.update(**self._facts(), selection=description)
             if not selection.listed:
                 states.look_up()
-                change.drop_twins()
-            change.judge_plan(self._params["action"], offered)
+            self._judge(change, selection, offered)
             self._pages += states.pages
         except BaseException:
             with contextlib.suppress(YateotaError):
@@ -221,6 +223,21 @@ class BulkTask:
                 f"selection is empty: {words(description)} matches no participant. Change {self._params['change_id']} "
                 "is not recorded, and nothing is sent."
             )
+
+    def _judge(self, change: Change, selection: Selection, offered: int) -> None:
+        action = self._params["action"]
+        change.refuse_misnamed(action)
+        found = Doubles(change, action)
+        if selection.listed and NAMINGS[action].unit == PARTICIPANT:
+            change.judge_plan(action, offered, [])  # the ids of a list are each there once
+            return
+        found.drop()
+        two = found.first_doubt()
+        if two and NAMINGS[action].unit == SIM:
+            raise InvalidInputError(f"{action} is refused, nothing was recorded or sent. {doubt(*two)}")
+        if two:
+            self._task.warn(doubt(*two))
+        change.judge_plan(action, offered, found.named_again())
 
     def _apply(self, change: Change, run: int) -> bool:
         record, counts = change.record(), change.counts()
@@ -291,7 +308,7 @@ class BulkTask:
                     "give that, or another change_id for another change."
                 )
         if self._params["selection"] and record.status != PURGED:
-            selection = Selection(self._params["selection"], self._task.warn).description()
+            selection = Selection(self._params["selection"], record.action, self._task.warn).description()
             if not same_selection(record.selection, selection):
                 raise InvalidInputError(
                     f"change_id '{record.change_id}' is recorded with another selection ({words(record.selection)}): "

@@ -5,18 +5,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from ._errors import InvalidInputError
+from ._identification import check_named, named_by
 from ._identifiers import (
     IDENTIFIERS,
     canonical,
     check_identification,
-    check_positive,
     described,
+    parse_id,
     read_identification,
 )
 from ._models import FILTER_STATES, Participant
@@ -26,7 +28,7 @@ from ._source import Source
 from ._source_columns import COLUMNS
 
 Row = dict[str, Any]
-"""A participant as the ledger takes it: ``name``, the identifiers, ``campaign_id``, ``state_planned`` and ``found``."""
+"""An entry as the ledger takes it: ``name``, the identifiers, ``campaign_id``, ``state_planned`` and ``found``."""
 
 
 class Selection:
@@ -34,6 +36,7 @@ class Selection:
 
     Args:
         options: the option's value; None where it is not given.
+        action: the change's action, which says by what its requests name those it acts on.
         warn: takes a sentence for the user.
 
     Attributes:
@@ -44,9 +47,10 @@ class Selection:
         InvalidInputError: the options do not go together.
     """
 
-    def __init__(self, options: Mapping[str, Any], warn: Callable[[str], None]) -> None:
+    def __init__(self, options: Mapping[str, Any], action: str, warn: Callable[[str], None]) -> None:
+        self._action = action
         self._warn = warn
-        self._campaign_id = options.get("campaign_id")
+        self._campaign_id = parse_id("selection.campaign_id", options.get("campaign_id"))
         self._state = options.get("state")
         self._participants = options.get("participants")
         self._source = options.get("source")
@@ -54,7 +58,6 @@ class Selection:
         self.columns: dict[str, str] = {}
         self._digest = ""
         self._odd, self._odd_count = "", 0
-        check_positive("selection.campaign_id", self._campaign_id)
         if self._participants is not None and self._source is not None:
             raise InvalidInputError("selection names participants and a source: give one of them.")
         if self.listed and self._campaign_id is None:
@@ -72,7 +75,7 @@ class Selection:
         """
         words = {"campaign_id": self._campaign_id, "state": self._state}
         if self._participants is not None:
-            named = [{name: each.get(name) for name in COLUMNS} for each in self._participants]
+            named = [_in_one_form(each) for each in self._participants]
             words["participants"] = len(named)
             words["digest"] = hashlib.sha256(json.dumps(named, sort_keys=True).encode()).hexdigest()
         if self._source is not None:
@@ -142,23 +145,33 @@ class Selection:
         if warning:
             self._odd = self._odd or warning
             self._odd_count += 1
-        kind = next(name for name in IDENTIFIERS if given.get(name))
+        check_named(self._action, given)
+        first = named_by(self._action, given)
+        kinds = sorted((name for name in IDENTIFIERS if name in given), key=lambda name: name != first)
         return {
             **{name: given.get(name) for name in COLUMNS},
-            "name": row_name(kind, given[kind], given["campaign_id"]),
+            "name": row_name(kinds, given, given["campaign_id"]),
             "state_planned": None,
             "found": 0,
         }
 
 
-def row_name(kind: str, value: Any, campaign_id: int | None) -> str:
-    """The one form of an identification: the campaign, the identifier's name and its value."""
-    return f"{campaign_id or ''}/{kind}/{canonical(kind, value)}"
+def row_name(kinds: Iterable[str], identifiers: Mapping[str, Any], campaign_id: int | None) -> str:
+    """The one form of an identification: the campaign, and each identifier's name and value."""
+    named = "/".join(f"{kind}/{canonical(kind, identifiers[kind])}" for kind in kinds)
+    return f"{campaign_id or ''}/{named}"
 
 
-def kind_of(name: str) -> str:
-    """The identifier's name in a ``row_name``."""
-    return name.split("/")[1]
+def kinds_of(name: str) -> list[str]:
+    """The identifiers' names in a ``row_name``, the one first that a request would carry."""
+    return name.split("/")[1::2]
+
+
+def _in_one_form(entry: Mapping[str, Any]) -> dict[str, Any]:
+    """An entry of a list for its digest: an id is the same as number and as text. What is refused is so when read."""
+    with contextlib.suppress(InvalidInputError):
+        entry = read_identification(entry)
+    return {name: entry.get(name) for name in COLUMNS}
 
 
 def same_selection(recorded: Mapping[str, Any], asked: Mapping[str, Any]) -> bool:
@@ -184,7 +197,7 @@ def _listed_row(found: Participant) -> Row:
         )
     return {
         **{name: getattr(found, name) for name in COLUMNS},
-        "name": row_name("participant_id", found.participant_id, found.campaign_id),
+        "name": row_name(["participant_id"], {"participant_id": found.participant_id}, found.campaign_id),
         "state_planned": found.state,
         "found": 1,
     }

@@ -240,7 +240,9 @@ def run(task: Task) -> dict[str, Any]:
     check_positive("concurrency", task.params["concurrency"])
     client = task.client  # check mode refuses a server's options as well, even where it has nothing to read
     read_states(task, targets)
-    acting.plan(action, targets, task.params["force"])
+    doubt = acting.plan(action, targets, task.params["force"])
+    if doubt:
+        task.warn(doubt)
     acting.check_none_refused(action, targets)
     if not task.check_mode:
         stopped = threading.Event()

@@ -28,7 +28,7 @@ FLOORS = (
     (
         "_export",
         "_files",
-        "_identifiers",
+        "_identif*",
         "_masking",
         "_models",
         "_paging",
@@ -45,7 +45,7 @@ FLOORS = (
     ("_rollout_task",),
 )
 # Decide without a server, so nothing but the standard library and each other.
-PURE = {"_errors", "_identifiers", "_operations", "_plan"}
+PURE = {"_errors", "_identification", "_identifiers", "_operations", "_plan"}
 # The parts of a request's way to the server, which a module reaches through _module.
 BEHIND_MODULE = {"_answer", "_arguments", "_client", "_libraries", "_transport", "_wire"}
 

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 
 COUNTS = {"participants", "finished", "pending_build", "pending_send", "failed", "canceled"}
@@ -62,6 +64,53 @@ def test_get_campaign_by_name_state_and_msisdn(reader):
     assert [item["campaign_id"] for item in reader("get_campaign", state="paused")["campaigns"]] == ["147"]
     by_number = reader("get_campaign", msisdn="+882990000001")["campaigns"]
     assert [item["campaign_id"] for item in by_number] == ["142", "167"]
+
+
+@pytest.mark.parametrize("second", ["id", "campaign", "state", "msisdn"])
+def test_get_campaign_takes_one_key(reader, second):
+    keys = {
+        "campaign_id": 147,
+        "id": 147,
+        "campaign": "Applet 3.1 removal",
+        "state": "paused",
+        "msisdn": "882990000001",
+    }
+    for first in keys:
+        assert reader("get_campaign", **{first: keys[first]}, limit=9, offset=0)["code"] == 0
+        if first != second:
+            answer = reader("get_campaign", **{first: keys[first], second: keys[second]})
+            assert answer["code"] == 401
+            assert first in answer["message"]
+            assert second in answer["message"]
+
+
+ICCID, IMSI, MSISDN = "8931010000000000113", "001010000000011", "882990000011"
+PARTICIPANT, CAMPAIGN = {"participant_id": 195}, {"campaign_id": 167}
+SIM_FORMS = [{"iccid": ICCID}, {"imsi": IMSI}]
+BUILD_FORMS = [*SIM_FORMS, *(form | CAMPAIGN for form in SIM_FORMS)]
+FORMS = {
+    "retry": [PARTICIPANT, *BUILD_FORMS],
+    "hurry": [PARTICIPANT, *BUILD_FORMS],
+    "cancel": [PARTICIPANT, *BUILD_FORMS],
+    "retry_build": BUILD_FORMS,
+    "rerun": [*SIM_FORMS, {"msisdn": MSISDN}],
+}
+
+
+@pytest.mark.parametrize("action", FORMS)
+def test_an_action_names_its_participant_or_sim_in_a_documented_form(sandbox, api, action):
+    """All combinations of the five parameters: those documented are not refused for their form, the others are."""
+    every = {"participant_id": 195, "campaign_id": 167, "iccid": ICCID, "imsi": IMSI, "msisdn": MSISDN}
+    for size in range(len(every) + 1):
+        for names in itertools.combinations(every, size):
+            form = {name: every[name] for name in names}
+            answer = api("action_participant", action=action, **form)
+            refused = " parameter" in answer.get("message", "")
+            assert refused is (form not in FORMS[action]), answer
+            assert answer["code"] in ((401, 402) if refused else (0, 401))
+    assert api("action_participant", action=action, imsi=IMSI, msisdn="", participant_id="")["code"] in (0, 401)
+    sandbox.set(strict_identification=False)
+    assert api("action_participant", action="retry", **every)["code"] in (0, 401)
 
 
 def test_a_server_without_get_campaign_does_not_know_it(sandbox, api):
@@ -220,7 +269,7 @@ def test_a_missing_parameter_is_402_and_named(reader, request_name, params, miss
         ("query_participants", {"campaign_id": "999"}),
         ("trace", {"campaign_id": 999, "participant_id": 161}),
         ("action_participant", {"action": "retry", "participant_id": 999999}),
-        ("action_participant", {"action": "retry", "participant_id": 195, "campaign_id": 142}),
+        ("action_participant", {"action": "retry", "imsi": "001010000000011", "campaign_id": 144}),
         ("action_participant", {"action": "retry", "imsi": "1010000000011"}),
     ],
 )

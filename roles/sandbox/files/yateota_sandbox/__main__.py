@@ -21,7 +21,11 @@ from .options import Options
 from .server import Server, Service
 
 # Options that are on unless told otherwise, and the flag that tells it.
-OFF_SWITCHES = {"get_campaign": "--without-get-campaign", "journal": "--no-journal"}
+OFF_SWITCHES = {
+    "get_campaign": "--without-get-campaign",
+    "strict_identification": "--no-strict-identification",
+    "journal": "--no-journal",
+}
 # Options that an environment variable gives too, out of sight of other users of the machine.
 ENVIRONMENT = {"secret": "YATEOTA_SANDBOX_SECRET", "admin_token": "YATEOTA_SANDBOX_ADMIN_TOKEN"}
 

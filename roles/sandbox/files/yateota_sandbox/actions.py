@@ -105,6 +105,36 @@ PARTICIPANT_ACTIONS: dict[str, Callable[[Store, Participant], None]] = {
 }
 
 
+# The documented forms: which parameters name those that an action is for, one of each tuple, and what may go with it.
+_MESSAGE_FORMS = {("participant_id",): (), ("iccid", "imsi"): ("campaign_id",)}
+IDENTIFICATION_FORMS: dict[str, dict[tuple[str, ...], tuple[str, ...]]] = {
+    "cancel": _MESSAGE_FORMS,
+    "hurry": _MESSAGE_FORMS,
+    "retry": _MESSAGE_FORMS,
+    "retry_build": {("iccid", "imsi"): ("campaign_id",)},
+    "rerun": {("iccid", "imsi", "msisdn"): ()},
+}
+
+
+def check_identification(action: str, given: dict[str, str | int]) -> None:
+    """Refuse a request that names those that it is for in another form than the documented ones.
+
+    Raises:
+        RefusedError: 402 where no parameter names them as it has to be, 401 where there are too many.
+    """
+    forms = IDENTIFICATION_FORMS.get(action, {tuple(given): ()})
+    for names, besides in forms.items():
+        name = next((name for name in names if name in given), None)
+        if name is None:
+            continue
+        more = [other for other in given if other != name and other not in besides]
+        if more:
+            raise RefusedError(401, f"Invalid parameter '{more[0]}' for {action} by '{name}'")
+        return
+    wanted = ", ".join(f"'{name}'" for names in forms for name in names)
+    raise RefusedError(402, f"Missing parameter: {action} needs one of {wanted}")
+
+
 def _begin(store: Store, participant: Participant, cause: str, state: State) -> None:
     campaign = store.campaign_of[participant.campaign_id]
     attempt, active = participant.attempt + 1, participant.active

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from .actions import RefusedError, act_on_campaign, act_on_participants
+from .actions import RefusedError, act_on_campaign, act_on_participants, check_identification
 from .options import Options
 from .store import CampaignRow, Participant, Store
 
@@ -23,6 +23,7 @@ Answer = dict[str, Any]
 FILTER_STATES = ("pending_build", "pending_send", "failed", "finished")
 COUNTED_STATES = ("finished", "pending_build", "pending_send", "failed", "canceled")
 IDENTIFIERS = ("participant_id", "iccid", "imsi", "msisdn")
+CAMPAIGN_KEYS = ("id", "campaign_id", "campaign", "state", "msisdn")
 
 
 class Node:
@@ -68,7 +69,10 @@ class Node:
         return {"campaigns": [self._campaign_item(row, full, full) for row in self.store.campaigns(limit, offset)]}
 
     def get_campaign(self, params: Params) -> Answer:
-        """The count, a page, or those of an id, name, state or msisdn."""
+        """The count, a page, or those of an id, name, state or msisdn: of one of them."""
+        keys = [name for name in CAMPAIGN_KEYS if _given(params, name)]
+        if len(keys) > 1:
+            raise RefusedError(401, f"Invalid value for parameter '{keys[1]}': it is given besides '{keys[0]}'")
         if _given(params, "campaign_id") or _given(params, "id"):
             name = "campaign_id" if _given(params, "campaign_id") else "id"
             return {"campaign": [self._campaign_item(self._campaign(params, name), True, True, start=True)]}
@@ -158,6 +162,8 @@ class Node:
         identifiers = self._identifiers(params, IDENTIFIERS)
         if _given(params, "campaign_id"):
             identifiers["campaign_id"] = _whole_number(params, "campaign_id")
+        if self.options.strict_identification:
+            check_identification(str(action), identifiers)
         act_on_participants(self.store, identifiers, str(action))
         return {}
 

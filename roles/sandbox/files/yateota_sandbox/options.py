@@ -55,6 +55,10 @@ class Options(BaseModel):
     )
     get_campaign: bool = Field(default=True, description="Whether the server knows the request get_campaign.")
     refuse_writes: bool = Field(default=False, description="Refuse every action, with the body code 403.")
+    strict_identification: bool = Field(
+        default=True,
+        description="Refuse an action that names its participant or SIM in another form than the documented ones.",
+    )
     service_time: float = Field(
         default=0.0, ge=0, allow_inf_nan=False, description="Seconds that each request holds one of the node's places."
     )
@@ -93,6 +97,7 @@ CHANGEABLE = frozenset(
         "connection",
         "get_campaign",
         "refuse_writes",
+        "strict_identification",
         "service_time",
         "front_end_timeout",
         "journal",

@@ -33,7 +33,7 @@ from yateota_sandbox import Options, Sandbox
 
 COUNT = ("query_participants", {"campaign_id": 167})
 PAUSE = {"campaign_id": 144, "action": "pause"}
-RERUN = {"participant_id": 195, "action": "rerun"}
+RERUN = {"imsi": "001010000000011", "action": "rerun"}
 
 
 def connections(box: Sandbox) -> set[int]:
@@ -79,7 +79,9 @@ def test_failures_of_one_thread_are_not_taken_for_anothers(connect: Connect, san
 
     def send(number: int) -> type[YateotaError]:
         with pytest.raises(YateotaError) as error:
-            (dead if number % 2 else alive).call("action_participant", {**RERUN, "participant_id": 185 + number})
+            (dead if number % 2 else alive).call(
+                "action_participant", {"participant_id": 185 + number, "action": "retry"}
+            )
         return type(error.value)
 
     with concurrent.futures.ThreadPoolExecutor(8) as threads:

@@ -153,7 +153,7 @@ def test_a_rerun_that_was_carried_out_unseen_is_not_repeated(
 ) -> None:
     sandbox.fault(request="action_participant", kind=kind, carried_out=True, times=99)
     with pytest.raises(OutcomeUnknownError, match="It may have been carried out all the same: read the state before"):
-        connect(sandbox).call("action_participant", {"participant_id": 195, "action": "rerun"})
+        connect(sandbox).call("action_participant", {"imsi": "001010000000011", "action": "rerun"})
     assert sandbox.participant(195)["reruns"] == 1
     assert len(sandbox.journal()) == 1
 

@@ -68,7 +68,7 @@ def _run_main(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
     [
         (yateota_campaign, {"campaign_id": 144, "state": "paused"}),
         (yateota_campaign_info, {}),
-        (yateota_participant, {"participant_id": 195, "action": "rerun"}),
+        (yateota_participant, {"imsi": "001010000000011", "action": "rerun"}),
         (yateota_participant_info, {"campaign_id": 167}),
         (yateota_stats_info, {}),
         (yateota_trace, {"campaign_id": 167, "imsi": "001010000000011"}),

@@ -64,9 +64,9 @@ def test_a_list_under_different_identifiers(bulk: Bulk, tmp_path: Path) -> None:
     result, found = rows(bulk, tmp_path, {"campaign_id": 167, "participants": listed})
     assert result["change"]["duplicates"] == 2
     assert found == [
-        (195, None, "planned", None),
-        (197, None, "planned", None),
-        (185, None, "skipped", "its message has been delivered already"),
+        (195, ICCID_OF_195, "planned", None),
+        (197, "8931010000000000139", "planned", None),
+        (185, "8931010000000000014", "skipped", "its message has been delivered already"),
         (9999, None, "refused", "its campaign has no such participant"),
         (162, "8931010000000000022", "skipped", "its message has been delivered already"),
     ]
@@ -116,16 +116,146 @@ def test_lines_that_would_swallow_others_or_fit_no_ledger(
     assert not sandbox.writes()
 
 
-@pytest.mark.parametrize("more", [{"iccid": "8900000000000000000"}, {"campaign_id": 167}], ids=str)
-def test_a_sim_that_two_entries_name_is_not_acted_on_twice(bulk: Bulk, sandbox: Sandbox, more: dict[str, Any]) -> None:
-    imsi = sandbox.participant(195)["imsi"]
-    entries = [{"imsi": imsi}, {"imsi": imsi, **more}, {"participant_id": 197}]
+def planned(bulk: Bulk, entries: list[dict[str, Any]], **options: Any) -> dict[str, int]:
+    """Planned for a rerun: how many rows of each state there are, and how many entries were doubled."""
+    change = bulk("planned", action="rerun", selection={"participants": entries}, **options)["change"]
+    counts = {state: count for state, count in change["counts"].items() if count}
+    return counts | {"duplicates": change["duplicates"]}
+
+
+IMSI, ICCID, MSISDN = "001010000000011", ICCID_OF_195, "882990000011"
+IN_167 = {"campaign_id": 167}
+# 195 of campaign 167 has these; 161 of campaign 142 and 185 of campaign 167 are one SIM.
+
+
+@pytest.mark.parametrize(
+    "entries",
+    [
+        [{"imsi": IMSI, "msisdn": "+" + MSISDN}, {"msisdn": MSISDN}],
+        [{"msisdn": MSISDN}, {"imsi": IMSI, "msisdn": "+" + MSISDN}],
+        [{"imsi": IMSI}, {"imsi": IMSI, "iccid": ICCID}],
+        [{"imsi": IMSI}, {"imsi": IMSI, **IN_167}],
+        [{"iccid": ICCID}, {"iccid": ICCID + "F"}, {"iccid": ICCID + "f", **IN_167}],
+        [{"imsi": IMSI, **IN_167}, {"iccid": ICCID, **IN_167}, {"msisdn": MSISDN, **IN_167}],
+        [{"imsi": IMSI, **IN_167}, {"iccid": ICCID}],
+        [{"iccid": ICCID}, {"participant_id": 195, **IN_167}],
+        [{"participant_id": "0195", **IN_167}, {"participant_id": 195, "imsi": IMSI}],
+        # One connects two that share nothing, in whichever order.
+        [{"imsi": IMSI}, {"msisdn": MSISDN}, {"imsi": IMSI, "msisdn": MSISDN}],
+        [{"imsi": IMSI, "msisdn": "1"}, {"imsi": IMSI, "msisdn": MSISDN}, {"msisdn": MSISDN}],
+        [{"iccid": ICCID, "imsi": IMSI}, {"msisdn": MSISDN, "iccid": ICCID}, {"msisdn": MSISDN}],
+    ],
+    ids=str,
+)
+def test_a_sim_under_several_names_is_rerun_once(bulk: Bulk, sandbox: Sandbox, entries: list[dict[str, Any]]) -> None:
+    counts = planned(bulk, [*entries, {"imsi": "001010000000013", "iccid": "8931010000000000139", "msisdn": "1"}])
+    assert counts == {"planned": 2, "duplicates": len(entries) - 1}
+    change = bulk("applied", action="rerun", selection=None)["change"]
+    assert (change["counts"]["done"], change["sent"]) == (2, 2)
+    assert (sandbox.participant(195)["reruns"], sandbox.participant(197)["reruns"]) == (1, 1)
+
+
+def test_a_sim_of_two_campaigns_is_rerun_once(bulk: Bulk, sandbox: Sandbox) -> None:
+    ended = {each: sandbox.participant(each)["iccid"] for each in (*range(161, 185), *range(185, 265))}
+    ended = {
+        each: iccid for each, iccid in ended.items() if sandbox.participant(each)["state"] in ("finished", "failed")
+    }
+    pairs = [(one, other) for one in ended for other in ended if one < 185 <= other and ended[one] == ended[other]]
+    assert pairs
+    entries = [{"participant_id": each, "campaign_id": 142 if each < 185 else 167} for pair in pairs for each in pair]
+    change = bulk("applied", action="rerun", selection={"participants": entries})["change"]
+    assert (change["selected"], change["duplicates"], change["sent"]) == (len(pairs),) * 3
+    assert all(sandbox.participant(each)["reruns"] == 1 for pair in pairs for each in pair)
+    assert {tuple(entry["params"]) for entry in sandbox.writes()} == {("iccid", "action")}
+
+
+def test_a_sim_that_is_under_way_in_one_of_its_campaigns_is_not_rerun(bulk: Bulk, sandbox: Sandbox) -> None:
+    under_way = next(
+        (one, other)
+        for one in range(161, 185)
+        for other in range(185, 265)
+        if sandbox.participant(one)["iccid"] == sandbox.participant(other)["iccid"]
+        and sandbox.participant(one)["state"].startswith("pending")
+        and sandbox.participant(other)["state"] in ("finished", "failed")
+    )
+    entries = [{"participant_id": each, "campaign_id": 142 if each < 185 else 167} for each in reversed(under_way)]
+    assert planned(bulk, entries) == {"skipped": 1, "duplicates": 1}
+
+
+@pytest.mark.parametrize(
+    ("entries", "two"),
+    [
+        ([{"imsi": IMSI}, {"iccid": ICCID}], f"imsi {IMSI} and iccid {ICCID}"),
+        ([{"imsi": IMSI}] * 3 + [{"msisdn": MSISDN}], f"imsi {IMSI} and msisdn {MSISDN}"),
+        ([{"msisdn": "1", "imsi": IMSI}, {"iccid": ICCID}], f"imsi {IMSI} msisdn 1 and iccid {ICCID}"),
+    ],
+    ids=str,
+)
+def test_a_rerun_of_what_may_be_one_sim_is_refused(
+    bulk: Bulk, sandbox: Sandbox, entries: list[dict[str, Any]], two: str
+) -> None:
     result = bulk("applied", action="rerun", selection={"participants": entries})
-    assert {state: count for state, count in result["change"]["counts"].items() if count} == {"done": 2, "refused": 1}
-    assert [failure["message"] for failure in result["failures"]] == [
-        "another entry names this SIM; give one entry for it, with its campaign_id"
+    assert result["failure"]["kind"] == "invalid_input"
+    assert result["msg"] == (
+        f"rerun is refused, nothing was recorded or sent. Nothing read tells whether {two} are one SIM: name all SIMs "
+        "by the same kind of identifier, or give campaign_id, so that its list tells."
+    )
+    assert not sandbox.journal()
+    retried = bulk("planned", selection={"participants": [each for each in entries if "msisdn" not in each] * 2})
+    assert retried.get("warnings", []) == (
+        [result["msg"].partition("sent. ")[2]] if "msisdn" not in str(entries) else []
+    )
+
+
+def test_two_numbers_of_one_card_and_one_number_of_two_cards(bulk: Bulk) -> None:
+    """An ICCID is of one SIM alone; a number or an IMSI may have moved to another."""
+    cards = [
+        {"iccid": ICCID, "msisdn": "1"},
+        {"iccid": "8931010000000000139", "msisdn": "1"},
+        {"iccid": ICCID, "msisdn": "2"},
     ]
-    assert sandbox.participant(195)["reruns"] == 1
+    assert planned(bulk, [*cards, {"msisdn": "1"}]) == {"planned": 2, "duplicates": 2}
+
+
+@pytest.mark.parametrize(
+    ("action", "entry", "words"),
+    [
+        ("rerun", {"participant_id": 195}, "rerun is sent by iccid, else imsi, else msisdn, and participant_id is all"),
+        ("retry_build", {"participant_id": 195}, "retry_build is sent by iccid, else imsi, and participant_id is all"),
+        ("retry", {"msisdn": MSISDN}, "retry is sent by participant_id, else iccid, else imsi, and msisdn is all"),
+    ],
+)
+def test_who_cannot_be_named_is_refused_before_anything_is_recorded(
+    bulk: Bulk, sandbox: Sandbox, action: str, entry: dict[str, Any], words: str
+) -> None:
+    result = bulk("applied", action=action, selection={"participants": [{"imsi": IMSI}, entry]})
+    assert "participants[1]: " in result["msg"]
+    assert words in result["msg"]
+    assert "give its campaign_id" in result["msg"]
+    assert not sandbox.journal()
+
+
+@pytest.mark.parametrize(
+    ("action", "entry", "form"),
+    [
+        ("rerun", {"participant_id": 195}, {"iccid": ICCID}),
+        ("rerun", {"participant_id": 195, "msisdn": "+" + MSISDN}, {"msisdn": MSISDN}),
+        ("rerun", {"imsi": IMSI}, {"imsi": IMSI}),
+        ("retry", {"msisdn": MSISDN}, {"participant_id": 195}),
+        ("retry", {"iccid": ICCID, "campaign_id": None}, {"participant_id": 195}),
+        ("retry_build", {"imsi": "unallocated", "campaign_id": 176}, {"campaign_id": 176}),
+    ],
+)
+def test_how_a_request_names_its_participant_or_sim(
+    bulk: Bulk, sandbox: Sandbox, action: str, entry: dict[str, Any], form: dict[str, Any]
+) -> None:
+    if action == "retry_build":
+        who = next(each for each in range(331, 371) if sandbox.participant(each)["state"] == "unallocated")
+        entry["imsi"] = sandbox.participant(who)["imsi"]
+        form = {"imsi": entry["imsi"], "campaign_id": 176}
+    result = bulk("applied", action=action, selection={"campaign_id": 167, "participants": [entry]})
+    assert result["change"]["counts"]["done"] == 1, result
+    assert [write["params"] for write in sandbox.writes()] == [{**form, "action": action}]
 
 
 @pytest.mark.parametrize(
@@ -195,7 +325,7 @@ def test_the_line_of_a_bad_quote_is_told(bulk: Bulk, tmp_path: Path, sandbox: Sa
 def test_a_file_that_changes_while_it_is_read_is_refused(tmp_path: Path) -> None:
     source = tmp_path / "sims.csv"
     source.write_text("participant_id\n" + "195\n" * 2000)
-    selection = Selection({"source": str(source)}, warn=print)
+    selection = Selection({"source": str(source)}, "retry", warn=print)
     selection.description()
     blocks = selection.rows(None, lambda: None)  # type: ignore[arg-type]
     next(blocks)

@@ -16,6 +16,9 @@ from ansible_collections.simops.yateota.tests.unit.plugins.servers import RunTas
 from yateota_sandbox import Sandbox
 from yateota_sandbox.scenario import load_scenario
 
+IMSI, ICCID, MSISDN = "001010000000011", "8931010000000000113", "882990000011"
+"""Those of participant 195 of campaign 167."""
+
 
 def sent(box: Sandbox) -> list[dict[str, Any]]:
     """The params of every write."""
@@ -27,7 +30,7 @@ def ids_in(box: Sandbox, campaign: range, state: str) -> list[int]:
     return [each for each in campaign if box.participant(each)["state"] == state]
 
 
-C167 = range(185, 265)
+C167, C176 = range(185, 265), range(331, 371)
 
 
 @pytest.mark.parametrize("check_mode", [True, False])
@@ -64,7 +67,7 @@ def test_one_participant(run_task: RunTask, sandbox: Sandbox) -> None:
         },
         "warnings": [],
     }
-    assert sent(sandbox) == [{"participant_id": 195, "campaign_id": 167, "action": "retry"}]
+    assert sent(sandbox) == [{"participant_id": 195, "action": "retry"}]
     again = run_task(yateota_participant, sandbox, action="retry", campaign_id=167, participant_id=195)
     assert not again["changed"]
     assert again["diff"] == {"before": {}, "after": {}}
@@ -159,25 +162,125 @@ def test_a_participant_named_twice_is_acted_on_once(run_task: RunTask, sandbox: 
         ],
     )
     assert sandbox.participant(195)["reruns"] == 1
-    assert [entry["outcome"] for entry in result["results"]] == ["acted"] + ["unchanged"] * 4
-    assert result["results"][1]["message"].startswith("the list names it twice; it is acted on once, as imsi ")
+    assert [entry["outcome"] for entry in result["results"]] == ["unchanged"] * 2 + ["acted"] + ["unchanged"] * 2
+    assert result["results"][1]["message"].startswith("the list names it twice; it is acted on once, as iccid ")
     assert result["results"][1]["after"] == "failed"
 
 
 @pytest.mark.parametrize("how", ["never", "auto"])
-def test_the_same_words_twice_are_sent_once_though_no_state_is_read(
-    run_task: RunTask, sandbox: Sandbox, how: str
+@pytest.mark.parametrize(
+    ("participants", "sent_by"),
+    [
+        ([{"imsi": IMSI}, {"imsi": IMSI}], {"imsi": IMSI}),
+        ([{"msisdn": MSISDN}, {"msisdn": "+" + MSISDN}], {"msisdn": MSISDN}),
+        ([{"imsi": IMSI, "msisdn": "+" + MSISDN}, {"msisdn": MSISDN}], {"imsi": IMSI}),  # without and with +
+        ([{"msisdn": MSISDN}, {"imsi": IMSI, "msisdn": "+" + MSISDN}], {"imsi": IMSI}),
+        ([{"iccid": ICCID}, {"iccid": ICCID + "F"}, {"iccid": ICCID + "f"}], {"iccid": ICCID}),
+        ([{"imsi": IMSI}, {"iccid": ICCID}, {"imsi": IMSI, "iccid": ICCID}], {"iccid": ICCID}),
+        (
+            [{"imsi": IMSI, "msisdn": "1"}, {"imsi": IMSI, "msisdn": MSISDN}, {"msisdn": MSISDN}],
+            {"imsi": IMSI},
+        ),
+        ([{"participant_id": 195, "imsi": IMSI}, {"participant_id": "0195", "iccid": ICCID}], {"iccid": ICCID}),
+    ],
+)
+def test_a_sim_under_several_names_is_rerun_once_though_no_state_is_read(
+    run_task: RunTask, start_sandbox: StartSandbox, how: str, participants: list[Any], sent_by: dict[str, str]
 ) -> None:
-    twins = [{"participant_id": 195}, {"participant_id": 195}, {"msisdn": "882990000011"}, {"msisdn": "+882990000011"}]
-    result = run_task(yateota_participant, sandbox, action="rerun", participants=twins, state_lookup=how)
-    assert result["summary"]["acted"] == 2
-    assert len(sent(sandbox)) == 2
+    box = start_sandbox(strict_identification=False)  # to see what is sent: it would refuse some of what it knows not
+    result = run_task(yateota_participant, box, action="rerun", participants=participants, state_lookup=how)
+    assert result["summary"]["acted"] == 1, result
+    assert sent(box) == [{**sent_by, "action": "rerun"}]
+
+
+@pytest.mark.parametrize("more", [{}, {"campaign_id": 167}])
+def test_a_rerun_of_what_may_be_one_sim_is_refused(run_task: RunTask, sandbox: Sandbox, more: dict[str, Any]) -> None:
+    """With a campaign the one is found in its list; without, nothing tells."""
+    entries = [{"imsi": IMSI, **more}, {"iccid": ICCID}]
+    result = run_task(yateota_participant, sandbox, action="rerun", participants=entries)
+    if more:
+        assert result["summary"]["acted"] == 1
+        return
+    assert result["failure"]["kind"] == "invalid_input"
+    assert (
+        f"rerun is refused, nothing was sent. Nothing read tells whether imsi {IMSI} and iccid {ICCID} are"
+        in result["msg"]
+    )
+    assert not sandbox.writes()
+
+
+def test_another_action_on_what_may_be_one_sim_warns(run_task: RunTask, sandbox: Sandbox) -> None:
+    entries = [{"imsi": IMSI}, {"iccid": ICCID}, {"iccid": "8931010000000000121"}]
+    result = run_task(yateota_participant, sandbox, action="retry", participants=entries)
+    assert [warning for warning in result["warnings"] if "Nothing read tells" in warning] == result["warnings"][:1]
+
+
+def test_a_sim_of_two_campaigns_is_rerun_once(run_task: RunTask, sandbox: Sandbox) -> None:
+    """Once it runs in one of its campaigns it is not run again, though it is not read in that one alone."""
+    ended = {
+        box["iccid"]: each for each in range(161, 185) if (box := sandbox.participant(each))["state"] == "finished"
+    }
+    one, other = next(
+        (ended[box["iccid"]], each)
+        for each in C167
+        if (box := sandbox.participant(each))["iccid"] in ended and box["state"] == "finished"
+    )
+    both = [{"participant_id": one, "campaign_id": 142}, {"participant_id": other, "campaign_id": 167}]
+    result = run_task(yateota_participant, sandbox, action="rerun", participants=both)
+    assert sorted(entry["outcome"] for entry in result["results"]) == ["acted", "unchanged"]
+    assert (sandbox.participant(one)["reruns"], sandbox.participant(other)["reruns"]) == (1, 1)
+    again = run_task(yateota_participant, sandbox, action="rerun", participants=both)
+    assert again["summary"]["unchanged"] == 2
+    assert len(sandbox.writes()) == 1
 
 
 def test_an_id_is_the_same_with_and_without_its_campaign(run_task: RunTask, sandbox: Sandbox) -> None:
-    twins = [{"participant_id": 195, "campaign_id": 167}, {"participant_id": 195}]
-    run_task(yateota_participant, sandbox, action="rerun", participants=twins)
-    assert sandbox.participant(195)["reruns"] == 1
+    entries = [{"participant_id": 195, "campaign_id": 167}, {"participant_id": 195}]
+    run_task(yateota_participant, sandbox, action="retry", participants=entries)
+    assert sent(sandbox) == [{"participant_id": 195, "action": "retry"}]
+
+
+@pytest.mark.parametrize(
+    ("action", "given", "form"),
+    [
+        ("rerun", {"participant_id": 195, "campaign_id": 167}, {"iccid": ICCID}),
+        ("rerun", {"msisdn": MSISDN, "campaign_id": 167}, {"msisdn": MSISDN}),
+        ("rerun", {"imsi": IMSI, "msisdn": MSISDN}, {"imsi": IMSI}),
+        ("retry", {"msisdn": MSISDN, "campaign_id": 167}, {"participant_id": 195}),
+        ("retry", {"imsi": IMSI, "msisdn": MSISDN}, {"imsi": IMSI}),
+        ("cancel", {"iccid": ICCID, "campaign_id": 167}, {"participant_id": 195}),
+        ("retry_build", {"participant_id": 367, "campaign_id": 176}, {"iccid": "89310100000000{}"}),
+    ],
+)
+def test_how_a_request_names_its_participant_or_sim(
+    run_task: RunTask, sandbox: Sandbox, action: str, given: dict[str, Any], form: dict[str, Any]
+) -> None:
+    if action == "retry_build":
+        given["participant_id"] = ids_in(sandbox, C176, "unallocated")[0]
+        form = {"iccid": sandbox.participant(given["participant_id"])["iccid"], "campaign_id": 176}
+    result = run_task(yateota_participant, sandbox, action=action, **given)
+    assert not result.get("failed"), result
+    assert sent(sandbox) == [{**form, "action": action}]
+
+
+@pytest.mark.parametrize(
+    ("action", "given", "words"),
+    [
+        ("rerun", {"participant_id": 195}, "rerun is sent by iccid, else imsi, else msisdn, and participant_id is all"),
+        ("retry_build", {"participant_id": 195}, "retry_build is sent by iccid, else imsi, and participant_id is all"),
+        ("retry_build", {"msisdn": MSISDN}, "retry_build is sent by iccid, else imsi, and msisdn is all"),
+        ("retry", {"msisdn": MSISDN}, "retry is sent by participant_id, else iccid, else imsi, and msisdn is all"),
+        ("cancel", {"msisdn": MSISDN, "campaign_id": 167, "state_lookup": "never"}, "and msisdn is all that is known"),
+    ],
+)
+def test_who_cannot_be_named_is_refused_before_anything_is_sent(
+    run_task: RunTask, sandbox: Sandbox, action: str, given: dict[str, Any], words: str
+) -> None:
+    result = run_task(yateota_participant, sandbox, action=action, **given)
+    assert result["failure"]["kind"] == "invalid_input"
+    assert words in result["msg"]
+    assert "campaign" in result["msg"]
+    assert not sandbox.writes()
 
 
 def test_servers_that_send_no_participant_ids(run_task: RunTask, parrot: Any) -> None:
