@@ -68,7 +68,12 @@ class Server:
         scenario = {
             "seed": 1,
             "sims": [
-                {"count": SIZE, "imsi": "001010000000001", "iccid": "893101000000000001", "msisdn": "882990000001"}
+                {
+                    "count": SIZE * trials,
+                    "imsi": "001010000000001",
+                    "iccid": "893101000000000001",
+                    "msisdn": "882990000001",
+                }
             ],
             "campaigns": [
                 {
@@ -77,6 +82,7 @@ class Server:
                     "type": "RFM",
                     "state": "started",
                     "first_participant": number * 1000,
+                    "first_sim": (number - 1) * SIZE,
                     "initial": {"failed": SIZE},
                 }
                 for number in range(1, trials + 1)
@@ -178,8 +184,11 @@ def rows_of(options: dict[str, Any], folder: Path) -> list[dict[str, str]]:
 def check(trial: Trial, server: Server, rows: list[dict[str, str]]) -> None:
     """Hold the ledger's rows against the sandbox's journal, and note what disagrees."""
     entries = server.admin("GET", "journal")
+    ids = {row["iccid"]: int(row["participant_id"]) for row in rows}  # a rerun names the SIM
     acted = Counter(
-        int(entry["params"]["participant_id"]) for entry in entries if entry["write"] and entry["carried_out"]
+        ids.get(entry["params"].get("iccid"), int(entry["params"].get("participant_id", 0)))
+        for entry in entries
+        if entry["write"] and entry["carried_out"]
     )
     wanted = set(range(trial.number * 1000, trial.number * 1000 + SIZE))
     named = Counter(int(row["participant_id"]) for row in rows)

@@ -32,9 +32,10 @@ def bulk(ansible_playbook: Ansible, tmp_path: Path) -> Ansible:
     return Ansible(tmp_path, {**ansible_playbook.server, "YATEOTA_LEDGER": str(tmp_path / "ledger.sqlite")})
 
 
-def acted(sandbox: Any) -> Counter[int]:
-    """How often each participant was acted on."""
-    return Counter(int(entry["params"]["participant_id"]) for entry in sandbox.writes() if entry["carried_out"])
+def acted(sandbox: Any) -> Counter[int | str]:
+    """How often each participant was acted on, or each SIM by its ICCID."""
+    params = [entry["params"] for entry in sandbox.writes() if entry["carried_out"]]
+    return Counter(int(each["participant_id"]) if "participant_id" in each else each["iccid"] for each in params)
 
 
 def all_once(sandbox: Any) -> bool:

@@ -212,10 +212,11 @@ def test_what_cannot_be_right_is_named_before_anything_is_sent(
 
 
 def test_unallocated_participants_of_a_campaign_are_built(ansible_playbook: Ansible, sandbox: Any) -> None:
-    unallocated = {number for number in range(331, 371) if sandbox.participant(number)["state"] == "unallocated"}
+    participants = [sandbox.participant(number) for number in range(331, 371)]
+    unallocated = {each["iccid"] for each in participants if each["state"] == "unallocated"}
     run = ansible_playbook("participants_retry_build", {"campaign_id": 176})
     assert run.ok, run.output
-    assert {entry["params"]["participant_id"] for entry in sandbox.writes()} == unallocated
+    assert {entry["params"]["iccid"] for entry in sandbox.writes()} == unallocated
     assert sent(sandbox) == {"retry_build": 16}
 
 
