@@ -21,7 +21,7 @@ sys.path.insert(0, str(COLLECTION.parents[2]))
 
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator  # noqa: E402
 from ansible.module_utils.common.parameters import remove_values  # noqa: E402
-from ansible_collections.simops.yateota.plugins.module_utils import _client, _rollout_sending  # noqa: E402
+from ansible_collections.simops.yateota.plugins.module_utils import _client, _delivery  # noqa: E402
 from ansible_collections.simops.yateota.plugins.module_utils._module import Task, argument_spec, perform  # noqa: E402
 from ansible_collections.simops.yateota.plugins.modules import (  # noqa: E402
     yateota_bulk,
@@ -85,13 +85,24 @@ class Outcome:
         return bool(self.result.get("failed"))
 
 
+_PAUSES: tuple[tuple[ModuleType, str], ...] = (
+    (_delivery, "_PAUSE_FIRST"),
+    (_delivery, "_PAUSE_MOST"),
+    (_client, "_RETRY_AFTER_MOST"),
+)
+
+
 def hurry_waits() -> None:
-    """Make the pauses between tries short: nothing here depends on how long they are."""
+    """Make the pauses between tries short: nothing here depends on how long they are.
+
+    Raises:
+        AttributeError: they are called otherwise now.
+    """
     _client.Client.__init__.__defaults__ = (1, lambda _seconds: None)
-    for name in ("_PAUSE_FIRST", "_PAUSE_MOST"):
-        if not hasattr(_rollout_sending, name):
-            raise AttributeError(f"_rollout_sending has no {name} any more: say here what its pauses are called")
-        setattr(_rollout_sending, name, 0.01)
+    for module, name in _PAUSES:
+        if not hasattr(module, name):
+            raise AttributeError(f"{module.__name__} has no {name} any more: say here what its pauses are called")
+        setattr(module, name, 0.01)
 
 
 def run(module: ModuleType, url: str, options: dict[str, Any], check_mode: bool = False) -> Outcome:

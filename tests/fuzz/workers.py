@@ -22,6 +22,7 @@ LONGEST_TASK = 120.0
 """Seconds after which a task is said to hang: many times what the slowest takes."""
 
 SEEDS_OF_A_WORKER = 20
+MOST_SEEDS_WITH_PROBLEMS = 50
 _MEMORY = "/dev/shm"
 """A folder in memory, where there is one: how long a disk takes is nothing that is tried here."""
 
@@ -43,7 +44,11 @@ class Worker:
 
 
 def fuzz(answers: int, first_seed: int, jobs: int) -> dict[str, int]:
-    """Run seeds until so many answers have been spoiled; each problem is printed as it is found."""
+    """Run seeds until so many answers have been spoiled; each problem is printed as it is found.
+
+    Where many seeds have problems, those that follow tell nothing new: it ends then.
+    """
+    tasks.hurry_waits()
     total = {"seeds": 0, "spoiled_answers": 0, "seeds_with_problems": 0}
     seed = first_seed
     with _postgresql() as database:
@@ -53,7 +58,7 @@ def fuzz(answers: int, first_seed: int, jobs: int) -> dict[str, int]:
                 while len(workers) < jobs and total["spoiled_answers"] < answers:
                     workers.append(_started(list(range(seed, seed + SEEDS_OF_A_WORKER)), database))
                     seed += SEEDS_OF_A_WORKER
-                if total["spoiled_answers"] >= answers:
+                if total["spoiled_answers"] >= answers or total["seeds_with_problems"] >= MOST_SEEDS_WITH_PROBLEMS:
                     break
                 wait([worker.results for worker in workers], timeout=1)
                 workers = [kept for worker in workers for kept in _attended(worker, total, database)]
@@ -115,7 +120,6 @@ def _end(worker: Worker) -> None:
 
 def _work(seeds: list[int], database: str, results: Connection) -> None:
     faulthandler.enable()
-    tasks.hurry_waits()
     gc.freeze()  # what is imported need not be gone through after each task
     for seed in seeds:
         trial = Trial(seed, _database(seed, database), results.send)
