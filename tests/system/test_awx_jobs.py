@@ -185,7 +185,7 @@ class Desk:
 def outcome(case: Case, desk: Desk) -> Outcome:
     template = TEMPLATES[case.template]
     texts = {name: value.format(tmp=desk.folder) for name, value in case.answers.items() if isinstance(value, str)}
-    variables = awx.extra_vars(template, {**case.answers, **texts})
+    variables = {**awx.extra_vars(template, {**case.answers, **texts}), "yateota_files_root": str(desk.folder)}
     checked = desk.job("check", template, variables, "--check", "--diff")
     checked_sends = desk.sent()
     return Outcome(checked, checked_sends, desk.job("run", template, variables), desk.sent())
