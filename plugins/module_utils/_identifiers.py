@@ -62,12 +62,13 @@ def canonical(kind: str, value: Any) -> Any:
     return str(value).upper().rstrip("F") if kind == "iccid" else str(value)
 
 
-def parse_id(option: str, value: Any) -> int | None:
+def parse_id(option: str, value: Any, blank: bool = True) -> int | None:
     """A ``participant_id`` or ``campaign_id`` from whatever was given for it: decimal, leading zeros and all.
 
     Args:
         option: how the message names it.
-        value: an integer, or ASCII digits with nothing but blanks around them; None and blanks are "not given".
+        value: an integer, or ASCII digits with nothing but blanks around them; None is "not given".
+        blank: whether text that is empty, or blank, is "not given" too.
 
     Raises:
         InvalidInputError: it is a boolean, has a sign, a point, an exponent, another base, or is not 1 to 2**63 - 1.
@@ -76,7 +77,7 @@ def parse_id(option: str, value: Any) -> int | None:
         text = value.strip(" \t\r\n")
         digits = _ID.fullmatch(text)
         number = int(digits[1]) if digits else None
-        value = number if digits else (value if text else None)
+        value = number if digits else (value if text or not blank else None)
     if value is not None and (isinstance(value, bool) or not isinstance(value, int)):
         raise InvalidInputError(f"{option} {_shown(value)} is not valid: expected a whole number in decimal digits.")
     check_positive(option, value)

@@ -17,6 +17,9 @@ from ._errors import InvalidInputError, YateotaError
 from ._ledger_outage import LedgerBusyError, Outage, repeatable
 from ._ledger_tables import SCHEMA_VERSION, sa, sa_exc
 
+_NAMING_LOCK = 0x79617466
+"""The PostgreSQL advisory lock under which a change gets its name: two that differ by case may come at once."""
+
 _CREATION_LOCK = 0x79617465
 """The PostgreSQL advisory lock under which the tables are made: two first runs may come at once."""
 
@@ -156,6 +159,11 @@ class Ledger:
         """SQLite's own connection, outside a transaction."""
         with self._translated(), self._engine.connect() as connection:
             yield connection.connection.driver_connection
+
+    def lock_names(self, connection: sa.Connection) -> None:
+        """Let no other transaction name a change until this one has ended."""
+        if self._engine.dialect.name == "postgresql":  # on SQLite there is one writer
+            connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_NAMING_LOCK)))
 
     def close(self) -> None:
         """Close the database's connections."""

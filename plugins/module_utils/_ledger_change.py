@@ -10,6 +10,7 @@ import operator
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
+from ._change_id import check_alone
 from ._clock import Clock
 from ._identification import NAMINGS, PARTICIPANT
 from ._identifiers import SIM_IDENTIFIERS
@@ -353,11 +354,27 @@ def find_change(ledger: Ledger, change_id: str) -> Change | None:
     return None if number is None else Change(ledger, number)
 
 
+def recorded_ids(ledger: Ledger) -> list[str]:
+    """The names of all changes of a ledger."""
+
+    def read() -> list[str]:
+        with ledger.read() as connection:
+            return list(connection.execute(sa.select(changes.c.change_id)).scalars())
+
+    return ledger.outage.repeat(read)
+
+
 def create_change(ledger: Ledger, change_id: str, **facts: Any) -> Change:
-    """The change of this name, made where it is not there."""
+    """The change of this name, made where it is not there.
+
+    Raises:
+        InvalidInputError: one is recorded whose name differs by case or Unicode form alone.
+    """
 
     def create() -> int:
         with ledger.write() as connection:
+            ledger.lock_names(connection)
+            check_alone(change_id, connection.execute(sa.select(changes.c.change_id)).scalars())
             connection.execute(
                 ledger.insert_new(changes).values(created=ledger.clock()),
                 {"change_id": change_id, "status": PLANNING, **facts},

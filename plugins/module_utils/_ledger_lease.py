@@ -73,9 +73,14 @@ class Lease:
         with self._ledger.write() as connection:
             found = connection.execute(
                 sa.select(changes, self._ledger.clock().label("now"))
-                .where(changes.c.number == self._number)
+                .where(changes.c.number == self._number, changes.c.change_id == self._change_id)
                 .with_for_update()  # two that come at once are let in one after the other; on SQLite all writers are
-            ).one()
+            ).one_or_none()
+            if found is None:
+                raise InvalidInputError(
+                    f"Change {self._change_id} is not in the ledger any more: another run that planned it has given it "
+                    "up. Run this again."
+                )
             held = found.lease_token not in (None, self._token) and found.lease_expires > found.now
             if held and not _has_died(found.lease_place, found.lease_pid):
                 until = datetime.datetime.fromtimestamp(found.lease_expires, datetime.UTC).strftime("%H:%M:%S UTC")

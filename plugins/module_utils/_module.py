@@ -16,6 +16,7 @@ from ansible.module_utils.parsing.convert_bool import boolean
 from ._arguments import CONNECTION_ARGUMENTS, connection, url_passwords
 from ._client import Client
 from ._errors import InvalidInputError, YateotaError
+from ._identifiers import IDS, SIM_IDENTIFIERS, check_text, parse_id
 from ._libraries import missing
 from ._masking import Masking
 from ._wire import always
@@ -89,6 +90,7 @@ class Task:
 def perform(run: Callable[[Task], Result], task: Task) -> Result:
     """Run a module's code: its result, or for an expected failure one with ``failed``, ``msg`` and ``failure``."""
     try:
+        task.params = read_params(task.params)
         return cast(Result, task.shown(run(task)))
     except YateotaError as error:
         # Shown first, since the failure's sentence may name those that its details tell of.
@@ -130,6 +132,21 @@ class _Module(AnsibleModule):  # type: ignore[misc]
     def add_path_info(self, kwargs: Result) -> Result:
         """Leave the result as it is: ``dest`` names a file, whose owner and mode are no result of ours."""
         return kwargs
+
+
+def read_params(params: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A module's options with its ids as numbers, and its SIM's identifiers checked to be text.
+
+    Their type is ``raw``: Ansible would make text of a number, which has lost its leading zeros by then.
+
+    Raises:
+        InvalidInputError: names the option, and what was read.
+    """
+    ids = {name: params[name] for name in IDS if params.get(name) is not None}
+    for name in SIM_IDENTIFIERS:
+        if params.get(name) is not None:
+            check_text(name, params[name])
+    return {**params, **{name: parse_id(name, value, blank=False) for name, value in ids.items()}}
 
 
 def argument_spec(arguments: Mapping[str, Any]) -> dict[str, Any]:

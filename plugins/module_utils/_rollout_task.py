@@ -16,6 +16,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ._arguments import connection
+from ._change_id import alike, check_alone, check_change_id
 from ._delivery import UnexpectedError
 from ._errors import ApiError, InvalidInputError, OutcomeUnknownError, YateotaError
 from ._export import Export, RowWriter
@@ -23,7 +24,7 @@ from ._foresight import check_ledger, check_report, nearest
 from ._identification import NAMINGS, PARTICIPANT, SIM, doubt
 from ._identifiers import described
 from ._ledger import Ledger, look_into, open_ledger, scratch_ledger
-from ._ledger_change import ABORTED, APPLIED, PURGED, VERIFIED, Change, create_change, find_change
+from ._ledger_change import ABORTED, APPLIED, PURGED, VERIFIED, Change, create_change, find_change, recorded_ids
 from ._ledger_identity import Doubles
 from ._ledger_lease import Lease, least_seconds
 from ._ledger_list import changes_of
@@ -71,6 +72,7 @@ class BulkTask:
         Raises:
             YateotaError: carries the result as it stands, where the change was found.
         """
+        check_change_id(self._params["change_id"])
         where, password = self._params["ledger"], self._params["ledger_password"]
         patience = self._params["ledger_timeout"]
         if self._params["report_dest"]:
@@ -87,6 +89,7 @@ class BulkTask:
                 if change and not change.is_being_planned():
                     self._check_is_the_same(change)
                     return self._foreseen(change)
+                check_alone(self._params["change_id"], recorded_ids(ledger))
         with contextlib.closing(scratch_ledger(where)) as ledger:
             return self._perform(ledger)
 
@@ -131,6 +134,12 @@ class BulkTask:
         if change and not change.is_being_planned():
             self._check_is_the_same(change)
             return change
+        if change is None:
+            check_alone(self._params["change_id"], recorded_ids(ledger))
+        self._check_may_plan(ledger)
+        return create_change(ledger, self._params["change_id"], **self._facts(), selection={})
+
+    def _check_may_plan(self, ledger: Ledger) -> None:
         if self._params["state"] not in ("planned", "applied"):
             raise InvalidInputError(
                 f"change_id '{self._params['change_id']}' is not in the ledger '{ledger.shown}': plan it first."
@@ -138,7 +147,6 @@ class BulkTask:
         for option in ("action", "selection"):
             if not self._params[option]:
                 raise InvalidInputError(f"{option} is needed to plan change {self._params['change_id']}: give it.")
-        return create_change(ledger, self._params["change_id"], **self._facts(), selection={})
 
     def _facts(self) -> dict[str, Any]:
         return {
@@ -167,6 +175,10 @@ class BulkTask:
         """Do what the state asks for, under the lease; whether anything has changed."""
         state = self._params["state"]
         plans = change.is_being_planned()
+        if plans:
+            self._check_may_plan(change.ledger)
+        else:
+            self._check_is_the_same(change)  # another run may have planned another since it was looked at
         run = change.begin_run(
             requested_by=self._requested_by(),
             approved_by=self._params["approved_by"],
@@ -483,9 +495,9 @@ def tell(task: Task) -> Result:
             return {"changed": False, "changes": changes_of(ledger)}
         change = find_change(ledger, change_id)
         if change is None:
-            raise InvalidInputError(
-                f"change_id '{change_id}' is not in the ledger '{ledger.shown}': leave it out to see which are."
-            )
+            recorded = alike(change_id, recorded_ids(ledger))
+            hint = f"it holds {recorded!r}, give that" if recorded else "leave it out to see which are"
+            raise InvalidInputError(f"change_id '{change_id}' is not in the ledger '{ledger.shown}': {hint}.")
         report, counts = Report(change, masked=False), change.counts()
         told = {
             **report.facts(),

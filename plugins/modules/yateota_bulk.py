@@ -50,7 +50,7 @@ options:
         description:
           - The participants of this campaign.
           - With O(selection.participants) or O(selection.source), the campaign of those that name none.
-        type: int
+        type: raw
       state:
         description: Only the campaign's participants in this state, at the time of planning.
         type: str
@@ -62,19 +62,19 @@ options:
         suboptions:
           participant_id:
             description: The participant's id.
-            type: int
+            type: raw
           iccid:
             description: The SIM's ICCID, as text.
-            type: str
+            type: raw
           imsi:
             description: The SIM's IMSI, as text.
-            type: str
+            type: raw
           msisdn:
             description: The phone number, as text.
-            type: str
+            type: raw
           campaign_id:
             description: The participant's campaign.
-            type: int
+            type: raw
           state:
             description: Not used. It is here so that participants can be given as M(simops.yateota.yateota_participant_info) returns them.
             type: str
@@ -472,15 +472,15 @@ from ..module_utils._rollout_options import REPORT, RESEND, rollout_of
 LIBRARIES = (*COMMON_LIBRARIES, "sqlalchemy")
 
 _IDENTIFICATION: dict[str, Any] = {
-    "participant_id": {"type": "int"},
-    "iccid": {"type": "str"},
-    "imsi": {"type": "str"},
-    "msisdn": {"type": "str"},
-    "campaign_id": {"type": "int"},
+    "participant_id": {"type": "raw"},
+    "iccid": {"type": "raw"},
+    "imsi": {"type": "raw"},
+    "msisdn": {"type": "raw"},
+    "campaign_id": {"type": "raw"},
 }
 _NOT_USED = {"state": {"type": "str"}, "extra": {"type": "dict"}}
 _SELECTION: dict[str, Any] = {
-    "campaign_id": {"type": "int"},
+    "campaign_id": {"type": "raw"},
     "state": {"type": "str", "choices": list(PARTICIPANT_STATES)},
     "participants": {"type": "list", "elements": "dict", "options": {**_IDENTIFICATION, **_NOT_USED}},
     "source": {"type": "path"},

@@ -15,7 +15,7 @@ description:
 options:
   campaign_id:
     description: The campaign. Exactly one of O(campaign_id) and O(name) is needed.
-    type: int
+    type: raw
   name:
     description: The campaign by its name. That no campaign or several have it is an error that lists what is there.
     type: str
@@ -103,7 +103,7 @@ from ..module_utils._module import Task, run_module
 from ..module_utils._plan import CAMPAIGN_STATES, CampaignPlan, plan_campaign
 
 ARGUMENTS: dict[str, Any] = {
-    "campaign_id": {"type": "int"},
+    "campaign_id": {"type": "raw"},
     "name": {"type": "str"},
     "state": {"type": "str", "required": True, "choices": list(CAMPAIGN_STATES)},
     "wait": {"type": "bool", "default": False},

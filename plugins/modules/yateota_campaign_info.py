@@ -14,7 +14,7 @@ description:
 options:
   campaign_id:
     description: Read this campaign alone.
-    type: int
+    type: raw
   name:
     description: Read the one campaign of this name alone. That no campaign or several have it is an error.
     type: str
@@ -132,7 +132,7 @@ from ..module_utils._module import Task, run_module
 from ..module_utils._reader import PAGE_SIZE
 
 ARGUMENTS: dict[str, Any] = {
-    "campaign_id": {"type": "int"},
+    "campaign_id": {"type": "raw"},
     "name": {"type": "str"},
     "limit": {"type": "int"},
     "offset": {"type": "int"},

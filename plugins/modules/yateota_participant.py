@@ -33,21 +33,21 @@ options:
     choices: [cancel, hurry, retry, retry_build, rerun]
   participant_id:
     description: The participant's id.
-    type: int
+    type: raw
   iccid:
     description: The SIM's ICCID, 18 to 22 digits. Quote it, so that it stays text. A last digit that is no Luhn digit is warned of.
-    type: str
+    type: raw
   imsi:
     description: The SIM's IMSI, 14 or 15 digits. Quote it, so that leading zeros stay.
-    type: str
+    type: raw
   msisdn:
     description: The phone number, up to 15 digits, with an optional C(+) in front. Quote it.
-    type: str
+    type: raw
   campaign_id:
     description:
       - The participant's campaign. With it the participant's state is read before anything is sent.
       - With O(participants), the campaign of those that name none.
-    type: int
+    type: raw
   participants:
     description: A list of participants, each identified by at least one of the identifiers.
     type: list
@@ -55,19 +55,19 @@ options:
     suboptions:
       participant_id:
         description: As O(participant_id).
-        type: int
+        type: raw
       iccid:
         description: As O(iccid).
-        type: str
+        type: raw
       imsi:
         description: As O(imsi).
-        type: str
+        type: raw
       msisdn:
         description: As O(msisdn).
-        type: str
+        type: raw
       campaign_id:
         description: As O(campaign_id).
-        type: int
+        type: raw
       state:
         description: Not used. It is here so that participants can be given as M(simops.yateota.yateota_participant_info) returns them.
         type: str
@@ -213,11 +213,11 @@ from ..module_utils._operations import PARTICIPANT_ACTIONS
 from ..module_utils._signals import stops_on_signals
 
 _IDENTIFICATION: dict[str, Any] = {
-    "participant_id": {"type": "int"},
-    "iccid": {"type": "str"},
-    "imsi": {"type": "str"},
-    "msisdn": {"type": "str"},
-    "campaign_id": {"type": "int"},
+    "participant_id": {"type": "raw"},
+    "iccid": {"type": "raw"},
+    "imsi": {"type": "raw"},
+    "msisdn": {"type": "raw"},
+    "campaign_id": {"type": "raw"},
 }
 _NOT_USED = {"state": {"type": "str"}, "extra": {"type": "dict"}}
 ARGUMENTS: dict[str, Any] = {
@@ -260,8 +260,9 @@ def identifications(params: Mapping[str, Any]) -> list[dict[str, Any]]:
     """The participants that the options name: the list, or the one."""
     if params["participants"] is None:
         return [{name: params[name] for name in _IDENTIFICATION}]
+    campaign = {"campaign_id": params["campaign_id"]}
     return [
-        {**{name: each[name] for name in _IDENTIFICATION}, "campaign_id": each["campaign_id"] or params["campaign_id"]}
+        {**{name: each[name] for name in _IDENTIFICATION}, **(campaign if each["campaign_id"] in (None, "") else {})}
         for each in params["participants"]
     ]
 

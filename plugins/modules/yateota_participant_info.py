@@ -14,7 +14,7 @@ description:
 options:
   campaign_id:
     description: The campaign.
-    type: int
+    type: raw
     required: true
   state:
     description: Read only the participants in this state. The API filters by no others.
@@ -153,7 +153,7 @@ from ..module_utils._module import Task, run_module
 from ..module_utils._reader import PAGE_SIZE
 
 ARGUMENTS: dict[str, Any] = {
-    "campaign_id": {"type": "int", "required": True},
+    "campaign_id": {"type": "raw", "required": True},
     "state": {"type": "str", "choices": list(FILTER_STATES)},
     "limit": {"type": "int"},
     "offset": {"type": "int"},

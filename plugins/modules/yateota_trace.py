@@ -13,17 +13,17 @@ description:
 options:
   campaign_id:
     description: The campaign.
-    type: int
+    type: raw
     required: true
   participant_id:
     description: The participant, by its id. Exactly one of O(participant_id), O(msisdn) and O(imsi) is needed.
-    type: int
+    type: raw
   msisdn:
     description: The participant, by its phone number. Up to 15 digits, with an optional C(+) in front. Quote it.
-    type: str
+    type: raw
   imsi:
     description: The participant, by its IMSI. 14 or 15 digits. Quote it, so that leading zeros stay.
-    type: str
+    type: raw
   dest:
     description:
       - File to write the trace to, as JSON. Its folder must exist.
@@ -84,10 +84,10 @@ from ..module_utils._identifiers import check_identification
 from ..module_utils._module import Task, run_module
 
 ARGUMENTS: dict[str, Any] = {
-    "campaign_id": {"type": "int", "required": True},
-    "participant_id": {"type": "int"},
-    "msisdn": {"type": "str"},
-    "imsi": {"type": "str"},
+    "campaign_id": {"type": "raw", "required": True},
+    "participant_id": {"type": "raw"},
+    "msisdn": {"type": "raw"},
+    "imsi": {"type": "raw"},
     "dest": {"type": "path"},
 }
 RULES: dict[str, Any] = {

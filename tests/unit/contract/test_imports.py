@@ -26,6 +26,7 @@ FLOORS = (
     ("_clock", "_errors", "_libraries", "_operations", "_problems", "_signals", "_url_secrets"),
     ("_answer", "_wire"),
     (
+        "_change_id",
         "_export",
         "_files",
         "_identif*",

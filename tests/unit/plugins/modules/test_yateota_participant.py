@@ -539,3 +539,46 @@ def test_an_empty_list_does_nothing(run_task: RunTask, sandbox: Sandbox) -> None
     result = run_task(yateota_participant, sandbox, action="rerun", participants=[])
     assert (result["changed"], result["results"]) == (False, [])
     assert sandbox.journal() == []
+
+
+@pytest.mark.parametrize("check_mode", [True, False])
+@pytest.mark.parametrize("kind", ["imsi", "iccid", "msisdn"])
+@pytest.mark.parametrize("in_list", [True, False])
+def test_an_identifier_that_was_read_as_a_number_is_refused(
+    run_task: RunTask, sandbox: Sandbox, kind: str, in_list: bool, check_mode: bool
+) -> None:
+    """`imsi: 001010000000011` without quotes is an octal number to YAML: that of another SIM."""
+    given = {kind: 69793218569}
+    options = {"participants": [given]} if in_list else given
+    result = run_task(yateota_participant, sandbox, action="rerun", check_mode=check_mode, **options)
+    assert f"{kind} was read as the number 69793218569, expected text: put it in quotes." in result["msg"]
+    assert result["failure"]["kind"] == "invalid_input"
+    assert not sandbox.journal()
+
+
+@pytest.mark.parametrize("check_mode", [True, False])
+def test_300_imsis_that_lost_their_leading_zeros_are_noticed(
+    run_task: RunTask, sandbox: Sandbox, check_mode: bool
+) -> None:
+    lost = [{"imsi": str(1010000000001 + number)} for number in range(300)]
+    result = run_task(yateota_participant, sandbox, action="retry", participants=lost, check_mode=check_mode)
+    assert "participants[0]: imsi '1010000000001' is not valid: expected 14 or 15 digits. It seems to" in result["msg"]
+    assert not sandbox.journal()
+
+
+@pytest.mark.parametrize("name", ["participant_id", "campaign_id"])
+@pytest.mark.parametrize("value", [True, 195.0, "0x7", "0o7", "1e3", "1.0", "1_0", "+1", "", 0])
+@pytest.mark.parametrize("in_list", [True, False])
+def test_what_is_no_id_is_refused(run_task: RunTask, sandbox: Sandbox, name: str, value: Any, in_list: bool) -> None:
+    given = {"participant_id": 195, "campaign_id": 167, name: value}
+    if in_list and value == "":
+        return  # not given
+    options = {"participants": [given], "campaign_id": 167} if in_list else given
+    result = run_task(yateota_participant, sandbox, action="retry", **options)
+    assert f"{name} {value!r} is not valid: " in result["msg"]
+    assert not sandbox.journal()
+
+
+def test_ids_are_read_in_decimal(run_task: RunTask, sandbox: Sandbox) -> None:
+    run_task(yateota_participant, sandbox, action="retry", participant_id="0195", campaign_id="00167")
+    assert sent(sandbox) == [{"participant_id": 195, "action": "retry"}]
