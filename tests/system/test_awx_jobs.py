@@ -43,7 +43,7 @@ class Case:
     """A template, answers to its survey, and what then has to come of it.
 
     Attributes:
-        answers: `{tmp}` stands for a folder of the case.
+        answers: to the questions of the survey.
         says: a part of what the job prints.
         sends: how many actions of each kind the server receives.
         scenario: the server's.
@@ -80,7 +80,7 @@ CASES = [
     Case("YateOTA campaigns report", {}, "Roaming list by range"),
     Case(
         "YateOTA participants export",
-        {"campaign_id": 167, "state": "failed", "dest": "{tmp}/failed.csv"},
+        {"campaign_id": 167, "state": "failed", "dest": "failed.csv"},
         "44 participants",
     ),
     Case("YateOTA participants retry failed", {"campaign_id": 1}, "200 acted", {"retry": 200}, crowd(200)),
@@ -160,10 +160,11 @@ class Desk:
     def job(
         self, name: str, template: dict[str, Any], variables: dict[str, Any], *flags: str, core: str = awx.CORE
     ) -> Job:
-        """Run a job of a template, with credentials for the server and the ledger."""
+        """Run a job of a template, with credentials for the server and the ledger; its files are below the desk."""
         folder = self.folder / template["name"] / name
         folder.mkdir(parents=True)
-        return awx.run_job(folder, template, variables, self.environ(template, folder), *flags, core=core)
+        given = {**variables, "yateota_files_root": str(self.folder)}
+        return awx.run_job(folder, template, given, self.environ(template, folder), *flags, core=core)
 
     def environ(self, template: dict[str, Any], folder: Path) -> dict[str, str]:
         """The variables of the template's credentials, typed in as an operator does."""
@@ -184,8 +185,7 @@ class Desk:
 
 def outcome(case: Case, desk: Desk) -> Outcome:
     template = TEMPLATES[case.template]
-    texts = {name: value.format(tmp=desk.folder) for name, value in case.answers.items() if isinstance(value, str)}
-    variables = {**awx.extra_vars(template, {**case.answers, **texts}), "yateota_files_root": str(desk.folder)}
+    variables = awx.extra_vars(template, case.answers)
     checked = desk.job("check", template, variables, "--check", "--diff")
     checked_sends = desk.sent()
     return Outcome(checked, checked_sends, desk.job("run", template, variables), desk.sent())
@@ -207,7 +207,7 @@ class Flow:
 def flow(workflow: dict[str, Any], desk: Desk) -> Flow:
     """Run the workflow's jobs one after the other, each with what the survey, its node and the jobs before it give."""
     answers = {"change_id": "CHG1", "campaign_id": 1, "bulk_change_state": "failed", "bulk_change_canary": 5}
-    answers |= {"bulk_change_verify_timeout": 60, "bulk_change_report_directory": str(desk.folder / "reports")}
+    answers |= {"bulk_change_verify_timeout": 60, "bulk_change_report_directory": "reports"}
     survey = awx.extra_vars(workflow, answers)
     artifacts: dict[str, Any] = {}
     found = Flow({}, {})
@@ -277,6 +277,62 @@ def test_a_list_that_is_refused_makes_no_large_event(start_sandbox: Callable[...
     assert "And 325 more." in job.words
     assert max(job.events) < LARGEST_EVENT
     assert sandbox.writes() == []
+
+
+# An id that is text keeps its zeros; one SIM and one campaign alone in a text are the other answers of digits alone.
+DIGITS = {"change_id": "0012345", "sims": "001010000000002", "bulk_change_approved_by": "4711"}
+
+
+@pytest.mark.parametrize("core", [core for core in ("2.16", "2.18", "2.19", "newest") if (awx.CORES / core).exists()])
+def test_answers_of_digits_alone_are_taken_as_text_or_refused(
+    core: str, start_sandbox: Callable[..., Sandbox], tmp_path: Path
+) -> None:
+    """Newer ansible-core makes numbers of them. Then nothing is sent, and the sentence says what to do."""
+    desk = Desk(start_sandbox(scenario=crowd(2)), tmp_path)
+    template = TEMPLATES["YateOTA bulk retry"]
+    job = desk.job("run", template, awx.extra_vars(template, {**DIGITS, "campaign_id": 1}), core=core)
+    if core in ("2.16", "2.18"):
+        assert job.status == "successful", job.output
+        assert "Change 0012345 is applied: 1 done." in job.words
+        assert "approved by 4711" in " ".join(str(each) for each in ledger_of(desk))
+        assert desk.sent() == {"retry": 1}
+    else:
+        assert job.status == "failed"
+        assert "change_id was read as the number 5349, expected text: put it in quotes" in job.words
+        assert "sims was read as the number" in job.words
+        assert "use an execution environment with ansible-core below 2.19" in job.words
+        assert desk.sent() == {}
+
+
+@pytest.mark.parametrize("core", [core for core in ("2.16", "2.19", "newest") if (awx.CORES / core).exists()])
+def test_answers_that_are_no_digits_are_taken_on_every_core(
+    core: str, start_sandbox: Callable[..., Sandbox], tmp_path: Path
+) -> None:
+    desk = Desk(start_sandbox(scenario=crowd(2)), tmp_path)
+    template = TEMPLATES["YateOTA bulk retry"]
+    answers = {**APPROVED, "campaign_id": 1, "bulk_change_state": "failed"}
+    job = desk.job("run", template, awx.extra_vars(template, answers), core=core)
+    assert job.status == "successful", job.output
+    assert desk.sent() == {"retry": 2}
+
+
+def test_a_survey_names_no_file_outside_its_folder(start_sandbox: Callable[..., Sandbox], tmp_path: Path) -> None:
+    desk = Desk(start_sandbox(), tmp_path)
+    template = TEMPLATES["YateOTA participants export"]
+    for number, dest in enumerate(("../outside.csv", "/etc/outside.csv")):
+        job = desk.job(f"run {number}", template, awx.extra_vars(template, {"campaign_id": 167, "dest": dest}))
+        assert job.status == "failed"
+        assert f"dest: '{dest}' leads out of the folder {tmp_path}" in job.words
+    assert desk.box.journal() == []
+
+
+def ledger_of(desk: Desk) -> list[str]:
+    """Who approved each change of the desk's ledger."""
+    options = {"api_url": desk.box.url, "ledger": str(desk.folder / "ledger.sqlite")}
+    return [
+        f"approved by {change['approved_by']}"
+        for change in awx.module_result("yateota_bulk_info", options, check_mode=False)["changes"]
+    ]
 
 
 def test_a_workflow_goes_from_plan_to_report(results: Callable[[str], Flow]) -> None:
