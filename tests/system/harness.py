@@ -14,6 +14,10 @@ from typing import Any
 
 COLLECTION = Path(__file__).resolve().parents[2]
 COLLECTIONS = COLLECTION.parents[2]
+# The environment whose Ansible is tried: another one than that of the tests where this names it.
+ENVIRONMENT = Path(os.environ.get("YATEOTA_TEST_CORE", Path(sys.executable).parents[1]))
+# Where Ansible finds the collection: where it was installed from its tarball, if this names a folder.
+INSTALLED = os.environ.get("YATEOTA_TEST_COLLECTIONS", str(COLLECTIONS))
 # Generous: a playbook takes seconds, but the machine may be busy with others.
 LIMIT_SECONDS = 300
 
@@ -98,11 +102,11 @@ class Ansible:
         assert COLLECTIONS / "ansible_collections/simops/yateota" == COLLECTION, "these tests run by `make system`"
         given = {
             **self.server,
-            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+            "PATH": os.pathsep.join([str(ENVIRONMENT / "bin"), str(Path(sys.executable).parent), os.environ["PATH"]]),
             "HOME": str(self.folder),
             "LC_ALL": "C.UTF-8",
             "ANSIBLE_HOME": str(self.folder / "ansible"),
-            "ANSIBLE_COLLECTIONS_PATH": str(COLLECTIONS),
+            "ANSIBLE_COLLECTIONS_PATH": INSTALLED,
             "ANSIBLE_NOCOLOR": "1",
             # localhost alone is meant: no inventory is no matter for a warning.
             "ANSIBLE_LOCALHOST_WARNING": "0",
