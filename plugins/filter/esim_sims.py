@@ -63,7 +63,9 @@ _value:
   type: dict
   contains:
     sims:
-      description: The SIMs as M(simops.yateota.yateota_bulk) takes them.
+      description:
+        - The SIMs as M(simops.yateota.yateota_bulk) takes them, each with all identifiers that the files tell.
+        - One that is named by its MSISDN alone stays so, since a rerun by it means other campaigns.
       type: list
       elements: dict
     problems:
@@ -88,9 +90,11 @@ def esim_sims(given: Any, paths: list[str]) -> dict[str, Any]:
             raise InvalidInputError("No SIM is named: give an ICCID, IMSI or MSISDN in each line.")
     except InvalidInputError as error:
         return {"sims": [], "problems": [str(error)]}
-    reported = _reported(sims, paths)
+    spelled: Sim = {}
+    reported = _reported(sims, paths, spelled)
     problems = [problem for sim in sims if (problem := _problem(sim, reported))]
-    return {"sims": sims, "problems": problems or _named_twice(sims, reported)}
+    completed = [_completed(sim, reported, spelled) for sim in sims]
+    return {"sims": completed, "problems": problems or _named_twice(sims, reported)}
 
 
 def _entries(given: Any) -> list[Any]:
@@ -122,25 +126,51 @@ def _kind(word: str) -> str:
     return "iccid" if len(word) >= 18 else "imsi"
 
 
-def _reported(sims: list[Sim], paths: list[str]) -> list[Sim]:
-    """What the files tell of these SIMs, and of all others that their numbers are or were on; each once."""
+def _reported(sims: list[Sim], paths: list[str], spelled: Sim) -> list[Sim]:
+    """What the files tell of these SIMs, and of all others that their numbers are or were on; each once.
+
+    Args:
+        sims: the SIMs.
+        paths: the files.
+        spelled: is given the spelling of each ICCID there.
+    """
     named = {(kind, value) for sim in sims for kind, value in sim.items()}
-    found = _having(named, paths)
-    return _having(named | {("msisdn", each["msisdn"]) for each in found if each["msisdn"]}, paths)
+    found = _having(named, paths, spelled)
+    return _having(named | {("msisdn", each["msisdn"]) for each in found if each["msisdn"]}, paths, spelled)
 
 
-def _having(named: set[tuple[str, str]], paths: list[str]) -> list[Sim]:
-    found = {tuple(sim.items()): sim for sim in _identities(paths) if not named.isdisjoint(sim.items())}
+def _having(named: set[tuple[str, str]], paths: list[str], spelled: Sim) -> list[Sim]:
+    found = {}
+    for iccid, sim in _identities(paths):
+        if not named.isdisjoint(sim.items()):
+            found[tuple(sim.items())] = sim
+            spelled[sim["iccid"]] = iccid
     return list(found.values())
 
 
-def _identities(paths: list[str]) -> Iterator[Sim]:
+def _completed(sim: Sim, reported: list[Sim], spelled: Sim) -> Sim:
+    """A SIM with all that the files tell of it, so that two names of one are known as that.
+
+    One that is named by its number alone stays so: a rerun by it means other campaigns [S].
+    """
+    if set(sim) == {"msisdn"}:
+        return sim
+    fits = _fits(sim, reported)
+    told = {kind: {each[kind] for each in fits} - {""} for kind in SIM_IDENTIFIERS}
+    more = {kind: next(iter(values)) for kind, values in told.items() if len(values) == 1}
+    whole = {**sim, **more}
+    return {**whole, "iccid": spelled.get(whole["iccid"], whole["iccid"])} if "iccid" in whole else whole
+
+
+def _identities(paths: list[str]) -> Iterator[tuple[str, Sim]]:
+    """The participants of the files: their ICCID as it is spelled there, and all identifiers in canonical form."""
     for path in paths:
         try:
             with open(path, encoding="utf-8") as lines:
                 for line in lines:
                     participant = json.loads(line)
-                    yield {kind: str(canonical(kind, participant[kind] or "")) for kind in SIM_IDENTIFIERS}
+                    sim = {kind: str(canonical(kind, participant[kind] or "")) for kind in SIM_IDENTIFIERS}
+                    yield participant["iccid"] or "", sim
         except OSError as error:
             raise AnsibleFilterError(f"'{path}' cannot be read ({error.strerror}): write it on this machine.") from None
 
@@ -159,7 +189,7 @@ def _problem(sim: Sim, reported: list[Sim]) -> str:
             return f"{name} is in none of the campaigns read: check it."
         return f"{name} is not one SIM: the server tells {described(others[0])}."
     if "msisdn" in sim and len(sim) > 1:
-        return ""  # The server runs it only where the number is on that SIM now [S].
+        return ""  # Who names both says which SIM the number is on now.
     numbers = {each["msisdn"] for each in fits} - {""}
     cards = sorted({each["imsi"] or each["iccid"] for each in reported if each["msisdn"] in numbers})
     if len(cards) < 2:

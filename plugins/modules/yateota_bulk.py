@@ -19,11 +19,15 @@ description:
     and when it is cut off. RV(change) tells which it is.
 notes:
   - O(action=rerun) first resets the SIM's OTA counter. A wrong reset can lock a SIM out of OTA, and nothing in the API makes a second one harmless.
+  - All older campaigns of the SIM run again then. A SIM is one row of the plan, whatever campaigns and identifiers it is selected by.
   - The ledger holds subscribers' identifiers, never a secret. Only its owner can read a SQLite file, which is set to the mode 0600. O(state=purged) removes the identifiers.
   - States are read by lists, since the API looks up nobody singly. RV(change.pages_read) tells how many pages it took.
 options:
   change_id:
-    description: The change, for example the number of its ticket. A ledger holds it once, for one action on one server and node.
+    description:
+      - The change, for example the number of its ticket. A ledger holds it once, for one action on one server and node.
+      - At most 200 characters, without blanks around them and without control or format characters. One that differs from a recorded one by
+        case or Unicode form alone is refused.
     type: str
     required: true
   state:
@@ -308,10 +312,10 @@ change:
       description: The job that planned it.
       type: str
     selected:
-      description: The number of participants recorded.
+      description: The number of participants recorded, with O(action=rerun) of SIMs.
       type: int
     duplicates:
-      description: How many entries of the selection named a participant that is recorded already.
+      description: How many entries of the selection named a participant, with O(action=rerun) a SIM, that is recorded already.
       type: int
     counts:
       description:

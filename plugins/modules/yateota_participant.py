@@ -17,6 +17,9 @@ description:
   - An action is never sent a second time on a guess. Where no answer came and the participant's new state proves nothing, its outcome
     is V(unknown) and the task fails.
 notes:
+  - V(retry), V(hurry) and V(cancel) are sent by O(participant_id), else O(iccid), else O(imsi). V(retry_build) is sent by O(iccid), else
+    O(imsi). V(rerun) is sent by O(iccid), else O(imsi), else O(msisdn), and its other campaigns run again too. Who is known by none of them is refused.
+  - Where nothing read tells whether two of the list are one SIM, O(action=rerun) is refused, and another action warns.
   - O(action=rerun) first resets the SIM's OTA counter. A wrong reset can lock a SIM out of OTA, and nothing in the API makes a second one harmless.
 options:
   action:

@@ -114,7 +114,7 @@ CASES = [
             "esim_reprofile_sims": f"{SIMS[0]}\n+882990000002 {SIMS[1]}\n",
             "bulk_change_confirm_rerun": 2,
         },
-        "rerun of 2 participants",
+        "rerun of 2 SIMs",
         {"rerun": 2},
         crowd(2),
     ),

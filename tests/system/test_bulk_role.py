@@ -93,7 +93,7 @@ def test_other_actions(playbook: str, action: str, state: str, sends: int, bulk:
 def test_check_mode_shows_the_plan_and_leaves_the_ledger_as_it_is(bulk: Ansible, sandbox: Any, tmp_path: Path) -> None:
     checked = bulk("bulk_rerun", {**CHANGE, **WAVES}, "--check")
     assert checked.ok, checked.output
-    assert f"rerun of {FAILED} participants" in checked.words
+    assert f"rerun of {FAILED} SIMs" in checked.words
     assert f"{FAILED} to be sent in 5 waves. In check mode nothing is recorded or sent." in checked.words
     assert "set bulk_change_approved_by" in checked.words
     assert not list(tmp_path.glob("ledger*"))

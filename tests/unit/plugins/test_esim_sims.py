@@ -18,6 +18,7 @@ esim_sims = plugin.FilterModule().filters()["esim_sims"]
 OLD = {"imsi": "001010000000009", "iccid": "8931010000000000097", "msisdn": "882990000009"}
 ESIM = {"imsi": "001010000005001", "iccid": "8931010000000050010", "msisdn": "+882990000009"}
 PLAIN = {"imsi": "001010000000111", "iccid": "8931010000000001111", "msisdn": "882990000111"}
+PADDED = {"imsi": "001010000000113", "iccid": "89310100000000011130F", "msisdn": "882990000113"}
 UNNUMBERED = {"imsi": "001010000000112", "iccid": None, "msisdn": None}
 ON_TWO = "has a number that is reported on 2 SIMs (001010000000009, 001010000005001), and the API does not tell which"
 
@@ -25,7 +26,7 @@ ON_TWO = "has a number that is reported on 2 SIMs (001010000000009, 001010000005
 @pytest.fixture
 def paths(tmp_path: Path) -> list[str]:
     """Two campaigns: one of the SIMs before the move, one after it."""
-    campaigns = [[OLD, PLAIN], [ESIM, PLAIN, UNNUMBERED]]
+    campaigns = [[OLD, PLAIN], [ESIM, PLAIN, UNNUMBERED, PADDED]]
     for number, participants in enumerate(campaigns):
         (tmp_path / str(number)).write_text("".join(f"{json.dumps({**each, 'state': 'x'})}\n" for each in participants))
     return [str(tmp_path / str(number)) for number in range(len(campaigns))]
@@ -34,9 +35,10 @@ def paths(tmp_path: Path) -> list[str]:
 @pytest.mark.parametrize(
     ("given", "sims"),
     [
-        ("001010000000111\n\n 001010000000112 \n", [{"imsi": PLAIN["imsi"]}, {"imsi": UNNUMBERED["imsi"]}]),
-        (["8931010000000001111, +882990000111"], [{"iccid": PLAIN["iccid"], "msisdn": PLAIN["msisdn"]}]),
-        ([{"msisdn": "+882990000009", "imsi": ESIM["imsi"]}], [{"msisdn": OLD["msisdn"], "imsi": ESIM["imsi"]}]),
+        ("001010000000111\n\n 001010000000112 \n", [PLAIN, {"imsi": UNNUMBERED["imsi"]}]),
+        (["8931010000000001111f, +882990000111"], [PLAIN]),
+        ([{"msisdn": "+882990000009", "imsi": ESIM["imsi"]}], [{**ESIM, "msisdn": OLD["msisdn"]}]),
+        ("001010000000113", [PADDED]),
         ("+882990000111", [{"msisdn": PLAIN["msisdn"]}]),
     ],
 )
