@@ -35,7 +35,7 @@ AS_MODULE   := integration-as-module molecule-as-module
 # The longest first, so that the last to end is a short one.
 # The commands of README and docs, on the installed tarball.
 GUIDES      := $(addprefix guides-,$(TESTED))
-GATES := system system-changes system-ways system-awx $(INTEGRATION) $(AS_MODULE) molecule fuzz $(TARBALL) $(SANITY) $(UNITS) $(LINT)
+GATES := system system-changes system-ways system-awx $(INTEGRATION) $(AS_MODULE) molecule $(GUIDES) fuzz $(TARBALL) $(SANITY) $(UNITS) $(LINT)
 
 .DEFAULT_GOAL := help
 .PHONY: help demo sandbox test bench setup venv tree browser pooler site clean lint sanity units integration gates $(GATES)
@@ -91,7 +91,7 @@ galaxy: ## build the collection and check it as Galaxy does
 	@$(GATE) $(VENV) --forbid '^(WARNING|ERROR)' $@ -- tests/gates/galaxy.sh
 molecule: ## run the molecule scenarios
 	@$(GATE) $(VENV) $@ -- molecule test --all
-fuzz: ## spoil 3,000 of the server's answers to every module
+fuzz: ## alter 3,000 of the server's answers to every module
 	@$(GATE) $(VENV) $@ -- python tests/fuzz --answers 3000
 pytest: ## run the unit tests without ansible-test, every Python warning an error
 	@$(GATE) $(VENV) --count junit $@ -- pytest --junit-xml tests/output/junit/pytest.xml tests/unit
