@@ -62,6 +62,7 @@ def writing_engine(path: str) -> sa.Engine:
         raise InvalidInputError(f"{named} cannot be written: give a file, in a folder, that this user may write.")
     for beside in ("", *_BESIDE):
         make_private(f"{path}{beside}", named)
+    opened = _identity(path)
 
     def connect() -> sqlite3.Connection:
         connection = _connect(path)
@@ -73,7 +74,18 @@ def writing_engine(path: str) -> sa.Engine:
             raise
         return connection
 
-    return engine_of(connect, sa.QueuePool)
+    engine = engine_of(connect, sa.QueuePool)
+
+    @sa.event.listens_for(engine, "begin")
+    def begin(_connection: sa.Connection) -> None:
+        # SQLite goes on with a file that was removed. What is written there is lost, and sent again by the next run.
+        if _identity(path) != opened:
+            raise InvalidInputError(
+                f"{named} was removed or replaced while it was in use: put the file that was there back, or read the "
+                "states of the participants before you send anything again. Nothing more was sent."
+            )
+
+    return engine
 
 
 def reading_engine(path: str) -> sa.Engine:
@@ -141,6 +153,15 @@ def _network_file_system(folder: str) -> str | None:
     except (OSError, IndexError):
         pass
     return None
+
+
+def _identity(path: str) -> tuple[int, int] | None:
+    """Tells the file at a path from any other that may come to stand there."""
+    try:
+        found = os.stat(path)
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def fingerprint(path: str) -> tuple[int, ...]:

@@ -16,12 +16,14 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from ansible_collections.simops.yateota.plugins.module_utils import _ledger_sqlite
 from ansible_collections.simops.yateota.plugins.module_utils._errors import InvalidInputError
 from ansible_collections.simops.yateota.plugins.module_utils._ledger import Ledger, look_into, open_ledger
 from ansible_collections.simops.yateota.plugins.module_utils._ledger_change import create_change, find_change
+from ansible_collections.simops.yateota.plugins.module_utils._ledger_sends import Sends
 from ansible_collections.simops.yateota.tests.unit.plugins.module_utils.conftest import Bulk
 from ansible_collections.simops.yateota.tests.unit.plugins.servers import SECRET
 
@@ -80,6 +82,37 @@ def test_a_copy_of_what_a_killed_run_left_knows_what_was_sent(
     counts = result["change"]["counts"]
     assert counts["done"] + counts["unknown"] == 44
     assert len(sent_for(sandbox)) == len(set(sent_for(sandbox)))
+
+
+def remove(path: Path) -> None:
+    for file in path.parent.glob(f"{path.name}*"):
+        file.unlink()
+
+
+def replace(path: Path) -> None:
+    shutil.copy(path, f"{path}.copy")
+    os.replace(f"{path}.copy", path)
+
+
+@pytest.mark.parametrize("disturb", [remove, replace])
+def test_nothing_more_is_sent_once_the_file_is_another(
+    disturb: Callable[[Path], None], bulk: Bulk, sandbox: Sandbox, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SQLite writes on to a file that has no name any more: the next run would send all of it again."""
+    exchange = Sends.exchange
+
+    def disturbed(sends: Sends, ended: Any, marked: Any) -> None:
+        if sandbox.writes() and not disturbed_at:
+            disturbed_at.append(len(sandbox.writes()))
+            disturb(path)
+        exchange(sends, ended, marked)
+
+    disturbed_at: list[int] = []
+    monkeypatch.setattr(Sends, "exchange", disturbed)
+    result = bulk("applied", rollout={"concurrency": 1})
+    assert result["failed"]
+    assert "was removed or replaced while it was in use" in result["msg"]
+    assert len(sent_for(sandbox)) <= disturbed_at[0] + 2  # those marked before
 
 
 def test_a_backup_that_is_taken_while_it_is_in_use_is_a_ledger(path: Path) -> None:
