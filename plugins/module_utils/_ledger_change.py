@@ -69,7 +69,6 @@ class Change:
         return self._clock or self.read_clock()
 
     @repeatable
-    @repeatable
     def read_clock(self) -> Clock:
         """Read the ledger's clock, and how far the change's record has come by it."""
         recorded = sa.select(

@@ -81,6 +81,10 @@ class Refusals:
         """Note that the server carried a request out: it does not refuse them all."""
         self._takes_writes = True
 
+    def are_their_own(self) -> None:
+        """Note that somebody has looked at refusals alike, and found them to be the participants' own."""
+        self._takes_writes = True
+
     def stop_all(self, error: ApiError, params: Mapping[str, Any], subject: Any) -> bool:
         """Whether the next request would be refused as well, so that the participant is not to blame.
 

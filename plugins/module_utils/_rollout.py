@@ -81,6 +81,8 @@ class Run:
         pace = Pace(rollout.maximum_per_second, self._brake)
         self._delivery = Delivery(client, pace, self._brake, self._may_send)
         record = change.record()
+        if rollout.resume_aborted and record.status not in (PLANNED, ABORTED):
+            self._delivery.refusals.are_their_own()
         self._change_id, self._action, self._status = record.change_id, record.action, record.status
         self._judged_from = record.judged_from
         self._tally = Tally(0, 0)
@@ -235,6 +237,9 @@ class Run:
             # Only now is all recorded that was on its way.
             why = Report(self._change, masked=True).most_frequent(self._tally.bad)
             raise AbortedError(f"{self._brake.why} {why} Find the cause, then set resume_aborted to go on.")
+        if self._delivery.refusals.taken_back and isinstance(self._brake.why, ApiError):
+            own = "Where these participants themselves are to blame, set resume_aborted to book it on them and go on."
+            raise self._brake.why.restated(f"{self._brake.why} {own}", {})
         raise self._brake.why
 
     def _end(self) -> None:

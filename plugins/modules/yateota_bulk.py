@@ -155,7 +155,9 @@ options:
         type: int
         default: 20
   resume_aborted:
-    description: Go on with an aborted change. Its abort counts begin anew.
+    description:
+      - Go on with an aborted change. Its abort counts begin anew.
+      - It also goes on where the server has refused the first participants alike. These refusals are then booked on the participants.
     type: bool
     default: false
   window:

@@ -278,6 +278,21 @@ def test_refusals_alike_from_the_start_are_the_servers(bulk: Bulk, direct: Bulk,
     assert left(own) == {"done": 37, "refused": 7}
 
 
+def test_refusals_alike_that_are_the_first_participants_own_hold_up_no_list(bulk: Bulk, sandbox: Sandbox) -> None:
+    def applied(resume: bool) -> dict[str, Any]:
+        sandbox.clear_faults()
+        sandbox.fault(request="action_participant", kind="code", code=402, message="Missing parameter", times=3)
+        options: dict[str, Any] = {"rollout": {"concurrency": 1}, "abort": {"threshold_percentage": 100}}
+        return bulk("applied", **options, resume_aborted=resume)
+
+    for resume in (True, False):  # nobody can have looked at refusals that are yet to come
+        stuck = applied(resume)
+        assert left(stuck) == {"planned": 44}
+        assert stuck["msg"].endswith("are to blame, set resume_aborted to book it on them and go on.")
+    assert left(applied(True)) == {"done": 41, "refused": 3}
+    assert set(acted_on(sandbox).values()) == {1}
+
+
 @pytest.mark.parametrize(
     ("code", "message", "expected"),
     [
