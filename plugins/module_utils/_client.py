@@ -10,7 +10,6 @@ import random
 import re
 import time
 from collections.abc import Callable, Iterator, Mapping
-from email.utils import parsedate_to_datetime
 from typing import Any
 
 from ._answer import Border, NoAnswerError, title_of, whole_number
@@ -27,6 +26,7 @@ from ._errors import (
 from ._identifiers import described
 from ._operations import is_write
 from ._paging import Item, Seen, pages
+from ._retry_after import retry_after
 from ._transport import Connection, ExchangeError, Transport
 from ._wire import CLOSED, SPEAKS_TLS, HeldBackError, Reply, always
 
@@ -39,7 +39,7 @@ _CODE_LIMIT = 2**31
 _TRANSIENT_CODE = 200
 """Timeout, disconnect, no engine: a read may well succeed a moment later [F]."""
 
-_BACKOFF_FIRST, _BACKOFF_MOST, _RETRY_AFTER_MOST = 0.5, 8.0, 30.0  # seconds
+_BACKOFF_FIRST, _BACKOFF_MOST = 0.5, 8.0  # seconds
 _ASKED_EVERY = 0.5
 """Seconds: how long a pause goes on after nothing may be sent any more."""
 
@@ -289,17 +289,25 @@ class _Exchange:
         reason = self._border.line(title.strip().removeprefix(str(status))) or "no reason given"
         text = f"{self._what}: the server answered HTTP {status} {reason}"
         facts: dict[str, Any] = {"request": self._request, "http_status": status, "message": reason}
+        pause = retry_after(reply.headers) if status in _TURNED_AWAY else None
+        unread = status in _UNREAD or status == 429 or pause is not None
+        if self._write and (not unread or self._was_read(reply)):
+            return self._unsettled(f"{text}{self._http_advice(reply)}", http_status=status, message=reason)
         if status in (401, 403):
             given = "is wrong or may not be used from here" if self._connection.api_secret else "is needed"
             return AuthError(f"{text}: api_secret {given}.", **facts)
-        retry_after = _retry_after(reply) if status in _TURNED_AWAY else None
-        turned_away = status == 429 or retry_after is not None
-        if self._write and status not in _UNREAD and not turned_away:
-            return self._unsettled(f"{text}{self._http_advice(reply)}", http_status=status, message=reason)
         if status in _TRANSIENT_HTTP:
-            return _PassingError(TransportError(f"{text}. Try again later.", **facts, retry_after=retry_after))
+            return _PassingError(TransportError(f"{text}. Try again later.", **facts, retry_after=pause))
         kind = TransportError if 300 <= status < 400 or status == 404 or status >= 500 else BadAnswerError
         return kind(f"{text}{self._http_advice(reply)}.", **facts)
+
+    def _was_read(self, reply: Reply) -> bool:
+        """Whether the body of an answer belies its status: it is that of a request that was read, or carried out."""
+        try:
+            code = whole_number(self._border.body(reply.text).get("code"))
+        except NoAnswerError:
+            return False
+        return code != reply.status and (code == 0 or code in _UNSETTLED_CODES)  # the status again is a gateway's
 
     def _http_advice(self, reply: Reply) -> str:
         """What an HTTP status other than 200 leads to, as the end of a sentence."""
@@ -336,23 +344,3 @@ def _backoff(tries: int) -> float:
     """Seconds to wait after so many tries: doubled each time, capped, and spread by chance over the clients."""
     spread = random.uniform(0.5, 1.0)  # noqa: S311 (no secret depends on it)
     return float(spread * min(_BACKOFF_MOST, _BACKOFF_FIRST * 2**tries))
-
-
-def _retry_after(reply: Reply) -> float | None:
-    """The seconds that the server asks to wait, capped; None where it names neither seconds nor a date (RFC 9110)."""
-    value = str(reply.headers.get("retry-after", "")).strip()
-    if value.isascii() and value.isdecimal():
-        return _RETRY_AFTER_MOST if len(value) > 9 else min(float(value), _RETRY_AFTER_MOST)
-    until = _moment(value)
-    if until is None:
-        return None
-    now = _moment(str(reply.headers.get("date", "")))  # by the server's own clock, which may differ from this machine's
-    return max(0.0, min(until - (time.time() if now is None else now), _RETRY_AFTER_MOST))
-
-
-def _moment(date: str) -> float | None:
-    """An HTTP date as Unix seconds; None where it is no date."""
-    try:
-        return parsedate_to_datetime(date).timestamp()
-    except (ValueError, TypeError, IndexError, OverflowError):
-        return None

@@ -87,6 +87,7 @@ class Wire:
         self._headers = headers
         self._http = h11.Connection(h11.CLIENT, max_incomplete_event_size=_HEAD_MOST)
         self._rests_since = time.monotonic()
+        self._heard = b""  # the first bytes of the latest answer
         self.left = False
 
     @property
@@ -132,7 +133,7 @@ class Wire:
         # Here and not earlier: this process may have been stopped, or the connection have taken its time.
         if not may_send():
             raise HeldBackError
-        self.left = True
+        self.left, self._heard = True, b""
         with contextlib.suppress(BrokenPipeError):  # the server may have answered before it read it all
             self._socket.sendall(data)
         reply = self._reply(deadline, largest)
@@ -147,7 +148,7 @@ class Wire:
         content = _Content("", largest)
         interim = 0
         while True:
-            event = self._event(deadline, response)
+            event = self._event(deadline)
             if isinstance(event, h11.InformationalResponse):
                 interim += 1
                 if interim > _INTERIM_MOST:
@@ -166,7 +167,7 @@ class Wire:
             else:
                 raise WireError(CLOSED)
 
-    def _event(self, deadline: float, response: h11.Response | None) -> Any:
+    def _event(self, deadline: float) -> Any:
         """What comes next of an answer."""
         received = None
         try:
@@ -176,17 +177,17 @@ class Wire:
                     raise TimeoutError
                 self._socket.settimeout(left)
                 received = self._socket.recv(_RECEIVED_AT_ONCE)
+                self._heard += received[: 5 - len(self._heard)]
                 self._http.receive_data(received)
         except h11.RemoteProtocolError:
-            raise WireError(self._fault(response, ended=received == b"")) from None
+            raise WireError(self._fault(ended=received == b"")) from None
         return event
 
-    def _fault(self, response: h11.Response | None, ended: bool) -> str:
+    def _fault(self, ended: bool) -> str:
         """What is wrong with an answer that h11 does not take."""
-        heard = b"" if response else self._http.trailing_data[0]
-        if heard[:2] in (b"\x15\x03", b"\x16\x03"):
+        if self._heard[:2] in (b"\x15\x03", b"\x16\x03"):
             return SPEAKS_TLS
-        if heard and not heard.startswith(b"HTTP/"):
+        if not b"HTTP/".startswith(self._heard):
             return NO_HTTP
         return CLOSED if ended else "the answer is not valid HTTP"
 

@@ -293,7 +293,13 @@ def _page(good: Good, status: int, chance: Random, headers: Iterable[bytes] = ()
 
 @mutation(acts=False)
 def refused_before_it_is_read(good: Good, chance: Random) -> Script:
-    return script([_page(good, chance.choice((400, 401, 403, 405, 415)), chance)], REFUSED, AGAIN, lies=True)
+    page = _page(good, chance.choice((400, 401, 403, 405, 415)), chance)
+    return script([page], REFUSED, AGAIN, *_belied(page, good), lies=True)
+
+
+def _belied(page: bytes, good: Good) -> tuple[str, ...]:
+    """What a page also stands for: its status says that a request was not read, and its body that it was."""
+    return (UNKNOWN,) if page.endswith(good.body) else ()
 
 
 _AFTER = (b"0", b"1", b"2", b"0.5", b"-1", b"soon", b"", b"9" * 30, b"\xd9\xa3", b"Wed, 21 Oct 2015 07:28:00 GMT")
@@ -304,7 +310,8 @@ def too_many(good: Good, chance: Random) -> Script:
     after = chance.choice(_AFTER)
     headers = chance.choice(([], [b"Retry-After: " + after]))
     if chance.random() < 0.7:
-        return script([_page(good, 429, chance, headers)], AGAIN, REFUSED, lies=True)
+        page = _page(good, 429, chance, headers)
+        return script([page], AGAIN, REFUSED, *_belied(page, good), lies=True)
     return script([_page(good, 503, chance, [b"Retry-After: " + after])], AGAIN, REFUSED, UNKNOWN, lies=True)
 
 

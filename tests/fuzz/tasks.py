@@ -21,7 +21,7 @@ sys.path.insert(0, str(COLLECTION.parents[2]))
 
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator  # noqa: E402
 from ansible.module_utils.common.parameters import remove_values  # noqa: E402
-from ansible_collections.simops.yateota.plugins.module_utils import _client, _delivery  # noqa: E402
+from ansible_collections.simops.yateota.plugins.module_utils import _client, _delivery, _retry_after  # noqa: E402
 from ansible_collections.simops.yateota.plugins.module_utils._module import Task, argument_spec, perform  # noqa: E402
 from ansible_collections.simops.yateota.plugins.modules import (  # noqa: E402
     yateota_bulk,
@@ -88,7 +88,7 @@ class Outcome:
 _PAUSES: tuple[tuple[ModuleType, str], ...] = (
     (_delivery, "_PAUSE_FIRST"),
     (_delivery, "_PAUSE_MOST"),
-    (_client, "_RETRY_AFTER_MOST"),
+    (_retry_after, "_MOST"),
 )
 
 

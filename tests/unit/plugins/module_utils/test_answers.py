@@ -177,6 +177,12 @@ def test_a_server_that_speaks_no_http(connect: Connect, parrot: Any) -> None:
         connect(parrot.api_url, retries=0).call("query_stats", {})
 
 
+def test_a_head_that_is_not_valid_is_http_all_the_same(connect: Connect, parrot: Any) -> None:
+    parrot.answers = [b'HTTP/1.1 200 OK\r\nContent-Length: +11\r\n\r\n{"code": 0}']
+    with pytest.raises(TransportError, match=r"\(the answer is not valid HTTP\)"):
+        connect(parrot.api_url, retries=0).call("query_stats", {})
+
+
 def test_a_body_that_ends_early(connect: Connect, parrot: Any) -> None:
     parrot.answers = [b'HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\n{"code": 0, "count": 3}']
     client = connect(parrot.api_url, retries=1)

@@ -10,7 +10,11 @@ from email.utils import formatdate
 from typing import Any
 
 import pytest
-from ansible_collections.simops.yateota.plugins.module_utils._errors import OutcomeUnknownError, TransportError
+from ansible_collections.simops.yateota.plugins.module_utils._errors import (
+    OutcomeUnknownError,
+    TransportError,
+    YateotaError,
+)
 from ansible_collections.simops.yateota.tests.unit.plugins.servers import Connect, http
 
 PAUSE = {"campaign_id": 144, "action": "pause"}
@@ -64,3 +68,28 @@ def test_a_date_without_the_servers_own_is_held_against_this_machines_clock(
     ]
     connect(parrot.api_url).call("query_stats", {})
     assert 0 < pauses[0] <= 20
+
+
+@pytest.mark.parametrize("status", ["429 Busy", "503 Busy", "400 Bad", "401 No", "403 No", "405 No", "415 No"])
+@pytest.mark.parametrize(
+    ("body", "was_read"),
+    [
+        ('{"code": 0}', True),
+        ('{"code": 200, "message": "Timeout waiting for Yate response."}', True),
+        ('{"code": 300}', True),
+        ('{"code": 503}', None),
+        ('{"code": 401, "message": "Invalid value"}', False),
+        ('{"message": "Busy"}', False),
+        ("<title>Busy</title>", False),
+    ],
+)
+def test_a_status_that_its_own_body_belies_proves_nothing_about_a_write(
+    connect: Connect, parrot: Any, status: str, body: str, was_read: bool | None
+) -> None:
+    """Only who has read a request answers it with such a code; a gateway's is its status again."""
+    parrot.answers = [http(body, status, Retry_After="1")]
+    if was_read is None:
+        was_read = not status.startswith("503")
+    with pytest.raises(YateotaError) as error:
+        connect(parrot.api_url).call("action_campaign", PAUSE)
+    assert isinstance(error.value, OutcomeUnknownError) is was_read

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.simops.yateota.plugins.module_utils import _client, _delivery
+from ansible_collections.simops.yateota.plugins.module_utils import _delivery, _retry_after
 from ansible_collections.simops.yateota.plugins.module_utils._ledger import Ledger
 from ansible_collections.simops.yateota.plugins.module_utils._ledger_sends import Sends
 from ansible_collections.simops.yateota.plugins.modules import yateota_campaign, yateota_participant
@@ -60,7 +60,7 @@ def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     """Pauses of a hundredth of a second, whatever is asked."""
     monkeypatch.setattr(_delivery, "_PAUSE_FIRST", 0.01)
     monkeypatch.setattr(_delivery, "_PAUSE_MOST", 0.01)
-    monkeypatch.setattr(_client, "_RETRY_AFTER_MOST", 0.01)
+    monkeypatch.setattr(_retry_after, "_MOST", 0.01)
 
 
 @pytest.mark.usefixtures("short_pauses")

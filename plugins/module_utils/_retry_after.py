@@ -1,0 +1,36 @@
+# Copyright (c) 2026 simops.yateota contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The time for the next try that a server names (RFC 9110, 10.2.3)."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from email.utils import parsedate_to_datetime
+
+_MOST = 30.0  # seconds
+
+
+def retry_after(headers: Mapping[str, str]) -> float | None:
+    """The seconds that a server asks to wait, capped; None where it names neither seconds nor a date.
+
+    Args:
+        headers: its answer's, by lower-case names.
+    """
+    value = headers.get("retry-after", "").strip()
+    if value.isascii() and value.isdecimal():
+        return _MOST if len(value) > 9 else min(float(value), _MOST)
+    until = _moment(value)
+    if until is None:
+        return None
+    now = _moment(headers.get("date", ""))  # by the server's own clock, which may differ from this machine's
+    return max(0.0, min(until - (time.time() if now is None else now), _MOST))
+
+
+def _moment(date: str) -> float | None:
+    """An HTTP date as Unix seconds; None where it is no date."""
+    try:
+        return parsedate_to_datetime(date).timestamp()
+    except (ValueError, TypeError, IndexError, OverflowError):
+        return None
