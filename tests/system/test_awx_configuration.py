@@ -43,11 +43,15 @@ TYPES = {
     "str": {"text", "textarea", "multiplechoice"},
     "path": {"text"},
     "id": {"integer"},
+    **{key: {"text"} for key in ("iccid", "imsi", "msisdn", "change_id", "whole_path")},
+    **{key: {"textarea"} for key in ("sims", "campaign_states")},
     "names": {"textarea"},
     "participants": {"textarea"},
     "sim_lines": {"textarea"},
     "list": {"textarea", "multiselect"},
 }
+# The variables of the playbooks' own.
+OWN = read(COLLECTION / "playbooks/vars/playbooks.yml")["variables"]
 REQUIREMENTS = re.compile(r"^requirements:\n((?:  - .*\n)+)", re.MULTILINE)
 PASSED = re.compile(r"\{\{ *(\w+)( \|[^}]*)? *\}\}")
 
@@ -153,11 +157,12 @@ class Playbook:
         ]
 
     def specs(self, variable: str) -> list[dict[str, Any]]:
-        """The argument specs that hold for a variable, its role's first."""
+        """The specs that hold for a variable: the playbooks' own first, then its role's and its modules'."""
+        own = [OWN[variable]] if variable in OWN else []
         passed_on = [name for name in self.passed.get(variable, set()) if name in self.role]
         of_role = [self.role[name] for name in [variable, *passed_on] if name in self.role]
         of_modules = [spec for name in [variable, *passed_on] for _module, _path, spec in self.options(name)]
-        return of_role + of_modules
+        return own + of_role + of_modules
 
     def takes(self, variable: str) -> bool:
         return bool(self.specs(variable) or re.search(rf"\b{variable}\b", self.text))
