@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -17,7 +18,8 @@ short_description: Keep a path inside a folder
 version_added: 1.1.0
 description:
   - Takes a path that somebody else may choose, for example in a survey, and gives the whole path inside a folder.
-  - A path that leads out of the folder is refused, be it absolute, by C(..), or by a symbolic link.
+  - A path that leads out of the folder is refused, be it absolute, by C(..), or by a symbolic link. So is one with a
+    variable of the environment, which modules would fill in.
 author:
   - The simops.yateota contributors (@simops)
 positional: root
@@ -46,15 +48,23 @@ _value:
 """
 
 
+_FILLED_IN = re.compile(r"\$[A-Za-z_{]|[\x00-\x1f\x7f]")
+"""What modules fill in from the environment, which holds secrets, and characters that no path should have."""
+
+
 def confined_path(path: Any, root: Any) -> str:
     """The whole path inside ``root``.
 
     Raises:
-        AnsibleFilterError: the path leads out of ``root``, or is the folder itself where a file is meant.
+        AnsibleFilterError: the path leads out of ``root``, or has a variable of the environment or a control character.
     """
     given, folder = str(path or ""), str(root or "")
     if not given or not folder:
         return given
+    if _FILLED_IN.search(given):
+        raise AnsibleFilterError(
+            f"{given!a} has a variable of the environment or a control character: name a file or folder by plain text."
+        )
     whole = os.path.normpath(os.path.join(folder, given))
     real_folder, real_path = os.path.realpath(folder), os.path.realpath(whole)
     if os.path.commonpath([real_folder, real_path]) != real_folder:

@@ -80,7 +80,7 @@ def rollout_of(params: Mapping[str, Any], suboptions: Mapping[str, Mapping[str, 
     _check("abort.minimum_executed", given["minimum_executed"], given["minimum_executed"] >= 1, "1 or more")
     _check("recheck_after", params["recheck_after"], params["recheck_after"] >= 0, "0 or more seconds")
     _check("max_waves", params["max_waves"], params["max_waves"] is None or params["max_waves"] >= 1, "1 or more")
-    opens, closes = (_moment(f"window.{name}", given.pop(name)) for name in ("start", "end"))
+    opens, closes = (read_moment(f"window.{name}", given.pop(name)) for name in ("start", "end"))
     if opens is not None and closes is not None and opens >= closes:
         raise InvalidInputError("window.end is not after window.start: give a later end.")
     return Rollout(
@@ -99,8 +99,12 @@ def _check(option: str, value: Any, fits: bool, words: str) -> None:
         raise InvalidInputError(f"{option} {value:g} is not valid: give {words}.")
 
 
-def _moment(option: str, value: str | None) -> float | None:
-    """Unix seconds of an ISO 8601 moment."""
+def read_moment(option: str, value: str | None) -> float | None:
+    """Unix seconds of an ISO 8601 moment; None is none.
+
+    Raises:
+        InvalidInputError: it is none, or has no zone.
+    """
     if value is None:
         return None
     try:

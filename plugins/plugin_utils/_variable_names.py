@@ -22,6 +22,15 @@ _ALIKE_PREFIX = 0.75
 _SELECTING = ("campaign_id", "campaign_name", "participant_id", "iccid", "imsi", "msisdn", "sims", "bulk_change_source")
 """What narrows down who is acted on: where a playbook does not take it, more would be acted on than was meant."""
 
+_REHEARSING = {
+    "check": "--check",
+    "check_mode": "--check",
+    "dry_run": "--check",
+    "dryrun": "--check",
+    "limit": "--limit",
+}
+"""Options of Ansible's own that are given as variables: left unread, a rehearsal would be the real run."""
+
 
 def name_problems(variables: Mapping[str, Any], extra: Iterable[str], scope: Scope) -> list[str]:
     """What is wrong with the names of the variables given, a sentence each.
@@ -145,10 +154,18 @@ def _near_own(name: str, scope: Scope) -> str:
 
 
 def _selecting(name: str, scope: Scope) -> str:
-    """What would narrow down a playbook's action, if it took it."""
-    if not scope.acts or name not in _SELECTING:
+    """What would narrow down a playbook's action, or make it a rehearsal, if it took it; also in the plural, and the like."""
+    if not scope.acts:
         return ""
-    return f"{scope.name} does not take {name}, and would act on more than that names: leave it out."
+    if _plain(name) in _REHEARSING:
+        return f"{name} is not a known variable: give {_REHEARSING[_plain(name)]} on the command line instead."
+    if name in _SELECTING:
+        return f"{scope.name} does not take {name}, and would act on more than that names: leave it out."
+    short = {each.removeprefix(prefix): each for prefix in scope.prefixes for each in _of_roles(scope)}
+    nearest = _nearest(name, [*short, *_SELECTING], _ALIKE_ON_COMMAND_LINE)
+    if nearest in short:
+        return _meant(name, short[nearest])
+    return f"{scope.name} does not take {name}, and would act on more than that names: leave it out." if nearest else ""
 
 
 def _meant(name: str, nearest: str) -> str:

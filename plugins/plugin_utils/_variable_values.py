@@ -20,6 +20,7 @@ from ansible.module_utils.common.validation import (
 
 from ..module_utils._errors import InvalidInputError
 from ..module_utils._identifiers import check_positive, check_sim_identifier, parse_id, read_identification
+from ..module_utils._rollout_options import read_moment
 
 Spec = Mapping[str, Any]
 
@@ -49,6 +50,9 @@ def read(name: str, spec: Spec, value: Any) -> Any:
     read_value = _READERS[kind](name, spec, value)
     if "least" in spec:
         check_positive(name, read_value, spec["least"])
+    if "above" in spec and not spec["above"] < read_value <= spec.get("most", read_value):
+        upper = f" and up to {spec['most']}" if "most" in spec else ""
+        raise _invalid(name, {**spec, "give": f"more than {spec['above']}{upper}"}, value)
     choices = spec.get("choices")
     if choices:
         for each in read_value if isinstance(read_value, list) else [read_value]:
@@ -89,14 +93,21 @@ def _text(name: str, spec: Spec, value: Any) -> str:
 
 
 def _path(name: str, spec: Spec, value: Any) -> str:
-    return str(check_type_path(text(name, value, spec)))
+    return str(check_type_path(_seen(name, text(name, value, spec))))
 
 
 def _whole_path(name: str, spec: Spec, value: Any) -> str:
-    path = text(name, value, spec)
+    path = _seen(name, text(name, value, spec))
     if not re.match("[/~].", path):
         raise _invalid(name, spec, value)
     return path
+
+
+def _seen(name: str, path: str) -> str:
+    """A path that can be one: no system takes a NUL in it, and no control character is meant."""
+    if re.search(r"[\x00-\x1f\x7f]", path.strip()):
+        raise InvalidInputError(f"{name} {path!a} is not valid: give a path without control characters.")
+    return path.strip()
 
 
 def _invalid(name: str, spec: Spec, value: Any) -> InvalidInputError:
@@ -260,6 +271,13 @@ def _change_id(name: str, spec: Spec, value: Any) -> str:
     return text(name, value, spec)
 
 
+def _moment(name: str, spec: Spec, value: Any) -> str:
+    """A point in time, as it is written; an inventory's YAML makes a date of one without quotes."""
+    written = text(name, value, spec).strip()
+    read_moment(name, written)
+    return written
+
+
 _READERS: dict[str, Callable[[str, Spec, Any], Any]] = {
     "raw": lambda _name, _spec, value: value,
     "str": _text,
@@ -281,4 +299,5 @@ _READERS: dict[str, Callable[[str, Spec, Any], Any]] = {
     "sim_lines": _sim_lines,
     "campaign_states": _campaign_states,
     "change_id": _change_id,
+    "moment": _moment,
 }

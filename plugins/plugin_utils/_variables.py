@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ansible.errors import AnsibleFilterError
+from ansible.module_utils.common.validation import check_type_path
 
 from ..filter.confined_path import confined_path
 from ..module_utils._errors import InvalidInputError
@@ -72,7 +73,8 @@ def _confined(name: str, value: Any, given: Given) -> Any:
     if not is_given(root) or not isinstance(value, str):
         return value
     try:
-        return confined_path(value.strip(), root)
+        # Modules fill in ~ too: the folder that is compared is the one that is written to.
+        return confined_path(value.strip(), check_type_path(root).strip() if isinstance(root, str) else root)
     except AnsibleFilterError as error:
         raise InvalidInputError(f"{name}: {error}") from None
 

@@ -28,6 +28,13 @@ def test_a_path_that_leads_out_is_refused(tmp_path: Path, path: str) -> None:
         confined_path(path.format(root=root), str(root))
 
 
+@pytest.mark.parametrize("path", ["$YATEOTA_API_SECRET.csv", "a/${HOME}/a.csv", "a\0.csv", "a\nb.csv"])
+def test_what_a_module_would_fill_in_is_refused(tmp_path: Path, path: str) -> None:
+    """The environment holds secrets, and the name of a file is shown."""
+    with pytest.raises(AnsibleFilterError, match="name a file or folder by plain text"):
+        confined_path(path, str(tmp_path))
+
+
 def test_without_a_folder_a_path_is_given_as_it_is() -> None:
     assert confined_path("/var/lib/a.csv", "") == "/var/lib/a.csv"
     assert confined_path("", "/var/lib") == ""

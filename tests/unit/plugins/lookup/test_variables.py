@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -176,6 +177,46 @@ def test_paths_stay_in_the_folder_for_files(find: Find) -> None:
         assert problem.startswith(f"{name}: '{value}' leads out of the folder /var/lib/yateota")
     (problem,) = find({**given, "bulk_change_report_directory": "/tmp"}, role="bulk_change")["problems"]
     assert problem.startswith("bulk_change_report_directory: '/tmp' leads out of the folder")
+
+
+def test_the_folder_for_files_is_the_one_that_is_written_to(
+    find: Find, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A link in it leads out, also where the folder is named by a home."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "root").mkdir()
+    (tmp_path / "root/link").symlink_to("/tmp")
+    for root in ("~/root", "$HOME/root", f"{tmp_path}/root "):
+        given = {**NEEDED, "yateota_files_root": root, "dest": "link/a.csv"}
+        (problem,) = find(given, playbook="participants_export")["problems"]
+        assert "leads out of the folder" in problem
+        inside = find({**given, "dest": "a.csv"}, playbook="participants_export")["given"]["dest"]
+        assert inside == f"{tmp_path}/root/a.csv"
+
+
+def test_a_path_has_no_control_characters(find: Find) -> None:
+    (problem,) = find({**NEEDED, "dest": "/tmp/a\0.csv"}, playbook="participants_export")["problems"]
+    assert problem == "dest '/tmp/a\\x00.csv' is not valid: give a path without control characters."
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        ("window_start", "2026-13-01", "ISO 8601 with a zone"),
+        ("window_end", "2026-06-02T05:00:00", "ISO 8601 with a zone"),
+        ("window_end", "tomorrow", "ISO 8601 with a zone"),
+        ("canary", 0, "1 or more"),
+        ("wave_size", "-5", "1 or more"),
+        ("soak", -1, "0 or more"),
+        ("maximum_per_second", 0, "more than 0"),
+        ("abort_percentage", 101, "more than 0 and up to 100"),
+        ("abort_percentage", "0", "more than 0 and up to 100"),
+    ],
+)
+def test_a_limit_is_told_with_the_roles_own_variable(name: str, value: Any, words: str, find: Find) -> None:
+    (problem,) = find({**NEEDED, f"bulk_change_{name}": value}, role="bulk_change")["problems"]
+    assert problem.startswith(f"bulk_change_{name} ")
+    assert f"is not valid: give {words}" in problem
 
 
 def test_the_roles_own_defaults_hold(find: Find) -> None:

@@ -145,6 +145,14 @@ def test_an_option_of_the_connection_is_no_variable(option: str) -> None:
         ("participants_retry_failed", "sims", "does not take sims, and would act on more than that names"),
         ("participants_retry_failed", "imsi", "does not take imsi"),
         ("campaign_stop", "participant_id", "does not take participant_id"),
+        ("bulk_cancel", "imsis", "does not take imsis"),
+        ("bulk_cancel", "iccids", "does not take iccids"),
+        ("participants_retry_failed", "participant_ids", "does not take participant_ids"),
+        ("bulk_cancel", "states", "bulk_change_state is probably meant"),
+        ("bulk_rerun", "wave_sizes", "bulk_change_wave_size is probably meant"),
+        ("bulk_rerun", "dry_run", "give --check on the command line instead"),
+        ("campaign_stop", "check_mode", "give --check on the command line instead"),
+        ("bulk_retry", "limit", "give --limit on the command line instead"),
     ],
 )
 def test_what_would_change_the_action_or_be_left_unread_is_refused(playbook: str, name: str, part: str) -> None:
