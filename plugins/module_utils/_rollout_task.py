@@ -142,7 +142,7 @@ class BulkTask:
     def _check_may_plan(self, ledger: Ledger) -> None:
         if self._params["state"] not in ("planned", "applied"):
             raise InvalidInputError(
-                f"change_id '{self._params['change_id']}' is not in the ledger '{ledger.shown}': plan it first."
+                f"change_id {self._params['change_id']!r} is not in the ledger '{ledger.shown}': plan it first."
             )
         for option in ("action", "selection"):
             if not self._params[option]:
@@ -497,7 +497,7 @@ def tell(task: Task) -> Result:
         if change is None:
             recorded = alike(change_id, recorded_ids(ledger))
             hint = f"it holds {recorded!r}, give that" if recorded else "leave it out to see which are"
-            raise InvalidInputError(f"change_id '{change_id}' is not in the ledger '{ledger.shown}': {hint}.")
+            raise InvalidInputError(f"change_id {change_id!r} is not in the ledger '{ledger.shown}': {hint}.")
         report, counts = Report(change, masked=False), change.counts()
         told = {
             **report.facts(),

@@ -154,7 +154,7 @@ def _near_own(name: str, scope: Scope) -> str:
 
 
 def _selecting(name: str, scope: Scope) -> str:
-    """What would narrow down a playbook's action, or make it a rehearsal, if it took it; also in the plural, and the like."""
+    """What would narrow down a playbook's action, or rehearse it, if it took it; also where it is misspelled."""
     if not scope.acts:
         return ""
     if _plain(name) in _REHEARSING:
