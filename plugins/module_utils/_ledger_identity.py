@@ -15,7 +15,7 @@ from ._identification import NAMINGS, PARTICIPANT, SIM, SIM_IN_CAMPAIGN, Entry, 
 from ._identifiers import IDENTIFIERS, SIM_IDENTIFIERS
 from ._ledger_change import IDENTITY, Change, each_name_once, named_rows
 from ._ledger_outage import repeatable
-from ._ledger_tables import PLANNED, canonical_column, participants, sa
+from ._ledger_tables import PLANNED, SKIPPED, canonical_column, participants, sa
 from ._models import Participant
 from ._plan import ACT, PARTICIPANT_STATES, UNCHANGED, plan_participant
 from ._selection import kinds_of
@@ -29,13 +29,21 @@ class Doubles:
     Args:
         change: the change.
         action: its action, which says what one request acts on.
+        is_planned: its plan is recorded, and some of it may be sent: those that go are noted as skipped.
     """
 
-    def __init__(self, change: Change, action: str) -> None:
+    def __init__(self, change: Change, action: str, is_planned: bool = False) -> None:
         self.ledger = change.ledger
         self._change = change
         self._naming = NAMINGS[action]
-        self._planned = (change.rows, participants.c.state == PLANNED)
+        sent = participants.c.sent_at.is_not(None)
+        self._planned = (change.rows, sa.or_(participants.c.state == PLANNED, sent))
+        self._gone: sa.Delete | sa.Update = participants.delete().where(change.rows)
+        if is_planned:
+            skip = participants.update().where(change.rows, participants.c.state == PLANNED)
+            self._gone = skip.values(state=SKIPPED, reason="another entry of the change names its SIM")
+            # One that no request can name is not sent, whoever it is.
+            self._planned += (sa.or_(sent, *(participants.c[name].is_not(None) for name in self._naming.by)),)
         # A SIM in two campaigns is built for in each.
         self._parts = [participants.c.campaign_id] if self._naming.unit == SIM_IN_CAMPAIGN else []
         self._plan = functools.cache(functools.partial(plan_participant, action))
@@ -92,7 +100,7 @@ class Doubles:
         those = (*self._planned, columns[kind].is_not(None), *which)
         shared = sa.select(value.label("value")).where(*those).group_by(value).having(sa.func.count() > 1).cte("shared")
         iccid = canonical_column("iccid", columns.iccid).label("canonical_iccid")
-        about = (columns.seq, columns.name, columns.state_now, iccid, columns.imsi, columns.msisdn)
+        about = (columns.seq, columns.name, columns.state_now, columns.sent_at, iccid, columns.imsi, columns.msisdn)
         return (
             sa.select(value.label("value"), *self._parts, *about)
             .join(shared, shared.c.value == value)
@@ -101,16 +109,16 @@ class Doubles:
         )
 
     def _entry(self, row: Any) -> Entry:
-        """One of them. Of several the one that is under way stays, then one whose state can be read, then the first."""
+        """One of them. Of several that stays which was sent, is under way, or can be read; else the first."""
         verdict = self._plan(row.state_now).verdict
         rank = 0 if verdict == UNCHANGED else 1 if verdict == ACT else 2
         order = (*self._naming.by, *IDENTIFIERS)
-        worth = (rank, row.name.startswith("/"), order.index(kinds_of(row.name)[0]))
+        worth = (row.sent_at is None, rank, row.name.startswith("/"), order.index(kinds_of(row.name)[0]))
         return Entry(row.seq, worth, row.canonical_iccid or None, row.imsi or None)
 
     @repeatable
     def _merge(self, pairs: list[list[int]]) -> None:
-        """Give those that stay what those that go have besides, and drop these."""
+        """Give those that stay what those that go have besides, and drop these, or skip them."""
         columns, gone = participants.c, participants.alias()
         given = self.ledger.given(stays="integer", goes="integer").c
         fill = (
@@ -119,7 +127,7 @@ class Doubles:
             .where(gone.c.change == self._change.number, gone.c.seq == given.goes)
             .values({name: sa.func.coalesce(columns[name], gone.c[name]) for name in SIM_IDENTIFIERS})
         )
-        drop = participants.delete().where(self._change.rows, columns.seq.in_(sa.select(given.goes)))
+        drop = self._gone.where(columns.seq.in_(sa.select(given.goes)))
         with self._change.write() as connection:
             for block in each_name_once(pairs):
                 connection.execute(fill, {"rows": block})

@@ -220,6 +220,7 @@ class BulkTask:
             if selection.columns:
                 description["columns"] = selection.columns
             description["identified_by"] = sorted(kinds)
+            description["unit"] = NAMINGS[action].unit
             change.update(**self._facts(), selection=description)
             if not selection.listed:
                 states.look_up()
@@ -251,11 +252,33 @@ class BulkTask:
             self._task.warn(doubt(*two))
         change.judge_plan(action, offered, found.named_again())
 
+    def _part_sims(self, change: Change) -> None:
+        """Have each SIM in a rerun's plan once, where a release recorded it that planned by participant.
+
+        Raises:
+            InvalidInputError: nothing recorded tells whether two of its entries are one SIM.
+        """
+        record = change.record()
+        unit = NAMINGS[record.action].unit
+        if unit != SIM or record.selection.get("unit") == unit:
+            return
+        found = Doubles(change, record.action, is_planned=True)
+        found.drop()
+        two = found.first_doubt()
+        if two:
+            raise InvalidInputError(
+                f"Change {record.change_id} was planned by an older release, by participant instead of by SIM: nothing "
+                f"more is sent for it. {doubt(*two)} Plan those whom its report does not show as done under another "
+                "change_id."
+            )
+        change.update(selection={**record.selection, "unit": unit})
+
     def _apply(self, change: Change, run: int) -> bool:
         record, counts = change.record(), change.counts()
         # A run that was cut off after it planned its unknown anew leaves an ended change with somebody to be sent for.
         if record.status == PURGED or (record.status in ENDED and not counts[UNKNOWN] + counts[PLANNED]):
             return False
+        self._part_sims(change)
         states = StateReader(change, self._task.reader, self._stopped)
         rolling = Run(
             change,
