@@ -48,8 +48,9 @@ def _quote(value: Any) -> Any:
 def canonical(kind: str, value: Any) -> Any:
     """The one form in which two identifiers are compared: equal forms are one SIM, or one participant.
 
-    An MSISDN loses its +; an ICCID is in upper case and without the F that fills it up to whole bytes; an IMSI and an
-    id are taken as they are. ``_ledger_tables.canonical_column`` is the same in SQL.
+    An MSISDN loses its +, or the 00 in its place, with which no country code begins; an ICCID is in upper case and
+    without the F that fills it up to whole bytes; an IMSI and an id are taken as they are.
+    ``_ledger_tables.canonical_column`` is the same in SQL.
 
     Args:
         kind: one of ``IDENTIFIERS``.
@@ -58,7 +59,8 @@ def canonical(kind: str, value: Any) -> Any:
     if kind not in SIM_IDENTIFIERS or not value:
         return value
     if kind == "msisdn":
-        return str(value).lstrip("+")
+        digits = str(value).lstrip("+")
+        return digits.removeprefix("00") or digits
     return str(value).upper().rstrip("F") if kind == "iccid" else str(value)
 
 

@@ -139,7 +139,8 @@ earlier_sends = sa.Table(
 def canonical_column(kind: str, column: sa.ColumnElement[str]) -> sa.ColumnElement[str]:
     """``_identifiers.canonical`` in SQL."""
     if kind == "msisdn":
-        return sa.func.ltrim(column, "+")
+        digits = sa.func.ltrim(column, "+")
+        return sa.case((digits.like("00_%"), sa.func.substr(digits, 3)), else_=digits)
     return sa.func.rtrim(sa.func.upper(column), "F") if kind == "iccid" else column
 
 

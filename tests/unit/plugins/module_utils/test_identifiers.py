@@ -101,6 +101,8 @@ def test_what_is_no_text_is_no_identifier(kind: str, value: Any, read: str) -> N
     ("kind", "one", "other"),
     [
         ("msisdn", "+882990000030", "882990000030"),
+        ("msisdn", "00882990000030", "882990000030"),
+        ("msisdn", "+00", "00"),
         ("iccid", "8931010000000000113F", "8931010000000000113"),
         ("iccid", "89310100000000001a1ff", "89310100000000001A1"),
     ],
