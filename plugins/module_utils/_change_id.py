@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Iterable
 
@@ -13,6 +14,11 @@ from ._errors import InvalidInputError
 _LONGEST = 200
 _UNSEEN = ("Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp", "Zs")
 """Categories of characters that are not seen, or not told from others; of them a plain blank between others is fine."""
+
+_FILLERS = re.compile(
+    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]"
+)
+"""Letters, marks and signs that are not seen either (Unicode's Default_Ignorable_Code_Point, and Braille's blank)."""
 
 
 def check_change_id(change_id: str) -> None:
@@ -26,6 +32,7 @@ def check_change_id(change_id: str) -> None:
         0 < len(change_id) <= _LONGEST
         and change_id == change_id.strip()
         and not any(unicodedata.category(each) in _UNSEEN for each in change_id.replace(" ", ""))
+        and not _FILLERS.search(change_id)
         and unicodedata.is_normalized("NFC", change_id)
     )
     if not fits:
@@ -37,13 +44,13 @@ def check_change_id(change_id: str) -> None:
 
 
 def alike(change_id: str, others: Iterable[str]) -> str | None:
-    """The first of the others that differs from a ``change_id`` by case or Unicode form alone, or None."""
+    """The first of the others that differs from a ``change_id`` by case, blanks or Unicode form alone, or None."""
     plain = _plain(change_id)
     return next((other for other in others if other != change_id and _plain(other) == plain), None)
 
 
 def check_alone(change_id: str, others: Iterable[str]) -> None:
-    """Refuse a ``change_id`` that differs from a recorded one by case or Unicode form alone.
+    """Refuse a ``change_id`` that differs from a recorded one by case, blanks or Unicode form alone.
 
     Raises:
         InvalidInputError: names the recorded one.
@@ -51,10 +58,11 @@ def check_alone(change_id: str, others: Iterable[str]) -> None:
     recorded = alike(change_id, others)
     if recorded is not None:
         raise InvalidInputError(
-            f"change_id '{change_id}' differs from the recorded {recorded!r} by case or Unicode form alone: give "
-            f"{recorded!r} to go on with that change, or another change_id for another."
+            f"change_id '{change_id}' differs from the recorded {recorded!r} by case, blanks or Unicode form alone: "
+            f"give {recorded!r} to go on with that change, or another change_id for another."
         )
 
 
 def _plain(change_id: str) -> str:
-    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", change_id).casefold())
+    plain = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", change_id).casefold())
+    return " ".join(plain.split())  # as a page shows it

@@ -27,7 +27,7 @@ options:
     description:
       - The change, for example the number of its ticket. A ledger holds it once, for one action on one server and node.
       - At most 200 characters, without blanks around them and without control or format characters. One that differs from a recorded one by
-        case or Unicode form alone is refused.
+        case, blanks or Unicode form alone is refused.
     type: str
     required: true
   state:

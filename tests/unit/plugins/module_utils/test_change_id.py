@@ -22,10 +22,11 @@ ONE, OTHER = {"participants": [{"imsi": "001010000000011"}]}, {"participants": [
 
 
 UNSEEN = "\n\r\t\x00\u00a0\u200b\ufeff\u2028\u2029\u202e\ud800\ue000\u2003"
+FILLERS = "\u034f\u115f\u17b4\u180b\u2800\u3164\ufe0f\uffa0\U000e0100"
 ODD = ["", " ", " CHG7", "CHG7 ", "A\u030a", "x" * 201]
 
 
-@pytest.mark.parametrize("change_id", [*ODD, *(f"CH{each}G7" for each in UNSEEN)], ids=ascii)
+@pytest.mark.parametrize("change_id", [*ODD, *(f"CH{each}G7" for each in UNSEEN + FILLERS)], ids=ascii)
 def test_what_may_look_like_another_is_refused(change_id: str) -> None:
     with pytest.raises(InvalidInputError, match=r"^change_id '.*' is not valid: expected 1 to 200 characters") as error:
         check_change_id(change_id)
@@ -41,6 +42,7 @@ def test_names_that_are_alike() -> None:
     assert alike("chg7", ["CHG6", "CHG7"]) == "CHG7"
     assert alike("\uff23\uff28\uff277", ["chg7"]) == "chg7"
     assert alike("stra\u00dfe", ["STRASSE"]) == "STRASSE"
+    assert alike("CHG  7", ["CHG 7"]) == "CHG 7"
     assert alike("CHG7", ["CHG7", "CHG70", "CHG 7"]) is None
 
 
