@@ -19,8 +19,8 @@ import tempfile
 import warnings
 import zipfile
 import zlib
-from collections.abc import Iterator
-from typing import IO, Any
+from collections.abc import Callable, Iterator
+from typing import IO, Any, TypeVar
 
 from ._errors import InvalidInputError
 from ._libraries import guarded, missing
@@ -28,7 +28,7 @@ from ._problems import Places
 from ._source_cells import is_blank, lost_digits
 from ._source_columns import Columns, literal
 from ._source_json import Pairs, Value, json_lines, json_values
-from ._source_table import CsvTable, Workbook
+from ._source_table import CsvTable, HeaderError, Workbook
 
 Entry = tuple[int, Any]
 """The line that an entry begins in, and a dict with any of ``COLUMNS``, or an InvalidInputError."""
@@ -56,6 +56,7 @@ _BAD_WORKBOOK = (
     RuntimeError,
     struct.error,
 )
+_Table = TypeVar("_Table", CsvTable, Workbook)
 _KEY_SETS = 256
 _MOST_NAMES = 200  # characters
 
@@ -140,7 +141,7 @@ class Source:
         text = io.TextIOWrapper(binary, codec, errors, newline=None if is_json else "")
         self._stack.callback(text.detach)
         if not is_json:
-            return self._table(CsvTable(self._lines(text), encoding))
+            return self._table(self._opened(CsvTable, self._lines(text), encoding))
         values = json_lines(self._lines(text)) if _is_one_line(begin) else json_values(text.read)
         return self._objects(values)
 
@@ -182,11 +183,17 @@ class Source:
             warnings.simplefilter("ignore")
             book = guarded("openpyxl").load_workbook(binary, read_only=True)
             self._stack.callback(book.close)
-            yield from self._table(Workbook(book))
+            yield from self._table(self._opened(Workbook, book))
         except _BAD_WORKBOOK as error:
             raise self._refused(f"is no workbook that can be read ({error})") from None
 
     # --- The entries -----------------------------------------------------------------------------------------------
+
+    def _opened(self, kind: Callable[..., _Table], *arguments: Any) -> _Table:
+        try:
+            return kind(*arguments)
+        except HeaderError as error:
+            raise InvalidInputError(f"source '{self._path}': {error}") from None
 
     def _table(self, table: CsvTable | Workbook) -> Iterator[Entry]:
         if not table.header:

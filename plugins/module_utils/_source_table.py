@@ -32,6 +32,10 @@ class Row(NamedTuple):
     cells: Sequence[Any] | InvalidInputError
 
 
+class HeaderError(InvalidInputError):
+    """It is not clear where in a file its header is, or whether it is one."""
+
+
 class Header(NamedTuple):
     """The header of a table: its place among the rows looked at, its line, and its columns."""
 
@@ -44,7 +48,7 @@ def find_header(rows: Sequence[Row]) -> Header | None:
     """The header among a table's first rows: titles may stand above it, and it is no lone word of a title.
 
     Raises:
-        InvalidInputError: what stands above it is no title but an entry.
+        HeaderError: it has an entry, or what stands above it is no title but an entry.
     """
     found: Header | None = None
     for place, row in enumerate(rows):
@@ -56,9 +60,13 @@ def find_header(rows: Sequence[Row]) -> Header | None:
         elif found and _is_entry(row):  # else it may be a title of one word, such as "SIM"
             break
     if found:
+        if _is_entry(rows[found.place]):
+            raise HeaderError(
+                f"line {found.line} is the header and has an entry: give each entry a line of its own below the header."
+            )
         for row in rows[: found.place]:
             if _is_entry(row):
-                raise InvalidInputError(
+                raise HeaderError(
                     f"line {row.line} looks like an entry, and stands above the header in line {found.line}: "
                     "put the header into the first line."
                 )
@@ -101,7 +109,7 @@ class CsvTable:
         found: what was found, where no header was.
 
     Raises:
-        InvalidInputError: as ``find_header``.
+        HeaderError: as ``find_header``.
     """
 
     def __init__(self, lines: Iterable[str], encoding: str) -> None:
@@ -162,7 +170,7 @@ class Workbook:
         found: what was found, where no header was.
 
     Raises:
-        InvalidInputError: more than one sheet has such a header; or as ``find_header``.
+        HeaderError: more than one sheet has such a header; or as ``find_header``.
     """
 
     def __init__(self, book: Any) -> None:
@@ -170,7 +178,7 @@ class Workbook:
         heads = {title: list(itertools.islice(self._all_rows(title), _HEAD)) for title in self._sheets}
         headers = {title: header for title, rows in heads.items() if (header := find_header(rows))}
         if len(headers) > 1:
-            raise InvalidInputError(f"the sheets {listed(headers)} each have a header: leave one of them in the file.")
+            raise HeaderError(f"the sheets {listed(headers)} each have a header: leave one of them in the file.")
         self._title = next(iter(headers), "")
         self.header = headers.get(self._title)
         self.found = "; ".join(no_header(rows, f"sheet '{title}'") for title, rows in heads.items())

@@ -120,7 +120,7 @@ def test_wrong_dimensions_lose_no_rows(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("sheets", "message"),
     [
-        ({"One": [["ICCID"], [A]], "Two": [["IMSI"], [IMSI]]}, "the sheets 'One', 'Two' each have a header"),
+        ({"One": [["ICCID"], [A]], "Two": [["IMSI"], [IMSI]]}, ".xlsx': the sheets 'One', 'Two' each have a header"),
         ({"One": [["Name", "Number"], ["x", 1]]}, "line 1 has 'Name', 'Number' (sheet 'One')"),
         ({"One": []}, "it is empty (sheet 'One')"),
         ({"One": [["ICCID", "campain_id"], [A, 167]]}, "line 1: the column 'campain_id' looks like campaign_id"),
