@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING, Any
 
 from ._errors import InvalidInputError, YateotaError
 from ._identification import (
+    NAMED_AGAIN,
     NAMINGS,
     PARTICIPANT,
     SIM,
-    SIM_IN_CAMPAIGN,
     all_doubles,
     doubt,
+    named_again,
     named_by,
     request_names,
     undetermined,
@@ -193,9 +194,11 @@ def plan(action: str, targets: Sequence[Target], force: bool) -> str:
         action, [each.known for each in targets], [_worth(action, each) for each in targets]
     ):
         reason = f"the list names it twice; it is acted on once, as {described(targets[stays].given)}"
-        state = targets[goes].state
         if targets[goes].send:
-            targets[goes].judge(ParticipantPlan(UNCHANGED, state, state, reason))
+            targets[goes].judge(ParticipantPlan(UNCHANGED, targets[goes].state, targets[goes].state, reason))
+    for place in named_again(action, [{} if each.outcome == REFUSED else each.known for each in targets]):
+        if targets[place].send:
+            targets[place].judge(ParticipantPlan(REFUSED, None, None, NAMED_AGAIN))
     left = [target for target in targets if target.send]
     unit = NAMINGS[action].unit
     two = undetermined([(frozenset(target.known), bool(target.found)) for target in left], unit)
@@ -211,9 +214,10 @@ def _judged(action: str, target: Target, force: bool) -> ParticipantPlan:
         reason = f"campaign {target.campaign_id} has no such participant; check the identifiers"
         return ParticipantPlan(REFUSED, None, None, reason)
     if len(units) > 1:
-        shown = "participant_id" if NAMINGS[action].unit == PARTICIPANT else "iccid, or imsi"
+        by_id = NAMINGS[action].unit == PARTICIPANT
+        units_are, wanted = ("participants", "participant_id") if by_id else ("SIMs", "iccid, or imsi")
         ids = ", ".join(str(participant.participant_id) for participant in (target.found or [])[:5])
-        reason = f"{len(units)} {_UNITS[NAMINGS[action].unit]} fit it ({ids}); give {shown}"
+        reason = f"{len(units)} {units_are} fit it ({ids}); give {wanted}"
         return ParticipantPlan(REFUSED, None, None, reason)
     why = why_not_named(action, target.known)
     if why:
@@ -229,9 +233,6 @@ def _worth(action: str, target: Target) -> tuple[int, ...]:
     """Which of several that are one SIM stays: one that is under way, that was read, that gives the best name."""
     rank = {UNCHANGED: 0, ACT: 1, REFUSED: 2}[target.plan.verdict]
     return rank, not target.found, (*NAMINGS[action].by, *IDENTIFIERS).index(named_by(action, target.given))
-
-
-_UNITS = {PARTICIPANT: "participants", SIM_IN_CAMPAIGN: "SIMs", SIM: "SIMs"}
 
 
 def _units(action: str, found: Sequence[Participant]) -> set[Any]:
@@ -283,9 +284,8 @@ def check_all_settled(action: str, targets: Sequence[Target]) -> None:
     Raises:
         YateotaError: the first unknown outcome, else the first failure; carries the module's result.
     """
-    bad = [target for target in targets if target.outcome == UNKNOWN] + [
-        target for target in targets if target.outcome == FAILED and target.error
-    ]
+    bad = [target for target in targets if target.outcome == UNKNOWN]
+    bad += [target for target in targets if target.outcome == FAILED and target.error]
     if not bad or not bad[0].error:
         return
     error = bad[0].error

@@ -180,6 +180,21 @@ def _last(stays_for: Mapping[int, int], place: int) -> int:
     return place
 
 
+NAMED_AGAIN = "another entry names this SIM; give one entry for it, with its campaign_id"
+
+
+def named_again(action: str, known: Sequence[Mapping[str, Any]]) -> list[int]:
+    """The places of those in a list that name a SIM without a campaign, and another names it in one.
+
+    Its action on all campaigns of the SIM would be a second one on that participant. A rerun is always for all.
+    """
+    if NAMINGS[action].unit == SIM:
+        return []
+    names = [{(kind, canonical(kind, each[kind])) for kind in SIM_IDENTIFIERS if kind in each} for each in known]
+    in_campaigns = {name for each, those in zip(known, names, strict=True) if each.get("campaign_id") for name in those}
+    return [place for place, each in enumerate(known) if not each.get("campaign_id") and names[place] & in_campaigns]
+
+
 def undetermined(kinds: Iterable[tuple[frozenset[str], bool]], unit: str) -> tuple[int, int] | None:
     """The first two of several sorts of entries of which nothing tells whether they may be one SIM.
 

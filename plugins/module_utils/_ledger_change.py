@@ -12,7 +12,7 @@ from typing import Any
 
 from ._change_id import check_alone
 from ._clock import Clock
-from ._identification import NAMINGS, PARTICIPANT
+from ._identification import NAMED_AGAIN, NAMINGS, PARTICIPANT
 from ._identifiers import SIM_IDENTIFIERS
 from ._ledger import Ledger
 from ._ledger_lease import Lease
@@ -217,7 +217,7 @@ class Change:
                 connection.execute(participants.update().where(*planned, *which).values(state=state, reason=reason))
 
             for those in named_again:
-                settle(REFUSED, "another entry names this SIM; give one entry for it, with its campaign_id", *those)
+                settle(REFUSED, NAMED_AGAIN, *those)
             states = connection.execute(sa.select(participants.c.state_now).where(*planned).distinct()).scalars().all()
             for state in states:
                 plan = plan_participant(action, state)
@@ -367,7 +367,7 @@ def create_change(ledger: Ledger, change_id: str, **facts: Any) -> Change:
     """The change of this name, made where it is not there.
 
     Raises:
-        InvalidInputError: one is recorded whose name differs by case or Unicode form alone.
+        InvalidInputError: one is recorded whose name differs by case, blanks or Unicode form alone.
     """
 
     def create() -> int:

@@ -172,7 +172,7 @@ def test_a_participant_named_twice_is_acted_on_once(run_task: RunTask, sandbox: 
     ("participants", "sent_by"),
     [
         ([{"imsi": IMSI}, {"imsi": IMSI}], {"imsi": IMSI}),
-        ([{"msisdn": MSISDN}, {"msisdn": "+" + MSISDN}], {"msisdn": MSISDN}),
+        ([{"msisdn": MSISDN}, {"msisdn": "+" + MSISDN}, {"msisdn": "00" + MSISDN}], {"msisdn": MSISDN}),
         ([{"imsi": IMSI, "msisdn": "+" + MSISDN}, {"msisdn": MSISDN}], {"imsi": IMSI}),  # without and with +
         ([{"msisdn": MSISDN}, {"imsi": IMSI, "msisdn": "+" + MSISDN}], {"imsi": IMSI}),
         ([{"iccid": ICCID}, {"iccid": ICCID + "F"}, {"iccid": ICCID + "f"}], {"iccid": ICCID}),
@@ -206,6 +206,22 @@ def test_a_rerun_of_what_may_be_one_sim_is_refused(run_task: RunTask, sandbox: S
         f"rerun is refused, nothing was sent. Nothing read tells whether imsi {IMSI} and iccid {ICCID} are"
         in result["msg"]
     )
+    assert not sandbox.writes()
+
+
+@pytest.mark.parametrize("action", ["retry", "cancel", "hurry", "retry_build"])
+@pytest.mark.parametrize(
+    ("in_campaign", "nowhere"), [("iccid", "iccid"), ("participant_id", "imsi"), ("imsi", "msisdn")]
+)
+def test_a_sim_that_is_named_with_and_without_its_campaign_is_refused(
+    run_task: RunTask, sandbox: Sandbox, action: str, in_campaign: str, nowhere: str
+) -> None:
+    sim = {"participant_id": 195, "iccid": ICCID, "imsi": IMSI, "msisdn": MSISDN}
+    in_167 = {in_campaign: sim[in_campaign], "campaign_id": 167}
+    without = {nowhere: sim[nowhere]} | ({"imsi": IMSI} if nowhere == "msisdn" else {})
+    entries = [without, in_167]
+    result = run_task(yateota_participant, sandbox, action=action, participants=entries, force=True)
+    assert "another entry names this SIM; give one entry for it, with its campaign_id" in result["msg"]
     assert not sandbox.writes()
 
 
