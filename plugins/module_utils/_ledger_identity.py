@@ -37,7 +37,7 @@ class Doubles:
         self._change = change
         self._naming = NAMINGS[action]
         sent = participants.c.sent_at.is_not(None)
-        self._planned = (change.rows, sa.or_(participants.c.state == PLANNED, sent))
+        self._planned: tuple[sa.ColumnElement[bool], ...] = (change.rows, sa.or_(participants.c.state == PLANNED, sent))
         self._gone: sa.Delete | sa.Update = participants.delete().where(change.rows)
         if is_planned:
             skip = participants.update().where(change.rows, participants.c.state == PLANNED)
@@ -210,9 +210,13 @@ class LookUp:
             reading=0,
             **fill,
         )
-        with change.ledger.read() as connection:
-            nowhere = sa.select(columns.seq).where(change.rows, columns.campaign_id.is_(None)).limit(1)
-            self._some_are_elsewhere = connection.execute(nowhere).first() is not None
+        self._some_are_elsewhere = self._are_some_elsewhere()
+
+    @repeatable
+    def _are_some_elsewhere(self) -> bool:
+        nowhere = sa.select(participants.c.seq).where(self._change.rows, participants.c.campaign_id.is_(None)).limit(1)
+        with self.ledger.read() as connection:
+            return connection.execute(nowhere).first() is not None
 
     @repeatable
     def note(self, page: Sequence[Participant]) -> None:

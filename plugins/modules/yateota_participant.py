@@ -52,7 +52,9 @@ options:
       - With O(participants), the campaign of those that name none.
     type: raw
   participants:
-    description: A list of participants, each identified by at least one of the identifiers.
+    description:
+      - A list of participants, each identified by at least one of the identifiers. Who is named twice is acted on once.
+      - A list that names a SIM in a campaign and without one is refused, but for V(rerun), which acts on a SIM once whatever its campaigns.
     type: list
     elements: dict
     suboptions:
