@@ -81,7 +81,7 @@ def text(name: str, value: Any, spec: Spec | None = None) -> str:
             f"{name} was read as the {kind}{shown}, expected text: put it in quotes, so that it stays as written. "
             "On AWX, use an execution environment with ansible-core below 2.19."
         )
-    raise InvalidInputError(f"{name} is a {_kind_of(value)}, expected text: give text.")
+    raise InvalidInputError(f"{name} is a {_kind_of(value)}, expected text: give {(spec or {}).get('give', 'text')}.")
 
 
 def _kind_of(value: Any) -> str:
@@ -272,8 +272,9 @@ def _change_id(name: str, spec: Spec, value: Any) -> str:
 
 
 def _moment(name: str, spec: Spec, value: Any) -> str:
-    """A point in time, as it is written; an inventory's YAML makes a date of one without quotes."""
-    written = text(name, value, spec).strip()
+    """A point in time, as text. YAML makes a date of one, which loses nothing where it has a zone."""
+    known = isinstance(value, datetime.datetime) and value.tzinfo is not None
+    written = value.isoformat() if known else text(name, value, spec).strip()
     read_moment(name, written)
     return written
 

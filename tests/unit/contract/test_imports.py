@@ -36,6 +36,7 @@ FLOORS = (
         "_plan",
         "_refusals",
         "_report_*",
+        "_retry_after",
         "_source*",
         "_transport",
     ),

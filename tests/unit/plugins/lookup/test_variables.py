@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from ansible.errors import AnsibleLookupError
 from ansible.parsing.dataloader import DataLoader
 from ansible.template import Templar
@@ -217,6 +218,18 @@ def test_a_limit_is_told_with_the_roles_own_variable(name: str, value: Any, word
     (problem,) = find({**NEEDED, f"bulk_change_{name}": value}, role="bulk_change")["problems"]
     assert problem.startswith(f"bulk_change_{name} ")
     assert f"is not valid: give {words}" in problem
+
+
+def test_a_date_that_yaml_has_made_of_a_window_is_that_moment(find: Find) -> None:
+    """As ansible-core from 2.19 on does with AWX's answers; one without a zone is no moment."""
+    window = {"bulk_change_window_start": yaml.safe_load("2026-06-01T22:00:00+02:00")}
+    found = find({**NEEDED, **window}, role="bulk_change")
+    assert found["problems"] == []
+    assert found["given"]["window_start"] == "2026-06-01T22:00:00+02:00"
+    (problem,) = find(
+        {**NEEDED, "bulk_change_window_start": yaml.safe_load("2026-06-01 22:00:00")}, role="bulk_change"
+    )["problems"]
+    assert "was read as the date 2026-06-01 22:00:00, expected text" in problem
 
 
 def test_the_roles_own_defaults_hold(find: Find) -> None:
