@@ -77,7 +77,7 @@ class Selection:
         if self._participants is not None:
             named = [_in_one_form(each) for each in self._participants]
             words["participants"] = len(named)
-            words["digest"] = hashlib.sha256(json.dumps(named, sort_keys=True).encode()).hexdigest()
+            words["digest"] = hashlib.sha256(json.dumps(named, sort_keys=True, default=str).encode()).hexdigest()
         if self._source is not None:
             words["source"] = self._source
             with Source(self._source) as source:

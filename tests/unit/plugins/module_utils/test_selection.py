@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import datetime
 import json
 from pathlib import Path
 from typing import Any
@@ -423,3 +424,11 @@ def test_descriptions() -> None:
     assert not same_selection({"source": "a", "digest": "1"}, {"source": "a", "digest": "2"})
     assert words({"source": "a.csv", "digest": "1"}) == "source 'a.csv'"
     assert words({"participants": 3, "digest": "1"}) == "a list of 3 participants"
+
+
+@pytest.mark.parametrize("value", [datetime.date(2026, 1, 1), b"001010000000011", {"imsi"}], ids=str)
+def test_a_list_with_a_value_that_json_does_not_have(bulk: Bulk, sandbox: Sandbox, value: Any) -> None:
+    """YAML has dates and bytes, and a task that runs in the controller gets them as they are."""
+    result = bulk("planned", selection={"participants": [{"imsi": value}]})
+    assert f"participants[0]: imsi was read as {type(value).__name__} " in result["msg"]
+    assert not sandbox.journal()
