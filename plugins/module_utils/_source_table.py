@@ -90,7 +90,7 @@ def no_header(rows: Sequence[Row], how: str) -> str:
         return f"it is empty ({how})"
     nearest = max(readable, key=lambda row: len(_columns(row).resembling))
     resembling = "".join(f"; '{name}' looks like {field}" for name, field in _columns(nearest).resembling.items())
-    return f"line {nearest.line} has {masked(listed(_columns(nearest).names))} ({how}){resembling}"
+    return f"line {nearest.line} has {masked(listed(_columns(nearest).names))} ({how}){masked(resembling)}"
 
 
 def _columns(row: Row) -> Columns:

@@ -274,6 +274,7 @@ def test_cells(write: Write, field: str, cell: str, value: Any) -> None:
         (f"Title\nSIM;{A}\n", ".csv': line 2 is the header and has an entry"),
         ("195\nparticipant_id,note\n197,\n", "line 1 looks like an entry, and stands above the header in line 2"),
         (f"{A}\n{B}\n", "has no column that identifies a participant: line 1 has '***************0295' (separated by"),
+        (f"- iccid: '{A}'\n", "; '- iccid: '***************0295' looks like iccid"),
         ("Nummer;Kunde\n1;x\n", "line 1 has 'Nummer', 'Kunde' (separated by semicolons, UTF-8)"),
         ("icid;Kunde\n1;x\n", "line 1 has 'icid', 'Kunde' (separated by semicolons, UTF-8); 'icid' looks like iccid"),
         ("iccid,x\n,total\n", "line 2: A participant needs one of"),
