@@ -26,7 +26,7 @@ from ._errors import InvalidInputError
 from ._libraries import guarded, missing
 from ._problems import Places
 from ._source_cells import is_blank, lost_digits
-from ._source_columns import Columns, literal
+from ._source_columns import Columns
 from ._source_json import Pairs, Value, json_lines, json_values
 from ._source_table import CsvTable, HeaderError, Workbook
 
@@ -123,10 +123,6 @@ class Source:
             raise self._refused(
                 f"cannot be read ({error.strerror if isinstance(error, OSError) and error.strerror else error})"
             ) from None
-
-    def named(self) -> dict[str, str]:
-        """What is told of the columns where they bear other names than what is read from them."""
-        return {} if literal(self.columns) else self.columns
 
     # --- The forms -------------------------------------------------------------------------------------------------
 

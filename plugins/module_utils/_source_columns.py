@@ -8,7 +8,7 @@ from __future__ import annotations
 import difflib
 import re
 import unicodedata
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from ._errors import InvalidInputError
@@ -166,11 +166,6 @@ def listed(names: Iterable[str]) -> str:
     shown = [f"'{plain_name(name)}'" for name in names if not is_blank(name)]
     more = f" and {len(shown) - _NAMES_SHOWN} more" if len(shown) > _NAMES_SHOWN else ""
     return ", ".join(shown[:_NAMES_SHOWN]) + more
-
-
-def literal(mapping: Mapping[str, str]) -> bool:
-    """Whether every column bears the very name of what is read from it."""
-    return all(field == name for field, name in mapping.items())
 
 
 def _key(name: str) -> str:
