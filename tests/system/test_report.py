@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible_collections.simops.yateota.plugins.filter.report_name import report_name
 from ansible_collections.simops.yateota.plugins.module_utils import _libraries, _report_page
 from ansible_collections.simops.yateota.plugins.module_utils._errors import InvalidInputError
 from ansible_collections.simops.yateota.plugins.module_utils._report_charts import reasons_chart, waves_chart
@@ -25,6 +26,9 @@ BROWSERS = ("chromium-headless-shell", "chromium", "chromium-browser", "google-c
 # A server's answer that would load and run something, were it taken for more than text.
 MESSAGE = "locked <img src=https://tracker.example.net/x.png> <script>console.log(1)</script> 001010000000012"
 STATES = ("done", "skipped", "refused", "failed", "unknown", "sending", "planned")
+
+# What the files are called: the slash is none for a name, and no other change's report has the digest.
+NAME = report_name("CHG/1")
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +61,7 @@ def write(change: Ansible, folder: Path, **variables: Any) -> Run:
     """Write the report into a folder."""
     written = change("bulk_report", {"change_id": "CHG/1", "bulk_change_report_directory": str(folder), **variables})
     assert written.ok, written.output
-    assert {path.name for path in folder.iterdir()} == {"CHG_1.csv", "CHG_1.jsonl", "CHG_1.html"}
+    assert {path.name for path in folder.iterdir()} == {f"{NAME}.{form}" for form in ("csv", "jsonl", "html")}
     return written
 
 
@@ -69,8 +73,8 @@ def report(change: Ansible, folder: Path) -> Path:
 
 
 def test_the_rows_tell_what_was_sent_when_with_which_answer(report: Path, sandbox: Sandbox) -> None:
-    rows = list(csv.DictReader((report / "CHG_1.csv").read_text().splitlines()))
-    lines = [json.loads(line) for line in (report / "CHG_1.jsonl").read_text().splitlines()]
+    rows = list(csv.DictReader((report / f"{NAME}.csv").read_text().splitlines()))
+    lines = [json.loads(line) for line in (report / f"{NAME}.jsonl").read_text().splitlines()]
     assert [row["participant_id"] for row in rows] == [str(line["participant_id"]) for line in lines]
     assert Counter(row["state"] for row in rows) == {"done": 41, "refused": 2, "unknown": 1}
     received = {str(entry["params"]["participant_id"]): entry["time"] for entry in sandbox.writes()}
@@ -116,7 +120,7 @@ def browser() -> Iterator[Browser]:
 
 
 def test_the_page_renders_and_loads_nothing(report: Path, browser: Browser) -> None:
-    path = report / "CHG_1.html"
+    path = report / f"{NAME}.html"
     page = browser.new_page(viewport={"width": 1000, "height": 800})
     requested: list[str] = []
     said: list[str] = []
@@ -148,7 +152,7 @@ def test_the_page_renders_and_loads_nothing(report: Path, browser: Browser) -> N
 
 
 def test_the_page_prints(report: Path, browser: Browser) -> None:
-    path = report / "CHG_1.html"
+    path = report / f"{NAME}.html"
     page = browser.new_page()
     page.goto(path.as_uri())
     printed = page.pdf(format="A4", prefer_css_page_size=True)
