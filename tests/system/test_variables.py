@@ -198,3 +198,9 @@ def test_reports_of_two_changes_are_two(bulk: Ansible, tmp_path: Path) -> None:
         assert done.ok, done.output
         assert "The report is in " in done.words
     assert len(list((tmp_path / "reports").glob("CHG_1~*.csv"))) == 2
+
+
+def test_a_dry_run_misses_the_folder_of_the_textfile_as_the_real_run_does(bulk: Ansible, tmp_path: Path) -> None:
+    done = bulk("node_health", {"node_health_textfile": f"{tmp_path}/none/x.prom"}, "--check")
+    assert not done.ok
+    assert f"node_health_textfile '{tmp_path}/none/x.prom' cannot be written (its folder is not there" in done.words

@@ -206,6 +206,7 @@ def test_a_path_has_no_control_characters(find: Find) -> None:
         ("window_start", "2026-13-01", "ISO 8601 with a zone"),
         ("window_end", "2026-06-02T05:00:00", "ISO 8601 with a zone"),
         ("window_end", "tomorrow", "ISO 8601 with a zone"),
+        ("state", "faild", "one of unallocated, pending_build"),
         ("canary", 0, "1 or more"),
         ("wave_size", "-5", "1 or more"),
         ("soak", -1, "0 or more"),
