@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sqlite3
+import threading
 from collections.abc import Iterator
 from typing import Any
 
@@ -32,18 +33,26 @@ class Ledger:
         shown: how messages name it, without a password.
         patience: for how many seconds its database is waited for while it is away.
         reads_file: the SQLite file where it is read without a lock; it is not written then.
+        stopped: set from outside to end that waiting.
 
     Attributes:
         shown: as given.
         outage: waits for the database.
     """
 
-    def __init__(self, engine: sa.Engine, shown: str, patience: float = 0.0, reads_file: str | None = None) -> None:
+    def __init__(
+        self,
+        engine: sa.Engine,
+        shown: str,
+        patience: float = 0.0,
+        reads_file: str | None = None,
+        stopped: threading.Event | None = None,
+    ) -> None:
         self._engine = engine
         self._reads_file = reads_file
         self._in_use = False
         self.shown = shown
-        self.outage = Outage(patience)
+        self.outage = Outage(patience, stopped)
 
     @property
     def ledger(self) -> Ledger:
@@ -219,22 +228,25 @@ class Ledger:
         return True
 
 
-def open_ledger(where: str, password: str | None, patience: float = 0.0) -> Ledger:
+def open_ledger(
+    where: str, password: str | None, patience: float = 0.0, stopped: threading.Event | None = None
+) -> Ledger:
     """The ledger at a path or URL, made where it is not there.
 
     Args:
         where: the path of a SQLite file, or the URL of a PostgreSQL database.
         password: the database's password.
         patience: for how many seconds a database that is away is waited for, each time.
+        stopped: set from outside to end that waiting.
 
     Raises:
         InvalidInputError: it cannot be used; names the ledger, the reason and the fix.
         TransportError: its database server cannot be reached.
     """
     if _is_url(where):
-        ledger = Ledger(*_ledger_postgresql.engine_of(where, password), patience)
+        ledger = Ledger(*_ledger_postgresql.engine_of(where, password), patience, stopped=stopped)
     else:
-        ledger = Ledger(_ledger_sqlite.writing_engine(where), where, patience)
+        ledger = Ledger(_ledger_sqlite.writing_engine(where), where, patience, stopped=stopped)
     with contextlib.ExitStack() as stack:
         stack.callback(ledger.close)
         ledger.prepare()

@@ -5,10 +5,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, TypeVar, cast
 
 from ._errors import InvalidInputError, TransportError, YateotaError
@@ -42,10 +43,13 @@ class Outage:
 
     Args:
         patience: how many seconds it is waited for, counted from the first failure; 0 does not wait.
+        stopped: set from outside to end the waiting, unless there are outcomes to record.
     """
 
-    def __init__(self, patience: float) -> None:
+    def __init__(self, patience: float, stopped: threading.Event | None = None) -> None:
         self._patience = patience
+        self._stopped = stopped or threading.Event()
+        self._has_outcomes = False
         self._began: float | None = None
         self._back = threading.Event()
         self._back.set()
@@ -54,6 +58,15 @@ class Outage:
     def is_on(self) -> bool:
         """Whether the database was away when it was last used. It stays so where it was given up."""
         return not self._back.is_set()
+
+    @contextlib.contextmanager
+    def holding_outcomes(self, are_there: bool) -> Iterator[None]:
+        """Wait on when the task is stopped, where outcomes would be lost otherwise."""
+        self._has_outcomes = are_there
+        try:
+            yield
+        finally:
+            self._has_outcomes = False
 
     def repeat(self, action: Callable[[], _Result]) -> _Result:
         """The result of an action, which is repeated while the database is away and must be safe to repeat.
@@ -78,12 +91,15 @@ class Outage:
         if self._began is None:
             self._began = time.monotonic()
         left = self._began + self._patience - time.monotonic()
-        if left > 0:
+        stopped = self._stopped.is_set() and not self._has_outcomes
+        if left > 0 and not stopped:
             time.sleep(min(seconds, left))
             return
         if not self._patience or error.is_over:
             raise error
-        waited = f"It was tried again for {self._patience:g} seconds (ledger_timeout), and nothing was sent then."
+        waited = "The task was stopped by a signal while it waited for it, and nothing was sent then."
+        if not stopped:
+            waited = f"It was tried again for {self._patience:g} seconds (ledger_timeout), and nothing was sent then."
         over = type(error)(f"{error} {waited}", message=error.message)
         over.is_over = True
         raise over

@@ -222,14 +222,16 @@ class Sends:
             ended: their ``state`` and what goes with it is recorded.
             marked: become ``SENDING``; none of their requests may leave before this returns.
         """
+        outcomes = sum(send.sent_at is not None for send in ended)
         try:
-            self._exchange(
-                [(send.seq, *_outcome(send)) for send in ended],
-                [(send.seq,) for send in marked],
-                self._change.clock.moment(),
-            )
+            with self.ledger.outage.holding_outcomes(outcomes > 0):
+                self._exchange(
+                    [(send.seq, *_outcome(send)) for send in ended],
+                    [(send.seq,) for send in marked],
+                    self._change.clock.moment(),
+                )
         except LedgerAwayError as error:
-            raise _unrecorded(error, sum(send.sent_at is not None for send in ended)) from None
+            raise _unrecorded(error, outcomes) from None
         self._has_sent = self._has_sent or bool(marked)
 
     @repeatable

@@ -18,7 +18,7 @@ from typing import Any
 from ._arguments import connection
 from ._change_id import alike, check_alone, check_change_id
 from ._delivery import UnexpectedError
-from ._errors import ApiError, InvalidInputError, OutcomeUnknownError, YateotaError
+from ._errors import ApiError, InvalidInputError, OutcomeUnknownError, TransportError, YateotaError
 from ._export import Export, RowWriter
 from ._foresight import check_ledger, check_report, nearest
 from ._identification import NAMINGS, PARTICIPANT, SIM, doubt
@@ -78,7 +78,7 @@ class BulkTask:
         if self._params["report_dest"]:
             check_report(self._params, self._task.check_mode, PAGE)  # one that cannot be made stops nothing half done
         if not self._task.check_mode:
-            with contextlib.closing(open_ledger(where, password, patience)) as ledger:
+            with contextlib.closing(open_ledger(where, password, patience, self._stopped)) as ledger:
                 return self._perform(ledger)
         check_ledger(where)
         self._task.client  # noqa: B018 (refuses a server's options that a real run could not use)
@@ -318,6 +318,8 @@ class BulkTask:
         self._extra = {"unfinished": first, "remaining": left}
         if record.status in ENDED:
             change.update(status=APPLIED if left else VERIFIED)
+        if left and self._stopped.is_set():
+            raise TransportError(f"Change {record.change_id} was stopped by a signal: run it again to verify it.")
 
     def _purge(self, change: Change) -> bool:
         report = Report(change, masked=False)

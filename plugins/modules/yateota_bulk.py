@@ -112,7 +112,8 @@ options:
     description:
       - How many seconds to wait for a ledger that cannot be reached or is locked. Nothing is sent meanwhile; what is known of the requests before is
         recorded when the ledger is back.
-      - After it the run ends, and the same command goes on from there. V(0) does not wait.
+      - After it the run ends, and the same command goes on from there. V(0) does not wait. SIGTERM and Ctrl-C end the wait earlier, unless there are
+        outcomes to record.
     type: float
     default: 60
   rollout:

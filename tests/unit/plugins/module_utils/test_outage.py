@@ -6,6 +6,8 @@
 from __future__ import annotations
 
 import contextlib
+import os
+import signal
 import subprocess
 import sys
 import threading
@@ -17,8 +19,11 @@ import pytest
 from ansible_collections.simops.yateota.plugins.module_utils import _ledger_lease
 from ansible_collections.simops.yateota.plugins.module_utils._ledger import open_ledger
 from ansible_collections.simops.yateota.plugins.module_utils._ledger_change import find_change
+from ansible_collections.simops.yateota.plugins.module_utils._ledger_outage import LedgerUnreachableError, Outage
 from ansible_collections.simops.yateota.plugins.module_utils._ledger_report import Report
+from ansible_collections.simops.yateota.plugins.module_utils._rollout_states import StateReader
 from ansible_collections.simops.yateota.tests.unit.plugins.module_utils.conftest import Bulk, Postgresql
+from ansible_collections.simops.yateota.tests.unit.plugins.servers import free_port
 
 from yateota_sandbox import Sandbox
 
@@ -131,3 +136,52 @@ def test_a_database_that_stays_away_ends_the_run_and_it_goes_on_later(
     # Those that the server has accepted and that could not be recorded are settled by their state, or unknown.
     assert set(at_stop) <= set(sent_for(sandbox))
     assert len(sent_for(sandbox)) == len(set(sent_for(sandbox)))
+
+
+# --- Signals meanwhile ------------------------------------------------------------------------------------------------
+
+
+def test_a_stopped_task_waits_for_its_ledger_only_to_record_outcomes() -> None:
+    stopped = threading.Event()
+    stopped.set()
+    outage, tries = Outage(600, stopped), []
+
+    def away_at_first() -> int:
+        tries.append(1)
+        if len(tries) < 3:
+            raise LedgerUnreachableError("away")
+        return len(tries)
+
+    with pytest.raises(LedgerUnreachableError, match="stopped by a signal while it waited"):
+        outage.repeat(away_at_first)
+    with outage.holding_outcomes(True):
+        assert outage.repeat(away_at_first) == 3
+
+
+def test_a_signal_ends_the_wait_for_a_ledger(bulk: Bulk, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    pause = Outage._pause
+
+    def pause_and_end(outage: Outage, *arguments: Any) -> None:
+        os.kill(os.getpid(), signal.SIGTERM)
+        pause(outage, *arguments)
+
+    monkeypatch.setattr(Outage, "_pause", pause_and_end)
+    away = f"postgresql+psycopg://u@127.0.0.1:{free_port()}/d"
+    result = bulk("applied", ledger=away, ledger_timeout=600)
+    assert (result["failed"], result["failure"]["kind"]) == (True, "transport")
+    assert "stopped by a signal while it waited" in result["msg"]
+    assert sandbox.journal() == []
+
+
+def test_a_signal_ends_a_verification_that_has_not_come_to_its_end(bulk: Bulk, monkeypatch: pytest.MonkeyPatch) -> None:
+    read = StateReader.read
+
+    def read_and_end(states: StateReader, **options: Any) -> None:
+        read(states, **options)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    bulk("applied")
+    monkeypatch.setattr(StateReader, "read", read_and_end)
+    result = bulk("verified", verify_timeout=600)
+    assert (result["failed"], result["remaining"]) == (True, 44)
+    assert result["msg"] == "Change CHG1 was stopped by a signal: run it again to verify it."
