@@ -5,16 +5,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
-
-from ansible import context
-from ansible.errors import AnsibleError, AnsibleLookupError
-from ansible.inventory.manager import InventoryManager
-from ansible.plugins.lookup import LookupBase
-
-from ..plugin_utils._variable_values import is_given
-
 DOCUMENTATION = r"""
 name: play_hosts
 short_description: The hosts of a play, where there are any
@@ -42,6 +32,16 @@ _raw:
   type: list
   elements: str
 """
+
+from collections.abc import Iterator
+from typing import Any
+
+from ansible import context
+from ansible.errors import AnsibleError, AnsibleLookupError
+from ansible.inventory.manager import InventoryManager
+from ansible.plugins.lookup import LookupBase
+
+from ..plugin_utils._variable_values import is_given
 
 
 class LookupModule(LookupBase):  # type: ignore[misc]

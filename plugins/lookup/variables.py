@@ -5,25 +5,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from ansible.errors import AnsibleError, AnsibleLookupError
-from ansible.plugins.lookup import LookupBase
-from ansible.utils.vars import load_extra_vars
-
-from ..module_utils._errors import InvalidInputError
-from ..plugin_utils._variable_specs import Scope, defaults, playbook_scope, role_scope
-from ..plugin_utils._variables import Given, examined
-
-try:
-    from ansible.template import trust_as_template
-except ImportError:  # ansible-core before 2.19 takes any text for a template
-
-    def trust_as_template(value: str) -> str:
-        """The text as it is."""
-        return value
-
-
 DOCUMENTATION = r"""
 name: variables
 short_description: Check the variables that a role or playbook of the collection was given
@@ -72,6 +53,24 @@ _raw:
         - Those of a role without the role's name in front, all others by their whole names.
       type: dict
 """
+
+from typing import Any
+
+from ansible.errors import AnsibleError, AnsibleLookupError
+from ansible.plugins.lookup import LookupBase
+from ansible.utils.vars import load_extra_vars
+
+from ..module_utils._errors import InvalidInputError
+from ..plugin_utils._variable_specs import Scope, defaults, playbook_scope, role_scope
+from ..plugin_utils._variables import Given, examined
+
+try:
+    from ansible.template import trust_as_template
+except ImportError:  # ansible-core before 2.19 takes any text for a template
+
+    def trust_as_template(value: str) -> str:
+        """The text as it is."""
+        return value
 
 
 SETS = "__yateota_sets"

@@ -159,7 +159,8 @@ def _encoded(secret: str) -> list[str]:
     """The secret in base64 and in hexadecimal digits, less what depends on what stands around it."""
     raw = secret.encode()
     shifted = [base64.b64encode(bytes(shift) + raw).decode() for shift in range(3)]
-    texts = [text[(0, 2, 3)[shift] : -4 if text.endswith("=") else None] for shift, text in enumerate(shifted)]
+    whole = [text[:-4] if text.endswith("=") else text for text in shifted]
+    texts = [text[start:] for start, text in zip((0, 2, 3), whole, strict=True)]
     return [text for text in (*texts, raw.hex()) if len(text) >= 8]
 
 

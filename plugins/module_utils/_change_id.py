@@ -28,14 +28,15 @@ def check_change_id(change_id: str) -> None:
         InvalidInputError: it is empty, longer than 200 characters, has blanks around it, control, format or other
             characters that are not seen, or is not in Unicode's normal form NFC.
     """
-    fits = (
-        0 < len(change_id) <= _LONGEST
-        and change_id == change_id.strip()
-        and not any(unicodedata.category(each) in _UNSEEN for each in change_id.replace(" ", ""))
-        and not _FILLERS.search(change_id)
-        and unicodedata.is_normalized("NFC", change_id)
+    unseen = any(unicodedata.category(each) in _UNSEEN for each in change_id.replace(" ", ""))
+    rules = (
+        0 < len(change_id) <= _LONGEST,
+        change_id == change_id.strip(),
+        not unseen,
+        not _FILLERS.search(change_id),
+        unicodedata.is_normalized("NFC", change_id),
     )
-    if not fits:
+    if not all(rules):
         shown = ascii(change_id if len(change_id) <= _LONGEST else change_id[:20] + "...")
         raise InvalidInputError(
             f"change_id {shown} is not valid: expected 1 to {_LONGEST} characters in normal form (NFC), without blanks "

@@ -77,12 +77,8 @@ class Change:
         ).where(self.rows)
         with self.ledger.read() as connection:
             now, *moments = connection.execute(recorded).one()
-            moments += (
-                connection.execute(
-                    sa.select(changes.c.read_at, changes.c.judged_from).where(changes.c.number == self.number)
-                ).first()
-                or ()
-            )
+            own = sa.select(changes.c.read_at, changes.c.judged_from).where(changes.c.number == self.number)
+            moments += connection.execute(own).first() or ()
         self._clock = Clock(now, max(moment or 0.0 for moment in moments))
         return self._clock
 

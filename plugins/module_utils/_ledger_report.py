@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import datetime
+import itertools
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
@@ -86,8 +87,8 @@ class Report:
         named = [canonical_column(column.name, column) for column in columns]
         found: set[str] = set()
         with self.ledger.read() as connection:
-            for start in range(0, len(words), _BLOCK):
-                block = words[start : start + _BLOCK]
+            rest = iter(words)
+            while block := list(itertools.islice(rest, _BLOCK)):
                 rows = connection.execute(
                     sa.select(*columns).where(self._change.rows, sa.or_(*(column.in_(block) for column in named)))
                 )

@@ -22,6 +22,7 @@ _LONG = 10
 
 # As spreadsheets and people write long numbers.
 _GROUPED = re.compile(r"(?<![0-9])[0-9]{2,}(?:[ \u00a0'.-][0-9]{2,})+(?![0-9])")
+_HALF_BYTES = re.compile("(.)(.)")
 _WORD = re.compile(r"[0-9A-Fa-f]*[0-9][0-9A-Fa-f]*")
 _NAMED = re.compile(rf"\b({'|'.join(SIM_IDENTIFIERS)})( (?:was read as the number )?['\"]?\+?)([0-9]+)\b")
 _FILLING = re.compile(r"[^0-9A-Za-z]")
@@ -108,7 +109,8 @@ def stars(value: str) -> str:
     """An identifier with all but its last 4 characters as ``*``, all of them where it is short; a + stays."""
     plus, digits = ("+", value[1:]) if value.startswith("+") else ("", value)
     shown = 4 if len(digits) >= _SHORT else 0
-    return plus + "*" * (len(digits) - shown) + digits[len(digits) - shown :]
+    hidden = len(digits) - shown
+    return plus + "*" * hidden + digits[hidden:]
 
 
 def mask_row(row: dict[str, Any]) -> dict[str, Any]:
@@ -126,7 +128,8 @@ def words_of(texts: Iterable[str]) -> set[str]:
 
 
 def _touches_word(found: re.Match[str]) -> bool:
-    before, after = found.string[: found.start()][-1:], found.string[found.end() :][:1]
+    start, end = found.span()
+    before, after = found.string[:start][-1:], found.string[end:][:1]
     return before.isalnum() or after.isalnum() or "_" in before + after
 
 
@@ -136,7 +139,7 @@ def _forms(value: str) -> set[str]:
     plain = str(canonical("iccid", value))
     forms = {plain}
     if len(plain) >= 18:
-        swapped = "".join(value[place : place + 2][::-1] for place in range(0, len(value), 2)).upper().rstrip("F")
+        swapped = _HALF_BYTES.sub(r"\2\1", value).upper().rstrip("F")
         forms |= {plain[:-1], swapped} if len(plain) > 18 else {swapped}
     return {form for form in forms if any(character.isdecimal() for character in form)}
 

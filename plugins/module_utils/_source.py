@@ -278,7 +278,8 @@ def _as_windows_1252(error: UnicodeError) -> tuple[str, int]:
     """Bytes that are no UTF-8, as Western programs of old mean them: in names that are not read they do no harm."""
     if not isinstance(error, UnicodeDecodeError):
         raise error
-    return error.object[error.start : error.end].decode("cp1252", "replace"), error.end
+    start, end = error.start, error.end
+    return error.object[start:end].decode("cp1252", "replace"), end
 
 
 _ERRORS = "yateota-windows-1252"

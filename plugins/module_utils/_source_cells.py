@@ -55,7 +55,7 @@ def cleaned(field: str, value: Any) -> Any:
         InvalidInputError: it is a number in scientific notation or with a decimal point, or one of a workbook that is
             not the whole identifier.
     """
-    if not isinstance(value, str) or (type(value) is str and value.isascii() and value.isdecimal()):
+    if not isinstance(value, str) or (not isinstance(value, Number) and value.isascii() and value.isdecimal()):
         return value
     text = value.translate(_INVISIBLE).strip()
     wrapped = _WRAPPED.fullmatch(text)  # how a spreadsheet is made to keep text: ="8931..."

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import difflib
+import itertools
 import re
 import unicodedata
 from collections.abc import Iterable, Sequence
@@ -122,7 +123,7 @@ class Columns:
         Raises:
             InvalidInputError: a cell has lost digits, two contradict each other, or there are more than names.
         """
-        if any(not is_blank(cell) for cell in cells[len(self.names) :]):
+        if any(not is_blank(cell) for cell in itertools.islice(cells, len(self.names), None)):
             count = max(place for place, cell in enumerate(cells, start=1) if not is_blank(cell))
             raise InvalidInputError(
                 f"it has {count} cells, more than the {len(self.names)} columns of the header: "

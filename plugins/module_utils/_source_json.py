@@ -92,7 +92,7 @@ class _Text:
             blanks = _BLANKS.match(self._text, self._place)
             self._go_to(blanks.end() if blanks else self._place)
             if self._place < len(self._text) or not self._more():
-                return self._text[self._place : self._place + 1]
+                return self._text[self._place] if self._place < len(self._text) else ""
 
     def take_sign(self) -> None:
         """Take that character."""
@@ -119,5 +119,6 @@ class _Text:
     def _more(self) -> bool:
         block = "" if self._ended else self._read(_BLOCK)
         self._ended = not block
-        self._text, self._place = self._text[self._place :] + block, 0
+        place = self._place
+        self._text, self._place = self._text[place:] + block, 0
         return bool(block)

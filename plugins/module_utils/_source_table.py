@@ -127,7 +127,8 @@ class CsvTable:
         self.header = headers[self._separator]
         how = f"separated by {_DELIMITERS.get(self._separator, repr(self._separator))}, {encoding}"
         self.found = "" if self.header else no_header(self._rows[self._separator], how)
-        self._lines = itertools.chain(head[self.header.line - 1 :] if self.header else (), lines)
+        above = self.header.line - 1 if self.header else len(head)
+        self._lines = itertools.chain(head[above:], lines if self.header else ())
 
     def _merit(self, separator: str, header: Header | None) -> tuple[int, int, int]:
         """How well a separator fits: by the columns that are known under it, then by all."""

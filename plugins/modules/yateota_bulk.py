@@ -20,7 +20,8 @@ description:
 notes:
   - O(action=rerun) first resets the SIM's OTA counter. A wrong reset can lock a SIM out of OTA, and nothing in the API makes a second one harmless.
   - All older campaigns of the SIM run again then. A SIM is one row of the plan, whatever campaigns and identifiers it is selected by.
-  - The ledger holds subscribers' identifiers, never a secret. Only its owner can read a SQLite file, which is set to the mode 0600. O(state=purged) removes the identifiers.
+  - The ledger holds subscribers' identifiers, never a secret. Only its owner can read a SQLite file, which is set to the mode 0600.
+  - O(state=purged) removes the identifiers.
   - States are read by lists, since the API looks up nobody singly. RV(change.pages_read) tells how many pages it took.
 options:
   change_id:

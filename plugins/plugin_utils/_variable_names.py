@@ -41,15 +41,16 @@ def name_problems(variables: Mapping[str, Any], extra: Iterable[str], scope: Sco
         scope: what the role or playbook takes.
     """
     given = set(extra)
-    everywhere = [
-        _in_name_space(name, variables[name], scope)
-        or _near_role(name, scope)
-        or (name not in given and _near_shared(name, variables, scope))
-        for name in _public(variables)
-    ]
+    everywhere = [_anywhere(name, variables, scope, name in given) for name in _public(variables)]
     for_this_run = [_for_this_run(name, variables, scope) for name in sorted(given)]
     # Both ways can find one name; it is told once.
     return list(dict.fromkeys(problem for problem in everywhere + for_this_run if problem))
+
+
+def _anywhere(name: str, variables: Mapping[str, Any], scope: Scope, given: bool) -> str:
+    """What is wrong with a name wherever it was given; ``given`` says whether it was for this run alone."""
+    wrong = _in_name_space(name, variables[name], scope) or _near_role(name, scope)
+    return wrong or ("" if given else _near_shared(name, variables, scope))
 
 
 def _for_this_run(name: str, variables: Mapping[str, Any], scope: Scope) -> str:
@@ -59,13 +60,8 @@ def _for_this_run(name: str, variables: Mapping[str, Any], scope: Scope) -> str:
     own = _private(name) or _set_by_itself(name, scope)
     if own or not scope.is_playbook or _is_known(name, scope):
         return own
-    return (
-        _suffix(name, scope)
-        or _connection(name, variables)
-        or _used_inside(name, scope)
-        or _near_own(name, scope)
-        or _selecting(name, scope)
-    )
+    wrong = _suffix(name, scope) or _connection(name, variables) or _used_inside(name, scope)
+    return wrong or _near_own(name, scope) or _selecting(name, scope)
 
 
 def _public(names: Iterable[str]) -> list[str]:

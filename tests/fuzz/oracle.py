@@ -174,7 +174,7 @@ def of_list(outcome: Outcome, record: Record, known: Sequence[dict[str, Any]]) -
         yield f"{len(entries)} results for {len(outcome.options.get('participants', [0]))} participants"
     for entry in entries:
         named = [name for name in IDENTIFIERS if entry[name]]
-        who = next(each for each in known if all(_plain(each[name]) == _plain(entry[name]) for name in named))
+        (who, *_others) = (each for each in known if all(_plain(each[name]) == _plain(entry[name]) for name in named))
         own = [exchange for exchange in writes if matches(who, exchange)]
         said = _OF_DIRECT.get(entry["outcome"]) if entry["action"] else None
         wrong = misjudged(said, own, lies(record), record)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import http.client
+import importlib
 import json
 import socket
 import socketserver
@@ -17,7 +18,6 @@ from random import Random
 from typing import Any
 from urllib.parse import urlsplit
 
-import contents  # noqa: F401 (registers mutations)
 from answers import (
     AGAIN,
     CLOSE,
@@ -35,6 +35,8 @@ from answers import (
     whole,
 )
 from mutations import BY_NAME, Mutation, chosen
+
+importlib.import_module("contents")  # registers its mutations
 
 LATE = 0.05
 """Bytes that were sent so many seconds before a request came, had arrived before it was sent."""

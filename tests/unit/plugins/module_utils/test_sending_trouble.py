@@ -185,7 +185,7 @@ def test_an_exception_while_an_outcome_is_looked_up_loses_no_result(
 
     def broken(*given: Any) -> None:
         with monkeypatch.context() as trouble:
-            trouble.setattr(acting, "look_up", lambda *_: [][0])
+            trouble.setattr(acting, "look_up", lambda *_: {}["nowhere"])
             settle(*given)
 
     monkeypatch.setattr(acting, "settle_unknown", broken)
