@@ -341,7 +341,7 @@ def test_a_workflow_goes_from_plan_to_report(results: Callable[[str], Flow]) -> 
         assert job.status == "successful", f"{node}: {job.output}"
         assert 0 < max(job.events) < LARGEST_EVENT
     assert found.sends == {"plan": 0, "check apply": 0, "apply": 30, "verify": 0, "check report": 0, "report": 0}
-    assert "of 30 participants" in found.jobs["plan"].words
+    assert "rerun of 30 SIMs" in found.jobs["plan"].words
     assert "30 to be sent in 2 waves." in found.jobs["plan"].words
     assert "The participants that were acted on: 30 finished." in found.jobs["verify"].words
     reports = [Path(path) for path in re.findall(r"/\S+/reports/CHG1[.]\w+", found.jobs["report"].words)]

@@ -63,10 +63,10 @@ def test_a_list_takes_a_fiftieth_of_a_loop(
 ) -> None:
     box = start_sandbox(scenario="city")
     read = {"simops.yateota.yateota_participant_info": {"campaign_id": CAMPAIGN, "state": "failed"}}
-    measured = (
-        "{{ {'module': b - a, 'in_process': c - b, 'loop': d - c, 'retry': retry.summary, 'cancel': cancel.summary,"
-    )
-    measured += " 'looped': looped.results | length} | to_json }}"
+    spans = {"module": ("b", "a"), "in_process": ("c", "b"), "loop": ("d", "c")}
+    measured = ", ".join(f"'{name}': {end}|float - {begin}|float" for name, (end, begin) in spans.items())
+    others = "'retry': retry.summary, 'cancel': cancel.summary, 'looped': looped.results | length"
+    measured = f"{{{{ {{{measured}, {others}}} | to_json }}}}"
     tasks = [
         {**read, "register": "failed"},
         now("a"),
