@@ -300,7 +300,9 @@ def test_one_that_was_being_sent_when_it_was_killed_needs_the_approval_too(
     refused = bulk("bulk_rerun", {**CHANGE, "bulk_change_unknown": "resend"})
     assert not refused.ok
     assert "where the first rerun was carried out, the SIM's OTA counter is reset a second time" in refused.words
-    assert any("OTA counters are reset a second time" in warning for warning in refused.warnings), refused.output
+    # Older ansible-core wraps a warning.
+    assert "where the first was carried out, their OTA counters are reset a second time" in refused.words
+    assert len(refused.warnings) == 1, refused.output
     assert "nothing is sent: set bulk_change_approved_by to the name of who approves it" in refused.words
     assert sandbox.writes() == []
 
