@@ -113,7 +113,12 @@ def test_short_numbers_of_a_whole_campaign(bulk: Bulk, tmp_path: Path) -> None:
     with Sandbox(Options(scenario=str(scenario), secret="correct-horse", speed=0)) as box:
         box.fault(request="action_participant", kind="code", code=404, message="295 has gone")
         result = bulk(
-            "applied", box, selection={"campaign_id": 9, "state": "failed"}, mask_identifiers=True, change_id="295"
+            "applied",
+            box,
+            selection={"campaign_id": 9, "state": "failed"},
+            mask_identifiers=True,
+            change_id="295",
+            rollout={"concurrency": 1},  # the refusal is the first participant's
         )
     (failure,) = result["failures"]
     assert (failure["msisdn"], failure["participant_id"], failure["message"]) == ("***", 295, "*** has gone")
