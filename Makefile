@@ -21,7 +21,7 @@ ifeq ($(.SHELLSTATUS),127)
 $(error $(PYTHON) does not run: install Python 3.11, or name it as in `make PYTHON=/path/to/python3.11`)
 endif
 
-LINT        := ruff format mypy ansible-lint docs docs-site changelog galaxy
+LINT        := ruff format mypy imports ansible-lint docs docs-site changelog galaxy
 # The supported ansible-core versions: the oldest, which Automation Platform 2.5 and 2.6 run, the one that the tools run with,
 # and the newest that the machine's Pythons allow. Those between them are checked by `ansible-test sanity`.
 TESTED      := 2.16 2.19 $(NEWEST)
@@ -79,6 +79,8 @@ format:
 	@$(GATE) $(VENV) $@ -- ruff format --check
 mypy:
 	@$(GATE) $(VENV) $@ -- mypy
+imports: ## check that the packages of plugins/module_utils import downwards
+	@$(GATE) $(VENV) $@ -- env PYTHONPATH=plugins lint-imports --no-logo --no-cache
 # Playbooks leave the server to the environment, so that the rule on modules' options must find one there.
 ansible-lint:
 	@$(GATE) $(VENV) $@ -- env YATEOTA_API_URL=https://lint.invalid/api.php ansible-lint --nocolor --profile production --strict

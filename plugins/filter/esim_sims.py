@@ -12,8 +12,8 @@ from typing import Any
 
 from ansible.errors import AnsibleFilterError
 
-from ..module_utils._errors import InvalidInputError
-from ..module_utils._identifiers import SIM_IDENTIFIERS, canonical, check_sim_identifier, described
+from ..module_utils._core.errors import InvalidInputError
+from ..module_utils._core.identifiers import SIM_IDENTIFIERS, canonical, check_sim_identifier, described
 
 DOCUMENTATION = r"""
 name: esim_sims

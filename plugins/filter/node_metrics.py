@@ -10,7 +10,7 @@ from typing import Any
 
 from ansible.errors import AnsibleFilterError
 
-from ..module_utils._libraries import guarded, missing
+from ..module_utils._core.libraries import guarded, missing
 
 DOCUMENTATION = r"""
 name: node_metrics

@@ -60,7 +60,7 @@ from ansible.errors import AnsibleError, AnsibleLookupError
 from ansible.plugins.lookup import LookupBase
 from ansible.utils.vars import load_extra_vars
 
-from ..module_utils._errors import InvalidInputError
+from ..module_utils._core.errors import InvalidInputError
 from ..plugin_utils._variable_specs import Scope, defaults, playbook_scope, role_scope
 from ..plugin_utils._variables import Given, examined
 

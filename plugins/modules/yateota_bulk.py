@@ -469,13 +469,13 @@ from typing import Any
 
 from ansible.module_utils.basic import env_fallback
 
-from ..module_utils import _rollout_task
-from ..module_utils._export import FORMATS
-from ..module_utils._module import LIBRARIES as COMMON_LIBRARIES
-from ..module_utils._module import Task, run_module
-from ..module_utils._operations import PARTICIPANT_ACTIONS
-from ..module_utils._plan import PARTICIPANT_STATES
-from ..module_utils._rollout_options import REPORT, RESEND, rollout_of
+from ..module_utils._ansible.module import LIBRARIES as COMMON_LIBRARIES
+from ..module_utils._ansible.module import Task, run_module
+from ..module_utils._change import task as change_task
+from ..module_utils._change.options import REPORT, RESEND, rollout_of
+from ..module_utils._core.operations import PARTICIPANT_ACTIONS
+from ..module_utils._core.policy import PARTICIPANT_STATES
+from ..module_utils._report.rows import FORMATS
 
 LIBRARIES = (*COMMON_LIBRARIES, "sqlalchemy")
 
@@ -509,7 +509,7 @@ _ROLLOUT: dict[str, dict[str, Any]] = {
 }
 ARGUMENTS: dict[str, Any] = {
     "change_id": {"type": "str", "required": True},
-    "state": {"type": "str", "required": True, "choices": list(_rollout_task.STATES)},
+    "state": {"type": "str", "required": True, "choices": list(change_task.STATES)},
     "action": {"type": "str", "choices": list(PARTICIPANT_ACTIONS)},
     "selection": {"type": "dict", "options": _SELECTION},
     "ledger": {"type": "str", "required": True, "fallback": (env_fallback, ["YATEOTA_LEDGER"])},
@@ -534,7 +534,7 @@ RULES: dict[str, Any] = {}
 
 def run(task: Task) -> dict[str, Any]:
     """Bring the change to the state asked for."""
-    return _rollout_task.run_bulk(task, rollout_of(task.params, _ROLLOUT))
+    return change_task.run_bulk(task, rollout_of(task.params, _ROLLOUT))
 
 
 def main() -> None:

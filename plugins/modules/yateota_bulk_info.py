@@ -227,10 +227,10 @@ from typing import Any
 
 from ansible.module_utils.basic import env_fallback
 
-from ..module_utils import _rollout_task
-from ..module_utils._export import FORMATS
-from ..module_utils._module import LIBRARIES as COMMON_LIBRARIES
-from ..module_utils._module import Task, run_module
+from ..module_utils._ansible.module import LIBRARIES as COMMON_LIBRARIES
+from ..module_utils._ansible.module import Task, run_module
+from ..module_utils._change import task as change_task
+from ..module_utils._report.rows import FORMATS
 
 LIBRARIES = (*COMMON_LIBRARIES, "sqlalchemy")
 ARGUMENTS: dict[str, Any] = {
@@ -240,7 +240,7 @@ ARGUMENTS: dict[str, Any] = {
     "ledger_password": {"type": "str", "no_log": True, "fallback": (env_fallback, ["YATEOTA_LEDGER_PASSWORD"])},
     "ledger_timeout": {"type": "float", "default": 60},
     "report_dest": {"type": "path"},
-    "format": {"type": "str", "choices": [*FORMATS, _rollout_task.PAGE], "default": "csv"},
+    "format": {"type": "str", "choices": [*FORMATS, change_task.PAGE], "default": "csv"},
     "report_check": {"type": "bool", "default": False},
     "mask_identifiers": {"type": "bool", "default": False},
 }
@@ -252,7 +252,7 @@ RULES: dict[str, Any] = {
 
 def run(task: Task) -> dict[str, Any]:
     """Read the ledger."""
-    return _rollout_task.tell(task)
+    return change_task.tell(task)
 
 
 def main() -> None:

@@ -95,12 +95,12 @@ failure:
 import time
 from typing import Any
 
-from ..module_utils._delivery import send_write
-from ..module_utils._errors import ApiError, OutcomeUnknownError, YateotaError
-from ..module_utils._identifiers import check_positive
-from ..module_utils._models import Campaign
-from ..module_utils._module import Task, run_module
-from ..module_utils._plan import CAMPAIGN_STATES, CampaignPlan, plan_campaign
+from ..module_utils._ansible.module import Task, run_module
+from ..module_utils._api.delivery import send_write
+from ..module_utils._api.models import Campaign
+from ..module_utils._core.errors import ApiError, OutcomeUnknownError, YateotaError
+from ..module_utils._core.identifiers import check_positive
+from ..module_utils._core.policy import CAMPAIGN_STATES, CampaignPlan, plan_campaign
 
 ARGUMENTS: dict[str, Any] = {
     "campaign_id": {"type": "raw"},

@@ -127,9 +127,9 @@ failure:
 
 from typing import Any
 
-from ..module_utils._identifiers import check_positive
-from ..module_utils._module import Task, run_module
-from ..module_utils._reader import PAGE_SIZE
+from ..module_utils._ansible.module import Task, run_module
+from ..module_utils._api.reader import PAGE_SIZE
+from ..module_utils._core.identifiers import check_positive
 
 ARGUMENTS: dict[str, Any] = {
     "campaign_id": {"type": "raw"},

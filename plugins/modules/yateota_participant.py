@@ -209,13 +209,13 @@ import threading
 from collections.abc import Mapping
 from typing import Any
 
-from ..module_utils import _acting as acting
-from ..module_utils._acting_sending import act
-from ..module_utils._errors import InvalidInputError
-from ..module_utils._identifiers import IDENTIFIERS, check_positive
-from ..module_utils._module import Task, run_module
-from ..module_utils._operations import PARTICIPANT_ACTIONS
-from ..module_utils._signals import stops_on_signals
+from ..module_utils._ansible.module import Task, run_module
+from ..module_utils._core.errors import InvalidInputError
+from ..module_utils._core.identifiers import IDENTIFIERS, check_positive
+from ..module_utils._core.operations import PARTICIPANT_ACTIONS
+from ..module_utils._core.signals import stops_on_signals
+from ..module_utils._direct import participants as acting
+from ..module_utils._direct.sending import act
 
 _IDENTIFICATION: dict[str, Any] = {
     "participant_id": {"type": "raw"},

@@ -146,11 +146,11 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from ..module_utils._export import FORMATS, Export, RowWriter
-from ..module_utils._identifiers import check_positive
-from ..module_utils._models import FILTER_STATES, Participant
-from ..module_utils._module import Task, run_module
-from ..module_utils._reader import PAGE_SIZE
+from ..module_utils._ansible.module import Task, run_module
+from ..module_utils._api.models import FILTER_STATES, Participant
+from ..module_utils._api.reader import PAGE_SIZE
+from ..module_utils._core.identifiers import check_positive
+from ..module_utils._report.rows import FORMATS, Export, RowWriter
 
 ARGUMENTS: dict[str, Any] = {
     "campaign_id": {"type": "raw", "required": True},

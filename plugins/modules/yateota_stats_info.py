@@ -84,9 +84,9 @@ failure:
 
 from typing import Any
 
-from ..module_utils._errors import ApiError, BadAnswerError
-from ..module_utils._models import NodeStatus, read
-from ..module_utils._module import Task, run_module
+from ..module_utils._ansible.module import Task, run_module
+from ..module_utils._api.models import NodeStatus, read
+from ..module_utils._core.errors import ApiError, BadAnswerError
 
 ARGUMENTS: dict[str, Any] = {}
 RULES: dict[str, Any] = {}

@@ -78,10 +78,10 @@ failure:
 import json
 from typing import Any
 
-from ..module_utils._errors import lacking
-from ..module_utils._export import Export
-from ..module_utils._identifiers import check_identification
-from ..module_utils._module import Task, run_module
+from ..module_utils._ansible.module import Task, run_module
+from ..module_utils._core.errors import lacking
+from ..module_utils._core.identifiers import check_identification
+from ..module_utils._report.rows import Export
 
 ARGUMENTS: dict[str, Any] = {
     "campaign_id": {"type": "raw", "required": True},

@@ -27,11 +27,11 @@ from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
-from ..module_utils import _reader as _loaded_before_workers_are_forked  # noqa: F401
-from ..module_utils._arguments import url_passwords
-from ..module_utils._errors import InvalidInputError
-from ..module_utils._libraries import missing
-from ..module_utils._module import LIBRARIES, Result, Task, argument_spec, perform
+from ..module_utils._ansible.arguments import url_passwords
+from ..module_utils._ansible.module import LIBRARIES, Result, Task, argument_spec, perform
+from ..module_utils._api import reader as _loaded_before_workers_are_forked  # noqa: F401
+from ..module_utils._core.errors import InvalidInputError
+from ..module_utils._core.libraries import missing
 
 SWITCH_VARIABLE = "yateota_in_process"
 SWITCH_ENVIRONMENT = "YATEOTA_IN_PROCESS"

@@ -13,7 +13,7 @@ from typing import Any
 
 import yaml
 
-from ..module_utils._errors import InvalidInputError
+from ..module_utils._core.errors import InvalidInputError
 
 COLLECTION = Path(__file__).resolve().parents[2]
 PLAYBOOKS = COLLECTION / "playbooks/vars/playbooks.yml"

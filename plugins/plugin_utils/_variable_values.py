@@ -18,9 +18,9 @@ from ansible.module_utils.common.validation import (
     check_type_path,
 )
 
-from ..module_utils._errors import InvalidInputError
-from ..module_utils._identifiers import check_positive, check_sim_identifier, parse_id, read_identification
-from ..module_utils._rollout_options import read_moment
+from ..module_utils._change.options import read_moment
+from ..module_utils._core.errors import InvalidInputError
+from ..module_utils._core.identifiers import check_positive, check_sim_identifier, parse_id, read_identification
 
 Spec = Mapping[str, Any]
 

@@ -13,7 +13,7 @@ from ansible.errors import AnsibleFilterError
 from ansible.module_utils.common.validation import check_type_path
 
 from ..filter.confined_path import confined_path
-from ..module_utils._errors import InvalidInputError
+from ..module_utils._core.errors import InvalidInputError
 from ._variable_names import name_problems
 from ._variable_specs import Scope
 from ._variable_values import is_given, read

@@ -15,10 +15,10 @@ COLLECTION = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(COLLECTION.parents[2]))
 
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator  # noqa: E402
-from ansible_collections.simops.yateota.plugins.module_utils._client import Client  # noqa: E402
-from ansible_collections.simops.yateota.plugins.module_utils._module import Task, argument_spec, perform  # noqa: E402
-from ansible_collections.simops.yateota.plugins.module_utils._rollout_sending import AHEAD_MOST  # noqa: E402
-from ansible_collections.simops.yateota.plugins.module_utils._transport import Connection  # noqa: E402
+from ansible_collections.simops.yateota.plugins.module_utils._ansible.module import Task, argument_spec, perform  # noqa: E402
+from ansible_collections.simops.yateota.plugins.module_utils._api.client import Client  # noqa: E402
+from ansible_collections.simops.yateota.plugins.module_utils._api.transport import Connection  # noqa: E402
+from ansible_collections.simops.yateota.plugins.module_utils._change.sending import AHEAD_MOST  # noqa: E402
 from ansible_collections.simops.yateota.plugins.modules import yateota_bulk  # noqa: E402
 
 __all__ = ["AHEAD_MOST", "COLLECTION", "Client", "Connection", "bulk"]

@@ -21,8 +21,8 @@ sys.path.insert(0, str(COLLECTION.parents[2]))
 
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator  # noqa: E402
 from ansible.module_utils.common.parameters import remove_values  # noqa: E402
-from ansible_collections.simops.yateota.plugins.module_utils import _client, _delivery, _retry_after  # noqa: E402
-from ansible_collections.simops.yateota.plugins.module_utils._module import Task, argument_spec, perform  # noqa: E402
+from ansible_collections.simops.yateota.plugins.module_utils._ansible.module import Task, argument_spec, perform  # noqa: E402
+from ansible_collections.simops.yateota.plugins.module_utils._api import client, delivery, retry_after  # noqa: E402
 from ansible_collections.simops.yateota.plugins.modules import (  # noqa: E402
     yateota_bulk,
     yateota_bulk_info,
@@ -86,9 +86,9 @@ class Outcome:
 
 
 _PAUSES: tuple[tuple[ModuleType, str], ...] = (
-    (_delivery, "_PAUSE_FIRST"),
-    (_delivery, "_PAUSE_MOST"),
-    (_retry_after, "_MOST"),
+    (delivery, "_PAUSE_FIRST"),
+    (delivery, "_PAUSE_MOST"),
+    (retry_after, "_MOST"),
 )
 
 
@@ -98,7 +98,7 @@ def hurry_waits() -> None:
     Raises:
         AttributeError: they are called otherwise now.
     """
-    _client.Client.__init__.__defaults__ = (1, lambda _seconds: None)
+    client.Client.__init__.__defaults__ = (1, lambda _seconds: None)
     for module, name in _PAUSES:
         if not hasattr(module, name):
             raise AttributeError(f"{module.__name__} has no {name} any more: say here what its pauses are called")

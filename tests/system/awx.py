@@ -16,7 +16,7 @@ from typing import Any
 import ansible_runner
 import yaml
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
-from ansible_collections.simops.yateota.plugins.module_utils._module import Task, argument_spec, perform
+from ansible_collections.simops.yateota.plugins.module_utils._ansible.module import Task, argument_spec, perform
 from ansible_collections.simops.yateota.tests.system.harness import COLLECTION, COLLECTIONS, Ansible
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 

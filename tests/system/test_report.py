@@ -13,9 +13,10 @@ from typing import Any
 
 import pytest
 from ansible_collections.simops.yateota.plugins.filter.report_name import report_name
-from ansible_collections.simops.yateota.plugins.module_utils import _libraries, _report_page
-from ansible_collections.simops.yateota.plugins.module_utils._errors import InvalidInputError
-from ansible_collections.simops.yateota.plugins.module_utils._report_charts import reasons_chart, waves_chart
+from ansible_collections.simops.yateota.plugins.module_utils._core import libraries
+from ansible_collections.simops.yateota.plugins.module_utils._core.errors import InvalidInputError
+from ansible_collections.simops.yateota.plugins.module_utils._report import page
+from ansible_collections.simops.yateota.plugins.module_utils._report.charts import reasons_chart, waves_chart
 from ansible_collections.simops.yateota.tests.system.conftest import SECRET
 from ansible_collections.simops.yateota.tests.system.harness import Ansible, Run
 from playwright.sync_api import Browser, sync_playwright
@@ -214,12 +215,12 @@ def test_many_waves_share_bars(size: int, bars: int, has_numbers: bool) -> None:
 
 
 def test_a_change_of_which_nothing_was_sent_has_a_page() -> None:
-    text = _report_page.page(told([]), [], [])
+    text = page.page(told([]), [], [])
     assert "<svg" not in text
     assert "Change &lt;b&gt;" in text
 
 
 def test_without_the_library_the_sentence_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_report_page, "missing", lambda names: _libraries.missing([*names, "pygal_that_is_not_there"]))
+    monkeypatch.setattr(page, "missing", lambda names: libraries.missing([*names, "pygal_that_is_not_there"]))
     with pytest.raises(InvalidInputError, match=r"format 'html' needs pygal_that_is_not_there on the machine"):
-        _report_page.page(told([wave(1, done=1)]), [], [])
+        page.page(told([wave(1, done=1)]), [], [])

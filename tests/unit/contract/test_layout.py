@@ -89,7 +89,7 @@ def test_there_are_modules() -> None:
 def test_documentation_and_spec_agree(module: str) -> None:
     """Each option's type, default, choices, environment variable and suboptions are what the module really takes."""
     own = importlib.import_module(f"{PLUGINS}.modules.{module}").ARGUMENTS
-    shared = importlib.import_module(f"{PLUGINS}.module_utils._arguments").CONNECTION_ARGUMENTS
+    shared = importlib.import_module(f"{PLUGINS}.module_utils._ansible.arguments").CONNECTION_ARGUMENTS
     assert from_documentation(documented_options(module)) == from_spec({**shared, **own})
 
 

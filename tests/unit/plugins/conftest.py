@@ -12,11 +12,11 @@ from typing import Any
 
 import pytest
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
-from ansible_collections.simops.yateota.plugins.module_utils import _client
-from ansible_collections.simops.yateota.plugins.module_utils._client import Client
-from ansible_collections.simops.yateota.plugins.module_utils._module import Task, argument_spec, perform
-from ansible_collections.simops.yateota.plugins.module_utils._reader import Reader
-from ansible_collections.simops.yateota.plugins.module_utils._transport import Connection
+from ansible_collections.simops.yateota.plugins.module_utils._ansible.module import Task, argument_spec, perform
+from ansible_collections.simops.yateota.plugins.module_utils._api import client as client_module
+from ansible_collections.simops.yateota.plugins.module_utils._api.client import Client
+from ansible_collections.simops.yateota.plugins.module_utils._api.reader import Reader
+from ansible_collections.simops.yateota.plugins.module_utils._api.transport import Connection
 from ansible_collections.simops.yateota.tests.unit.plugins.servers import (
     SECRET,
     Connect,
@@ -76,7 +76,7 @@ def read_from(connect: Connect) -> Callable[[Sandbox | str], tuple[Reader, list[
 @pytest.fixture
 def run_task(pauses: list[float], monkeypatch: pytest.MonkeyPatch) -> RunTask:
     """Run a module's code on a server, its options validated as Ansible does; the result, with its `warnings`."""
-    monkeypatch.setattr(_client.Client.__init__, "__defaults__", (1, pauses.append))
+    monkeypatch.setattr(client_module.Client.__init__, "__defaults__", (1, pauses.append))
 
     def run(module: ModuleType, server: Sandbox | str, check_mode: bool = False, **options: Any) -> dict[str, Any]:
         url = server if isinstance(server, str) else server.url

@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from ansible_collections.simops.yateota.plugins.module_utils._client import Client
+from ansible_collections.simops.yateota.plugins.module_utils._api.client import Client
 
 from yateota_sandbox import Sandbox
 

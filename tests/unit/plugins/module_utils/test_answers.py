@@ -9,8 +9,8 @@ import json
 from typing import Any
 
 import pytest
-from ansible_collections.simops.yateota.plugins.module_utils._client import items
-from ansible_collections.simops.yateota.plugins.module_utils._errors import (
+from ansible_collections.simops.yateota.plugins.module_utils._api.client import items
+from ansible_collections.simops.yateota.plugins.module_utils._core.errors import (
     ApiError,
     AuthError,
     BadAnswerError,

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.simops.yateota.plugins.module_utils._answer import Border, NoAnswerError, whole_number
-from ansible_collections.simops.yateota.plugins.module_utils._errors import (
+from ansible_collections.simops.yateota.plugins.module_utils._api.answer import Border, NoAnswerError, whole_number
+from ansible_collections.simops.yateota.plugins.module_utils._core.errors import (
     ApiError,
     BadAnswerError,
     OutcomeUnknownError,

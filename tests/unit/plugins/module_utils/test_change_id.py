@@ -9,9 +9,9 @@ import threading
 from typing import Any
 
 import pytest
-from ansible_collections.simops.yateota.plugins.module_utils._change_id import alike, check_change_id
-from ansible_collections.simops.yateota.plugins.module_utils._errors import InvalidInputError
-from ansible_collections.simops.yateota.plugins.module_utils._rollout_task import BulkTask
+from ansible_collections.simops.yateota.plugins.module_utils._change.task import BulkTask
+from ansible_collections.simops.yateota.plugins.module_utils._core.change_id import alike, check_change_id
+from ansible_collections.simops.yateota.plugins.module_utils._core.errors import InvalidInputError
 from ansible_collections.simops.yateota.plugins.modules import yateota_bulk_info
 from ansible_collections.simops.yateota.tests.unit.plugins.module_utils.conftest import Bulk
 from ansible_collections.simops.yateota.tests.unit.plugins.servers import RunTask

@@ -12,13 +12,13 @@ import time
 from typing import Any
 
 import pytest
-from ansible_collections.simops.yateota.plugins.module_utils._errors import (
+from ansible_collections.simops.yateota.plugins.module_utils._api.transport import Connection
+from ansible_collections.simops.yateota.plugins.module_utils._core.errors import (
     InvalidInputError,
     OutcomeUnknownError,
     TransportError,
     YateotaError,
 )
-from ansible_collections.simops.yateota.plugins.module_utils._transport import Connection
 from ansible_collections.simops.yateota.tests.unit.plugins.servers import (
     SECRET,
     Connect,

@@ -15,8 +15,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from ansible_collections.simops.yateota.plugins.module_utils._errors import InvalidInputError, TransportError
-from ansible_collections.simops.yateota.plugins.module_utils._export import Export, RowWriter
+from ansible_collections.simops.yateota.plugins.module_utils._core.errors import InvalidInputError, TransportError
+from ansible_collections.simops.yateota.plugins.module_utils._report.rows import Export, RowWriter
 
 
 def write(dest: Path | str, text: str, check_mode: bool = False) -> bool:

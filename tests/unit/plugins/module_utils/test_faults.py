@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, get_args
 
 import pytest
-from ansible_collections.simops.yateota.plugins.module_utils._errors import (
+from ansible_collections.simops.yateota.plugins.module_utils._core.errors import (
     ApiError,
     AuthError,
     BadAnswerError,
@@ -17,7 +17,7 @@ from ansible_collections.simops.yateota.plugins.module_utils._errors import (
     TransportError,
     YateotaError,
 )
-from ansible_collections.simops.yateota.plugins.module_utils._operations import OPERATIONS, Effect, effect
+from ansible_collections.simops.yateota.plugins.module_utils._core.operations import OPERATIONS, Effect, effect
 from ansible_collections.simops.yateota.tests.unit.plugins.servers import SECRET, Connect
 
 from yateota_sandbox import Options, Sandbox

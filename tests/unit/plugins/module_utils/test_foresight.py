@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.simops.yateota.plugins.module_utils import _report_page
+from ansible_collections.simops.yateota.plugins.module_utils._report import page
 from ansible_collections.simops.yateota.plugins.modules import yateota_bulk_info
 from ansible_collections.simops.yateota.tests.unit.plugins.module_utils.conftest import Bulk
 from ansible_collections.simops.yateota.tests.unit.plugins.servers import RunTask
@@ -103,6 +103,6 @@ def test_a_report_is_checked_before_there_is_anything_to_report(
     assert not list(tmp_path.iterdir())
     (tmp_path / "one").write_text("")
     assert "cannot be written" in info(deep, "csv", report_check=True)["msg"]
-    monkeypatch.setattr(_report_page, "_LIBRARIES", ("pygal_that_is_not_there",))
+    monkeypatch.setattr(page, "_LIBRARIES", ("pygal_that_is_not_there",))
     assert "format 'html' needs pygal_that_is_not_there" in info(tmp_path / "report", "html", report_check=True)["msg"]
     assert "format 'html' needs pygal_that_is_not_there" in info(tmp_path / "report", "html")["msg"]

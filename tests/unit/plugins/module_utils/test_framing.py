@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 import trustme
-from ansible_collections.simops.yateota.plugins.module_utils._client import Client
-from ansible_collections.simops.yateota.plugins.module_utils._errors import (
+from ansible_collections.simops.yateota.plugins.module_utils._api.client import Client
+from ansible_collections.simops.yateota.plugins.module_utils._core.errors import (
     ApiError,
     BadAnswerError,
     OutcomeUnknownError,

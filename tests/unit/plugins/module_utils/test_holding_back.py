@@ -9,7 +9,7 @@ import itertools
 from collections.abc import Callable
 
 import pytest
-from ansible_collections.simops.yateota.plugins.module_utils._errors import NotSentError
+from ansible_collections.simops.yateota.plugins.module_utils._core.errors import NotSentError
 from ansible_collections.simops.yateota.tests.unit.plugins.servers import Connect, free_port
 
 from yateota_sandbox import Sandbox

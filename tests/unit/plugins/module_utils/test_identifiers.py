@@ -9,8 +9,8 @@ import contextlib
 from typing import Any
 
 import pytest
-from ansible_collections.simops.yateota.plugins.module_utils._errors import InvalidInputError
-from ansible_collections.simops.yateota.plugins.module_utils._identifiers import (
+from ansible_collections.simops.yateota.plugins.module_utils._core.errors import InvalidInputError
+from ansible_collections.simops.yateota.plugins.module_utils._core.identifiers import (
     canonical,
     check_identification,
     check_positive,
@@ -20,8 +20,8 @@ from ansible_collections.simops.yateota.plugins.module_utils._identifiers import
     masked_where_named,
     parse_id,
 )
-from ansible_collections.simops.yateota.plugins.module_utils._ledger import open_ledger
-from ansible_collections.simops.yateota.plugins.module_utils._ledger_tables import canonical_column, sa
+from ansible_collections.simops.yateota.plugins.module_utils._ledger.database import open_ledger
+from ansible_collections.simops.yateota.plugins.module_utils._ledger.tables import canonical_column, sa
 from hypothesis import given
 from hypothesis import strategies as st
 

@@ -14,10 +14,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from ansible_collections.simops.yateota.plugins.module_utils import _ledger_lease
-from ansible_collections.simops.yateota.plugins.module_utils._ledger import open_ledger
-from ansible_collections.simops.yateota.plugins.module_utils._ledger_change import Change, create_change
-from ansible_collections.simops.yateota.plugins.module_utils._ledger_lease import Lease
+from ansible_collections.simops.yateota.plugins.module_utils._ledger import lease as lease_module
+from ansible_collections.simops.yateota.plugins.module_utils._ledger.change import Change, create_change
+from ansible_collections.simops.yateota.plugins.module_utils._ledger.database import open_ledger
+from ansible_collections.simops.yateota.plugins.module_utils._ledger.lease import Lease
 from ansible_collections.simops.yateota.tests.unit.plugins.module_utils.conftest import Bulk
 from ansible_collections.simops.yateota.tests.unit.plugins.servers import SECRET, StartSandbox
 
@@ -29,7 +29,7 @@ PATIENCE_SECONDS = 60.0
 def moment(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """What the machine's clock shows, set by the test; leases do not renew themselves."""
     shown = [1000.0]
-    monkeypatch.setattr(_ledger_lease, "elapsed", lambda: shown[0])
+    monkeypatch.setattr(lease_module, "elapsed", lambda: shown[0])
     monkeypatch.setattr(Lease, "_beat", lambda self: None)
     return shown
 

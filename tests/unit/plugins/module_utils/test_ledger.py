@@ -21,12 +21,13 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
-from ansible_collections.simops.yateota.plugins.module_utils import _ledger_lease, _ledger_sqlite
-from ansible_collections.simops.yateota.plugins.module_utils._arguments import url_passwords
-from ansible_collections.simops.yateota.plugins.module_utils._errors import InvalidInputError, TransportError
-from ansible_collections.simops.yateota.plugins.module_utils._ledger import Ledger, look_into, open_ledger
-from ansible_collections.simops.yateota.plugins.module_utils._ledger_change import Change, create_change
-from ansible_collections.simops.yateota.plugins.module_utils._ledger_lease import Lease, LeaseLostError
+from ansible_collections.simops.yateota.plugins.module_utils._ansible.arguments import url_passwords
+from ansible_collections.simops.yateota.plugins.module_utils._core.errors import InvalidInputError, TransportError
+from ansible_collections.simops.yateota.plugins.module_utils._ledger import lease as lease_module
+from ansible_collections.simops.yateota.plugins.module_utils._ledger import sqlite
+from ansible_collections.simops.yateota.plugins.module_utils._ledger.change import Change, create_change
+from ansible_collections.simops.yateota.plugins.module_utils._ledger.database import Ledger, look_into, open_ledger
+from ansible_collections.simops.yateota.plugins.module_utils._ledger.lease import Lease, LeaseLostError
 from ansible_collections.simops.yateota.tests.unit.plugins.module_utils.conftest import Bulk
 from ansible_collections.simops.yateota.tests.unit.plugins.servers import free_port
 
@@ -155,7 +156,7 @@ def test_a_password_in_the_query_of_a_url_is_refused_and_not_told() -> None:
 
 def test_a_locked_file(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     open_ledger(str(path), None).close()
-    monkeypatch.setattr(_ledger_sqlite, "BUSY_SECONDS", 0.1)
+    monkeypatch.setattr(sqlite, "BUSY_SECONDS", 0.1)
     other = sqlite3.connect(path, isolation_level=None)
     other.execute("BEGIN EXCLUSIVE")
     try:
@@ -295,7 +296,7 @@ def test_a_hold_is_renewed_while_its_run_lives(change: Change) -> None:
 def test_the_hold_of_a_run_that_cannot_be_seen_runs_out(change: Change, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Lease, "_beat", lambda self: None)
     with monkeypatch.context() as elsewhere:
-        elsewhere.setattr(_ledger_lease, "_place", lambda: "another machine")
+        elsewhere.setattr(lease_module, "_place", lambda: "another machine")
         dead = lease_on(change, "ann", seconds=0.5).__enter__()
     with pytest.raises(InvalidInputError, match="being run by ann"), lease_on(change, "bob"):
         pass
@@ -316,7 +317,7 @@ def test_a_holder_that_was_killed_here_is_seen(
     os.waitid(os.P_PID, gone.pid, os.WEXITED | (0 if is_buried else os.WNOWAIT))
     monkeypatch.setattr(Lease, "_beat", lambda self: None)
     with monkeypatch.context() as killed:
-        killed.setattr(_ledger_lease.os, "getpid", lambda: gone.pid)
+        killed.setattr(lease_module.os, "getpid", lambda: gone.pid)
         lease_on(change, "ann").__enter__()
     with lease_on(change, "bob") as lease:
         assert lease.is_safe()

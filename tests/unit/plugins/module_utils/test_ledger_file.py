@@ -19,11 +19,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.simops.yateota.plugins.module_utils import _ledger_sqlite
-from ansible_collections.simops.yateota.plugins.module_utils._errors import InvalidInputError
-from ansible_collections.simops.yateota.plugins.module_utils._ledger import Ledger, look_into, open_ledger
-from ansible_collections.simops.yateota.plugins.module_utils._ledger_change import create_change, find_change
-from ansible_collections.simops.yateota.plugins.module_utils._ledger_sends import Sends
+from ansible_collections.simops.yateota.plugins.module_utils._core.errors import InvalidInputError
+from ansible_collections.simops.yateota.plugins.module_utils._ledger import sqlite
+from ansible_collections.simops.yateota.plugins.module_utils._ledger.attempts import Sends
+from ansible_collections.simops.yateota.plugins.module_utils._ledger.change import create_change, find_change
+from ansible_collections.simops.yateota.plugins.module_utils._ledger.database import Ledger, look_into, open_ledger
 from ansible_collections.simops.yateota.tests.unit.plugins.module_utils.conftest import Bulk
 from ansible_collections.simops.yateota.tests.unit.plugins.servers import SECRET
 
@@ -159,7 +159,7 @@ def test_a_reader_changes_no_byte_and_makes_no_file(path: Path) -> None:
 def test_identifiers_that_a_reader_keeps_are_told_of_and_removed_later(
     bulk: Bulk, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(_ledger_sqlite, "BUSY_SECONDS", 0.1)
+    monkeypatch.setattr(sqlite, "BUSY_SECONDS", 0.1)
     bulk("applied")
     with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as reader:
         reader.execute("BEGIN")
@@ -255,7 +255,7 @@ def test_a_network_file_system_is_refused(path: Path, monkeypatch: pytest.Monkey
         "22 1 0:99999 / / rw shared:1 - ext4 /dev/root rw\n"
         f"40 22 {here} / /srv rw,relatime shared:2 - nfs4 server:/srv rw,vers=4.2\n"
     )
-    monkeypatch.setattr(_ledger_sqlite, "_MOUNTS", str(mounts))
+    monkeypatch.setattr(sqlite, "_MOUNTS", str(mounts))
     for way in (open_ledger, look_into):
         path.write_bytes(b"x")
         with pytest.raises(InvalidInputError, match=r"on a network file system \(nfs4\).* or a PostgreSQL database"):

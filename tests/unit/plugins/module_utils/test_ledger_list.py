@@ -5,10 +5,10 @@
 
 from __future__ import annotations
 
-from ansible_collections.simops.yateota.plugins.module_utils._ledger import open_ledger
-from ansible_collections.simops.yateota.plugins.module_utils._ledger_change import find_change
-from ansible_collections.simops.yateota.plugins.module_utils._ledger_lease import Lease
-from ansible_collections.simops.yateota.plugins.module_utils._ledger_list import changes_of
+from ansible_collections.simops.yateota.plugins.module_utils._ledger.change import find_change
+from ansible_collections.simops.yateota.plugins.module_utils._ledger.database import open_ledger
+from ansible_collections.simops.yateota.plugins.module_utils._ledger.lease import Lease
+from ansible_collections.simops.yateota.plugins.module_utils._ledger.listing import changes_of
 from ansible_collections.simops.yateota.tests.unit.plugins.module_utils.conftest import Bulk
 
 LEASE_SECONDS = 600

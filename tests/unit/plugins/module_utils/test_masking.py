@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.simops.yateota.plugins.module_utils._masking import Masking, mask_row
+from ansible_collections.simops.yateota.plugins.module_utils._core.masking import Masking, mask_row
 from ansible_collections.simops.yateota.tests.unit.plugins.module_utils.conftest import Bulk
 
 from yateota_sandbox import Options, Sandbox

@@ -9,8 +9,7 @@ import contextlib
 from typing import Any
 
 import pytest
-from ansible_collections.simops.yateota.plugins.module_utils._errors import BadAnswerError
-from ansible_collections.simops.yateota.plugins.module_utils._models import (
+from ansible_collections.simops.yateota.plugins.module_utils._api.models import (
     COUNTS,
     END_STATES,
     FILTER_STATES,
@@ -19,6 +18,7 @@ from ansible_collections.simops.yateota.plugins.module_utils._models import (
     Participant,
     read,
 )
+from ansible_collections.simops.yateota.plugins.module_utils._core.errors import BadAnswerError
 from hypothesis import given
 from hypothesis import strategies as st
 

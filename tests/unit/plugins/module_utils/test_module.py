@@ -16,8 +16,9 @@ import pytest
 from ansible.module_utils import basic
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.module_utils.common.parameters import PASS_VARS
-from ansible_collections.simops.yateota.plugins.module_utils._arguments import CONNECTION_ARGUMENTS
-from ansible_collections.simops.yateota.plugins.module_utils._errors import (
+from ansible_collections.simops.yateota.plugins.module_utils._ansible.arguments import CONNECTION_ARGUMENTS
+from ansible_collections.simops.yateota.plugins.module_utils._ansible.module import Task, perform, run_module
+from ansible_collections.simops.yateota.plugins.module_utils._core.errors import (
     ApiError,
     AuthError,
     BadAnswerError,
@@ -26,8 +27,7 @@ from ansible_collections.simops.yateota.plugins.module_utils._errors import (
     TransportError,
     YateotaError,
 )
-from ansible_collections.simops.yateota.plugins.module_utils._libraries import guarded, missing
-from ansible_collections.simops.yateota.plugins.module_utils._module import Task, perform, run_module
+from ansible_collections.simops.yateota.plugins.module_utils._core.libraries import guarded, missing
 from ansible_collections.simops.yateota.plugins.modules import (
     yateota_bulk,
     yateota_campaign,

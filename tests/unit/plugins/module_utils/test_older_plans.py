@@ -9,8 +9,8 @@ import contextlib
 from typing import Any
 
 import pytest
-from ansible_collections.simops.yateota.plugins.module_utils._ledger import open_ledger
-from ansible_collections.simops.yateota.plugins.module_utils._ledger_tables import changes, participants, sa
+from ansible_collections.simops.yateota.plugins.module_utils._ledger.database import open_ledger
+from ansible_collections.simops.yateota.plugins.module_utils._ledger.tables import changes, participants, sa
 
 from yateota_sandbox import Sandbox
 

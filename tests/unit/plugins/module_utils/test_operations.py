@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import pytest
-from ansible_collections.simops.yateota.plugins.module_utils._operations import (
+from ansible_collections.simops.yateota.plugins.module_utils._core.operations import (
     OPERATIONS,
     PARTICIPANT_ACTIONS,
     Effect,

@@ -16,12 +16,12 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from ansible_collections.simops.yateota.plugins.module_utils import _ledger_lease
-from ansible_collections.simops.yateota.plugins.module_utils._ledger import open_ledger
-from ansible_collections.simops.yateota.plugins.module_utils._ledger_change import find_change
-from ansible_collections.simops.yateota.plugins.module_utils._ledger_outage import LedgerUnreachableError, Outage
-from ansible_collections.simops.yateota.plugins.module_utils._ledger_report import Report
-from ansible_collections.simops.yateota.plugins.module_utils._rollout_states import StateReader
+from ansible_collections.simops.yateota.plugins.module_utils._change.states_reader import StateReader
+from ansible_collections.simops.yateota.plugins.module_utils._ledger import lease as lease_module
+from ansible_collections.simops.yateota.plugins.module_utils._ledger.change import find_change
+from ansible_collections.simops.yateota.plugins.module_utils._ledger.database import open_ledger
+from ansible_collections.simops.yateota.plugins.module_utils._ledger.outage import LedgerUnreachableError, Outage
+from ansible_collections.simops.yateota.plugins.module_utils._ledger.queries import Report
 from ansible_collections.simops.yateota.tests.unit.plugins.module_utils.conftest import Bulk, Postgresql
 from ansible_collections.simops.yateota.tests.unit.plugins.servers import free_port
 
@@ -119,7 +119,7 @@ def test_a_database_that_stays_away_ends_the_run_and_it_goes_on_later(
         database_server.control("stop", "--mode=immediate")
 
     with meanwhile(stop), monkeypatch.context() as process:
-        process.setattr(_ledger_lease.os, "getpid", lambda: ended.pid)  # which is seen to have ended, in the next run
+        process.setattr(lease_module.os, "getpid", lambda: ended.pid)  # which is seen to have ended, in the next run
         result = bulk("applied", rollout={"maximum_per_second": 20, "concurrency": 1}, ledger_timeout=1)
     at_stop = sent_for(sandbox)
     try:

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from ansible_collections.simops.yateota.plugins.module_utils._errors import BadAnswerError
-from ansible_collections.simops.yateota.plugins.module_utils._paging import Item, Seen, key_of, pages
+from ansible_collections.simops.yateota.plugins.module_utils._api.paging import Item, Seen, key_of, pages
+from ansible_collections.simops.yateota.plugins.module_utils._core.errors import BadAnswerError
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 

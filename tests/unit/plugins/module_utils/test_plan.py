@@ -6,9 +6,9 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.simops.yateota.plugins.module_utils._errors import InvalidInputError
-from ansible_collections.simops.yateota.plugins.module_utils._operations import OPERATIONS, PARTICIPANT_ACTIONS
-from ansible_collections.simops.yateota.plugins.module_utils._plan import (
+from ansible_collections.simops.yateota.plugins.module_utils._core.errors import InvalidInputError
+from ansible_collections.simops.yateota.plugins.module_utils._core.operations import OPERATIONS, PARTICIPANT_ACTIONS
+from ansible_collections.simops.yateota.plugins.module_utils._core.policy import (
     ACT,
     CAMPAIGN_STATES,
     REFUSED,

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
-from ansible_collections.simops.yateota.plugins.module_utils._ledger import open_ledger
+from ansible_collections.simops.yateota.plugins.module_utils._ledger.database import open_ledger
 from ansible_collections.simops.yateota.tests.unit.plugins.module_utils.conftest import Bulk, Postgresql
 from ansible_collections.simops.yateota.tests.unit.plugins.servers import free_port
 

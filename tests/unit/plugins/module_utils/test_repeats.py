@@ -13,12 +13,12 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
-from ansible_collections.simops.yateota.plugins.module_utils._ledger import Ledger, open_ledger
-from ansible_collections.simops.yateota.plugins.module_utils._ledger_change import find_change
-from ansible_collections.simops.yateota.plugins.module_utils._ledger_outage import LedgerUnreachableError
-from ansible_collections.simops.yateota.plugins.module_utils._ledger_report import Report
-from ansible_collections.simops.yateota.plugins.module_utils._ledger_sends import Sends
-from ansible_collections.simops.yateota.plugins.module_utils._ledger_tables import earlier_sends, participants
+from ansible_collections.simops.yateota.plugins.module_utils._ledger.attempts import Sends
+from ansible_collections.simops.yateota.plugins.module_utils._ledger.change import find_change
+from ansible_collections.simops.yateota.plugins.module_utils._ledger.database import Ledger, open_ledger
+from ansible_collections.simops.yateota.plugins.module_utils._ledger.outage import LedgerUnreachableError
+from ansible_collections.simops.yateota.plugins.module_utils._ledger.queries import Report
+from ansible_collections.simops.yateota.plugins.module_utils._ledger.tables import earlier_sends, participants
 from ansible_collections.simops.yateota.tests.unit.plugins.module_utils.conftest import Bulk
 
 from yateota_sandbox import Sandbox
@@ -87,7 +87,7 @@ REPEATED_ELSEWHERE = {"Change.write", "Ledger.read", "Lease._take", "Lease._let_
 
 def test_every_transaction_is_repeated() -> None:
     lacking, seen = [], 0
-    for path in sorted(MODULE_UTILS.glob("_ledger*.py")):
+    for path in sorted((MODULE_UTILS / "_ledger").glob("*.py")):
         tree = ast.parse(path.read_text(encoding="utf-8"))
         methods = [(each.name, one) for each in tree.body if isinstance(each, ast.ClassDef) for one in each.body]
         for owner, method in methods:

@@ -16,12 +16,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.simops.yateota.plugins.module_utils._ledger import open_ledger
-from ansible_collections.simops.yateota.plugins.module_utils._ledger_change import find_change
-from ansible_collections.simops.yateota.plugins.module_utils._ledger_report import Report
-from ansible_collections.simops.yateota.plugins.module_utils._ledger_sends import Sends
-from ansible_collections.simops.yateota.plugins.module_utils._operations import is_write
-from ansible_collections.simops.yateota.plugins.module_utils._rollout_options import Rollout
+from ansible_collections.simops.yateota.plugins.module_utils._change.options import Rollout
+from ansible_collections.simops.yateota.plugins.module_utils._core.operations import is_write
+from ansible_collections.simops.yateota.plugins.module_utils._ledger.attempts import Sends
+from ansible_collections.simops.yateota.plugins.module_utils._ledger.change import find_change
+from ansible_collections.simops.yateota.plugins.module_utils._ledger.database import open_ledger
+from ansible_collections.simops.yateota.plugins.module_utils._ledger.queries import Report
 from ansible_collections.simops.yateota.tests.unit.plugins.module_utils.conftest import Bulk
 from ansible_collections.simops.yateota.tests.unit.plugins.servers import Connect, StartSandbox, free_port
 
@@ -337,7 +337,7 @@ def test_a_wrong_secret_stops_at_once(bulk: Bulk, sandbox: Sandbox) -> None:
 def test_a_server_that_has_too_many_requests_is_given_time(
     bulk: Bulk, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ansible_collections.simops.yateota.plugins.module_utils._delivery._PAUSE_FIRST", 0.05)
+    monkeypatch.setattr("ansible_collections.simops.yateota.plugins.module_utils._api.delivery._PAUSE_FIRST", 0.05)
     sandbox.fault(request="action_participant", kind="http_429", nth=5)
     assert bulk("applied")["change"]["counts"] == {**NOBODY, "done": 44}
     assert max(acted_on(sandbox).values()) == 1

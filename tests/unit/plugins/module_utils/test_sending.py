@@ -9,9 +9,9 @@ import time
 from collections.abc import Iterator
 
 import pytest
-from ansible_collections.simops.yateota.plugins.module_utils._delivery import Brake, Delivery, Pace
-from ansible_collections.simops.yateota.plugins.module_utils._ledger_sends import Send
-from ansible_collections.simops.yateota.plugins.module_utils._rollout_sending import Senders
+from ansible_collections.simops.yateota.plugins.module_utils._api.delivery import Brake, Delivery, Pace
+from ansible_collections.simops.yateota.plugins.module_utils._change.sending import Senders
+from ansible_collections.simops.yateota.plugins.module_utils._ledger.attempts import Send
 from ansible_collections.simops.yateota.tests.unit.plugins.servers import Connect, StartSandbox
 
 THREADS = 3

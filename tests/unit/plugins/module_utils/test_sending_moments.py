@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.simops.yateota.plugins.module_utils import _delivery, _retry_after
-from ansible_collections.simops.yateota.plugins.module_utils._ledger import Ledger
-from ansible_collections.simops.yateota.plugins.module_utils._ledger_sends import Sends
+from ansible_collections.simops.yateota.plugins.module_utils._api import delivery, retry_after
+from ansible_collections.simops.yateota.plugins.module_utils._ledger.attempts import Sends
+from ansible_collections.simops.yateota.plugins.module_utils._ledger.database import Ledger
 from ansible_collections.simops.yateota.plugins.modules import yateota_campaign, yateota_participant
 from ansible_collections.simops.yateota.tests.unit.plugins.module_utils.conftest import Bulk
 from ansible_collections.simops.yateota.tests.unit.plugins.servers import Parrot, RunTask, http, serving
@@ -58,9 +58,9 @@ def direct(run_task: RunTask, sandbox: Sandbox) -> Callable[..., dict[str, Any]]
 @pytest.fixture
 def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     """Pauses of a hundredth of a second, whatever is asked."""
-    monkeypatch.setattr(_delivery, "_PAUSE_FIRST", 0.01)
-    monkeypatch.setattr(_delivery, "_PAUSE_MOST", 0.01)
-    monkeypatch.setattr(_retry_after, "_MOST", 0.01)
+    monkeypatch.setattr(delivery, "_PAUSE_FIRST", 0.01)
+    monkeypatch.setattr(delivery, "_PAUSE_MOST", 0.01)
+    monkeypatch.setattr(retry_after, "_MOST", 0.01)
 
 
 @pytest.mark.usefixtures("short_pauses")
@@ -84,7 +84,7 @@ def test_a_server_that_asks_for_pauses_gets_them_as_long_as_it_asks(
 def test_a_server_that_asks_for_pauses_too_long_is_given_up(
     bulk: Bulk, direct: Bulk, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(_delivery, "_ASKED_MOST", 0.3)
+    monkeypatch.setattr(delivery, "_ASKED_MOST", 0.3)
     sandbox.fault(request="action_participant", kind="http_429", nth=3, times=9999)
     result = bulk("applied", rollout={"concurrency": 1})
     assert result["msg"].endswith("Try again later. It has asked for pauses for 0.005 minutes.")

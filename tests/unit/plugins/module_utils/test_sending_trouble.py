@@ -16,12 +16,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.simops.yateota.plugins.module_utils import _acting as acting
-from ansible_collections.simops.yateota.plugins.module_utils._ledger_sends import Sends
-from ansible_collections.simops.yateota.plugins.module_utils._refusals import About, about
-from ansible_collections.simops.yateota.plugins.module_utils._rollout_options import Rollout
-from ansible_collections.simops.yateota.plugins.module_utils._rollout_sending import Senders
-from ansible_collections.simops.yateota.plugins.module_utils._transport import Transport
+from ansible_collections.simops.yateota.plugins.module_utils._api.transport import Transport
+from ansible_collections.simops.yateota.plugins.module_utils._change.options import Rollout
+from ansible_collections.simops.yateota.plugins.module_utils._change.sending import Senders
+from ansible_collections.simops.yateota.plugins.module_utils._core.refusals import About, about
+from ansible_collections.simops.yateota.plugins.module_utils._direct import participants as acting
+from ansible_collections.simops.yateota.plugins.module_utils._ledger.attempts import Sends
 from ansible_collections.simops.yateota.plugins.modules import yateota_participant
 from ansible_collections.simops.yateota.tests.unit.plugins.module_utils.conftest import Bulk
 from ansible_collections.simops.yateota.tests.unit.plugins.servers import RunTask

@@ -17,17 +17,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.simops.yateota.plugins.module_utils._errors import InvalidInputError
-from ansible_collections.simops.yateota.plugins.module_utils._export import RowWriter
-from ansible_collections.simops.yateota.plugins.module_utils._identifiers import (
+from ansible_collections.simops.yateota.plugins.module_utils._change.source import Source
+from ansible_collections.simops.yateota.plugins.module_utils._change.source_columns import COLUMNS, Columns
+from ansible_collections.simops.yateota.plugins.module_utils._core.errors import InvalidInputError
+from ansible_collections.simops.yateota.plugins.module_utils._core.identifiers import (
     check_identification,
     luhn_fits,
     read_identification,
 )
-from ansible_collections.simops.yateota.plugins.module_utils._ledger_report import REPORT_COLUMNS
-from ansible_collections.simops.yateota.plugins.module_utils._problems import Problems
-from ansible_collections.simops.yateota.plugins.module_utils._source import Source
-from ansible_collections.simops.yateota.plugins.module_utils._source_columns import COLUMNS, Columns
+from ansible_collections.simops.yateota.plugins.module_utils._core.problems import Problems
+from ansible_collections.simops.yateota.plugins.module_utils._ledger.queries import REPORT_COLUMNS
+from ansible_collections.simops.yateota.plugins.module_utils._report.rows import RowWriter
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
@@ -286,7 +286,7 @@ def test_cells(write: Write, field: str, cell: str, value: Any) -> None:
         (b"\x89PNG\r\n\x1a\n\0\0", "is a binary file"),
         (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1\0", "is a workbook of an old form, or one with a password"),
         (b"PK\x03\x04\0\0", "is no workbook that can be read"),
-        (gzip.compress(f"iccid\n{A}\n".encode())[:-9], "cannot be read"),
+        (gzip.compress(f"iccid\n{A}\n".encode(), mtime=0)[:-9], "cannot be read"),
         (b"\x1f\x8bxx", "cannot be read"),
         ("iccid\n" + "9" * (1 << 20) + "\n", "has a line of more than 1048576 characters (line 2)"),
         (f"iccid\n{'9' * 140000}\n", "line 2: it is no CSV (field larger than field limit"),
@@ -434,7 +434,7 @@ def lists(draw: st.DrawFn) -> tuple[list[dict[str, Any]], bytes]:
         case _:
             text = "".join(json.dumps(entry) + "\n" for entry in entries) or "[]"
     data = text.encode(draw(st.sampled_from(["utf-8", "utf-8-sig", "utf-16"])))
-    return entries, gzip.compress(data) if draw(st.booleans()) else data
+    return entries, gzip.compress(data, mtime=0) if draw(st.booleans()) else data
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -11,9 +11,9 @@ from typing import Any
 
 import openpyxl
 import pytest
-from ansible_collections.simops.yateota.plugins.module_utils import _source
-from ansible_collections.simops.yateota.plugins.module_utils._errors import InvalidInputError
-from ansible_collections.simops.yateota.plugins.module_utils._source import Source
+from ansible_collections.simops.yateota.plugins.module_utils._change import source as source_module
+from ansible_collections.simops.yateota.plugins.module_utils._change.source import Source
+from ansible_collections.simops.yateota.plugins.module_utils._core.errors import InvalidInputError
 
 A, IMSI = "8931010000000000295", "001010000000011"
 
@@ -149,7 +149,7 @@ def test_other_archives_are_no_workbooks(tmp_path: Path, before: bytes, after: b
 
 def test_without_its_library_it_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = workbook(tmp_path / "sims.xlsx", {"SIMs": [["ICCID"], [A]]})
-    monkeypatch.setattr(_source, "missing", lambda names: names)
+    monkeypatch.setattr(source_module, "missing", lambda names: names)
     with pytest.raises(
         InvalidInputError, match="openpyxl, which reads it, is not installed: install openpyxl, or save"
     ):

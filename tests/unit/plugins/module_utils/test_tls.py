@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 import requests
 import trustme
-from ansible_collections.simops.yateota.plugins.module_utils import _transport
-from ansible_collections.simops.yateota.plugins.module_utils._errors import (
+from ansible_collections.simops.yateota.plugins.module_utils._api import transport
+from ansible_collections.simops.yateota.plugins.module_utils._core.errors import (
     InvalidInputError,
     TransportError,
     YateotaError,
@@ -157,10 +157,10 @@ def test_a_key_under_a_passphrase_asks_for_nothing_on_the_terminal(guest: Guest)
     """OpenSSL would ask, and a job would hang: here it runs on a terminal of its own."""
     code = (
         "import sys; sys.path.insert(0, sys.argv[1])\n"
-        f"from {_transport.__name__} import Connection, Transport\n"
+        f"from {transport.__name__} import Connection, Transport\n"
         "Transport(Connection('https://x/api.php', client_cert=sys.argv[2], client_key=sys.argv[3]))"
     )
-    root = str(Path(_transport.__file__).resolve().parents[5])
+    root = str(Path(transport.__file__).resolve().parents[6])
     inner = [sys.executable, "-c", code, root, guest.cert, guest.locked]
     on_a_terminal = [sys.executable, "-c", "import pty, sys; pty.spawn(sys.argv[1:])", *inner]
     said = subprocess.run(

@@ -10,8 +10,8 @@ import time
 from typing import Any
 
 import pytest
-from ansible_collections.simops.yateota.plugins.module_utils import _transport, _wire
-from ansible_collections.simops.yateota.plugins.module_utils._errors import (
+from ansible_collections.simops.yateota.plugins.module_utils._api import transport, wire
+from ansible_collections.simops.yateota.plugins.module_utils._core.errors import (
     InvalidInputError,
     OutcomeUnknownError,
     TransportError,
@@ -118,8 +118,8 @@ def test_whatever_is_raised_on_the_way_is_ours(
 
     parrot.answers = [http('{"code": 0}')]
     if place == "before":
-        monkeypatch.setattr(_transport.Transport, "_connected", fail)
+        monkeypatch.setattr(transport.Transport, "_connected", fail)
     else:
-        monkeypatch.setattr(_wire.Wire, "_reply", fail)
+        monkeypatch.setattr(wire.Wire, "_reply", fail)
     with pytest.raises(TransportError if place == "before" else OutcomeUnknownError):
         connect(parrot.api_url, retries=0).call(*RERUN)

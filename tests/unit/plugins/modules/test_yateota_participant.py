@@ -9,7 +9,7 @@ import json
 from typing import Any
 
 import pytest
-from ansible_collections.simops.yateota.plugins.module_utils._operations import PARTICIPANT_ACTIONS
+from ansible_collections.simops.yateota.plugins.module_utils._core.operations import PARTICIPANT_ACTIONS
 from ansible_collections.simops.yateota.plugins.modules import yateota_participant
 from ansible_collections.simops.yateota.tests.unit.plugins.servers import RunTask, StartSandbox, free_port, http
 

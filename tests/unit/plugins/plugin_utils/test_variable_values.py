@@ -9,7 +9,7 @@ import datetime
 from typing import Any
 
 import pytest
-from ansible_collections.simops.yateota.plugins.module_utils._errors import InvalidInputError
+from ansible_collections.simops.yateota.plugins.module_utils._core.errors import InvalidInputError
 from ansible_collections.simops.yateota.plugins.plugin_utils._variable_specs import (
     playbook_names,
     playbook_scope,

@@ -1,0 +1,178 @@
+# Copyright (c) 2026 simops.yateota contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Joins a module's code to Ansible: the one file that knows AnsibleModule, and the only one that exits or fails."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, cast
+
+from ansible.module_utils.basic import AnsibleModule, missing_required_lib
+from ansible.module_utils.parsing.convert_bool import boolean
+
+from .._api.client import Client
+from .._api.wire import always
+from .._core.errors import InvalidInputError, YateotaError
+from .._core.identifiers import IDS, SIM_IDENTIFIERS, check_text, parse_id
+from .._core.libraries import missing
+from .._core.masking import Masking
+from .arguments import CONNECTION_ARGUMENTS, connection, url_passwords
+
+if TYPE_CHECKING:
+    from .._api.reader import Reader
+
+Result = dict[str, Any]
+
+UNCHECKED_CERTIFICATE = (
+    "validate_certs is false: the server's certificate is not checked, and whoever answers there gets the secret. "
+    "Where its CA is not known here, set ca_path to the CA's certificate instead."
+)
+
+
+class Task:
+    """What one task asks of a module, and the means to do it. The client is made at its first use.
+
+    Attributes:
+        params: the validated options.
+        check_mode: only reads may be sent, and nothing written.
+        masking: masks what is shown, where subscribers' identifiers are not to be shown whole; None elsewhere.
+        connections: how many requests may be under way at once; ``concurrency``, unless set before the client is made.
+        may_send: whether requests may be sent still; may be set before the client is made.
+    """
+
+    def __init__(self, params: Mapping[str, Any], check_mode: bool, warn: Callable[[str], None]) -> None:
+        self.params = params
+        self.check_mode = check_mode
+        self.masking = masking_of(params)
+        self.warnings: Counter[str] = Counter()
+        self._warn = warn
+        self.connections: int = params.get("concurrency") or 1
+        self.may_send: Callable[[], bool] = always
+
+    def warn(self, text: str) -> None:
+        """Take a sentence for the user. It is shown at the task's end, once, however often it was said."""
+        self.warnings[text] += 1
+
+    def shown(self, value: Any) -> Any:
+        """A result, options or a part of them, as they may be shown."""
+        return self.masking.result(value) if self.masking else value
+
+    @cached_property
+    def client(self) -> Client:
+        """The client of the server that the options name."""
+        server = connection(self.params)
+        if server.api_url.startswith("https:") and not server.validate_certs:
+            self._warn(UNCHECKED_CERTIFICATE)  # names nobody, and comes once
+        client = Client(server, self.connections)
+        client.may_send = self.may_send
+        return client
+
+    @cached_property
+    def reader(self) -> Reader:
+        """Reads through the client, warning the user."""
+        from .._api.reader import Reader  # loads pydantic, which a task that only sends can do without
+
+        return Reader(self.client, self.warn)
+
+    def close(self) -> None:
+        """Close the client, if one was made, and show the warnings."""
+        if "client" in self.__dict__:
+            self.client.close()
+        for text, count in self.warnings.items():
+            shown = self.masking.sentence(text) if self.masking else text
+            self._warn(f"{shown} (said {count} times)" if count > 1 else shown)
+        self.warnings.clear()
+
+
+def perform(run: Callable[[Task], Result], task: Task) -> Result:
+    """Run a module's code: its result, or for an expected failure one with ``failed``, ``msg`` and ``failure``."""
+    try:
+        task.params = read_params(task.params)
+        return cast(Result, task.shown(run(task)))
+    except YateotaError as error:
+        # Shown first, since the failure's sentence may name those that its details tell of.
+        details = task.shown({**error.details, "failure": error.failure()})
+        text = task.masking.sentence(str(error), error.message) if task.masking else str(error)
+        return {**details, "failed": True, "msg": text}
+    finally:
+        task.close()
+
+
+def masking_of(params: Mapping[str, Any]) -> Masking | None:
+    """What masks the identifiers of a task with these options, valid or not; None where they are shown."""
+    return Masking(params) if boolean(params.get("mask_identifiers") or False, strict=False) else None
+
+
+LIBRARIES = ("requests", "h11", "pydantic")
+"""What every module needs."""
+
+
+class _Module(AnsibleModule):  # type: ignore[misc]
+    """AnsibleModule whose own failures (an option missing, of a wrong type) carry ``failure`` like all others."""
+
+    def fail_json(self, msg: str, **result: Any) -> None:
+        result.setdefault("failure", InvalidInputError(msg).failure())
+        masking = self.mask_options()
+        super().fail_json(masking.sentence(msg) if masking else msg, **result)
+
+    def exit_json(self, **result: Any) -> None:
+        self.mask_options()
+        super().exit_json(**result)
+
+    def mask_options(self) -> Masking | None:
+        """Mask the options, which a result carries as ``invocation``; what masks them, or None."""
+        masking = masking_of(self.params)
+        if masking:
+            self.params: Result = masking.result(self.params)
+        return masking
+
+    def add_path_info(self, kwargs: Result) -> Result:
+        """Leave the result as it is: ``dest`` names a file, whose owner and mode are no result of ours."""
+        return kwargs
+
+
+def read_params(params: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A module's options with its ids as numbers, and its SIM's identifiers checked to be text.
+
+    Their type is ``raw``: Ansible would make text of a number, which has lost its leading zeros by then.
+
+    Raises:
+        InvalidInputError: names the option, and what was read.
+    """
+    ids = {name: params[name] for name in IDS if params.get(name) is not None}
+    for name in SIM_IDENTIFIERS:
+        if params.get(name) is not None:
+            check_text(name, params[name])
+    return {**params, **{name: parse_id(name, value, blank=False) for name, value in ids.items()}}
+
+
+def argument_spec(arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """The whole argument spec of a module: the connection's options and its own."""
+    return {**CONNECTION_ARGUMENTS, **arguments}
+
+
+def run_module(
+    arguments: Mapping[str, Any],
+    run: Callable[[Task], Result],
+    rules: Mapping[str, Any] | None = None,
+    libraries: Sequence[str] = LIBRARIES,
+) -> None:
+    """A module's ``main``: validate the options, run, and exit or fail.
+
+    Args:
+        arguments: the module's own options, without those of the connection.
+        run: the module's code.
+        rules: ``mutually_exclusive``, ``required_one_of`` and their like.
+        libraries: the libraries that the module needs.
+    """
+    module = _Module(argument_spec=argument_spec(arguments), supports_check_mode=True, **(rules or {}))
+    module.no_log_values.update(url_passwords(module.params))
+    for library in missing(libraries):
+        module.fail_json(missing_required_lib(library))
+    result = perform(run, Task(module.params, module.check_mode, module.warn))
+    if result.pop("failed", False):
+        module.fail_json(**result)
+    module.exit_json(**result)

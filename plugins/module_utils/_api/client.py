@@ -1,0 +1,346 @@
+# Copyright (c) 2026 simops.yateota contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The client of the YateOTA JSON API: one request, its retries, and what its answer means. Knows nothing of Ansible."""
+
+from __future__ import annotations
+
+import json
+import random
+import re
+import time
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from .._core.errors import (
+    ApiError,
+    AuthError,
+    BadAnswerError,
+    NotSentError,
+    OutcomeUnknownError,
+    TransportError,
+    YateotaError,
+    lacking,
+)
+from .._core.identifiers import described
+from .._core.operations import is_write
+from .answer import Border, NoAnswerError, title_of, whole_number
+from .paging import Item, Seen, pages
+from .retry_after import retry_after
+from .transport import Connection, ExchangeError, Transport
+from .wire import CLOSED, SPEAKS_TLS, HeldBackError, Reply, always
+
+_TRANSIENT_HTTP = (429, 502, 503, 504)
+_TURNED_AWAY = (429, 503)
+"""The statuses by which a server turns a request away unread: 503 where it names a time for the next try."""
+_UNSETTLED_CODES = frozenset((200, 201, 300, *range(500, 600)))
+"""Body codes after which a write may have been carried out all the same [F]."""
+_CODE_LIMIT = 2**31
+_TRANSIENT_CODE = 200
+"""Timeout, disconnect, no engine: a read may well succeed a moment later [F]."""
+
+_BACKOFF_FIRST, _BACKOFF_MOST = 0.5, 8.0  # seconds
+_ASKED_EVERY = 0.5
+"""Seconds: how long a pause goes on after nothing may be sent any more."""
+
+_ADVICE = {
+    200: "the node did not answer the server's front end in time; try again later",
+    401: "check the values given; the server does not know one of them, or not this request",
+    402: "give what is missing",
+    403: "ask the server's administrator whether this secret may do it",
+    404: "check that it exists on this server and node",
+}
+_OTHER_ADVICE = "look into the server's own log"
+_UNSETTLED_ADVICE = "It may have been carried out all the same: read the state before you send it again."
+
+_UNREAD = (400, 401, 403, 405, 415)
+"""The statuses by which the front end turns a request away before it reads it [F]. No other proves that a write was not
+carried out."""
+
+_ASKS_FOR_TLS = re.compile(r"plain HTTP|HTTPS port|SSL-enabled", re.IGNORECASE)
+"""How front ends answer plain text on a port of TLS."""
+
+_ANSWER_MOST, _PAGE_MOST = 64 << 20, 16 << 20
+"""Bytes, decompressed, of any answer and of a page of participants."""
+
+
+class Client:
+    """Sends requests to one node of one server.
+
+    Args:
+        connection: the server, the secret and the limits.
+        connections: how many threads may send at once, each over a kept-alive connection of its own.
+        sleep: waits between two tries, in seconds.
+
+    Attributes:
+        may_send: asked before each try of a request, and right before its bytes leave; by default nothing ends them.
+
+    Raises:
+        InvalidInputError: a certificate, a key or a trust store of the connection cannot be read.
+    """
+
+    def __init__(
+        self, connection: Connection, connections: int = 1, sleep: Callable[[float], None] = time.sleep
+    ) -> None:
+        self.may_send: Callable[[], bool] = always
+        self._connection = connection
+        self._transport = Transport(connection, connections)
+        self._border = Border(connection.api_secret)
+        self._sleep = sleep
+
+    def call(
+        self, request: str, params: Mapping[str, Any], may_send: Callable[[], bool] | None = None
+    ) -> dict[str, Any]:
+        """Send one request and return its answer.
+
+        A read is tried again after a failure that may pass. A write is tried again only where it provably never left
+        this machine.
+
+        Args:
+            request: a name of the operation table.
+            params: the request's ``params``; keys whose value is None are left out.
+            may_send: asked instead of the attribute.
+
+        Returns:
+            The answer without its ``code``, and without the secret keys of a SIM, should any appear in it.
+
+        Raises:
+            KeyError: the request is not in the operation table.
+            NotSentError: ``may_send`` said no before the request had left whole.
+            TransportError: not carried out: the server is not reached, or its front end turned the request away.
+            AuthError: the secret is missing or refused.
+            ApiError: the API refused the request.
+            BadAnswerError: the answer to a read is none of this API.
+            OutcomeUnknownError: a write left, and nothing tells whether it was carried out.
+        """
+        sent = {key: value for key, value in params.items() if value is not None}
+        write = is_write(request, sent)
+        body = json.dumps({"request": request, "node": self._connection.node, "params": sent}).encode()
+        largest = _PAGE_MOST if request == "query_participants" else _ANSWER_MOST
+        exchange = _Exchange(self._connection, self._border, request, sent)
+        may_send = may_send or self.may_send
+        for tries_left in range(self._connection.retries, -1, -1):
+            try:
+                return exchange.answer(self._transport.post(body, largest, may_send))
+            except HeldBackError:
+                raise exchange.held_back() from None
+            except ExchangeError as error:
+                again = not (error.certain or error.answered or (write and error.left))
+                failure, wait = exchange.network_failure(error), None
+            except _PassingError as passing:
+                failure, again, wait = passing.failure, not write, passing.failure.retry_after
+            if not again or not tries_left:
+                raise failure
+            self._pause(_backoff(self._connection.retries - tries_left) if wait is None else wait, may_send)
+        raise AssertionError("unreachable: the last try returns or raises")
+
+    def _pause(self, seconds: float, may_send: Callable[[], bool]) -> None:
+        """Wait so long, or until nothing may be sent any more."""
+        part = seconds if may_send is always else _ASKED_EVERY
+        while may_send():
+            self._sleep(min(part, seconds))
+            seconds -= part
+            if seconds <= 0:
+                return
+
+    def pages(
+        self,
+        request: str,
+        params: Mapping[str, Any],
+        item_key: str,
+        page_size: int,
+        seen: Seen,
+        total: int | None = None,
+    ) -> Iterator[list[Item]]:
+        """Read a whole list of the API page by page, each item once (see ``_api.paging.pages``).
+
+        Args:
+            request: a request that takes ``limit`` and ``offset``.
+            params: its other params.
+            item_key: the field that identifies an item.
+            page_size, seen, total: as in ``_api.paging.pages``.
+
+        Raises:
+            As ``call`` and ``_api.paging.pages``.
+        """
+
+        def fetch(offset: int, limit: int) -> list[Item]:
+            return items(self.call(request, {**params, "offset": offset, "limit": limit}), request)
+
+        return pages(fetch, item_key, page_size, seen, total)
+
+    def close(self) -> None:
+        """Close the kept-alive connections."""
+        self._transport.close()
+
+
+def items(answer: Mapping[str, Any], request: str) -> list[Item]:
+    """The list that an answer carries: under ``participants``, ``campaigns``, or ``campaign``, also a list there [V].
+
+    Raises:
+        BadAnswerError: there is no such list, or it holds something that is no object.
+    """
+    for key in ("participants", "campaigns", "campaign"):
+        if key in answer:
+            found = answer[key]
+            found = [found] if isinstance(found, dict) else found
+            if found is None or found == "":
+                return []
+            if isinstance(found, list) and all(isinstance(item, dict) for item in found):
+                return found
+            raise BadAnswerError(
+                f"The answer to {request} cannot be read: {key} is not a list of objects. {BadAnswerError.mend}",
+                request=request,
+            )
+    raise lacking("list", answer, request)
+
+
+class _PassingError(Exception):
+    """A failure after which a read may be tried again, after ``failure.retry_after`` seconds where that is set."""
+
+    def __init__(self, failure: YateotaError) -> None:
+        super().__init__()
+        self.failure = failure
+
+
+class _Exchange:
+    """Judges what came of one request: by the HTTP status and by the body, since errors come under HTTP 200 too [F]."""
+
+    def __init__(self, connection: Connection, border: Border, request: str, params: Mapping[str, Any]) -> None:
+        self._connection = connection
+        self._border = border
+        self._request = request
+        self._write = is_write(request, params)
+        action = f" ({params['action']})" if "action" in params else ""
+        subject = f" for {described(params)}" if _names_something(params) else ""
+        self._what = f"{request}{action}{subject}"
+
+    def answer(self, reply: Reply) -> dict[str, Any]:
+        """The answer's payload.
+
+        Raises:
+            _PassingError: a failure that may pass.
+            YateotaError: any other.
+        """
+        if reply.status != 200:
+            raise self._http_failure(reply)
+        try:
+            body = self._border.body(reply.text, lines=self._request == "trace")
+        except NoAnswerError as error:
+            raise self._no_answer(reply, str(error)) from None
+        code = whole_number(body.pop("code", None))
+        if code is None:
+            raise self._no_answer(reply, "an answer without a code")
+        if code:
+            raise self._refused(code, body.get("message"))
+        return body
+
+    def held_back(self) -> NotSentError:
+        """The failure of a request that was not let out."""
+        return NotSentError(f"{self._what}: it was not sent, since the task was stopped before.", request=self._request)
+
+    def network_failure(self, error: ExchangeError) -> YateotaError:
+        """The failure of an exchange that the network, or what came over it, broke."""
+        said = self._border.line(str(error))
+        if self._write and error.left:
+            return self._unsettled(f"{self._what}: {said}", message=said)
+        if error.answered:
+            return BadAnswerError(
+                f"{self._what}: {said}. Ask for fewer at once where the module has page_size, or look into what the "
+                "server sends.",
+                request=self._request,
+                message=said,
+            )
+        url = self._connection.api_url
+        # Many servers of TLS close the connection without a word where they are asked in plain text.
+        scheme = " Use https:// where this port expects TLS." if url.startswith("http:") and said == CLOSED else ""
+        return TransportError(
+            f"{self._what}: cannot reach {url} ({said}). {_network_advice(error)}{scheme}",
+            request=self._request,
+            message=said,
+        )
+
+    def _no_answer(self, reply: Reply, found: str) -> YateotaError:
+        text = f"{self._what}: the server sent {found} where an answer of the API was expected"
+        if self._write:
+            return self._unsettled(text, http_status=reply.status)
+        return BadAnswerError(
+            f"{text}. Check that api_url {self._connection.api_url} is the API's own URL.",
+            request=self._request,
+            http_status=reply.status,
+        )
+
+    def _refused(self, code: int, message: Any) -> Exception:
+        """The failure that a body code other than 0 stands for."""
+        said = self._border.line(str(message)) if message else "no message"
+        text = f"{self._what}: the server said '{said}' (code {code})"
+        facts: dict[str, Any] = {"code": code, "http_status": 200, "message": said if message else None}
+        if abs(code) >= _CODE_LIMIT:  # no code of an API, and no number that every database takes
+            facts |= {"code": None, "message": f"{said} (code {code})"}
+        if self._write and code in _UNSETTLED_CODES:
+            return self._unsettled(text, **facts)
+        failure = ApiError(f"{text}; {_ADVICE.get(code, _OTHER_ADVICE)}.", request=self._request, **facts)
+        return _PassingError(failure) if code == _TRANSIENT_CODE else failure
+
+    def _http_failure(self, reply: Reply) -> Exception:
+        """The failure that an HTTP status other than 200 stands for."""
+        status = reply.status
+        title = title_of(reply.text) or reply.reason
+        reason = self._border.line(title.strip().removeprefix(str(status))) or "no reason given"
+        text = f"{self._what}: the server answered HTTP {status} {reason}"
+        facts: dict[str, Any] = {"request": self._request, "http_status": status, "message": reason}
+        pause = retry_after(reply.headers) if status in _TURNED_AWAY else None
+        unread = status in _UNREAD or status == 429 or pause is not None
+        if self._write and (not unread or self._was_read(reply)):
+            return self._unsettled(f"{text}{self._http_advice(reply)}", http_status=status, message=reason)
+        if status in (401, 403):
+            given = "is wrong or may not be used from here" if self._connection.api_secret else "is needed"
+            return AuthError(f"{text}: api_secret {given}.", **facts)
+        if status in _TRANSIENT_HTTP:
+            return _PassingError(TransportError(f"{text}. Try again later.", **facts, retry_after=pause))
+        kind = TransportError if 300 <= status < 400 or status == 404 or status >= 500 else BadAnswerError
+        return kind(f"{text}{self._http_advice(reply)}.", **facts)
+
+    def _was_read(self, reply: Reply) -> bool:
+        """Whether the body of an answer belies its status: it is that of a request that was read, or carried out."""
+        try:
+            code = whole_number(self._border.body(reply.text).get("code"))
+        except NoAnswerError:
+            return False
+        return code != reply.status and (code == 0 or code in _UNSETTLED_CODES)  # the status again is a gateway's
+
+    def _http_advice(self, reply: Reply) -> str:
+        """What an HTTP status other than 200 leads to, as the end of a sentence."""
+        url = self._connection.api_url
+        if 300 <= reply.status < 400:
+            target = self._border.line(reply.headers.get("location", "somewhere unnamed"))
+            return (
+                f": a redirect to {target}, not followed since the secret is for {url} alone. "
+                "Set api_url to the final URL"
+            )
+        if reply.status == 404:
+            return f". Check api_url {url}: there is no API at this path"
+        if reply.status == 400 and url.startswith("http:") and _ASKS_FOR_TLS.search(reply.text):
+            return f". {SPEAKS_TLS[0].upper()}{SPEAKS_TLS[1:]}"
+        if reply.status >= 500:
+            return ". Look into the server's own log"
+        return f". Check that api_url {url} is the API's own URL"
+
+    def _unsettled(self, text: str, **facts: Any) -> OutcomeUnknownError:
+        return OutcomeUnknownError(f"{text}. {_UNSETTLED_ADVICE}", request=self._request, **facts)
+
+
+def _names_something(params: Mapping[str, Any]) -> bool:
+    return described(params) != described({})
+
+
+def _network_advice(error: ExchangeError) -> str:
+    if error.certain:
+        return "Check its host name and its dates; where its CA is not known here, set ca_path to the CA's certificate."
+    return "Check the address, the network and that the server runs."
+
+
+def _backoff(tries: int) -> float:
+    """Seconds to wait after so many tries: doubled each time, capped, and spread by chance over the clients."""
+    spread = random.uniform(0.5, 1.0)  # noqa: S311 (no secret depends on it)
+    return float(spread * min(_BACKOFF_MOST, _BACKOFF_FIRST * 2**tries))

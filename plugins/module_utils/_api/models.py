@@ -1,0 +1,171 @@
+# Copyright (c) 2026 simops.yateota contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the API answers, read tolerantly: numbers come as strings, flags as counts, and unknown fields are kept."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Annotated, Any
+
+from .._core.errors import BadAnswerError
+from .._core.libraries import guarded
+from .answer import whole_number
+
+if TYPE_CHECKING:
+    import pydantic
+else:
+    pydantic = guarded("pydantic")
+
+END_STATES = ("finished", "failed", "canceled")
+"""The states a participant does not leave by itself [S, V]. Every other one, an unknown one too, is not an end."""
+
+FILTER_STATES = ("pending_build", "pending_send", "failed", "finished")
+"""The states that ``query_participants`` can filter by [S]."""
+
+COUNTS = ("finished", "pending_build", "pending_send", "failed", "canceled")
+"""The numbers (on some servers: flags [V]) that a campaign carries."""
+
+
+_LARGEST_ID = 2**63 - 1
+_NO_FRACTION = re.compile(r"\.0+$")
+
+
+def _blank_is_none(value: Any) -> Any:
+    return None if value == "" else value
+
+
+def _text(value: Any) -> Any:
+    """Identifiers and names are text, whatever the server's JSON made of them."""
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    return str(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else _blank_is_none(value)
+
+
+def _id(value: Any) -> Any:
+    """An id: a whole number of 64 bits, or a text of ASCII digits that is one. All else is left to be refused."""
+    number = whole_number(_NO_FRACTION.sub("", value.strip()) if isinstance(value, str) else value)
+    if number is not None and abs(number) <= _LARGEST_ID:
+        return number
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else _blank_is_none(value)
+
+
+def _state(value: Any) -> Any:
+    text = _text(value)
+    return text.strip().lower() or None if isinstance(text, str) else text
+
+
+def _count(value: Any) -> Any:
+    """A count as it is documented [V]: a bool, a number or a numeric string. A bool is kept as the flag it is."""
+    if not isinstance(value, str):
+        return value if isinstance(value, bool) or whole_number(value) is None else whole_number(value)
+    word = value.strip().lower()
+    number = whole_number(word)
+    return {"true": True, "false": False, "": None}.get(word, value) if number is None else number
+
+
+_Text = Annotated["str | None", pydantic.BeforeValidator(_text)]
+_Number = Annotated["pydantic.StrictInt | None", pydantic.BeforeValidator(_id)]
+_State = Annotated["str | None", pydantic.BeforeValidator(_state)]
+_Count = Annotated["pydantic.StrictBool | pydantic.StrictInt | None", pydantic.BeforeValidator(_count)]
+_FIELD_STATE = pydantic.Field(default=None, validation_alias=pydantic.AliasChoices("state", "status"))
+
+
+class Participant(pydantic.BaseModel):
+    """An item of ``participants``. Its fields are not documented: these are expected [A], others are kept."""
+
+    model_config = pydantic.ConfigDict(extra="allow")
+
+    participant_id: _Number = None
+    campaign_id: _Number = None
+    imsi: _Text = None
+    iccid: _Text = None
+    msisdn: _Text = None
+    state: _State = _FIELD_STATE
+
+    def result(self) -> dict[str, Any]:
+        """The participant as the modules return it: ids as integers, identifiers as strings, the rest in ``extra``."""
+        return {
+            "participant_id": self.participant_id,
+            "campaign_id": self.campaign_id,
+            "imsi": self.imsi,
+            "iccid": self.iccid,
+            "msisdn": self.msisdn,
+            "state": self.state,
+            "extra": self.model_extra,
+        }
+
+
+class Campaign(pydantic.BaseModel):
+    """An item of ``campaigns`` or ``campaign``: of ``query_campaigns`` [V] or of ``get_campaign`` [V]."""
+
+    model_config = pydantic.ConfigDict(extra="allow")
+
+    campaign_id: _Number = None
+    name: _Text = pydantic.Field(default=None, validation_alias=pydantic.AliasChoices("campaign", "name"))
+    type: _Text = None
+    state: _State = _FIELD_STATE
+    participants: _Count = None
+    finished: _Count = None
+    pending_build: _Count = None
+    pending_send: _Count = None
+    failed: _Count = None
+    canceled: _Count = None
+
+    def progress(self) -> float | None:
+        """Percent of the participants that are at an end, 0.0 to 100.0; None where the server sends no counts."""
+        ended = [getattr(self, state) for state in END_STATES]
+        if any(count is None or isinstance(count, bool) for count in [self.participants, *ended]):
+            return None
+        return round(100.0 * sum(ended) / self.participants, 1) if self.participants else None
+
+    def result(self) -> dict[str, Any]:
+        """The campaign as the modules return it."""
+        return {
+            "campaign_id": self.campaign_id,
+            "name": self.name,
+            "type": self.type,
+            "state": self.state,
+            "participants": self.participants,
+            **{state: getattr(self, state) for state in COUNTS},
+            "progress": self.progress(),
+            "extra": self.model_extra,
+        }
+
+
+class NodeStatus(pydantic.BaseModel):
+    """The ``status`` of ``get_node_status`` [V, F]."""
+
+    model_config = pydantic.ConfigDict(extra="allow")
+
+    operational: bool | None = None
+    level: str | int | None = None
+    state: str | int | None = None
+    service: str | int | None = None
+
+    def result(self) -> dict[str, Any]:
+        """The status as the modules return it."""
+        return self.model_dump()
+
+
+def read(model: type[Any], item: Any, request: str) -> Any:
+    """One item of an answer as a model.
+
+    Args:
+        model: one of this file's classes.
+        item: the item as the JSON has it.
+        request: the request it answers, for the error.
+
+    Raises:
+        BadAnswerError: a field has a value that it cannot have; names the field and the value.
+    """
+    try:
+        return model.model_validate(item)
+    except pydantic.ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        field = first["loc"][0] if first["loc"] else "an item"
+        value = repr(first["input"])[:100]
+        raise BadAnswerError(
+            f"The answer to {request} cannot be read: {field} is {value}, which it cannot be. {BadAnswerError.mend}",
+            request=request,
+        ) from None

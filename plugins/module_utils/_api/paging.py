@@ -1,0 +1,109 @@
+# Copyright (c) 2026 simops.yateota contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Reading a list by offset while it moves: nothing twice, and nothing that stays in the list is lost."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from .._core.errors import BadAnswerError
+
+Item = dict[str, Any]
+Fetch = Callable[[int, int], list[Item]]
+"""(offset, limit) -> the page's items as the server sent them."""
+
+
+class Seen:
+    """The keys that were read already. They live in a temporary file of SQLite's, so that a million cost no memory."""
+
+    def __init__(self) -> None:
+        self._database = sqlite3.connect("", isolation_level=None)
+        self._database.execute("PRAGMA journal_mode = OFF")
+        self._database.execute("PRAGMA synchronous = OFF")
+        self._database.execute("CREATE TABLE seen (key PRIMARY KEY) WITHOUT ROWID")
+        self._database.execute("BEGIN")
+        self.count = 0
+
+    def add(self, key: int | str) -> bool:
+        """Note a key; whether it is new."""
+        new = self._database.execute("INSERT OR IGNORE INTO seen VALUES (?)", (key,)).rowcount == 1
+        self.count += new
+        return new
+
+    def __contains__(self, key: int | str) -> bool:
+        return self._database.execute("SELECT 1 FROM seen WHERE key = ?", (key,)).fetchone() is not None
+
+    def close(self) -> None:
+        """Give the temporary file back."""
+        self._database.close()
+
+
+_PATIENCE, _PATIENCE_PROMISED = 1, 3
+"""How often a page that looks like the last one is read again, since a page may come back cut short: once, and more
+often where the server's own count promises more. Where that count is reached, not at all."""
+_BARREN = 30
+"""Pages in a row without anything new, on top of two for each that had some, after which a list is said not to end. A
+spoilt page costs a step back and the way forward again: eight of them in pages of two cost up to 18, as measured."""
+_LONGEST_NUMBER = 18  # digits; what SQLite stores as a number
+
+
+def key_of(item: Item, name: str) -> int | str:
+    """What tells an item from the others: its field ``name`` (``161`` and ``"161"`` are one), else all of it."""
+    value = item.get(name)
+    if value is None or value == "":
+        return json.dumps(item, sort_keys=True)
+    text = str(value)
+    return int(text) if text.isascii() and text.isdecimal() and len(text) <= _LONGEST_NUMBER else text
+
+
+def pages(fetch: Fetch, key: str, page_size: int, seen: Seen, total: int | None = None) -> Iterator[list[Item]]:
+    """Read a whole list, page by page, each item once.
+
+    Offsets shift when an item before them leaves the list, and what then slides over the page's edge would be lost.
+    So every page after the first begins with the last item of the one before it. Where it begins with one that was
+    never seen, the list has moved: the reading steps back, twice as far each time, until it stands on known ground.
+    This holds for a list whose order is stable; the caller compares ``seen.count`` with the server's own count.
+
+    Args:
+        fetch: reads one page.
+        key: the field that identifies an item.
+        page_size: items asked for at once, 2 or more. The server may send fewer.
+        seen: takes the keys; ``seen.count`` is the number of items read so far.
+        total: the number of items where the server told it: how hard to look for the end. It does not end the reading
+            by itself, since items may have come and gone since it was told.
+
+    Yields:
+        Lists of items that were not seen before, never empty.
+
+    Raises:
+        BadAnswerError: the server sends the same items whatever the offset, so that the list has no end.
+    """
+    offset = back = fruitful = barren = ends = 0
+    patience = _PATIENCE if total is None else _PATIENCE_PROMISED
+    while True:
+        page = fetch(offset, page_size)
+        on_known_ground = offset == 0 or (bool(page) and key_of(page[0], key) in seen)
+        new = [item for item in page if seen.add(key_of(item, key))] if on_known_ground else []
+        if new:
+            fruitful, barren = fruitful + 1, 0
+            yield new
+        else:
+            barren += 1
+        ends = ends + 1 if on_known_ground and len(page) < 2 else 0
+        if ends > patience or (ends and total is not None and seen.count >= total):
+            return
+        if barren > _BARREN + 2 * fruitful:
+            raise BadAnswerError(
+                f"The list does not end: {barren} pages in a row, the last at offset {offset}, held nothing new after "
+                f"{seen.count} items. The server does not seem to heed the offset."
+            )
+        if on_known_ground:
+            back = 0
+            offset += max(0, len({key_of(item, key) for item in page}) - 1)
+        else:
+            back = back * 2 or page_size
+            offset = max(0, offset - back)

@@ -1,0 +1,251 @@
+# Copyright (c) 2026 simops.yateota contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a server knows, asked for in the ways that different servers can answer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from .._core.errors import ApiError, InvalidInputError
+from .answer import whole_number
+from .client import Client, items
+from .models import COUNTS, Campaign, Participant, read
+from .paging import Seen
+
+Warn = Callable[[str], None]
+
+PAGE_SIZE = 1000
+"""Items asked for at once where the user sets nothing else."""
+
+_UNKNOWN_REQUEST = 401
+"""The body code for a request that the server does not know [F]."""
+
+
+class Reader:
+    """Reads campaigns and participants of one node.
+
+    ``query_campaigns`` is the specified request [S], but no ``campaign_id`` and no ``state`` are documented in its
+    answer [V]. Where they are missing they are taken from ``get_campaign`` [V], which not every server has to offer.
+
+    Args:
+        client: sends the requests.
+        warn: takes a sentence for the user.
+    """
+
+    def __init__(self, client: Client, warn: Warn) -> None:
+        self._client = client
+        self._warn = warn
+
+    def campaign(self, campaign_id: int) -> Campaign:
+        """One campaign, with all that the server tells of it.
+
+        Raises:
+            InvalidInputError: there is no such campaign.
+            YateotaError: as ``Client.call``.
+        """
+        params = {"campaign_id": campaign_id}
+        found = _of_campaign(items(self._client.call("query_campaigns", params), "query_campaigns"), campaign_id)
+        if found is None:
+            raise InvalidInputError(
+                f"campaign_id {campaign_id} is not on this server: check the id, the server and the node."
+            )
+        item = {**found, "campaign_id": campaign_id}
+        if read(Campaign, item, "query_campaigns").state is None:
+            # What query_campaigns says wins: it is the request that is specified.
+            item = {**self._details(params), **_filled(item)}
+        campaign: Campaign = read(Campaign, item, "query_campaigns")
+        return campaign
+
+    def _details(self, params: dict[str, Any]) -> dict[str, Any]:
+        """A campaign as ``get_campaign`` tells it; empty, with a warning, where the server cannot."""
+        try:
+            found = items(self._client.call("get_campaign", params), "get_campaign")
+            return _of_campaign(found, params["campaign_id"]) or {}
+        except ApiError as error:
+            if error.code != _UNKNOWN_REQUEST:
+                raise
+            self._warn(
+                "This server has no get_campaign, and its query_campaigns tells no state: the state is not known."
+            )
+            return {}
+
+    def campaign_id(self, name: str) -> int:
+        """The id of the one campaign of this name.
+
+        Raises:
+            InvalidInputError: no campaign or several have it, or the server tells no ids.
+            YateotaError: as ``Client.call``.
+        """
+        campaigns = list(self.campaigns())
+        if campaigns and all(campaign.campaign_id is None for campaign in campaigns):
+            raise InvalidInputError(
+                f"name '{name}' cannot be resolved: this server tells no campaign ids. Give campaign_id instead."
+            )
+        matching = [campaign.campaign_id for campaign in campaigns if campaign.name == name]
+        if len(matching) == 1 and matching[0] is not None:
+            return matching[0]
+        if matching:
+            ids = ", ".join(str(found) for found in matching)
+            raise InvalidInputError(
+                f"name '{name}' belongs to {len(matching)} campaigns ({ids}): give campaign_id instead."
+            )
+        raise InvalidInputError(f"name '{name}' is not the name of a campaign. There are: {_names(campaigns)}.")
+
+    def campaigns(
+        self, limit: int | None = None, offset: int | None = None, page_size: int = PAGE_SIZE
+    ) -> Iterator[Campaign]:
+        """All campaigns, or with ``limit``/``offset`` those alone.
+
+        Raises:
+            YateotaError: as ``Client.call``.
+        """
+        listed = self._campaign_items("query_campaigns", limit, offset, page_size)
+        if any(_lacks_id_or_state(item) for item in listed):
+            listed = self._with_details(listed, limit, offset, page_size)
+        for item in listed:
+            yield read(Campaign, item, "query_campaigns")
+
+    def _campaign_items(
+        self, request: str, limit: int | None, offset: int | None, page_size: int
+    ) -> list[dict[str, Any]]:
+        """The campaigns' items of one request; all of them where no ``limit`` is given."""
+        if limit is not None:
+            return items(self._client.call(request, {"limit": limit, "offset": offset or 0}), request)
+        if request == "query_campaigns":  # without params it tells every campaign at once [S]
+            return items(self._client.call(request, {}), request)
+        seen = Seen()
+        try:
+            return [item for page in self._client.pages(request, {}, "campaign_id", page_size, seen) for item in page]
+        finally:
+            seen.close()
+
+    def _with_details(
+        self, listed: list[dict[str, Any]], limit: int | None, offset: int | None, page_size: int
+    ) -> list[dict[str, Any]]:
+        """The campaigns of ``get_campaign``, with what ``query_campaigns`` adds where the name tells which it is."""
+        try:
+            detailed = self._campaign_items("get_campaign", limit, offset, page_size)
+        except ApiError as error:
+            if error.code != _UNKNOWN_REQUEST:
+                raise
+            self._warn(
+                "This server has no get_campaign, and its query_campaigns tells no ids or states: they are not known."
+            )
+            return listed
+        by_name: dict[str | None, list[dict[str, Any]]] = {}
+        for item in listed:
+            by_name.setdefault(_name_of(item), []).append(item)
+        unique = {name: found[0] for name, found in by_name.items() if len(found) == 1}
+        return [{**item, **_filled(unique.get(_name_of(item), {}))} for item in detailed]
+
+    def participant_count(self, campaign_id: int) -> int | None:
+        """The number of participants of a campaign; None where the server does not tell it.
+
+        Raises:
+            YateotaError: as ``Client.call``.
+        """
+        count = whole_number(self._client.call("query_participants", {"campaign_id": campaign_id}).get("count"))
+        return None if count is None or count < 0 else count
+
+    def state_counts(self, campaign_id: int) -> dict[str, int] | None:
+        """How many participants of a campaign are in each state of ``COUNTS``; None where the server tells flags alone.
+
+        Raises:
+            YateotaError: as ``Client.call``.
+        """
+        found = items(self._client.call("query_campaigns", {"campaign_id": campaign_id}), "query_campaigns")
+        campaign: Campaign = read(Campaign, _of_campaign(found, campaign_id) or {}, "query_campaigns")
+        counts = {state: getattr(campaign, state) for state in COUNTS}
+        return None if any(count is None or isinstance(count, bool) for count in counts.values()) else counts
+
+    def participants(
+        self, campaign_id: int, state: str | None = None, page_size: int = PAGE_SIZE
+    ) -> Iterator[list[Participant]]:
+        """All participants of a campaign, or those in one state, page by page, each once.
+
+        Participants that change state while they are read may be counted in either; none that stays is lost. Where the
+        server's count and what was read disagree, or the list tells no states [A], the user is warned. A list of one
+        state need not tell it.
+
+        Args:
+            campaign_id: the campaign.
+            state: one of ``FILTER_STATES``, or None for all.
+            page_size: participants asked for at once, 2 or more.
+
+        Raises:
+            YateotaError: as ``Client.call`` and ``Client.pages``.
+        """
+        total = self.participant_count(campaign_id) if state is None else None
+        seen = Seen()
+        try:
+            params = {"campaign_id": campaign_id, "state": state}
+            stateless = 0
+            for page in self._client.pages("query_participants", params, "participant_id", page_size, seen, total):
+                found = [_participant(item, campaign_id, state) for item in page]
+                stateless += sum(each.state is None for each in found)
+                yield found
+            if stateless:
+                self._warn(
+                    f"Campaign {campaign_id}: the server's list tells no state of {stateless} participants. "
+                    "An action on them is sent whatever it is."
+                )
+            if total is not None and seen.count != total:
+                self._warn(
+                    f"Campaign {campaign_id}: the server counts {total} participants, "
+                    f"its list held {seen.count} different ones."
+                )
+        finally:
+            seen.close()
+
+    def participants_page(self, campaign_id: int, state: str | None, limit: int, offset: int) -> list[Participant]:
+        """The participants at one place of the list, in one request.
+
+        Raises:
+            YateotaError: as ``Client.call``.
+        """
+        params = {"campaign_id": campaign_id, "state": state, "limit": limit, "offset": offset}
+        found = items(self._client.call("query_participants", params), "query_participants")
+        return [_participant(item, campaign_id, state) for item in found]
+
+
+def _participant(item: dict[str, Any], campaign_id: int, state: str | None) -> Participant:
+    """A participant of a campaign's list, which may be that of one state alone [S]."""
+    participant: Participant = read(Participant, item, "query_participants")
+    if participant.state is None:
+        participant.state = state
+    if participant.campaign_id is None:
+        participant.campaign_id = campaign_id
+    return participant
+
+
+def _filled(item: dict[str, Any]) -> dict[str, Any]:
+    """What an item tells, without the fields that it leaves blank."""
+    return {key: value for key, value in item.items() if value not in (None, "")}
+
+
+def _of_campaign(listed: list[dict[str, Any]], campaign_id: int) -> dict[str, Any] | None:
+    """What was asked for among what a server lists, which may be more; without an id [V] only where it stands alone."""
+    for item in listed:
+        found: Campaign = read(Campaign, item, "query_campaigns")
+        if found.campaign_id == campaign_id or (found.campaign_id is None and len(listed) == 1):
+            return item
+    return None
+
+
+def _name_of(item: dict[str, Any]) -> str | None:
+    campaign: Campaign = read(Campaign, item, "query_campaigns")
+    return campaign.name
+
+
+def _lacks_id_or_state(item: dict[str, Any]) -> bool:
+    campaign: Campaign = read(Campaign, item, "query_campaigns")
+    return campaign.campaign_id is None or campaign.state is None
+
+
+def _names(campaigns: list[Campaign], most: int = 20) -> str:
+    """The first campaigns by name and id, for an error."""
+    words = [f"'{str(campaign.name)[:100]}' (campaign_id {campaign.campaign_id})" for campaign in campaigns[:most]]
+    rest = [f"and {len(campaigns) - most} more"] if len(campaigns) > most else []
+    return ", ".join([*words, *rest]) or "none"

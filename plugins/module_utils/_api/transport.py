@@ -1,0 +1,320 @@
+# Copyright (c) 2026 simops.yateota contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The way to one URL: TLS, proxies, connections that are kept, and whether a request ever left this machine."""
+
+from __future__ import annotations
+
+import os
+import socket
+import ssl
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from .._core.errors import InvalidInputError
+from .._core.libraries import guarded
+from .wire import CLOSED, HeldBackError, Reply, Wire, WireError, always
+
+if TYPE_CHECKING:
+    import requests
+    import requests.adapters as requests_adapters
+    import urllib3
+else:
+    requests = guarded("requests")
+    requests_adapters = guarded("requests.adapters")
+    urllib3 = guarded("urllib3")
+
+
+@dataclass(frozen=True)
+class Connection:
+    """How to reach one server.
+
+    Attributes:
+        api_url: the whole URL of ``api.php``, already checked.
+        api_secret: the value of ``X-Authentication`` [V, F], or None; never shown.
+        node: the node a request is for [S].
+        validate_certs, ca_path, client_cert, client_key: TLS; without ``ca_path``, a file or folder,
+            the system's trust store counts.
+        timeout: seconds to wait for the connection, and again for the whole answer.
+        retries: further tries of a request that may be tried again.
+        use_proxy: heed the proxy variables of the environment.
+    """
+
+    api_url: str
+    api_secret: str | None = field(default=None, repr=False)
+    node: str = "ota"
+    validate_certs: bool = True
+    ca_path: str | None = None
+    client_cert: str | None = None
+    client_key: str | None = None
+    timeout: float = 10.0
+    retries: int = 3
+    use_proxy: bool = True
+
+
+class ExchangeError(Exception):
+    """The exchange failed: on the network, or by an answer that is not whole, not valid or too large.
+
+    Attributes:
+        left: whether any part of the request may have left this machine.
+        certain: whether trying again is pointless (the certificate is refused).
+        answered: whether an answer came that trying again would not change (too large, cannot be decompressed).
+    """
+
+    def __init__(self, text: str, left: bool, certain: bool = False, answered: bool = False) -> None:
+        super().__init__(text)
+        self.left = left
+        self.certain = certain
+        self.answered = answered
+
+
+class _Adapter(requests_adapters.HTTPAdapter):
+    """requests' adapter, for its way through proxies, with a TLS context of ours: requests would add its own bundle."""
+
+    def __init__(self, context: ssl.SSLContext | None) -> None:
+        self._context = context
+        super().__init__(pool_connections=1, pool_maxsize=1)
+
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        super().init_poolmanager(*args, **kwargs, ssl_context=self._context)
+
+    def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:
+        return super().proxy_manager_for(proxy, **kwargs, ssl_context=self._context)
+
+
+def _tls_context(connection: Connection) -> ssl.SSLContext | None:
+    """The TLS context of an https connection, None for http.
+
+    Raises:
+        InvalidInputError: a file that an option names cannot be used.
+    """
+    if not connection.api_url.startswith("https:"):
+        return None
+    context = ssl.create_default_context()
+    if not connection.validate_certs:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    elif connection.ca_path:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # without the system's trust store: ca_path replaces it
+        where = "capath" if os.path.isdir(connection.ca_path) else "cafile"
+        try:
+            context.load_verify_locations(**{where: connection.ca_path})
+        except OSError as error:
+            raise InvalidInputError(
+                f"ca_path '{connection.ca_path}' cannot be used ({error}): "
+                "give a readable file or folder of PEM certificates."
+            ) from None
+    if connection.client_cert:
+        try:
+            # A key under a passphrase would ask for it on the terminal: an empty one makes it an error instead.
+            context.load_cert_chain(connection.client_cert, connection.client_key, password="")
+        except OSError as error:
+            raise InvalidInputError(
+                f"client_cert '{connection.client_cert}' with client_key '{connection.client_key}' cannot be used "
+                f"({error}): give readable PEM files, the key without a passphrase."
+            ) from None
+    return context
+
+
+class Transport:
+    """Posts bodies to one URL over kept-alive connections. Safe to use from ``connections`` threads at once.
+
+    Raises:
+        InvalidInputError: a certificate, a key or a trust store cannot be read, or the URL's host cannot be one.
+    """
+
+    def __init__(self, connection: Connection, connections: int = 1) -> None:
+        self._timeout = connection.timeout
+        self._verify = connection.validate_certs
+        self._adapter = _Adapter(_tls_context(connection))
+        if not connection.validate_certs:
+            urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
+        try:
+            self._proxies = requests.utils.get_environ_proxies(connection.api_url) if connection.use_proxy else {}
+            self._template = requests.Request("POST", connection.api_url).prepare()
+        except (requests.RequestException, urllib3.exceptions.HTTPError, ValueError) as error:
+            raise InvalidInputError(
+                f"api_url '{connection.api_url}' is not valid ({error}): give https://host/api.php."
+            ) from None
+        self._headers = [
+            ("Host", urlsplit(str(self._template.url)).netloc),
+            ("Content-Type", "application/json"),
+            ("Accept", "application/json"),
+            ("Accept-Encoding", "identity"),
+            ("User-Agent", "simops.yateota"),
+        ]
+        if connection.api_secret:
+            self._headers.append(("X-Authentication", connection.api_secret))
+        self._connections = connections
+        self._kept: deque[Wire] = deque()
+
+    def post(self, body: bytes, largest: int, may_send: Callable[[], bool] = always) -> Reply:
+        """Post a body and read the whole answer. Redirects are not followed.
+
+        Args:
+            body: the request's body.
+            largest: bytes that the answer's body may have, decompressed.
+            may_send: asked before anything is done, and right before the request leaves.
+
+        Raises:
+            HeldBackError: it said no; nothing has left.
+            ExchangeError: no whole answer came, whatever the reason; tells whether the request may have left.
+        """
+        wire = None
+        if not may_send():
+            raise HeldBackError
+        try:
+            wire = self._rested() or self._connected()
+            return wire.exchange(body, self._timeout, largest, may_send)
+        except HeldBackError:
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever the libraries raise, a write must know whether it left
+            left = wire is not None and wire.left
+            answered = isinstance(error, WireError) and error.answered
+            raise ExchangeError(_reason(error), left, _is_certificate_error(error), answered) from None
+        finally:
+            if wire:
+                self._keep(wire)
+
+    def close(self) -> None:
+        """Close the kept-alive connections."""
+        while self._kept:
+            self._kept.pop().close()
+        self._adapter.close()
+
+    def _rested(self) -> Wire | None:
+        """The connection that was used last among those that can be used again; the others are closed."""
+        while self._kept:
+            try:
+                wire = self._kept.pop()
+            except IndexError:  # another thread took it
+                return None
+            if wire.is_quiet():
+                return wire
+            wire.close()
+        return None
+
+    def _keep(self, wire: Wire) -> None:
+        if wire.is_reusable and len(self._kept) < self._connections:
+            wire.left = False
+            self._kept.append(wire)
+        else:
+            wire.close()
+
+    def _connected(self) -> Wire:
+        """A new connection, through the environment's proxy where it names one."""
+        pool: Any = self._adapter.get_connection_with_tls_context(self._template, self._verify, proxies=self._proxies)
+        target = self._adapter.request_url(self._template, self._proxies)
+        tunnel = str(self._template.url).startswith("https:")
+        headers = self._headers
+        if pool.proxy and not tunnel:
+            headers = [*headers, *pool.proxy_headers.items()]
+        connection = pool._new_conn()
+        connection.timeout = self._timeout
+        try:
+            with _bounded(connection, self._timeout if self._proxies else None):
+                if pool.proxy and tunnel:
+                    pool._prepare_proxy(connection)
+                else:
+                    connection.connect()
+        except Exception as error:
+            connection.close()
+            if pool.proxy and not connection.has_connected_to_proxy:
+                raise urllib3.exceptions.ProxyError("", error) from error
+            raise
+        wire = Wire(connection, target, headers)
+        if wire.is_quiet():
+            return wire
+        wire.close()
+        raise WireError("the server closed the connection, or sent something, before it was asked")
+
+
+@contextmanager
+def _bounded(connection: Any, seconds: float | None) -> Iterator[None]:
+    """End the connecting of a connection after so many seconds: a proxy can draw its answer out for ever.
+
+    Each of its parts has the socket's timeout already, and the handshake of TLS has it as a whole.
+    """
+    if seconds is None:
+        yield
+        return
+    late = threading.Event()
+
+    def end() -> None:
+        late.set()
+        if connection.sock is not None:
+            connection.sock.shutdown(socket.SHUT_RDWR)
+
+    timer = threading.Timer(seconds, end)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    except Exception:
+        if late.is_set():
+            raise TimeoutError from None
+        raise
+    finally:
+        timer.cancel()
+
+
+def _causes(error: BaseException) -> list[BaseException]:
+    """The error and all that stands behind it, outermost first: causes, contexts and wrapped arguments."""
+    found: list[BaseException] = []
+    queue: list[Any] = [error]
+    while queue:
+        item = queue.pop(0)
+        if isinstance(item, BaseException) and item not in found:
+            found.append(item)
+            queue += [item.__cause__, item.__context__, getattr(item, "reason", None), *item.args]
+    return found
+
+
+def _is_certificate_error(error: BaseException) -> bool:
+    return any(isinstance(cause, ssl.SSLCertVerificationError) for cause in _causes(error))
+
+
+def _reason(error: BaseException) -> str:
+    """The innermost cause in words, for people: no class names, no object addresses."""
+    causes = _causes(error)
+    reason = _cause_in_words(causes)
+    proxy = any(isinstance(cause, (requests.exceptions.ProxyError, urllib3.exceptions.ProxyError)) for cause in causes)
+    return f"through the proxy of the environment: {reason}" if proxy else reason
+
+
+def _cause_in_words(causes: list[BaseException]) -> str:
+    if any(isinstance(cause, ssl.SSLError) and cause.reason in _NO_TLS for cause in causes):
+        return "what answers there does not speak TLS: check the scheme and the port of api_url, or use http://"
+    for kind, words in _wordings():
+        for cause in causes:
+            if isinstance(cause, kind):
+                return words.format(cause)
+    for cause in reversed(causes):
+        if isinstance(cause, OSError) and (cause.strerror or str(cause).startswith("Tunnel")):
+            return cause.strerror or str(cause)
+    return CLOSED
+
+
+_NO_TLS = ("WRONG_VERSION_NUMBER", "HTTP_REQUEST", "RECORD_LAYER_FAILURE")
+"""What OpenSSL calls it when plain text comes where TLS is expected."""
+
+
+def _wordings() -> tuple[tuple[Any, str], ...]:
+    """Kinds of causes and their words, the more special before the more general."""
+    return (
+        (WireError, "{0}"),
+        (ssl.SSLCertVerificationError, "the server's certificate is refused: {0.verify_message}"),
+        (socket.gaierror, "the host name cannot be resolved"),
+        (TimeoutError, "no answer within the timeout"),
+        (
+            (requests.exceptions.InvalidProxyURL, requests.exceptions.InvalidSchema),
+            "the environment's proxy variables cannot be used: {0}",
+        ),
+        # Its own words could quote a proxy's password.
+        (urllib3.exceptions.LocationValueError, "the proxy that the environment names cannot be used"),
+    )

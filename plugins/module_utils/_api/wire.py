@@ -1,0 +1,247 @@
+# Copyright (c) 2026 simops.yateota contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One connection: a request and its answer at a time, the answer whole, bounded in time and size, and its own."""
+
+from __future__ import annotations
+
+import contextlib
+import ssl
+import time
+import zlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from .._core.libraries import guarded
+
+if TYPE_CHECKING:
+    import h11
+else:
+    h11 = guarded("h11")
+
+_HEAD_MOST = 65536  # bytes of the status line and the headers of one answer
+_INTERIM_MOST = 32
+_RECEIVED_AT_ONCE = 65536  # bytes
+
+REST_MOST = 0.5
+"""Seconds after which a connection that rests is not used again: firewalls, balancers and servers drop idle connections
+without a word, and what is sent on one of those may or may not arrive."""
+
+
+class WireError(Exception):
+    """The answer is not whole or not valid, said in words.
+
+    Attributes:
+        answered: an answer came that no further try would change.
+    """
+
+    def __init__(self, text: str, answered: bool = False) -> None:
+        super().__init__(text)
+        self.answered = answered
+
+
+class HeldBackError(Exception):
+    """A request was not let out: nothing of it has left."""
+
+
+def always() -> bool:
+    """The answer where nothing holds requests back."""
+    return True
+
+
+CLOSED = "the connection was closed before the whole answer came"
+NO_HTTP = "what answers there does not speak HTTP"
+SPEAKS_TLS = "what answers there speaks TLS: check the scheme and the port of api_url, or use https://"
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What came back: the HTTP status, its reason phrase, the headers by lower-case names, and the body's text."""
+
+    status: int
+    reason: str
+    headers: dict[str, str]
+    text: str
+
+
+class Wire:
+    """A connected socket over which requests go to one URL, one after the other.
+
+    h11 reads the answers, since it takes nothing for an answer that RFC 9112 does not: no second Content-Length, no
+    chunk sizes in other digits, no body that ends early; and it keeps what came after an answer apart from it.
+
+    Args:
+        connection: urllib3's connection; it owns the socket.
+        target: the request target.
+        headers: the headers of every request, without Content-Length.
+
+    Attributes:
+        left: whether any part of the latest request may have left this machine.
+    """
+
+    def __init__(self, connection: Any, target: str, headers: Sequence[tuple[str, str]]) -> None:
+        self._connection = connection
+        self._socket = connection.sock
+        self._target = target
+        self._headers = headers
+        self._http = h11.Connection(h11.CLIENT, max_incomplete_event_size=_HEAD_MOST)
+        self._rests_since = time.monotonic()
+        self._heard = b""  # the first bytes of the latest answer
+        self.left = False
+
+    @property
+    def is_reusable(self) -> bool:
+        """Whether the latest answer was whole, the server keeps the connection, and nothing came after the answer."""
+        return self._http.our_state is self._http.their_state is h11.IDLE
+
+    def is_quiet(self) -> bool:
+        """Whether a request may go out: the connection did not rest for long, is open, and nothing waits to be read.
+
+        Bytes that came before a request cannot be its answer.
+        """
+        if time.monotonic() - self._rests_since > REST_MOST:
+            return False
+        self._socket.settimeout(0)
+        try:
+            self._socket.recv(1)
+        except (BlockingIOError, ssl.SSLWantReadError):
+            return True
+        except OSError:
+            return False
+        return False
+
+    def exchange(self, body: bytes, timeout: float, largest: int, may_send: Callable[[], bool]) -> Reply:
+        """Post a body and read the answer to its end.
+
+        Args:
+            body: the body.
+            timeout: seconds that sending and the whole answer may take, interim answers included.
+            largest: bytes that the answer's body may have, decompressed.
+            may_send: asked right before the request leaves.
+
+        Raises:
+            HeldBackError: it said no.
+            WireError: no whole, valid answer came.
+            OSError: the network failed; a TimeoutError where the time is up.
+        """
+        deadline = time.monotonic() + timeout
+        length = ("Content-Length", str(len(body)))
+        head = self._http.send(h11.Request(method="POST", target=self._target, headers=[*self._headers, length]))
+        data = b"".join(filter(None, (head, self._http.send(h11.Data(data=body)), self._http.send(h11.EndOfMessage()))))
+        self._socket.settimeout(timeout)
+        # Here and not earlier: this process may have been stopped, or the connection have taken its time.
+        if not may_send():
+            raise HeldBackError
+        self.left, self._heard = True, b""
+        with contextlib.suppress(BrokenPipeError):  # the server may have answered before it read it all
+            self._socket.sendall(data)
+        reply = self._reply(deadline, largest)
+        if self._http.our_state is self._http.their_state is h11.DONE and not self._http.trailing_data[0]:
+            self._http.start_next_cycle()
+        self._rests_since = time.monotonic()
+        return reply
+
+    def _reply(self, deadline: float, largest: int) -> Reply:
+        """The final answer. Any number of interim ones may come before it (RFC 9110, 15.2), up to a limit."""
+        response: h11.Response | None = None
+        content = _Content("", largest)
+        interim = 0
+        while True:
+            event = self._event(deadline)
+            if isinstance(event, h11.InformationalResponse):
+                interim += 1
+                if interim > _INTERIM_MOST:
+                    raise WireError(f"more than {_INTERIM_MOST} interim answers came, and no final one")
+            elif isinstance(event, h11.Response):
+                response = event
+                headers = _joined(event.headers)
+                if "transfer-encoding" in headers and "content-length" in headers:
+                    raise WireError("the answer contradicts itself about its length")
+                content = _Content(headers.get("content-encoding", ""), largest)
+            elif isinstance(event, h11.Data):
+                content.add(event.data)
+            elif response and isinstance(event, h11.EndOfMessage):
+                reason = bytes(response.reason).decode("latin-1")
+                return Reply(response.status_code, reason, headers, _text(content.whole()))
+            else:
+                raise WireError(CLOSED)
+
+    def _event(self, deadline: float) -> Any:
+        """What comes next of an answer."""
+        received = None
+        try:
+            while (event := self._http.next_event()) is h11.NEED_DATA:
+                left = deadline - time.monotonic()
+                if left <= 0:
+                    raise TimeoutError
+                self._socket.settimeout(left)
+                received = self._socket.recv(_RECEIVED_AT_ONCE)
+                self._heard += received[: 5 - len(self._heard)]
+                self._http.receive_data(received)
+        except h11.RemoteProtocolError:
+            raise WireError(self._fault(ended=received == b"")) from None
+        return event
+
+    def _fault(self, ended: bool) -> str:
+        """What is wrong with an answer that h11 does not take."""
+        if self._heard[:2] in (b"\x15\x03", b"\x16\x03"):
+            return SPEAKS_TLS
+        if not b"HTTP/".startswith(self._heard):
+            return NO_HTTP
+        return CLOSED if ended else "the answer is not valid HTTP"
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._connection.close()
+
+
+def _joined(headers: Any) -> dict[str, str]:
+    """Headers by name; the values of one that comes several times are joined, as RFC 9110 says."""
+    found: dict[str, str] = {}
+    for name, value in headers:
+        key, text = name.decode("latin-1"), value.decode("latin-1")
+        found[key] = f"{found[key]}, {text}" if key in found else text
+    return found
+
+
+class _Content:
+    """The body of an answer, decompressed as it comes, so that a small one cannot become a huge one.
+
+    Args:
+        encoding: the answer's Content-Encoding; none is asked for.
+        largest: bytes that it may have, decompressed.
+    """
+
+    def __init__(self, encoding: str, largest: int) -> None:
+        name = encoding.strip().lower()
+        if name not in ("", "identity", "gzip", "x-gzip", "deflate"):
+            raise WireError("the answer is compressed in a way that was not asked for", answered=True)
+        self._inflate = zlib.decompressobj(32 + zlib.MAX_WBITS) if name not in ("", "identity") else None
+        self._largest = largest
+        self._parts: list[bytes] = []
+        self._size = 0
+
+    def add(self, data: bytes) -> None:
+        """Take the next part of it as it came."""
+        if self._inflate:
+            try:
+                data = self._inflate.decompress(data, self._largest - self._size + 1)
+            except zlib.error:
+                raise WireError("the answer is compressed and cannot be decompressed", answered=True) from None
+        self._size += len(data)
+        if self._size > self._largest:
+            raise WireError(f"the answer is larger than {self._largest >> 20} MiB", answered=True)
+        self._parts.append(bytes(data))
+
+    def whole(self) -> bytes:
+        """All of it, at its end."""
+        if self._inflate and self._parts and not self._inflate.eof:
+            raise WireError("the answer is compressed and ends early", answered=True)
+        return b"".join(self._parts)
+
+
+def _text(content: bytes) -> str:
+    """The content as text: JSON is UTF-8, at times behind a byte order mark; a mark of UTF-16 is believed too."""
+    utf16 = content[:2] in (b"\xff\xfe", b"\xfe\xff")
+    return content.decode("utf-16" if utf16 else "utf-8", "replace").removeprefix("\ufeff")

@@ -1,0 +1,215 @@
+# Copyright (c) 2026 simops.yateota contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Tables of SIMs: CSV as spreadsheets write it, and the sheets of a workbook, as rows with their lines."""
+
+from __future__ import annotations
+
+import csv
+import datetime
+import itertools
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, NamedTuple
+
+from .._core.errors import InvalidInputError
+from .._core.identifiers import masked
+from .source_cells import Number, is_blank
+from .source_columns import Columns, listed
+
+_HEAD = 40
+"""Among so many rows the header is looked for."""
+
+_DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
+_SEPARATOR = re.compile(r'\s*"?sep=([^"\r\n])"?[,;\t|]*\s*', re.IGNORECASE)
+_LONG = 14  # digits, as an IMSI has and no order number
+
+
+class Row(NamedTuple):
+    """A row: the line that it begins in, as an editor counts lines, and its cells, or why it cannot be read."""
+
+    line: int
+    cells: Sequence[Any] | InvalidInputError
+
+
+class HeaderError(InvalidInputError):
+    """It is not clear where in a file its header is, or whether it is one."""
+
+
+class Header(NamedTuple):
+    """The header of a table: its place among the rows looked at, its line, and its columns."""
+
+    place: int
+    line: int
+    columns: Columns
+
+
+def find_header(rows: Sequence[Row]) -> Header | None:
+    """The header among a table's first rows: titles may stand above it, and it is no lone word of a title.
+
+    Raises:
+        HeaderError: it has an entry, or what stands above it is no title but an entry.
+    """
+    found: Header | None = None
+    for place, row in enumerate(rows):
+        if isinstance(row.cells, InvalidInputError) or all(map(is_blank, row.cells)):
+            continue
+        columns = _columns(row)
+        if columns.identifies() and (not found or len(columns.mapping) > len(found.columns.mapping)):
+            found = Header(place, row.line, columns)
+        elif found and _is_entry(row):  # else it may be a title of one word, such as "SIM"
+            break
+    if found:
+        if _is_entry(rows[found.place]):
+            raise HeaderError(
+                f"line {found.line} is the header and has an entry: give each entry a line of its own below the header."
+            )
+        for row in rows[: found.place]:
+            if _is_entry(row):
+                raise HeaderError(
+                    f"line {row.line} looks like an entry, and stands above the header in line {found.line}: "
+                    "put the header into the first line."
+                )
+    return found
+
+
+def _is_entry(row: Row) -> bool:
+    """Whether a row has a long number as a cell, or nothing but numbers."""
+    cells = [] if isinstance(row.cells, InvalidInputError) else row.cells
+    words = [re.sub(r"\W", "", str(cell)) for cell in cells if not is_blank(cell)]
+    numbers = [word for word in words if word.isdecimal()]
+    return bool(numbers) and (len(numbers) == len(words) or max(map(len, numbers)) >= _LONG)
+
+
+def no_header(rows: Sequence[Row], how: str) -> str:
+    """What is said of a table in which no header was found: what was there instead."""
+    readable = [
+        row for row in rows if not isinstance(row.cells, InvalidInputError) and not all(map(is_blank, row.cells))
+    ]
+    if not readable:
+        return f"it is empty ({how})"
+    nearest = max(readable, key=lambda row: len(_columns(row).resembling))
+    resembling = "".join(f"; '{name}' looks like {field}" for name, field in _columns(nearest).resembling.items())
+    return f"line {nearest.line} has {masked(listed(_columns(nearest).names))} ({how}){masked(resembling)}"
+
+
+def _columns(row: Row) -> Columns:
+    return Columns([] if isinstance(row.cells, InvalidInputError) else row.cells)
+
+
+class CsvTable:
+    """A CSV file: its separator and its header are found in its first lines.
+
+    Args:
+        lines: its lines with their ends.
+        encoding: how they were encoded, for messages.
+
+    Attributes:
+        header: the header, or None.
+        found: what was found, where no header was.
+
+    Raises:
+        HeaderError: as ``find_header``.
+    """
+
+    def __init__(self, lines: Iterable[str], encoding: str) -> None:
+        lines = iter(lines)
+        head = list(itertools.islice(lines, _HEAD))
+        first = next((place for place, line in enumerate(head) if not is_blank(line)), 0)
+        named = _SEPARATOR.fullmatch(head[first]) if head else None
+        skipped = first + 1 if named else 0
+        self._rows: dict[str, list[Row]] = {
+            separator: list(_csv_rows(head[skipped:], separator, skipped, strict=False))
+            for separator in ([named[1]] if named else _DELIMITERS)
+        }
+        headers = {separator: find_header(rows) for separator, rows in self._rows.items()}
+        self._separator = max(headers, key=lambda separator: self._merit(separator, headers[separator]))
+        self.header = headers[self._separator]
+        how = f"separated by {_DELIMITERS.get(self._separator, repr(self._separator))}, {encoding}"
+        self.found = "" if self.header else no_header(self._rows[self._separator], how)
+        above = self.header.line - 1 if self.header else len(head)
+        self._lines = itertools.chain(head[above:], lines if self.header else ())
+
+    def _merit(self, separator: str, header: Header | None) -> tuple[int, int, int]:
+        """How well a separator fits: by the columns that are known under it, then by all."""
+        if header:
+            return len(header.columns.mapping), 0, 0
+        columns = [_columns(row) for row in self._rows[separator]]
+        resembling = max((len(each.resembling) for each in columns), default=0)
+        return 0, resembling, max((len(each.names) for each in columns), default=0)
+
+    def rows(self) -> Iterator[Row]:
+        """The rows below the header."""
+        if self.header:
+            for row in _csv_rows(self._lines, self._separator, self.header.line - 1, strict=True):
+                if row.line != self.header.line or isinstance(row.cells, InvalidInputError):
+                    yield row
+
+
+def _csv_rows(lines: Iterable[str], separator: str, before: int, strict: bool) -> Iterator[Row]:
+    reader = csv.reader(lines, delimiter=separator, strict=strict)
+    while True:
+        line = before + reader.line_num + 1  # a row may go on over several lines
+        try:
+            cells = next(reader, None)
+        except csv.Error as error:  # what follows may be part of this row, or rows of its own
+            yield Row(line, InvalidInputError(f"it is no CSV ({error}): close its quotes, and double those inside."))
+            return
+        if cells is None:
+            return
+        yield Row(line, cells)
+
+
+class Workbook:
+    """The sheet of a workbook that has a header we know.
+
+    Args:
+        book: as ``openpyxl`` has loaded it, for reading.
+
+    Attributes:
+        header: the header, or None.
+        found: what was found, where no header was.
+
+    Raises:
+        HeaderError: more than one sheet has such a header; or as ``find_header``.
+    """
+
+    def __init__(self, book: Any) -> None:
+        self._sheets = {sheet.title: sheet for sheet in book.worksheets if sheet.sheet_state == "visible"}
+        heads = {title: list(itertools.islice(self._all_rows(title), _HEAD)) for title in self._sheets}
+        headers = {title: header for title, rows in heads.items() if (header := find_header(rows))}
+        if len(headers) > 1:
+            raise HeaderError(f"the sheets {listed(headers)} each have a header: leave one of them in the file.")
+        self._title = next(iter(headers), "")
+        self.header = headers.get(self._title)
+        self.found = "; ".join(no_header(rows, f"sheet '{title}'") for title, rows in heads.items())
+
+    def rows(self) -> Iterator[Row]:
+        """The rows below the header."""
+        if self.header:
+            yield from itertools.islice(self._all_rows(self._title), self.header.place + 1, None)
+
+    def _all_rows(self, title: str) -> Iterator[Row]:
+        sheet = self._sheets[title]
+        sheet.reset_dimensions()  # some programs write wrong ones, and rows beyond them would be left out
+        for line, cells in enumerate(sheet.iter_rows(), start=1):
+            yield Row(line, [_cell_text(cell) for cell in cells])
+
+
+def _cell_text(cell: Any) -> str:
+    """A workbook's cell as text; a number as a ``Number``, with the zeros that its format shows in front."""
+    value = cell.value
+    if value is None:
+        return ""
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    if isinstance(value, int) and not isinstance(value, bool):
+        shown = str(cell.number_format)
+        return Number(str(value).zfill(len(shown) if shown.strip("0") == "" else 0))
+    if isinstance(value, float):
+        return Number(repr(value))
+    if hasattr(value, "text"):  # a formula of an array
+        return str(value.text)
+    if isinstance(value, (datetime.datetime, datetime.date, datetime.time)):
+        return value.isoformat()
+    return str(value)

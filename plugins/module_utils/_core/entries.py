@@ -1,0 +1,53 @@
+# Copyright (c) 2026 simops.yateota contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The entries of a change: what the selection hands to the ledger, and what the server's lists say of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Protocol
+
+from .identifiers import canonical
+
+Row = dict[str, Any]
+"""An entry as the ledger takes it: ``name``, the identifiers, ``campaign_id``, ``state_planned`` and ``found``."""
+
+
+class Listed(Protocol):
+    """A participant as one of the server's lists shows it; ``_api.models.Participant`` is one."""
+
+    @property
+    def participant_id(self) -> int | None:
+        """The participant's number."""
+
+    @property
+    def campaign_id(self) -> int | None:
+        """The number of the campaign whose list it is."""
+
+    @property
+    def iccid(self) -> str | None:
+        """The SIM's serial number, as the server spells it."""
+
+    @property
+    def imsi(self) -> str | None:
+        """The subscription's number."""
+
+    @property
+    def msisdn(self) -> str | None:
+        """The phone number."""
+
+    @property
+    def state(self) -> str | None:
+        """The server state."""
+
+
+def row_name(kinds: Iterable[str], identifiers: Mapping[str, Any], campaign_id: int | None) -> str:
+    """The one form of an identification: the campaign, and each identifier's name and value."""
+    named = "/".join(f"{kind}/{canonical(kind, identifiers[kind])}" for kind in kinds)
+    return f"{campaign_id or ''}/{named}"
+
+
+def kinds_of(name: str) -> list[str]:
+    """The identifiers' names in a ``row_name``, the one first that a request would carry."""
+    return name.split("/")[1::2]

@@ -1,0 +1,223 @@
+# Copyright (c) 2026 simops.yateota contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""How each action names those it acts on, and which names are of one SIM: the one table for both engines."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from .errors import InvalidInputError
+from .identifiers import IDENTIFIERS, SIM_IDENTIFIERS, canonical, described
+
+PARTICIPANT, SIM_IN_CAMPAIGN, SIM = "participant", "SIM in a campaign", "SIM"
+
+
+@dataclass(frozen=True)
+class Naming:
+    """How an action names those it acts on.
+
+    Attributes:
+        unit: what one request acts on: duplicates, counts and confirmations go by it.
+        by: the identifiers that name it, the best first. A request carries one of them.
+        with_campaign: ``campaign_id`` goes with a SIM's identifier where there is one, never with ``participant_id``.
+    """
+
+    unit: str
+    by: tuple[str, ...]
+    with_campaign: bool
+
+
+_PARTICIPANT = Naming(PARTICIPANT, ("participant_id", "iccid", "imsi"), with_campaign=True)
+
+NAMINGS: Mapping[str, Naming] = {
+    "retry": _PARTICIPANT,
+    "hurry": _PARTICIPANT,
+    "cancel": _PARTICIPANT,
+    "retry_build": Naming(SIM_IN_CAMPAIGN, ("iccid", "imsi"), with_campaign=True),
+    "rerun": Naming(SIM, SIM_IDENTIFIERS, with_campaign=False),
+}
+"""Action -> its naming, as in the specification's examples and its comment on ``action_participant`` [S]."""
+
+
+def named_by(action: str, given: Mapping[str, Any]) -> str:
+    """By which of the identifiers that a selection gives an entry is known: the one that its request would carry."""
+    return next(name for name in (*NAMINGS[action].by, *IDENTIFIERS) if given.get(name) is not None)
+
+
+def request_names(action: str, known: Mapping[str, Any], preferred: str) -> dict[str, Any]:
+    """What a request carries to name one that it acts on; empty where no documented form can [S].
+
+    Args:
+        action: one of ``NAMINGS``.
+        known: its identifiers, those that a list told included, and ``campaign_id``.
+        preferred: the identifier that it was given by. A range's SIM is named "as it was used" there [S], and a rerun
+            by MSISDN means other campaigns than one by the SIM's other identifiers [S].
+    """
+    naming = NAMINGS[action]
+    order = (*(name for name in naming.by if name == "participant_id" or name == preferred), *naming.by)
+    name = next((name for name in order if known.get(name) is not None), None)
+    if name is None:
+        return {}
+    campaign_id = known.get("campaign_id")
+    beside = {"campaign_id": campaign_id} if naming.with_campaign and campaign_id and name != "participant_id" else {}
+    return {name: known[name], **beside}
+
+
+def why_not_named(action: str, known: Mapping[str, Any]) -> str:
+    """Why an action cannot be sent for one that is named so, and what to do; empty where it can be."""
+    naming = NAMINGS[action]
+    if request_names(action, known, naming.by[0]):
+        return ""
+    has = " and ".join(name for name in IDENTIFIERS if known.get(name) is not None) or "no identifier"
+    lists = "the campaign's list does not show one" if known.get("campaign_id") else "or give its campaign_id"
+    return f"{action} is sent by {', else '.join(naming.by)}, and {has} is all that is known: give one of them, {lists}"
+
+
+def check_named(action: str, given: Mapping[str, Any]) -> None:
+    """Refuse an entry that no list will be read for, and that the action cannot be sent for as it is named.
+
+    Raises:
+        InvalidInputError: says which identifiers the action goes by.
+    """
+    why = "" if given.get("campaign_id") else why_not_named(action, given)
+    if why:
+        raise InvalidInputError(f"{described(given)}: {why}.")
+
+
+class Entry(NamedTuple):
+    """One of several entries that are equal in an identifier.
+
+    Attributes:
+        place: where it stands in the selection.
+        worth: which of one SIM's entries is to stay: the smallest.
+        iccid, imsi: in canonical form; None where they are not known.
+    """
+
+    place: int
+    worth: tuple[int, ...]
+    iccid: str | None
+    imsi: str | None
+
+
+def doubles(kind: str, entries: Iterable[Entry]) -> Iterator[tuple[int, int]]:
+    """The pairs of places (goes, stays) among entries that are equal in ``kind`` and are one SIM or participant.
+
+    An ICCID is of one SIM alone. An IMSI or a number may have moved to another SIM: of two entries that differ in a
+    stronger identifier each is a SIM of its own.
+    """
+    sims: list[list[Entry]] = []
+    by_iccid: dict[str, list[Entry]] = {}
+    by_imsi: dict[str, list[Entry]] = {}
+    without_imsi: list[Entry] | None = None
+    for each in sorted(entries, key=lambda entry: (entry.iccid is None, entry.imsi is None, entry.place)):
+        if kind in ("participant_id", "iccid") or not (each.iccid or each.imsi):
+            sim = sims[0] if sims else None
+        elif each.iccid:
+            sim = by_iccid.get(each.iccid)
+        else:
+            sim = by_imsi.get(str(each.imsi), without_imsi)
+        if sim is None:
+            sims.append(sim := [])
+        sim.append(each)
+        if each.iccid:
+            by_iccid[each.iccid] = sim
+        if each.imsi:
+            by_imsi.setdefault(each.imsi, sim)
+        elif each.iccid:
+            without_imsi = without_imsi or sim
+    for sim in sims:
+        stays = min(sim, key=lambda entry: (entry.worth, entry.place))
+        yield from ((each.place, stays.place) for each in sim if each is not stays)
+
+
+def all_doubles(
+    action: str, known: Sequence[Mapping[str, Any]], worths: Sequence[tuple[int, ...]]
+) -> list[tuple[int, int]]:
+    """The pairs of places (goes, stays) in a list of which one request acts on both; none that goes is one that stays.
+
+    Args:
+        action: one of ``NAMINGS``.
+        known: for each of the list its identifiers, and ``campaign_id``.
+        worths: which of several is to stay: the first of the smallest.
+    """
+    joined = {place: dict(each) for place, each in enumerate(known)}
+    stays_for: dict[int, int] = {}
+    grows = True
+    while grows:  # with an identifier that it gets from another, one may be the same as a third
+        grows = False
+        for kind in reversed(IDENTIFIERS):  # of several numbers of one SIM all are compared, before one is kept
+            for equal in _equal(kind, NAMINGS[action].unit, joined):
+                entries = [
+                    Entry(each, worths[each], canonical("iccid", joined[each].get("iccid")), joined[each].get("imsi"))
+                    for each in equal
+                ]
+                for goes, stays in doubles(kind, entries):
+                    gone = joined.pop(goes)
+                    joined[stays].update(
+                        {name: gone[name] for name in SIM_IDENTIFIERS if name in {*gone} - {*joined[stays]}}
+                    )
+                    stays_for[goes], grows = stays, True
+    return [(goes, _last(stays_for, stays)) for goes, stays in stays_for.items()]
+
+
+def _equal(kind: str, unit: str, joined: Mapping[int, Mapping[str, Any]]) -> list[list[int]]:
+    """The places of those that are equal in an identifier, as far as they may be one to the action."""
+    equal: dict[Any, list[int]] = {}
+    for place, known in joined.items():
+        told_apart = unit == PARTICIPANT and kind != "participant_id" and "participant_id" in known
+        if kind in known and not told_apart:
+            campaign = None if unit == SIM or kind == "participant_id" else known.get("campaign_id")
+            equal.setdefault((canonical(kind, known[kind]), campaign), []).append(place)
+    return [places for places in equal.values() if len(places) > 1]
+
+
+def _last(stays_for: Mapping[int, int], place: int) -> int:
+    while place in stays_for:
+        place = stays_for[place]
+    return place
+
+
+NAMED_AGAIN = "another entry names this SIM; give one entry for it, with its campaign_id"
+
+
+def named_again(action: str, known: Sequence[Mapping[str, Any]]) -> list[int]:
+    """The places of those in a list that name a SIM without a campaign, and another names it in one.
+
+    Its action on all campaigns of the SIM would be a second one on that participant. A rerun is always for all.
+    """
+    if NAMINGS[action].unit == SIM:
+        return []
+    names = [{(kind, canonical(kind, each[kind])) for kind in SIM_IDENTIFIERS if kind in each} for each in known]
+    in_campaigns = {name for each, those in zip(known, names, strict=True) if each.get("campaign_id") for name in those}
+    return [place for place, each in enumerate(known) if not each.get("campaign_id") and names[place] & in_campaigns]
+
+
+def undetermined(kinds: Iterable[tuple[frozenset[str], bool]], unit: str) -> tuple[int, int] | None:
+    """The first two of several sorts of entries of which nothing tells whether they may be one SIM.
+
+    Args:
+        kinds: for each sort the identifiers that are known of its entries, and whether a campaign's list was read for
+            them.
+        unit: the action's. Participants that lists were read for are told apart by their ids.
+
+    Returns:
+        Their places in ``kinds``, or None.
+    """
+    sorts = list(kinds)
+    telling = frozenset(SIM_IDENTIFIERS if unit == SIM else IDENTIFIERS)
+    for place, (names, was_read) in enumerate(sorts):
+        for before, (others, too) in enumerate(sorts[:place]):
+            if not names & others & telling and not (unit != SIM and was_read and too):
+                return before, place
+    return None
+
+
+def doubt(one: Mapping[str, Any], other: Mapping[str, Any]) -> str:
+    """The sentence that says that two entries may be one SIM, and what to do."""
+    return (
+        f"Nothing read tells whether {described(one)} and {described(other)} are one SIM: name all SIMs by the same "
+        "kind of identifier, or give campaign_id, so that its list tells."
+    )

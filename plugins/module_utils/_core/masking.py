@@ -1,0 +1,163 @@
+# Copyright (c) 2026 simops.yateota contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Masking: subscribers' identifiers show their last 4 digits alone, in results, warnings and files.
+
+It goes by values: those that the options give, the result carries, sentences quote, and the ledger knows.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from .identifiers import SIM_IDENTIFIERS, canonical, masked, masked_where_named, quoted
+
+_SHORT = 6
+"""Fewer digits than this are an identifier only where they are named as one: they may be a count or an id."""
+
+_LONG = 10
+"""So many digits are an identifier also in the middle of a word."""
+
+# As spreadsheets and people write long numbers.
+_GROUPED = re.compile(r"(?<![0-9])[0-9]{2,}(?:[ \u00a0'.-][0-9]{2,})+(?![0-9])")
+_HALF_BYTES = re.compile("(.)(.)")
+_WORD = re.compile(r"[0-9A-Fa-f]*[0-9][0-9A-Fa-f]*")
+_NAMED = re.compile(rf"\b({'|'.join(SIM_IDENTIFIERS)})( (?:was read as the number )?['\"]?\+?)([0-9]+)\b")
+_FILLING = re.compile(r"[^0-9A-Za-z]")
+_SERVERS = ("message", "reason")
+"""The keys of texts that are the server's."""
+
+
+class Masking:
+    """Masks what one task shows.
+
+    Args:
+        options: the task's options, whose identifiers are known from the first; may be such as no task takes.
+    """
+
+    def __init__(self, options: Mapping[str, Any]) -> None:
+        self._known: set[str] = set()
+        self._learn_from(options)
+        for given in (options, options.get("selection")):
+            if isinstance(given, Mapping):
+                self.learn(_texts_of(given.get("participants")))
+
+    def learn(self, values: Iterable[Any]) -> None:
+        """Take further values for identifiers, in any spelling; what is masked already tells nothing."""
+        self._known |= {form for value in values if "*" not in str(value) for form in _forms(str(value))}
+
+    def result(self, value: Any) -> Any:
+        """The same value, of which every text, at any depth, is masked: a result, options, or a part of them."""
+        self.learn(quoted())
+        self._learn_from(value)
+        return self._masked(value)
+
+    def sentence(self, text: str, said: str | None = None) -> str:
+        """A sentence of ours, with what the server said in it.
+
+        Args:
+            text: the sentence.
+            said: the part of it that is the server's.
+        """
+        self.learn(quoted())
+        if said:
+            return self._of_server(said).join(self._of_ours(part) for part in text.split(said))
+        return self._of_ours(text)
+
+    def _learn_from(self, value: Any) -> None:
+        for name, found in _identifiers_in(value):
+            self.learn((found, canonical(name, str(found))))
+
+    def _masked(self, value: Any, key: Any = None) -> Any:
+        if isinstance(value, Mapping):
+            return {self._masked(name): self._masked(each, name) for name, each in value.items()}
+        if isinstance(value, (list, tuple)):
+            return [self._masked(each, key) for each in value]
+        if key in SIM_IDENTIFIERS and value is not None and not isinstance(value, bool):
+            return stars(str(value))
+        if not isinstance(value, str):
+            return value
+        return self._of_server(value) if key in _SERVERS else self._of_ours(value)
+
+    def _of_server(self, text: str) -> str:
+        """Any long number may be an identifier in it, and any word that is one."""
+        return str(masked(self._known_masked(text, shortest=1)))
+
+    def _of_ours(self, text: str) -> str:
+        text = _NAMED.sub(lambda found: found[1] + found[2] + self._if_known(found[3]), text)
+        return masked_where_named(self._known_masked(text, shortest=_SHORT))
+
+    def _if_known(self, word: str) -> str:
+        return stars(word) if word in self._known else word
+
+    def _known_masked(self, text: str, shortest: int) -> str:
+        def grouped(found: re.Match[str]) -> str:
+            digits = re.sub("[^0-9]", "", found[0])
+            return stars(digits) if len(digits) >= _LONG and _forms(digits) & self._known else found[0]
+
+        def word(found: re.Match[str]) -> str:
+            size, whole = len(found[0]), not _touches_word(found)
+            fits = size >= _LONG or (size >= shortest and whole)
+            return stars(found[0]) if fits and _forms(found[0]) & self._known else found[0]
+
+        return _WORD.sub(word, _GROUPED.sub(grouped, text))
+
+
+def stars(value: str) -> str:
+    """An identifier with all but its last 4 characters as ``*``, all of them where it is short; a + stays."""
+    plus, digits = ("+", value[1:]) if value.startswith("+") else ("", value)
+    shown = 4 if len(digits) >= _SHORT else 0
+    hidden = len(digits) - shown
+    return plus + "*" * hidden + digits[hidden:]
+
+
+def mask_row(row: dict[str, Any]) -> dict[str, Any]:
+    """A participant's row of a report, masked by its own identifiers. There may be a million of them."""
+    texts = [row, *row.get("earlier_sends", ())]
+    if any(each.get(name) for each in texts for name in _SERVERS):
+        masked_row: dict[str, Any] = Masking({}).result(row)
+        return masked_row
+    return row | {name: stars(row[name]) for name in SIM_IDENTIFIERS if row[name]}
+
+
+def words_of(texts: Iterable[str]) -> set[str]:
+    """The words in texts that could be identifiers, in each form that they could be known by."""
+    return {form for text in texts for word in _WORD.findall(text) for form in _forms(word)}
+
+
+def _touches_word(found: re.Match[str]) -> bool:
+    start, end = found.span()
+    before, after = found.string[:start][-1:], found.string[end:][:1]
+    return before.isalnum() or after.isalnum() or "_" in before + after
+
+
+def _forms(value: str) -> set[str]:
+    """The forms in which a value is compared: bare, and an ICCID also without its check digit, and swapped."""
+    value = _FILLING.sub("", value)
+    plain = str(canonical("iccid", value))
+    forms = {plain}
+    if len(plain) >= 18:
+        swapped = _HALF_BYTES.sub(r"\2\1", value).upper().rstrip("F")
+        forms |= {plain[:-1], swapped} if len(plain) > 18 else {swapped}
+    return {form for form in forms if any(character.isdecimal() for character in form)}
+
+
+def _identifiers_in(value: Any) -> Iterator[tuple[str, Any]]:
+    """What stands under an identifier's name, at any depth."""
+    if isinstance(value, Mapping):
+        for name, each in value.items():
+            if name in SIM_IDENTIFIERS and isinstance(each, (str, int)) and not isinstance(each, bool):
+                yield name, each
+            else:
+                yield from _identifiers_in(each)
+    elif isinstance(value, (list, tuple)):
+        for each in value:
+            yield from _identifiers_in(each)
+
+
+def _texts_of(participants: Any) -> set[str]:
+    """The words of participants that are given as text, which no task takes, but every refusal quotes."""
+    texts = participants if isinstance(participants, list) else [participants]
+    return words_of(each for each in texts if isinstance(each, str))

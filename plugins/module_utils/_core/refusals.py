@@ -1,0 +1,110 @@
+# Copyright (c) 2026 simops.yateota contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Whether the server refuses one participant, or every request like it. Both engines ask here."""
+
+from __future__ import annotations
+
+import enum
+import re
+import threading
+from collections.abc import Mapping
+from typing import Any
+
+from .errors import ApiError
+from .identifiers import IDENTIFIERS
+
+ALIKE = 3
+"""So many refusals alike, before anything was carried out, count as the server's refusal of every request."""
+
+_NOT_ALLOWED, _NOT_FOUND = 403, 404
+
+_UNKNOWN = r"(?:unknown|unsupported|undefined|unhandled|no such)"
+_QUOTED = r"""['"`]?[\w.-]*['"`]?"""
+_NAMES_REQUEST = re.compile(
+    rf"\b{_UNKNOWN}\s+(?:api\s+)?(?:request|node|command|operation)\b"
+    rf"|\b(?:request|node)\s+{_QUOTED}\s*(?:is\s+|was\s+)?(?:not\b|refused|rejected|denied|disabled|{_UNKNOWN})"
+    r"""|\bparameter\s+['"`]?(?:request|node|action)\b"""
+    r"|\bread[- ]?only\b|\bno writes\b",
+    re.IGNORECASE,
+)
+_NAMES_PARTICIPANT = re.compile(
+    r"\b(?:participants?|sims?|cards?|e?uicc|subscribers?|profiles?|iccid|imsi|msisdn|\d{10,22})\b", re.IGNORECASE
+)
+_NAMES_STATE = re.compile(r"\b(?:messages?|status|state)\b", re.IGNORECASE)
+
+
+class About(enum.Enum):
+    """What a refusal is about."""
+
+    PARTICIPANT = enum.auto()
+    REQUEST = enum.auto()
+    UNCLEAR = enum.auto()
+
+
+def about(code: int | None, message: str, params: Mapping[str, Any]) -> About:
+    """What a refusal is about. The body code alone does not tell: 401 is an invalid value or an unknown request [F].
+
+    Args:
+        code: the body code.
+        message: what the server said, empty where it said nothing.
+        params: the request's ``params``.
+    """
+    if _NAMES_REQUEST.search(message):
+        return About.REQUEST
+    names = _NAMES_PARTICIPANT.search(message) or any(
+        params.get(name) is not None and re.search(rf"\b{re.escape(str(params[name]))}\b", message)
+        for name in IDENTIFIERS
+    )
+    if code == _NOT_ALLOWED:
+        return About.UNCLEAR if names else About.REQUEST
+    if code == _NOT_FOUND or names or _NAMES_STATE.search(message):
+        return About.PARTICIPANT
+    return About.UNCLEAR
+
+
+class Refusals:
+    """Tells the refusals of one run apart. Safe to ask from several threads.
+
+    Attributes:
+        taken_back: the subjects of refusals that were taken for a participant's own, until more like them came.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._takes_writes = False
+        self._kind: tuple[int | None, str] | None = None
+        self._alike: list[Any] = []
+        self.taken_back: list[Any] = []
+
+    def carried_out(self) -> None:
+        """Note that the server carried a request out: it does not refuse them all."""
+        self._takes_writes = True
+
+    def are_their_own(self) -> None:
+        """Note that somebody has looked at refusals alike, and found them to be the participants' own."""
+        self._takes_writes = True
+
+    def stop_all(self, error: ApiError, params: Mapping[str, Any], subject: Any) -> bool:
+        """Whether the next request would be refused as well, so that the participant is not to blame.
+
+        Args:
+            error: the refusal.
+            params: the request's ``params``.
+            subject: whom the request was for, for ``taken_back``.
+        """
+        what = about(error.code, error.message or "", params)
+        with self._lock:
+            if what is About.REQUEST:
+                return True
+            if what is About.PARTICIPANT or self._takes_writes:
+                self._alike = []
+                return False
+            kind = (error.code, re.sub(r"\d+", "#", error.message or ""))
+            if kind != self._kind:
+                self._kind, self._alike = kind, []
+            self._alike.append(subject)
+            if len(self._alike) < ALIKE:
+                return False
+            self.taken_back = self._alike
+            return True

@@ -1,0 +1,292 @@
+# Copyright (c) 2026 simops.yateota contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The ledger's database: opened, checked, and its failures said in one sentence each."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sqlite3
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+from .._core.errors import InvalidInputError, YateotaError
+from . import postgresql, sqlite, tables
+from .outage import LedgerBusyError, Outage, repeatable
+from .tables import SCHEMA_VERSION, sa, sa_exc
+
+_NAMING_LOCK = 0x79617466
+"""The PostgreSQL advisory lock under which a change gets its name: two that differ by case may come at once."""
+
+_CREATION_LOCK = 0x79617465
+"""The PostgreSQL advisory lock under which the tables are made: two first runs may come at once."""
+
+
+class Ledger:
+    """An open ledger.
+
+    Args:
+        engine: SQLAlchemy's engine for it.
+        shown: how messages name it, without a password.
+        patience: for how many seconds its database is waited for while it is away.
+        reads_file: the SQLite file where it is read without a lock; it is not written then.
+        stopped: set from outside to end that waiting.
+
+    Attributes:
+        shown: as given.
+        outage: waits for the database.
+    """
+
+    def __init__(
+        self,
+        engine: sa.Engine,
+        shown: str,
+        patience: float = 0.0,
+        reads_file: str | None = None,
+        stopped: threading.Event | None = None,
+    ) -> None:
+        self._engine = engine
+        self._reads_file = reads_file
+        self._in_use = False
+        self.shown = shown
+        self.outage = Outage(patience, stopped)
+
+    @property
+    def ledger(self) -> Ledger:
+        """Itself, for ``repeatable``."""
+        return self
+
+    @property
+    def _is_file(self) -> bool:
+        return self._engine.dialect.name == "sqlite"
+
+    @contextlib.contextmanager
+    def write(self) -> Iterator[sa.Connection]:
+        """A transaction that is durable when the block has ended well, and has not happened otherwise.
+
+        Where the answer to its commit was lost, it fails and has happened: what is written must be ``repeatable``.
+
+        Raises:
+            InvalidInputError: the ledger is read-only, full, locked, damaged or refused; names it and the fix.
+            LedgerAwayError: its database is away or locked for now.
+        """
+        with self._translated(), self._engine.begin() as connection:
+            yield connection
+
+    @contextlib.contextmanager
+    def read(self) -> Iterator[sa.Connection]:
+        """A transaction that only reads, and waits for no writer. Raises as ``write``."""
+        before = sqlite.fingerprint(self._reads_file) if self._reads_file else None
+        try:
+            with self._translated(), self._engine.connect().execution_options(yateota_reads=True) as connection:
+                yield connection
+        except YateotaError:
+            self._check_unchanged(before)
+            raise
+        self._check_unchanged(before)
+
+    def _check_unchanged(self, before: tuple[int, ...] | None) -> None:
+        """Refuse what was read, maybe in part before and in part after a change, from a file without a lock."""
+        if self._reads_file and sqlite.fingerprint(self._reads_file) != before:
+            raise LedgerBusyError(f"ledger '{self.shown}' was written while it was read: run this again.")
+
+    def clock(self) -> sa.ColumnElement[float]:
+        """The present moment in Unix seconds, by the one clock that all who use this ledger share."""
+        if self._is_file:
+            return (sa.func.julianday("now", type_=sa.Double) - 2440587.5) * 86400.0
+        return sa.cast(sa.extract("epoch", sa.func.clock_timestamp()), sa.Double)
+
+    def given(self, **kinds: str) -> sa.CTE:
+        """A table of rows that a statement is given as its parameter ``rows``: a list of lists.
+
+        It makes a block of rows one step of the database's. Were each row a step, the thread that takes them would have
+        to win Python's lock back from the threads that send, once for each.
+
+        Args:
+            kinds: the columns and their types: ``integer``, ``float`` or ``string``.
+        """
+        function = sa.func.json_each if self._is_file else sa.func.json_array_elements
+        rows = function(sa.bindparam("rows", type_=sa.JSON)).table_valued(sa.column("value", sa.JSON), name="listed")
+        columns = [
+            getattr(rows.c.value[place], f"as_{kind}")().label(name) for place, (name, kind) in enumerate(kinds.items())
+        ]
+        # Materialized, since SQLite would search it for each row of the table instead of the other way round.
+        return sa.select(*columns).cte("given").prefix_with("MATERIALIZED")
+
+    def gathered(self, query: sa.Select[Any]) -> sa.Select[tuple[Any]]:
+        """A query that gives all rows of another as one value: a list of lists, or None where there are no rows.
+
+        It makes a block of rows one step of the database's, for the reason that ``given`` tells.
+        """
+        on_sqlite = self._is_file
+        gather = sa.func.json_group_array if on_sqlite else sa.func.json_agg
+        array = sa.func.json_array if on_sqlite else sa.func.json_build_array
+        return sa.select(gather(array(*query.subquery().c), type_=sa.JSON))
+
+    def insert_new(self, table: sa.Table) -> Any:
+        """An INSERT that passes over rows which are there already."""
+        dialect = tables.sqlite if self._is_file else tables.postgresql
+        return dialect.insert(table).on_conflict_do_nothing()
+
+    def fold(self, connection: sa.Connection) -> None:
+        """Have each commit of a SQLite ledger's connection end up in the main file at once, not only in its log.
+
+        A copy of that file alone then holds what was sent. Part of the commit, this takes no turn of Python's lock from
+        the threads that send.
+        """
+        if self._is_file and not connection.info.get("folds"):
+            connection.exec_driver_sql("PRAGMA wal_autocheckpoint = 1")
+            connection.info["folds"] = True
+
+    def compact(self) -> None:
+        """Rewrite a SQLite ledger's file without what was deleted; PostgreSQL does it itself. Raises as ``write``."""
+        if self._is_file:
+            with self._raw() as connection:
+                connection.execute("VACUUM")
+
+    @repeatable
+    def empty_log(self) -> None:
+        """Empty the log beside a SQLite ledger's file, which holds what was deleted.
+
+        Raises:
+            LedgerBusyError: another program reads the ledger all the time, and keeps the log.
+        """
+        if not self._is_file:
+            return
+        with self._raw() as connection:
+            if not sqlite.empty_log(connection):
+                raise LedgerBusyError(
+                    f"ledger '{self.shown}' is being read by another program, which keeps what was removed in the file "
+                    f"'{self.shown}-wal': let that program end, and run this again."
+                )
+
+    @contextlib.contextmanager
+    def _raw(self) -> Iterator[Any]:
+        """SQLite's own connection, outside a transaction."""
+        with self._translated(), self._engine.connect() as connection:
+            yield connection.connection.driver_connection
+
+    def lock_names(self, connection: sa.Connection) -> None:
+        """Let no other transaction name a change until this one has ended."""
+        if self._engine.dialect.name == "postgresql":  # on SQLite there is one writer
+            connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_NAMING_LOCK)))
+
+    def close(self) -> None:
+        """Close the database's connections."""
+        self._engine.dispose()
+
+    @contextlib.contextmanager
+    def _translated(self) -> Iterator[None]:
+        try:
+            yield
+        except (sa_exc.SQLAlchemyError, sqlite3.Error) as error:
+            if self._is_file:
+                raise sqlite.failure(self.shown, error) from None
+            raise postgresql.failure(self.shown, error, self._in_use) from None
+
+    @repeatable
+    def prepare(self) -> None:
+        """Make the tables where there are none.
+
+        Raises:
+            InvalidInputError: the database is another program's, or of another version of the collection.
+        """
+        with self.write() as connection:
+            if not self._is_file:
+                connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_CREATION_LOCK)))
+            if not self._holds_ledger(connection):
+                tables.create_all(connection)
+                connection.execute(tables.ledger.insert().values(version=SCHEMA_VERSION))
+        self._in_use = True
+
+    @repeatable
+    def is_ready(self) -> bool:
+        """Whether it holds a ledger's tables. Raises as ``prepare``."""
+        with self.read() as connection:
+            found = self._holds_ledger(connection)
+        self._in_use = True
+        return found
+
+    def _holds_ledger(self, connection: sa.Connection) -> bool:
+        found = set(sa.inspect(connection).get_table_names())
+        if tables.ledger.name not in found:
+            # A PostgreSQL database may hold other programs' tables; a file is a ledger or is none.
+            if found & tables.names() or (found and self._is_file):
+                raise InvalidInputError(
+                    f"ledger '{self.shown}' is the database of another program: give a ledger, or one to be made."
+                )
+            return False
+        version = connection.execute(sa.select(tables.ledger.c.version)).scalar()
+        if version != SCHEMA_VERSION:
+            raise InvalidInputError(
+                f"ledger '{self.shown}' has schema version {version}, this release of the collection knows "
+                f"{SCHEMA_VERSION}: use the release that made it."
+            )
+        return True
+
+
+def open_ledger(
+    where: str, password: str | None, patience: float = 0.0, stopped: threading.Event | None = None
+) -> Ledger:
+    """The ledger at a path or URL, made where it is not there.
+
+    Args:
+        where: the path of a SQLite file, or the URL of a PostgreSQL database.
+        password: the database's password.
+        patience: for how many seconds a database that is away is waited for, each time.
+        stopped: set from outside to end that waiting.
+
+    Raises:
+        InvalidInputError: it cannot be used; names the ledger, the reason and the fix.
+        TransportError: its database server cannot be reached.
+    """
+    if _is_url(where):
+        ledger = Ledger(*postgresql.engine_of(where, password), patience, stopped=stopped)
+    else:
+        ledger = Ledger(sqlite.writing_engine(where), where, patience, stopped=stopped)
+    with contextlib.ExitStack() as stack:
+        stack.callback(ledger.close)
+        ledger.prepare()
+        stack.pop_all()
+    return ledger
+
+
+def look_into(where: str, password: str | None, patience: float = 0.0) -> Ledger | None:
+    """The ledger at a path or URL to be read alone, not a byte of it changed; None where there is none yet.
+
+    Args:
+        where, password, patience: as of ``open_ledger``.
+
+    Raises:
+        As ``open_ledger``.
+    """
+    if _is_url(where):
+        ledger = Ledger(*postgresql.engine_of(where, password, postgresql_readonly=True), patience)
+    elif not os.path.exists(where) or not os.path.getsize(where):
+        return None
+    else:
+        ledger = Ledger(sqlite.reading_engine(where), where, patience, reads_file=where)
+    with contextlib.ExitStack() as stack:
+        stack.callback(ledger.close)
+        if not ledger.is_ready():
+            return None
+        stack.pop_all()
+    return ledger
+
+
+def scratch_ledger(where: str) -> Ledger:
+    """A ledger of this process alone, in a temporary file of SQLite's that is gone with it.
+
+    Args:
+        where: the path or URL of the ledger in whose place it stands, for messages.
+    """
+    shown = sa.make_url(where).render_as_string() if _is_url(where) else where
+    ledger = Ledger(sqlite.scratch_engine(), shown)
+    ledger.prepare()
+    return ledger
+
+
+def _is_url(where: str) -> bool:
+    return "://" in where

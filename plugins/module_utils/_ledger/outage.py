@@ -1,0 +1,118 @@
+# Copyright (c) 2026 simops.yateota contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Waiting for a ledger whose database went away: what it did not take is done again once it is back."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Any, TypeVar, cast
+
+from .._core.errors import InvalidInputError, TransportError, YateotaError
+
+_PAUSE_FIRST, _PAUSE_MOST = 0.1, 2.0  # seconds between two tries; the second comes at once
+
+_Result = TypeVar("_Result")
+_Method = TypeVar("_Method", bound=Callable[..., Any])
+
+
+class LedgerAwayError(YateotaError):
+    """The ledger's database did not take a transaction now, and may take the same one later.
+
+    Attributes:
+        is_over: whether ``ledger_timeout`` has passed, so that nothing is tried again.
+    """
+
+    is_over = False
+
+
+class LedgerUnreachableError(LedgerAwayError, TransportError):
+    """The ledger's database server is away, or has ended the session."""
+
+
+class LedgerBusyError(LedgerAwayError, InvalidInputError):
+    """The ledger's database is locked by another program."""
+
+
+class Outage:
+    """Waits while a ledger's database is away.
+
+    Args:
+        patience: how many seconds it is waited for, counted from the first failure; 0 does not wait.
+        stopped: set from outside to end the waiting, unless there are outcomes to record.
+    """
+
+    def __init__(self, patience: float, stopped: threading.Event | None = None) -> None:
+        self._patience = patience
+        self._stopped = stopped or threading.Event()
+        self._has_outcomes = False
+        self._began: float | None = None
+        self._back = threading.Event()
+        self._back.set()
+
+    @property
+    def is_on(self) -> bool:
+        """Whether the database was away when it was last used. It stays so where it was given up."""
+        return not self._back.is_set()
+
+    @contextlib.contextmanager
+    def holding_outcomes(self, are_there: bool) -> Iterator[None]:
+        """Wait on when the task is stopped, where outcomes would be lost otherwise."""
+        self._has_outcomes = are_there
+        try:
+            yield
+        finally:
+            self._has_outcomes = False
+
+    def repeat(self, action: Callable[[], _Result]) -> _Result:
+        """The result of an action, which is repeated while the database is away and must be safe to repeat.
+
+        Raises:
+            LedgerAwayError: the database did not come back in time.
+        """
+        pause = 0.0
+        while True:
+            try:
+                result = action()
+            except LedgerAwayError as error:
+                self._pause(error, pause)
+                pause = min(max(_PAUSE_FIRST, pause * 2), _PAUSE_MOST)
+            else:
+                self._began = None
+                self._back.set()
+                return result
+
+    def _pause(self, error: LedgerAwayError, seconds: float) -> None:
+        self._back.clear()
+        if self._began is None:
+            self._began = time.monotonic()
+        left = self._began + self._patience - time.monotonic()
+        stopped = self._stopped.is_set() and not self._has_outcomes
+        if left > 0 and not stopped:
+            time.sleep(min(seconds, left))
+            return
+        if not self._patience or error.is_over:
+            raise error
+        waited = "The task was stopped by a signal while it waited for it, and nothing was sent then."
+        if not stopped:
+            waited = f"It was tried again for {self._patience:g} seconds (ledger_timeout), and nothing was sent then."
+        over = type(error)(f"{error} {waited}", message=error.message)
+        over.is_over = True
+        raise over
+
+
+def repeatable(method: _Method) -> _Method:
+    """Repeat a method while the ledger of its object, the attribute ``ledger``, is away.
+
+    The method must come to the same when the database has carried it out and only its answer was lost.
+    """
+
+    @functools.wraps(method)
+    def repeated(self: Any, *args: Any, **kwargs: Any) -> Any:
+        return self.ledger.outage.repeat(lambda: method(self, *args, **kwargs))
+
+    return cast("_Method", repeated)

@@ -1,0 +1,141 @@
+# Copyright (c) 2026 simops.yateota contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A ledger on PostgreSQL: how it is connected to, also through a pooler, and what its failures mean."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .._core.errors import InvalidInputError, TransportError, YateotaError
+from .._core.url_secrets import names_a_secret
+from .outage import LedgerUnreachableError
+from .tables import sa, sa_exc
+
+_CONNECT_ARGS: dict[str, Any] = {
+    "application_name": "simops.yateota",
+    "connect_timeout": 10,
+    # A pooler gives each transaction another session, which has not prepared what the last one has.
+    "prepare_threshold": None,
+    # A server that is gone without a word is noticed within half a minute, sooner than a change's lease runs out.
+    "keepalives": 1,
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 25_000,  # milliseconds
+}
+
+_LIMITS = "; ".join(
+    f"SET LOCAL {name} = '{limit}'"
+    for name, limit in {
+        "lock_timeout": "10s",
+        "statement_timeout": "5min",  # a purge of millions of participants takes minutes
+        # Its transactions take milliseconds. A runner that has vanished within one keeps nobody waiting for longer.
+        "idle_in_transaction_session_timeout": "20s",
+    }.items()
+)
+"""The limits of each transaction. They are not the session's, which a pooler hands on to others."""
+
+_AWAY = (
+    "08",  # the connection failed
+    "57P",  # the server shuts down, has crashed or starts up; it has ended an idle session
+    "25P03",  # it has ended a session that was idle within a transaction
+    "25P04",  # it has ended a transaction that took too long
+    "40",  # it has rolled a transaction back, as of two that waited for each other
+    "53300",  # it has too many sessions
+    "55P03",  # a lock was not to be had in time
+    "57014",  # a statement took too long
+)
+"""The SQLSTATEs after which the same transaction may succeed later."""
+
+_NOT_READY = ("starting up", "shutting down", "recovery", "accepting connections", "too many", "slots", "server login")
+"""Words of a server or pooler that refuses a connection for now."""
+
+_WRONG_SERVER = ("28", "3D", "25006")
+_FAILURES = {
+    "28": ("refuses the user or the password", "check the URL and ledger_password"),
+    "3D": ("is not there", "create the database"),
+    "42501": ("may not be used by this user", "grant the user the rights on its schema"),
+    "25006": ("cannot be written", "give the URL of a server that is no standby"),
+    "53100": ("has no room left", "make room on its disk, and run this again"),
+}
+
+
+def engine_of(where: str, password: str | None, **options: bool) -> tuple[sa.Engine, str]:
+    """SQLAlchemy's engine for a URL, and how messages name it.
+
+    Args:
+        where: the URL.
+        password: the user's password where the URL does not carry it.
+        options: SQLAlchemy's execution options.
+
+    Raises:
+        InvalidInputError: the URL is not valid, or psycopg is not installed.
+    """
+    url = _url_of(where)
+    if password:
+        url = url.set(password=password)
+    given = {name: value for name, value in _CONNECT_ARGS.items() if name not in url.query}
+    try:
+        engine = sa.create_engine(url, connect_args=given, execution_options=options)
+    except ImportError:
+        raise InvalidInputError(
+            f"ledger '{url.render_as_string()}' needs psycopg where the module runs: install psycopg[binary] there."
+        ) from None
+
+    @sa.event.listens_for(engine, "begin")
+    def begin(connection: sa.Connection) -> None:
+        connection.exec_driver_sql(_LIMITS)
+
+    return engine, url.render_as_string(hide_password=True)
+
+
+def _url_of(where: str) -> sa.URL:
+    try:
+        url = sa.make_url(where)
+    except sa_exc.ArgumentError:
+        url = None
+    if url is None or url.drivername not in ("postgresql", "postgresql+psycopg"):
+        scheme = where.partition("://")[0]
+        raise InvalidInputError(
+            f"ledger '{scheme}://...' is not valid: give the path of a SQLite file, or "
+            "postgresql+psycopg://user@host/database."
+        )
+    if any(names_a_secret(name) for name in url.query):
+        raise InvalidInputError(
+            "ledger carries a password in its query, where it is shown: give it as ledger_password."
+        )
+    return url.set(drivername="postgresql+psycopg")
+
+
+def failure(shown: str, error: Exception, in_use: bool) -> YateotaError:
+    """The failure of the ledger that an error of SQLAlchemy's stands for.
+
+    Args:
+        shown: how messages name the ledger.
+        error: the error.
+        in_use: whether this process has used the ledger before, so that its address and user are right.
+    """
+    cause = getattr(error, "orig", None) or error
+    said = " ".join(str(cause).split())[:200]
+    state = getattr(cause, "sqlstate", None) or ""
+    what, fix = next((words for code, words in _FAILURES.items() if state.startswith(code)), ("", ""))
+    if in_use and state.startswith(_WRONG_SERVER):
+        what = ""  # it was right before: a standby is about to take over, or is not ready yet
+    if not what and (state.startswith(_AWAY) or isinstance(error, sa_exc.OperationalError) or _is_gone(error)):
+        kind = TransportError if not in_use and _is_refused(said) else LedgerUnreachableError
+        return kind(
+            f"ledger '{shown}' cannot be reached ({said}): check the address and that its server runs.", message=said
+        )
+    return InvalidInputError(
+        f"ledger '{shown}' {what or 'failed'} ({said}): {fix or 'look into the log of the database'}.", message=said
+    )
+
+
+def _is_gone(error: Exception) -> bool:
+    return isinstance(error, sa_exc.DBAPIError) and error.connection_invalidated
+
+
+def _is_refused(said: str) -> bool:
+    """Whether a server refused a connection for good. psycopg gives no SQLSTATE with it, only the server's words."""
+    return "FATAL" in said and not any(words in said for words in _NOT_READY)

@@ -1,0 +1,334 @@
+# Copyright (c) 2026 simops.yateota contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the ledger tells of a change: for results, for reports, and for the time after its identifiers are gone."""
+
+from __future__ import annotations
+
+import datetime
+import itertools
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+from .._core.identifiers import IDENTIFIERS, LONG_NUMBER, SIM_IDENTIFIERS
+from .._core.masking import mask_row, words_of
+from .._core.policy import goal_of
+from .change import PURGED, Change
+from .outage import repeatable
+from .tables import (
+    BAD_STATES,
+    DONE,
+    PLANNED,
+    ROW_STATES,
+    canonical_column,
+    changes,
+    earlier_sends,
+    participants,
+    runs,
+    sa,
+    waves,
+)
+
+SHOWN = 20
+"""How many participants or waves a result shows."""
+
+_BLOCK = 1000
+_MOST_FREQUENT = 3
+
+_FACTS = ("change_id", "status", "action", "api_url", "node", "requested_by", "approved_by", "job_id")
+_IDENTITY = ("participant_id", "campaign_id", *SIM_IDENTIFIERS)
+_MOMENTS = ("read_at", "sent_at", "answered_at")
+REPORT_COLUMNS = (
+    *_IDENTITY,
+    "wave",
+    "state",
+    "reason",
+    "state_planned",
+    "state_before",
+    "state_now",
+    "read_at",
+    "run",
+    "sent_at",
+    "answered_at",
+    "code",
+    "message",
+    "earlier_sends",
+)
+"""The columns of a report."""
+
+
+class Report:
+    """Tells of one change.
+
+    Args:
+        change: the change.
+        masked: show all but the last 4 digits of subscribers' identifiers as ``*``.
+
+    Attributes:
+        ledger: the change's.
+    """
+
+    def __init__(self, change: Change, masked: bool) -> None:
+        self._change = change
+        self._masked = masked
+        self.ledger = change.ledger
+
+    def facts(self) -> dict[str, Any]:
+        """The change's record, in the words of the result."""
+        record = self._change.record()
+        return {**told(record), "selection": record.selection, "duplicates": record.duplicates}
+
+    @repeatable
+    def named_in(self, texts: Iterable[str]) -> set[str]:
+        """The change's identifiers that texts name, in whatever spelling."""
+        words = sorted(words_of(texts))
+        columns = [participants.c[name] for name in SIM_IDENTIFIERS]
+        named = [canonical_column(column.name, column) for column in columns]
+        found: set[str] = set()
+        with self.ledger.read() as connection:
+            rest = iter(words)
+            while block := list(itertools.islice(rest, _BLOCK)):
+                rows = connection.execute(
+                    sa.select(*columns).where(self._change.rows, sa.or_(*(column.in_(block) for column in named)))
+                )
+                found |= {value for row in rows for value in row if value}
+        return found
+
+    @repeatable
+    def held_by(self) -> str | None:
+        """The run that has the change at present, or None."""
+        with self.ledger.read() as connection:
+            return connection.execute(
+                sa.select(changes.c.lease_holder).where(
+                    changes.c.number == self._change.number, changes.c.lease_expires > self.ledger.clock()
+                )
+            ).scalar()
+
+    @repeatable
+    def waves(self, most: int | None = None) -> list[dict[str, Any]]:
+        """The waves, or the latest of them, in order: number, size, counts, when started and finished."""
+        with self.ledger.read() as connection:
+            found = connection.execute(
+                sa.select(waves.c.wave, waves.c.started, waves.c.finished)
+                .where(waves.c.change == self._change.number)
+                .order_by(waves.c.wave.desc())
+                .limit(most)
+            ).all()
+            first = found[-1].wave if found else 0
+            counted = connection.execute(
+                sa.select(participants.c.wave, participants.c.state, sa.func.count())
+                .where(self._change.rows, participants.c.wave >= first)
+                .group_by(participants.c.wave, participants.c.state)
+            ).all()
+        counts: dict[int, dict[str, int]] = {}
+        for wave, state, number in counted:
+            counts.setdefault(wave, dict.fromkeys(ROW_STATES, 0))[state] = number
+        return [
+            {
+                "wave": wave,
+                "size": sum(counts.get(wave, {}).values()),
+                "counts": counts.get(wave, dict.fromkeys(ROW_STATES, 0)),
+                "started": iso(started),
+                "finished": iso(finished),
+            }
+            for wave, started, finished in reversed(found)
+        ]
+
+    def waves_begun(self) -> int:
+        """How many waves there are."""
+        return self._count(waves.c.change == self._change.number)
+
+    def waves_done(self) -> int:
+        """How many waves have ended."""
+        return self._count(waves.c.change == self._change.number, waves.c.finished.is_not(None))
+
+    def waiting(self) -> int:
+        """How many of the planned are in no wave yet."""
+        return self._count(self._change.rows, participants.c.state == PLANNED, participants.c.wave.is_(None))
+
+    @repeatable
+    def states(self) -> dict[str, int]:
+        """How many of those acted on are in each state read since; ``unread`` are in no list of the last reading."""
+        with self.ledger.read() as connection:
+            acted = sa.select(self._state_now().label("state")).where(self._change.rows, participants.c.state == DONE)
+            states = acted.subquery()
+            found = connection.execute(sa.select(states.c.state, sa.func.count()).group_by(states.c.state)).all()
+        return {state or "unread": count for state, count in found}
+
+    def failures(self) -> list[dict[str, Any]]:
+        """The first participants in ``BAD_STATES``."""
+        order = sa.case({state: place for place, state in enumerate(BAD_STATES)}, value=participants.c.state)
+        return self._first(participants.c.state.in_(BAD_STATES), order)
+
+    @repeatable
+    def reasons(self) -> list[dict[str, Any]]:
+        """Why participants are in ``BAD_STATES``, the most frequent first: ``state``, ``code``, ``reason``, ``count``.
+
+        Long numbers are left out of a reason, so that those which differ by an identifier alone are one. The rarest of
+        more than ``SHOWN`` are told together, with no code.
+        """
+        columns = participants.c
+        reason = sa.func.coalesce(columns.message, columns.reason, "no reason is known").label("reason")
+        # A short identifier is found in a reason by its participant alone.
+        names = [columns[name] for name in SIM_IDENTIFIERS] if self._masked else []
+        kinds = (columns.state, columns.code, reason, *names)
+        with self.ledger.read() as connection:
+            found = connection.execute(
+                sa.select(*kinds, sa.func.count().label("count"))
+                .where(self._change.rows, columns.state.in_(BAD_STATES))
+                .group_by(*kinds)
+            ).mappings()
+            counted: Counter[tuple[str, int | None, str]] = Counter()
+            for each in found:
+                row = {**each, "reason": LONG_NUMBER.sub("…", each["reason"])}
+                shown = mask_row(row)["reason"] if self._masked else row["reason"]
+                counted[row["state"], row["code"], shown] += row["count"]
+        frequent = counted.most_common(SHOWN)
+        rest = counted - Counter(dict(frequent))
+        for state in BAD_STATES:
+            others = sum(count for (of_state, *_rest), count in rest.items() if of_state == state)
+            if others:
+                frequent.append(((state, None, "other reasons"), others))
+        return [{"state": key[0], "code": key[1], "reason": key[2], "count": count} for key, count in frequent]
+
+    def most_frequent(self, bad: int = 0) -> str:
+        """Why most of those in ``BAD_STATES`` are, in a sentence, with counts.
+
+        Args:
+            bad: how many went wrong; those of them that are in no bad state were accepted, and came back failed.
+        """
+        reasons = self.reasons()
+        counted = [(bad - sum(each["count"] for each in reasons), "came back failed")]
+        for each in reasons:
+            code = f" with code {each['code']}" if each["code"] is not None else ""
+            counted.append((each["count"], f"{each['state']}{code} ({each['reason']})"))
+        counted = sorted((pair for pair in counted if pair[0] > 0), key=lambda pair: -pair[0])[:_MOST_FREQUENT]
+        return f"The most frequent reasons: {', '.join(f'{count} {why}' for count, why in counted)}." if counted else ""
+
+    def unfinished(self, action: str) -> tuple[int, list[dict[str, Any]]]:
+        """Those acted on that have not come to the end that the action leads to: how many, and the first."""
+        which = sa.and_(participants.c.state == DONE, sa.func.coalesce(self._state_now(), "") != goal_of(action))
+        return self._count(self._change.rows, which), self._first(which, participants.c.seq)
+
+    def rows(self) -> Iterator[dict[str, Any]]:
+        """Every participant, in the order of the selection, as ``REPORT_COLUMNS``."""
+        earlier = self._earlier_sends()
+        after = -1
+        while True:
+            block = self._block(after)
+            if not block:
+                return
+            for found in block:
+                row = {name: getattr(found, name) for name in REPORT_COLUMNS if name != "earlier_sends"}
+                row |= {name: iso(row[name]) for name in _MOMENTS}
+                row["earlier_sends"] = earlier.get(found.seq, [])
+                yield self._shown(row)
+            after = block[-1].seq
+
+    @repeatable
+    def _block(self, after: int) -> Sequence[Any]:
+        with self.ledger.read() as connection:
+            return connection.execute(
+                sa.select(participants)
+                .where(self._change.rows, participants.c.seq > after)
+                .order_by(participants.c.seq)
+                .limit(_BLOCK)
+            ).all()
+
+    @repeatable
+    def runs(self) -> list[dict[str, Any]]:
+        """The change's runs: who had it run, where and when, and what each came to."""
+        with self.ledger.read() as connection:
+            found = connection.execute(
+                sa.select(runs).where(runs.c.change == self._change.number).order_by(runs.c.number)
+            ).mappings()
+            return [
+                {
+                    **{name: run[name] for name in ("requested_by", "approved_by", "job_id", "host", "outcome")},
+                    "run": run["number"],
+                    "started": iso(run["started"]),
+                    "finished": iso(run["finished"]),
+                }
+                for run in found
+            ]
+
+    @repeatable
+    def purge(self) -> None:
+        """Remove all that tells who the participants are. Counts, waves, states, moments and codes stay."""
+        with self._change.write() as connection:
+            connection.execute(
+                participants.update()
+                .where(self._change.rows)
+                .values(
+                    name=sa.cast(participants.c.seq, sa.Text),
+                    message=None,
+                    **dict.fromkeys((*IDENTIFIERS,)),
+                )
+            )
+            connection.execute(
+                earlier_sends.update().where(earlier_sends.c.change == self._change.number).values(message=None)
+            )
+            connection.execute(changes.update().where(changes.c.number == self._change.number).values(status=PURGED))
+
+    @repeatable
+    def _count(self, *which: Any) -> int:
+        with self.ledger.read() as connection:
+            return int(connection.execute(sa.select(sa.func.count()).where(*which)).scalar_one())
+
+    def _state_now(self) -> Any:
+        """The state that it was last read in since it was sent for; null where the last reading did not find it."""
+        reading = sa.select(changes.c.reading).where(changes.c.number == self._change.number).scalar_subquery()
+        is_new = sa.and_(participants.c.reading >= reading, participants.c.read_at > participants.c.sent_at)
+        return sa.case((is_new, participants.c.state_now))
+
+    @repeatable
+    def _first(self, which: Any, order: Any) -> list[dict[str, Any]]:
+        with self.ledger.read() as connection:
+            found = connection.execute(
+                sa.select(participants).where(self._change.rows, which).order_by(order, participants.c.seq).limit(SHOWN)
+            ).all()
+        return [
+            self._shown(
+                {
+                    **{name: getattr(row, name) for name in (*_IDENTITY, "state", "state_now", "code")},
+                    "message": row.message or row.reason,
+                }
+            )
+            for row in found
+        ]
+
+    @repeatable
+    def _earlier_sends(self) -> dict[int, list[dict[str, Any]]]:
+        with self.ledger.read() as connection:
+            found = connection.execute(
+                sa.select(earlier_sends)
+                .where(earlier_sends.c.change == self._change.number)
+                .order_by(earlier_sends.c.sent_at)
+            ).mappings()
+            sends: dict[int, list[dict[str, Any]]] = {}
+            for send in found:
+                entry = {name: send[name] for name in ("run", "outcome", "code", "message")}
+                entry |= {name: iso(send[name]) for name in ("sent_at", "answered_at")}
+                sends.setdefault(send["seq"], []).append(entry)
+        return sends
+
+    def _shown(self, row: dict[str, Any]) -> dict[str, Any]:
+        return mask_row(row) if self._masked else row
+
+
+def told(record: Any) -> dict[str, Any]:
+    """What is told of every change."""
+    return {
+        **{name: getattr(record, name) for name in _FACTS},
+        **{name: iso(getattr(record, name)) for name in ("planned", "started", "finished")},
+    }
+
+
+def iso(moment: float | None) -> str | None:
+    """Unix seconds as ISO 8601 in UTC."""
+    if moment is None:
+        return None
+    return (
+        datetime.datetime.fromtimestamp(moment, datetime.UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    )

@@ -1,0 +1,203 @@
+# Copyright (c) 2026 simops.yateota contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A ledger in a SQLite file: how it is opened, and what its failures mean."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import quote
+
+from .._core.errors import InvalidInputError, YateotaError
+from .._core.files import check_private, create_private, make_private, target_of
+from .outage import LedgerBusyError
+from .tables import sa
+
+BUSY_SECONDS = 10
+"""How long another program's lock is waited for, in seconds."""
+
+_MOUNTS = "/proc/self/mountinfo"
+_NETWORK_FILE_SYSTEMS = (
+    *("9p", "afs", "beegfs", "ceph", "cifs", "glusterfs", "gpfs", "lustre", "ncpfs", "nfs", "nfs4", "smb3", "smbfs"),
+    *(f"fuse.{name}" for name in ("ceph", "davfs", "gcsfuse", "glusterfs", "juicefs", "rclone", "s3fs", "sshfs")),
+)
+
+_FAILURES = {
+    "SQLITE_READONLY": ("cannot be written", "give a file, in a folder, that this user may write"),
+    "SQLITE_CANTOPEN": ("cannot be opened", "give a file, in a folder, that this user may read and write"),
+    "SQLITE_PERM": ("cannot be opened", "give a file, in a folder, that this user may read and write"),
+    "SQLITE_AUTH": ("cannot be opened", "give a file, in a folder, that this user may read and write"),
+    "SQLITE_FULL": ("has no room left", "make room on its disk, and run this again"),
+    "SQLITE_BUSY": ("is locked by another program", "let that program end, and run this again"),
+    "SQLITE_LOCKED": ("is locked by another program", "let that program end, and run this again"),
+    "SQLITE_CORRUPT": ("is damaged", "restore it from a backup; a new one would not know what was sent"),
+    "SQLITE_NOTADB": ("is no SQLite database", "give the path of a ledger, or of a file that is not there yet"),
+    "SQLITE_IOERR": ("cannot be read or written", "look after its disk and the room on it, and run this again"),
+}
+_BESIDE = ("-wal", "-shm", "-journal")
+"""What SQLite keeps beside a file, with the same data."""
+
+_BUSY = ("SQLITE_BUSY", "SQLITE_LOCKED")
+
+
+def writing_engine(path: str) -> sa.Engine:
+    """SQLAlchemy's engine to write a file, which is made where it is not there.
+
+    Raises:
+        InvalidInputError: the file cannot be opened safely; names the reason and the fix.
+    """
+    path = _checked(path)
+    named = f"ledger '{path}'"
+    try:
+        # Made here, so that its mode is right from the first byte on.
+        create_private(path)
+    except OSError as error:
+        raise InvalidInputError(
+            f"{named} cannot be opened ({error.strerror}): give a file in a folder that this user may write."
+        ) from None
+    if not os.access(path, os.W_OK, effective_ids=os.access in os.supports_effective_ids):
+        raise InvalidInputError(f"{named} cannot be written: give a file, in a folder, that this user may write.")
+    for beside in ("", *_BESIDE):
+        make_private(f"{path}{beside}", named)
+    opened = _identity(path)
+
+    def connect() -> sqlite3.Connection:
+        connection = _connect(path)
+        try:
+            for pragma in ("journal_mode = WAL", "synchronous = FULL", "secure_delete = ON"):
+                connection.execute(f"PRAGMA {pragma}")
+        except sqlite3.Error:
+            connection.close()
+            raise
+        return connection
+
+    engine = engine_of(connect, sa.QueuePool)
+
+    @sa.event.listens_for(engine, "begin")
+    def begin(_connection: sa.Connection) -> None:
+        # SQLite goes on with a file that was removed. What is written there is lost, and sent again by the next run.
+        if _identity(path) != opened:
+            raise InvalidInputError(
+                f"{named} was removed or replaced while it was in use: put the file that was there back, or read the "
+                "states of the participants before you send anything again. Nothing more was sent."
+            )
+
+    return engine
+
+
+def reading_engine(path: str) -> sa.Engine:
+    """SQLAlchemy's engine to read a file, not a byte of which is changed. Each transaction has a connection of its own.
+
+    Raises:
+        InvalidInputError: the file cannot be opened safely; names the reason and the fix.
+    """
+    path = _checked(path)
+    address = f"file:{quote(path)}?mode=ro"
+
+    def connect() -> sqlite3.Connection:
+        # A file at rest has no log beside it. Opened as immutable, none is made.
+        return _connect(address if os.path.exists(f"{path}-wal") else f"{address}&immutable=1", uri=True)
+
+    return engine_of(connect, sa.NullPool)
+
+
+def scratch_engine() -> sa.Engine:
+    """SQLAlchemy's engine for a temporary file of SQLite's that is gone with this process."""
+    return engine_of(lambda: _connect(""), sa.StaticPool)
+
+
+def engine_of(connect: Callable[[], sqlite3.Connection], pool: type[sa.Pool]) -> sa.Engine:
+    """SQLAlchemy's engine for connections of a kind."""
+    engine = sa.create_engine("sqlite://", creator=connect, poolclass=pool)
+
+    @sa.event.listens_for(engine, "begin")
+    def begin(connection: sa.Connection) -> None:
+        reads = connection.get_execution_options().get("yateota_reads")
+        connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
+
+    return engine
+
+
+def _connect(path: str, uri: bool = False) -> sqlite3.Connection:
+    # Transactions are begun by hand: a writer has to take its lock before it reads what it judges by.
+    return sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False, uri=uri)
+
+
+def _checked(path: str) -> str:
+    """The file that a path names, refused where it cannot be a ledger safely."""
+    path = target_of(path, f"ledger '{path}'")
+    kind = _network_file_system(os.path.dirname(path))
+    if kind:
+        raise InvalidInputError(
+            f"ledger '{path}' is on a network file system ({kind}), where SQLite cannot keep two hosts from damaging "
+            "it: give a path on a local disk, or a PostgreSQL database where several hosts share the ledger."
+        )
+    for beside in ("", *_BESIDE):
+        check_private(f"{path}{beside}", f"ledger '{path}{beside}'")
+    return path
+
+
+def _network_file_system(folder: str) -> str | None:
+    """The type of the network file system that a folder is on; None where it is on none."""
+    try:
+        device = os.stat(folder).st_dev
+        with open(_MOUNTS, encoding="utf-8", errors="replace") as file:
+            for line in file:
+                mount, _dash, source = line.partition(" - ")
+                if mount.split()[2] == f"{os.major(device)}:{os.minor(device)}":
+                    kind = source.split()[0]
+                    return kind if kind in _NETWORK_FILE_SYSTEMS else None
+    except (OSError, IndexError):
+        pass
+    return None
+
+
+def _identity(path: str) -> tuple[int, int] | None:
+    """Tells the file at a path from any other that may come to stand there."""
+    try:
+        found = os.stat(path)
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
+def fingerprint(path: str) -> tuple[int, ...]:
+    """Tells a SQLite file that was written meanwhile from one at rest."""
+    try:
+        found = os.stat(path)
+        main: tuple[int, ...] = (found.st_ino, found.st_size, found.st_mtime_ns)
+    except OSError:
+        main = ()
+    try:
+        return (os.stat(f"{path}-wal").st_ino,)  # a log is being written: SQLite's own locks serve the readers
+    except OSError:
+        return (0, *main)
+
+
+def empty_log(connection: Any) -> bool:
+    """Empty the log, such that it holds nothing that was deleted; whether no reader needs it any more.
+
+    Args:
+        connection: SQLite's own, outside a transaction.
+    """
+    busy, _logged, _folded = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    return not busy
+
+
+def failure(shown: str, error: Exception) -> YateotaError:
+    """The failure of the ledger that an error of SQLAlchemy's or SQLite's stands for.
+
+    Args:
+        shown: how messages name the ledger.
+        error: the error.
+    """
+    cause = getattr(error, "orig", None) or error
+    said = " ".join(str(cause).split())[:200]
+    name = getattr(cause, "sqlite_errorname", "")
+    known = next((words for code, words in _FAILURES.items() if name.startswith(code)), None)
+    what, fix = known or ("failed", "look after its disk")
+    kind = LedgerBusyError if name.startswith(_BUSY) else InvalidInputError
+    return kind(f"ledger '{shown}' {what} ({said}): {fix}.", message=said)

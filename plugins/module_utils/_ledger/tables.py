@@ -1,0 +1,154 @@
+# Copyright (c) 2026 simops.yateota contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The ledger's tables, the same on SQLite and PostgreSQL. Moments are Unix seconds, in UTC."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from .._core.libraries import guarded
+
+if TYPE_CHECKING:
+    import sqlalchemy as sa
+    from sqlalchemy import exc as sa_exc
+    from sqlalchemy.dialects import postgresql, sqlite
+else:
+    sa = guarded("sqlalchemy")
+    sa_exc = guarded("sqlalchemy.exc")
+    postgresql = guarded("sqlalchemy.dialects.postgresql")
+    sqlite = guarded("sqlalchemy.dialects.sqlite")
+
+__all__ = ["postgresql", "sa", "sa_exc", "sqlite"]
+
+SCHEMA_VERSION = 1
+
+PLANNED, SENDING = "planned", "sending"
+DONE, SKIPPED, REFUSED, FAILED, UNKNOWN = "done", "skipped", "refused", "failed", "unknown"
+ROW_STATES = (PLANNED, SENDING, DONE, SKIPPED, REFUSED, FAILED, UNKNOWN)
+"""What a participant of a change is in, exactly one at any time."""
+
+BAD_STATES = (UNKNOWN, FAILED, REFUSED)
+"""The states that need a person's attention, the most urgent first."""
+
+_metadata = sa.MetaData()
+_moment = sa.Double
+
+ledger = sa.Table("yateota_ledger", _metadata, sa.Column("version", sa.Integer, primary_key=True))
+
+changes = sa.Table(
+    "yateota_changes",
+    _metadata,
+    sa.Column("number", sa.Integer, primary_key=True),
+    sa.Column("change_id", sa.Text, nullable=False, unique=True),
+    sa.Column("api_url", sa.Text, nullable=False),
+    sa.Column("node", sa.Text, nullable=False),
+    sa.Column("action", sa.Text, nullable=False),
+    sa.Column("selection", sa.JSON, nullable=False),
+    sa.Column("status", sa.Text, nullable=False),
+    sa.Column("duplicates", sa.Integer, nullable=False, default=0),
+    sa.Column("requested_by", sa.Text),
+    sa.Column("approved_by", sa.Text),
+    sa.Column("job_id", sa.Text),
+    sa.Column("created", _moment, nullable=False),
+    sa.Column("planned", _moment),
+    sa.Column("started", _moment),
+    sa.Column("finished", _moment),
+    # The number of the latest reading of states, and when it began; no moment while it is not whole.
+    sa.Column("reading", sa.Integer, nullable=False, default=0),
+    sa.Column("read_at", _moment),
+    # From when on sends count for the abort: moved when an aborted change is resumed.
+    sa.Column("judged_from", _moment, nullable=False, default=0),
+    sa.Column("lease_token", sa.Text),
+    sa.Column("lease_holder", sa.Text),
+    sa.Column("lease_place", sa.Text),
+    sa.Column("lease_pid", sa.Integer),
+    sa.Column("lease_expires", _moment, nullable=False, default=0),
+)
+
+runs = sa.Table(
+    "yateota_runs",
+    _metadata,
+    sa.Column("number", sa.Integer, primary_key=True),
+    sa.Column("change", sa.ForeignKey(changes.c.number), nullable=False, index=True),
+    sa.Column("requested_by", sa.Text),
+    sa.Column("approved_by", sa.Text),
+    sa.Column("job_id", sa.Text),
+    sa.Column("host", sa.Text, nullable=False),
+    sa.Column("pid", sa.Integer, nullable=False),
+    sa.Column("started", _moment, nullable=False),
+    sa.Column("finished", _moment),
+    sa.Column("outcome", sa.Text),
+)
+
+waves = sa.Table(
+    "yateota_waves",
+    _metadata,
+    sa.Column("change", sa.ForeignKey(changes.c.number), primary_key=True),
+    sa.Column("wave", sa.Integer, primary_key=True),
+    sa.Column("started", _moment, nullable=False),
+    sa.Column("finished", _moment),
+)
+
+participants = sa.Table(
+    "yateota_participants",
+    _metadata,
+    sa.Column("change", sa.ForeignKey(changes.c.number), primary_key=True),
+    sa.Column("seq", sa.Integer, primary_key=True, autoincrement=False),
+    # How the selection names it, in one form: finds it again in the server's lists, and finds who is named twice.
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("participant_id", sa.BigInteger),
+    sa.Column("campaign_id", sa.BigInteger),
+    sa.Column("iccid", sa.Text),
+    sa.Column("imsi", sa.Text),
+    sa.Column("msisdn", sa.Text),
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("reason", sa.Text),
+    sa.Column("wave", sa.Integer),
+    # The server's states: when it was planned, before it was sent, and as last read, in which reading.
+    sa.Column("state_planned", sa.Text),
+    sa.Column("state_before", sa.Text),
+    sa.Column("state_now", sa.Text),
+    sa.Column("read_at", _moment),
+    sa.Column("reading", sa.Integer),
+    sa.Column("found", sa.Integer, nullable=False, default=0),
+    # Its latest send. Those before it are in yateota_earlier_sends.
+    sa.Column("run", sa.Integer),
+    sa.Column("sent_at", _moment),
+    sa.Column("answered_at", _moment),
+    sa.Column("code", sa.Integer),
+    sa.Column("message", sa.Text),
+    sa.UniqueConstraint("change", "name"),
+    sqlite_with_rowid=False,
+)
+
+earlier_sends = sa.Table(
+    "yateota_earlier_sends",
+    _metadata,
+    sa.Column("change", sa.ForeignKey(changes.c.number), primary_key=True),
+    sa.Column("seq", sa.Integer, primary_key=True),
+    sa.Column("sent_at", _moment, primary_key=True),
+    sa.Column("run", sa.Integer),
+    sa.Column("answered_at", _moment),
+    sa.Column("outcome", sa.Text, nullable=False),
+    sa.Column("code", sa.Integer),
+    sa.Column("message", sa.Text),
+)
+
+
+def canonical_column(kind: str, column: sa.ColumnElement[str]) -> sa.ColumnElement[str]:
+    """``_core.identifiers.canonical`` in SQL."""
+    if kind == "msisdn":
+        digits = sa.func.ltrim(column, "+")
+        return sa.case((digits.like("00_%"), sa.func.substr(digits, 3)), else_=digits)
+    return sa.func.rtrim(sa.func.upper(column), "F") if kind == "iccid" else column
+
+
+def create_all(connection: sa.Connection) -> None:
+    """Make the tables that are not there."""
+    _metadata.create_all(connection)
+
+
+def names() -> set[str]:
+    """The tables' names."""
+    return set(_metadata.tables)
