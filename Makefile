@@ -88,6 +88,8 @@ docs:
 	@$(GATE) $(VENV) $@ -- antsibull-docs lint-collection-docs --plugin-docs --validate-collection-refs=all .
 docs-site: ## build the documentation site, and follow every link in it
 	@$(GATE) $(VENV) --forbid '(WARNING|ERROR)' $@ -- python scripts/site/build.py tests/output/site
+words: $(VENV)/.dev ## check the words of the guides and the code against docs/vocabulary.md, and their spelling
+	@$(GATE) $(VENV) $@ -- sh -c 'python scripts/words.py && codespell'
 changelog:
 	@$(GATE) $(VENV) $@ -- antsibull-changelog lint
 galaxy: ## build the collection and check it as Galaxy does

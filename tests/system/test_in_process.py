@@ -43,7 +43,7 @@ CASES: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
     ("participant", {"action": "retry", "campaign_id": 167, "participant_id": 195}, {"diff": True}),
     ("participant", {"action": "retry", "campaign_id": 167, "participant_id": 195}, {}),
     ("participant", {"action": "retry", "campaign_id": 167, "participants": LIST}, {}),
-    ("participant", {"action": "retry", "participants": [{"participant_id": 195, "colour": "red"}]}, {}),
+    ("participant", {"action": "retry", "participants": [{"participant_id": 195, "color": "red"}]}, {}),
     ("participant", {"action": "retry", "participants": "195"}, {}),
     ("participant", {"action": "cancel", "iccid": "8900000000000000000", "campaign_id": 167}, {}),
     ("participant", {"action": "hurry", "imsi": "00101x"}, {}),

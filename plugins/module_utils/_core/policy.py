@@ -63,7 +63,7 @@ def plan_campaign(campaign_id: int, current: str | None, desired: str) -> Campai
 
     Args:
         campaign_id: for the error.
-        current: the campaign's state; None, and any state not named here, leaves the judgement to the server.
+        current: the campaign's state; None, and any state not named here, leaves the judgment to the server.
         desired: one of ``CAMPAIGN_STATES``.
 
     Raises:
@@ -80,7 +80,7 @@ def plan_campaign(campaign_id: int, current: str | None, desired: str) -> Campai
 
 
 # What an action on a participant does in each state that is named so far [S, V]. Only hurry's row is promised [S]; the
-# others follow from what the actions mean [A]. A state that is not named here is left to the server's judgement.
+# others follow from what the actions mean [A]. A state that is not named here is left to the server's judgment.
 ACT, UNCHANGED, REFUSED = "act", "unchanged", "refused"
 _UNALLOCATED, _PENDING_BUILD, _PENDING_SEND = "unallocated", "pending_build", "pending_send"
 _WAITING_POR, _FINISHED, _FAILED, _CANCELED = "waiting_por", "finished", "failed", "canceled"

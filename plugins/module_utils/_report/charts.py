@@ -26,7 +26,7 @@ COLORS = {
     "sending": "#1565c0",
     "planned": "#cfd8dc",
 }
-"""The row states in the order in which they are stacked, and their colours: on paper too the bad ones stand out."""
+"""The row states in the order in which they are stacked, and their colors: on paper too the bad ones stand out."""
 
 _BARS = 40
 _LABEL = 60  # characters
@@ -35,7 +35,7 @@ _ROW_HEIGHT = 34
 
 
 def waves_chart(waves: Sequence[Mapping[str, Any]]) -> str:
-    """A bar for each wave, in the order of time, stacked by row state. Neighbours share a bar where there are many.
+    """A bar for each wave, in the order of time, stacked by row state. Neighbors share a bar where there are many.
 
     Args:
         waves: each with ``wave``, ``started`` and ``counts``, as ``Report.waves`` gives them; not empty.

@@ -1,0 +1,124 @@
+"""Check the words of guides, docstrings, comments, messages and option descriptions against docs/vocabulary.md.
+
+    words.py            name each place that uses a word of the table's last column; the exit code says whether there is one
+    words.py --text     print all that is checked, one piece a line, for a prose linter to read
+"""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import io
+import re
+import sys
+import tokenize
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+ROOT = Path(__file__).resolve().parents[1]
+VOCABULARY = ROOT / "docs" / "vocabulary.md"
+FOLDERS = ("docs", "extensions", "playbooks", "plugins", "roles", "scripts", "tests")
+# YAML keys whose text a person reads.
+READ_BY_PEOPLE = {"description", "fail_msg", "msg", "name", "question_description", "question_name", "short_description"}
+_FENCE = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
+_CODE = re.compile(r"`[^`\n]*`|``[^`]*``|\{\{.*?\}\}|https?://\S+")
+_PROSE = re.compile(r"[A-Za-z]\w*[ ,]+\w+ ")  # a string of code has fewer words
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A piece of prose, and where it stands."""
+
+    path: Path
+    line: int
+    text: str
+
+
+def vocabulary() -> dict[str, str]:
+    """Each word that is not used -> the one that is. Those with a remark are left to the reader's judgment."""
+    words = {}
+    for line in VOCABULARY.read_text(encoding="utf-8").splitlines():
+        cells = [cell.strip() for cell in line.strip("|").split("|")]
+        if line.startswith("| ") and len(cells) == 3 and not cells[0].startswith(("Use", "---")):
+            words.update({word.strip(): cells[0] for word in cells[2].split(",") if word and "(" not in word})
+    return words
+
+
+def pieces(path: Path) -> Iterator[Piece]:
+    """The prose of one file."""
+    if path.suffix == ".md":
+        yield from _markdown(path)
+    elif path.suffix in (".yml", ".yaml"):
+        yield from _comments(path, r"(?:^|\s)#\s?(.*)")
+        for document in yaml.compose_all(path.read_text(encoding="utf-8"), Loader=yaml.SafeLoader):
+            yield from _yaml(path, document)
+    elif path.suffix == ".py" or path.parent.name == "scripts":
+        yield from _python(path)
+
+
+def _markdown(path: Path) -> Iterator[Piece]:
+    text = _FENCE.sub(lambda found: "\n" * found[0].count("\n"), path.read_text(encoding="utf-8"))
+    for number, line in enumerate(text.splitlines(), start=1):
+        yield Piece(path, number, line)
+
+
+def _comments(path: Path, pattern: str) -> Iterator[Piece]:
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+        found = re.search(pattern, line)
+        if found:
+            yield Piece(path, number, found[1])
+
+
+def _yaml(path: Path, node: Any, key: str = "") -> Iterator[Piece]:
+    if isinstance(node, yaml.MappingNode):
+        for name, value in node.value:
+            yield from _yaml(path, value, str(name.value))
+    elif isinstance(node, yaml.SequenceNode):
+        for value in node.value:
+            yield from _yaml(path, value, key)
+    elif node is not None and key in READ_BY_PEOPLE:
+        yield Piece(path, node.start_mark.line + 1, str(node.value))
+
+
+def _python(path: Path) -> Iterator[Piece]:
+    source = path.read_text(encoding="utf-8")
+    for token in tokenize.generate_tokens(io.StringIO(source).readline):
+        if token.type == tokenize.COMMENT:
+            yield Piece(path, token.start[0], token.string.lstrip("#! "))
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and _PROSE.search(node.value):
+            for number, line in enumerate(node.value.splitlines()):
+                yield Piece(path, node.lineno + number, line)
+
+
+def all_pieces() -> Iterator[Piece]:
+    """The prose of the whole collection, but for the vocabulary and the changelog, which names what was."""
+    paths = [*ROOT.glob("*.md"), *(path for folder in FOLDERS for path in sorted((ROOT / folder).rglob("*")))]
+    for path in paths:
+        if path.is_file() and path not in (VOCABULARY, ROOT / "CHANGELOG.md") and "output" not in path.parts:
+            yield from pieces(path)
+
+
+def main() -> int:
+    """Print what is asked for; 1 where a word is used that the vocabulary does not want."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--text", action="store_true")
+    if parser.parse_args().text:
+        print(*(_CODE.sub("it", piece.text).strip() for piece in all_pieces()), sep="\n")
+        return 0
+    words = vocabulary()
+    pattern = re.compile(rf"(?<![\w-])({'|'.join(sorted(words, key=len, reverse=True))})(?![\w-])", re.IGNORECASE)
+    found = 0
+    for piece in all_pieces():
+        for hit in pattern.finditer(_CODE.sub("", piece.text)):
+            found += 1
+            print(f"{piece.path.relative_to(ROOT)}:{piece.line}: '{hit[1]}': use '{words[hit[1].lower()]}'")
+    return int(found > 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
