@@ -1,7 +1,7 @@
 """Check the words of guides, docstrings, comments, messages and option descriptions against docs/vocabulary.md.
 
-    words.py            name each place that uses a word of the table's last column; the exit code says whether there is one
-    words.py --text     print all that is checked, one piece a line, for a prose linter to read
+It names each place that uses a word of the table's last column; the exit code says whether there is one. With `--text`
+it prints all that it checks, one piece a line, for a prose linter to read.
 """
 
 from __future__ import annotations
@@ -23,7 +23,15 @@ ROOT = Path(__file__).resolve().parents[1]
 VOCABULARY = ROOT / "docs" / "vocabulary.md"
 FOLDERS = ("docs", "extensions", "playbooks", "plugins", "roles", "scripts", "tests")
 # YAML keys whose text a person reads.
-READ_BY_PEOPLE = {"description", "fail_msg", "msg", "name", "question_description", "question_name", "short_description"}
+READ_BY_PEOPLE = {
+    "fail_msg",
+    "msg",
+    "name",
+    "question_description",
+    "question_name",
+    "description",
+    "short_description",
+}
 _FENCE = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
 _CODE = re.compile(r"`[^`\n]*`|``[^`]*``|\{\{.*?\}\}|https?://\S+")
 _PROSE = re.compile(r"[A-Za-z]\w*[ ,]+\w+ ")  # a string of code has fewer words
