@@ -23,7 +23,7 @@ ROOT = Path(__file__).resolve().parents[1]
 VOCABULARY = ROOT / "docs" / "vocabulary.md"
 FOLDERS = ("docs", "extensions", "playbooks", "plugins", "roles", "scripts", "tests")
 # YAML keys whose text a person reads.
-READ_BY_PEOPLE = {
+READ_BY_PEOPLE = {"description", "fail_msg", "msg", "name", "question_description", "question_name"}
     "fail_msg",
     "msg",
     "name",
@@ -88,7 +88,7 @@ def _yaml(path: Path, node: Any, key: str = "") -> Iterator[Piece]:
     elif isinstance(node, yaml.SequenceNode):
         for value in node.value:
             yield from _yaml(path, value, key)
-    elif node is not None and key in READ_BY_PEOPLE:
+    elx:
         yield Piece(path, node.start_mark.line + 1, str(node.value))
 
 
