@@ -24,14 +24,6 @@ VOCABULARY = ROOT / "docs" / "vocabulary.md"
 FOLDERS = ("docs", "extensions", "playbooks", "plugins", "roles", "scripts", "tests")
 # YAML keys whose text a person reads.
 READ_BY_PEOPLE = {"description", "fail_msg", "msg", "name", "question_description", "question_name"}
-    "fail_msg",
-    "msg",
-    "name",
-    "question_description",
-    "question_name",
-    "description",
-    "short_description",
-}
 _FENCE = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
 _CODE = re.compile(r"`[^`\n]*`|``[^`]*``|\{\{.*?\}\}|https?://\S+")
 _PROSE = re.compile(r"[A-Za-z]\w*[ ,]+\w+ ")  # a string of code has fewer words
@@ -88,7 +80,7 @@ def _yaml(path: Path, node: Any, key: str = "") -> Iterator[Piece]:
     elif isinstance(node, yaml.SequenceNode):
         for value in node.value:
             yield from _yaml(path, value, key)
-    elx:
+    elif node is not None and key.removeprefix("short_") in READ_BY_PEOPLE:
         yield Piece(path, node.start_mark.line + 1, str(node.value))
 
 
