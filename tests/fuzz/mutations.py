@@ -105,7 +105,7 @@ def valid_text(good: Good, chance: Random) -> Script:
         b" \r\n\t" + good.body + b"\n",
         pretty,
         more,
-        good.body + b"\n// Not writable /var/log/json_api",
+        good.body + b"\n// Not writeable /var/log/json_api",
         good.body + b'{"code":401,"message":"another"}',
         good.body + b"\x00\xff<html>",
     ]

@@ -80,7 +80,7 @@ class Trial:
         return {
             "ids": chance.choice(("string", "number")),
             "campaigns": chance.choice(("bare", "full")),
-            "not_writable": chance.random() < 0.2,
+            "not_writeable": chance.random() < 0.2,
             "connection": chance.choice(("keep-alive", "close")),
         }
 

@@ -83,12 +83,12 @@ def test_an_error_of_its_own_is_500_with_a_page(sandbox, api, caplog):
 
 
 def test_the_tail_follows_a_whole_json_text(sandbox, api):
-    sandbox.set(not_writable=True)
+    sandbox.set(not_writeable=True)
 
     for response in (api.post("get_node_status"), api.post("nonsense")):
         text, tail = response.text.split("\n")
         assert "code" in json.loads(text)
-        assert tail == "// Not writable /var/log/json_api"
+        assert tail == "// Not writeable /var/log/json_api"
 
 
 def test_connections_are_kept_alive_or_closed_as_told(sandbox, api):

@@ -42,7 +42,7 @@ class Options(BaseModel):
     ca_dest: Path | None = Field(default=None, description="Where the test CA's certificate is written (with TLS).")
     client_ca: Path | None = Field(default=None, description="CA whose client certificates are asked for (with TLS).")
     ids: Literal["string", "number"] = Field(default="string", description="How ids and counts are written in answers.")
-    not_writable: bool = Field(default=False, description='Append the "// Not writable" line to every answer.')
+    not_writeable: bool = Field(default=False, description='Append the "// Not writeable" line to every answer.')
     campaigns: Literal["bare", "full"] = Field(
         default="bare",
         description="Whether query_campaigns tells campaign_id and state (full), or not, as documented (bare).",
@@ -91,7 +91,7 @@ CHANGEABLE = frozenset(
     {
         "speed",
         "ids",
-        "not_writable",
+        "not_writeable",
         "campaigns",
         "participant_state",
         "connection",

@@ -24,7 +24,7 @@ from .protocol import Connection
 
 PLACES = 3  # requests that the front end lets through to one node at a time [F]
 TIMEOUT = {"code": 200, "message": "Timeout waiting for Yate response."}  # [F]
-TAIL = b"\n// Not writable /var/log/json_api"  # [F]
+TAIL = b"\n// Not writeable /var/log/json_api"  # [F]
 
 _log = logging.getLogger("yateota_sandbox")
 _dumps = json.JSONEncoder(separators=(",", ":")).encode
@@ -193,7 +193,7 @@ class FrontEnd:
     def _json(self, answer: dict[str, Any], entry: Entry) -> Response:
         entry["code"] = answer["code"]
         body = _dumps(answer).encode()
-        return Response(200, body + TAIL if self.options.not_writable else body)
+        return Response(200, body + TAIL if self.options.not_writeable else body)
 
     def _broken(self, fault: Fault, answer: dict[str, Any], entry: Entry) -> Response | None:
         """The response that a fault makes of an answer; None for a dropped connection."""

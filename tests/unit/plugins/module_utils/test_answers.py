@@ -26,7 +26,7 @@ PAUSE = {"campaign_id": 144, "action": "pause"}
 
 
 def test_noise_of_the_servers_log_is_left_out(connect: Connect, start_sandbox: StartSandbox) -> None:
-    client = connect(start_sandbox(not_writable=True))
+    client = connect(start_sandbox(not_writeable=True))
     assert client.call("query_participants", {"campaign_id": 167}) == {"count": "80"}
     assert client.call("action_campaign", PAUSE) == {}
     with pytest.raises(ApiError, match="code 404"):

@@ -86,7 +86,7 @@ EXTRA = {
     "half of an answer": DONE + REFUSED[:20],
     "the end of an answer, later": [DONE, 0.05, REFUSED[20:]],
     "a line": DONE + b"\r\n",
-    "more than was said": DONE + b"// Not writable /var/log/json_api",
+    "more than was said": DONE + b"// Not writeable /var/log/json_api",
     "an interim answer": [DONE, 0.05, b"HTTP/1.1 102 Processing\r\n\r\n"],
     "the end of the connection": [DONE, b""],
 }

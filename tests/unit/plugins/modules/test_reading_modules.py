@@ -213,7 +213,7 @@ def test_reading_is_the_same_whatever_the_server_varies_in(
 ) -> None:
     """Ids as strings or numbers, noise after the JSON, closed connections, other keys: one result for all."""
     plain = start_sandbox()
-    odd = start_sandbox(ids="number", not_writable=True, connection="close", participant_state="status")
+    odd = start_sandbox(ids="number", not_writeable=True, connection="close", participant_state="status")
     results = [run_task(module, box, **given) for box in (plain, odd)]
     if module is yateota_stats_info:
         results = [{**each, "stats": sorted(each["stats"])} for each in results]
