@@ -62,8 +62,22 @@ def test_get_campaign_by_name_state_and_msisdn(reader):
     assert reader("get_campaign", campaign="Applet 3.1 removal")["campaign"][0]["campaign_id"] == "147"
     assert reader("get_campaign", campaign="nobody's")["code"] == 404
     assert [item["campaign_id"] for item in reader("get_campaign", state="paused")["campaigns"]] == ["147"]
-    by_number = reader("get_campaign", msisdn="+882990000001")["campaigns"]
-    assert [item["campaign_id"] for item in by_number] == ["142", "167"]
+
+
+def test_get_campaign_by_msisdn_tells_the_participants_states(sandbox, api):
+    by_number = api("get_campaign", msisdn="+882990000001")["campaigns"]
+    assert [(item["campaign_id"], item["campaign"]) for item in by_number] == [
+        ("142", "SMSC address 2026"),
+        ("167", "Preferred networks spring"),
+    ]
+    for item in by_number:
+        listed = api("query_participants", campaign_id=item["campaign_id"], limit=999, offset=0)["participants"]
+        assert [each["state"] for each in listed if each["msisdn"] == "882990000001"] == [item["state"]]
+    sandbox.set(participant_state="none")
+    assert "state" not in api("get_campaign", msisdn="+882990000001")["campaigns"][0]
+    sandbox.set(get_campaign_msisdn="campaigns")
+    by_number = api("get_campaign", msisdn="+882990000001")["campaigns"]
+    assert [(item["campaign_id"], item["state"]) for item in by_number] == [("142", "started"), ("167", "started")]
 
 
 @pytest.mark.parametrize("second", ["id", "campaign", "state", "msisdn"])

@@ -77,6 +77,8 @@ class Node:
             name = "campaign_id" if _given(params, "campaign_id") else "id"
             return {"campaign": [self._campaign_item(self._campaign(params, name), True, True, start=True)]}
         rows = self.store.campaigns()
+        if _given(params, "msisdn") and self.options.get_campaign_msisdn == "participants":
+            return {"campaigns": self._states_of(_text(params, "msisdn"))}
         by_name, by_state, by_msisdn = (_given(params, name) for name in ("campaign", "state", "msisdn"))
         if by_name:
             rows = [row for row in rows if row.name == str(params["campaign"])]
@@ -93,6 +95,16 @@ class Node:
         end = None if limit < 0 else offset + limit
         items = [self._campaign_item(row, True, True, start=True) for row in rows[offset:end]]
         return {"campaign" if by_name else "campaigns": items}
+
+    def _states_of(self, msisdn: str) -> list[Answer]:
+        """The campaigns of a number, each with the state of its participant [A]."""
+        key = self.options.participant_state
+        items = []
+        for participant in self.store.participants({"msisdn": msisdn}):
+            name = self.store.campaign_of[participant.campaign_id].name
+            item: Answer = {"campaign_id": self.number(participant.campaign_id), "campaign": name}
+            items.append(item if key == "none" else item | {key: participant.state})
+        return items
 
     def action_campaign(self, params: Params) -> Answer:
         """Stop, pause or restart a campaign."""

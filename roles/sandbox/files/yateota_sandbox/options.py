@@ -54,6 +54,10 @@ class Options(BaseModel):
         default="keep-alive", description="What becomes of a connection."
     )
     get_campaign: bool = Field(default=True, description="Whether the server knows the request get_campaign.")
+    get_campaign_msisdn: Literal["participants", "campaigns"] = Field(
+        default="participants",
+        description="What get_campaign answers for an msisdn: its participants' states, or the items of its campaigns.",
+    )
     refuse_writes: bool = Field(default=False, description="Refuse every action, with the body code 403.")
     strict_identification: bool = Field(
         default=True,
@@ -96,6 +100,7 @@ CHANGEABLE = frozenset(
         "participant_state",
         "connection",
         "get_campaign",
+        "get_campaign_msisdn",
         "refuse_writes",
         "strict_identification",
         "service_time",

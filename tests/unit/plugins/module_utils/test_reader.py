@@ -277,3 +277,56 @@ def test_the_counts_of_the_states(read_from: ReadFrom, sandbox: Sandbox, parrot:
     for item in (counts | {"failed": True}, {"finished": 3}):
         parrot.answers = [http(json.dumps({"code": 0, "campaign": [item]}))]
         assert read_from(parrot.api_url)[0].state_counts(5) is None
+
+
+@pytest.mark.parametrize("options", [{}, {"participant_state": "status", "ids": "number"}])
+def test_the_states_of_a_number(read_from: ReadFrom, start_sandbox: StartSandbox, options: dict[str, Any]) -> None:
+    box = start_sandbox(**options)
+    reader, _warnings = read_from(box)
+    listed = {
+        campaign_id: each.state
+        for campaign_id in (142, 167)
+        for page in reader.participants(campaign_id)
+        for each in page
+        if each.msisdn == "882990000001"
+    }
+    box.clear_journal()
+    assert reader.states_of_number("882990000001") == listed
+    assert requests_to(box) == ["get_campaign"]
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"get_campaign": False}, {"get_campaign_msisdn": "campaigns"}, {"participant_state": "none"}],
+    ids=str,
+)
+def test_a_server_that_does_not_tell_the_states_of_a_number(
+    read_from: ReadFrom, start_sandbox: StartSandbox, options: dict[str, Any]
+) -> None:
+    assert read_from(start_sandbox(**options))[0].states_of_number("882990000001") is None
+
+
+@pytest.mark.parametrize(
+    ("answer", "states"),
+    [
+        ({"code": 0, "campaigns": []}, {}),
+        ({"code": 0, "campaigns": [{"campaign_id": 1, "state": "failed"}] * 2}, {1: "failed"}),
+        ({"code": 0, "campaigns": [{"campaign_id": 1, "state": s} for s in ("failed", "finished")]}, {}),
+        ({"code": 0, "campaigns": [{"campaign_id": 1, "state": "finished", "start_time": 5}]}, None),
+        ({"code": 0, "campaigns": [{"state": "finished"}]}, None),
+        ({"code": 0, "count": 2}, None),
+        ({"code": 404, "message": "not found"}, None),
+    ],
+    ids=str,
+)
+def test_what_is_taken_for_the_states_of_a_number(
+    read_from: ReadFrom, parrot: Any, answer: dict[str, Any], states: dict[int, str] | None
+) -> None:
+    parrot.answers = [http(json.dumps(answer))]
+    assert read_from(parrot.api_url)[0].states_of_number("882990000001") == states
+
+
+def test_a_failure_to_tell_the_states_of_a_number(read_from: ReadFrom, parrot: Any) -> None:
+    parrot.answers = [http('{"code": 500, "message": "broken"}')]
+    with pytest.raises(ApiError, match="broken"):
+        read_from(parrot.api_url)[0].states_of_number("882990000001")
