@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from .records import CampaignRow, Participant
 from .scenario import State
-from .store import CampaignRow, Participant, Store
+from .store import Store
 from .timeline import NEVER
 
 

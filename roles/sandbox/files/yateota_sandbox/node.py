@@ -12,7 +12,8 @@ from typing import Any, NamedTuple
 
 from .actions import RefusedError, act_on_campaign, act_on_participants, check_identification
 from .options import Options
-from .store import CampaignRow, Participant, Store
+from .records import CampaignRow, Participant
+from .store import Store
 
 NAME = "ota"
 VERSION = "6.4.0-1"

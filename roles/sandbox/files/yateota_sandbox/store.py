@@ -5,110 +5,15 @@
 
 from __future__ import annotations
 
-import contextlib
-import sqlite3
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping
 
+from .records import PARTICIPANT_SQL, Attempt, CampaignRow, Participant, participant_of
 from .scenario import Campaign, Scenario, sim_rows
+from .schema import create, create_indexes
 from .tally import Tally
 from .timeline import Chance, Clock, Message, state_sql
 
 ENDS = ("finished", "failed", "canceled")  # the states that a message ends in
-APPLICATION_ID = 0x594F5441  # marks a file as a sandbox's own
-
-SCHEMA = """
-CREATE TABLE sims (
-    sim_id INTEGER PRIMARY KEY, imsi TEXT, iccid TEXT, msisdn TEXT,
-    current INTEGER,        -- whether the msisdn belongs to this SIM now
-    ota_counter INTEGER);   -- its initial value; every send that counts adds one
-CREATE TABLE campaigns (
-    campaign_id INTEGER PRIMARY KEY, name TEXT, type TEXT, state TEXT,
-    active REAL,            -- seconds of being active when it was last held or let go
-    since REAL);            -- simulated time of that moment
-CREATE TABLE periods (      -- when it was active: campaign time `active` was simulated time `time`, and on from there
-    campaign_id INTEGER, active REAL, time REAL);
-CREATE TABLE participants (
-    participant_id INTEGER PRIMARY KEY, campaign_id INTEGER, sim_id INTEGER,
-    built_at REAL, sent_at REAL, ended_at REAL, outcome TEXT,   -- in its campaign's active time
-    attempt INTEGER, cause TEXT, reruns INTEGER,
-    counted_from INTEGER,   -- the first attempt whose send counts since the SIM's OTA counter was last reset
-    appears_at REAL);       -- simulated time when an unallocated SIM's subscriber appears
-CREATE TABLE attempts (     -- messages that a newer one replaced, in simulated time
-    participant_id INTEGER, attempt INTEGER, cause TEXT, built REAL, sent REAL, ended REAL, outcome TEXT,
-    PRIMARY KEY (participant_id, attempt)) WITHOUT ROWID;
-"""
-INDEXES = """
-CREATE INDEX sims_imsi ON sims (imsi);
-CREATE INDEX sims_iccid ON sims (iccid);
-CREATE INDEX sims_msisdn ON sims (msisdn);
-CREATE INDEX participants_sim ON participants (sim_id);
-CREATE INDEX participants_built ON participants (campaign_id, built_at);
-CREATE INDEX participants_sent ON participants (campaign_id, sent_at);
-CREATE INDEX participants_ended ON participants (campaign_id, ended_at);
-"""
-
-PARTICIPANT_SQL = """
-SELECT p.participant_id, p.campaign_id, p.sim_id, s.imsi, s.iccid, s.msisdn, s.current,
-    p.built_at, p.sent_at, p.ended_at, p.outcome, p.attempt, p.cause, p.reruns, p.counted_from, p.appears_at,
-    CASE c.state WHEN 'started' THEN c.active + :now - c.since ELSE c.active END
-FROM participants p JOIN sims s USING (sim_id) JOIN campaigns c USING (campaign_id)"""
-
-
-@dataclass(frozen=True, slots=True)
-class CampaignRow:
-    """A campaign as it is now; `active` is its own time in seconds, which stands still while it is held."""
-
-    campaign_id: int
-    name: str
-    type: str
-    held_state: str
-    active: float
-    finished: bool
-
-    @property
-    def state(self) -> str:
-        """started, paused, stopped, or finished once every participant has come to an end."""
-        return "finished" if self.finished else self.held_state
-
-
-@dataclass(frozen=True, slots=True)
-class Participant:
-    """A participant as it is now; `active` is its campaign's time."""
-
-    participant_id: int
-    campaign_id: int
-    sim_id: int
-    imsi: str
-    iccid: str
-    msisdn: str
-    current: bool
-    message: Message
-    attempt: int
-    cause: str
-    reruns: int
-    counted_from: int
-    appears_at: float
-    active: float
-
-    @property
-    def state(self) -> str:
-        """The state it is in now."""
-        return self.message.state(self.active)
-
-
-@dataclass(frozen=True, slots=True)
-class Attempt:
-    """One message of a participant in simulated time; None where a step has not happened."""
-
-    attempt: int
-    cause: str
-    built: float | None
-    sent: float | None
-    ended: float | None
-    outcome: str
 
 
 class Store:
@@ -121,21 +26,15 @@ class Store:
         clock: tells the simulated time.
 
     Raises:
-        ValueError: `path` is a file that no sandbox wrote.
+        ValueError: `path` is a file that no sandbox wrote, or cannot be written.
     """
 
     def __init__(self, path: str, scenario: Scenario, chance: Chance, clock: Clock) -> None:
-        if path != ":memory:":
-            _discard_own_file(Path(path))
         self._clock = clock
         self.chance = chance
         self.scenario = scenario
         self.campaign_of = {campaign.campaign_id: campaign for campaign in scenario.campaigns}
-        try:
-            self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, cached_statements=256)
-        except sqlite3.OperationalError as error:
-            raise ValueError(f"database {path}: {error}; name a file that can be written") from error
-        self._db.executescript(f"PRAGMA application_id={APPLICATION_ID}; PRAGMA synchronous=OFF;" + SCHEMA)
+        self._db = create(path)
         self._load()
         self._tallies = {
             campaign.campaign_id: Tally(self._db, campaign.campaign_id, campaign.first_participant)
@@ -165,7 +64,7 @@ class Store:
                 self._initial_rows(campaign),
             )
         self._db.execute("COMMIT")
-        self._db.executescript(INDEXES)
+        create_indexes(self._db)
         for move in self.scenario.moved:
             self._db.execute("UPDATE sims SET current = 0 WHERE msisdn = ?", (move.msisdn,))
             self._db.execute("UPDATE sims SET msisdn = ?, current = 1 WHERE imsi = ?", (move.msisdn, move.imsi))
@@ -266,7 +165,7 @@ class Store:
             f"{PARTICIPANT_SQL} WHERE {' AND '.join(clauses)} ORDER BY p.participant_id",
             identifiers | {"now": self._clock.now()},
         )
-        return [_participant(row) for row in rows]
+        return [participant_of(row) for row in rows]
 
     def rewrite(self, participant: Participant, message: Message) -> None:
         """Give a participant's message under way another course."""
@@ -333,7 +232,7 @@ class Store:
 
     def _of_sim(self, sim_id: int) -> Iterable[Participant]:
         rows = self._db.execute(f"{PARTICIPANT_SQL} WHERE p.sim_id = :sim", {"sim": sim_id, "now": self._clock.now()})
-        return [_participant(row) for row in rows]
+        return [participant_of(row) for row in rows]
 
     def _in_simulated_time(self, participant: Participant) -> Attempt:
         built, sent, ended = (
@@ -350,21 +249,3 @@ class Store:
             (campaign_id, active),
         ).fetchone()
         return float(active - row[0] + row[1]) if row else active
-
-
-def _participant(row: Sequence[Any]) -> Participant:
-    fields: list[Any] = [*row[:6], bool(row[6]), Message(*row[7:11]), *row[11:]]
-    return Participant(*fields)
-
-
-def _discard_own_file(path: Path) -> None:
-    if not path.exists():
-        return
-    try:
-        with contextlib.closing(sqlite3.connect(path)) as database:
-            (found,) = database.execute("PRAGMA application_id").fetchone()
-    except sqlite3.DatabaseError:
-        found = None
-    if found != APPLICATION_ID:
-        raise ValueError(f"database {path}: this file was not written by a sandbox; name another, or remove it")
-    path.unlink()
