@@ -21,7 +21,7 @@ ifeq ($(.SHELLSTATUS),127)
 $(error $(PYTHON) does not run: install Python 3.11, or name it as in `make PYTHON=/path/to/python3.11`)
 endif
 
-LINT        := ruff format mypy imports ansible-lint docs docs-site changelog galaxy
+LINT        := ruff format mypy imports ansible-lint docs docs-site changelog fragments galaxy
 # The supported ansible-core versions: the oldest, which Automation Platform 2.5 and 2.6 run, the one that the tools run with,
 # and the newest that the machine's Pythons allow. Those between them are checked by `ansible-test sanity`.
 TESTED      := 2.16 2.19 $(NEWEST)
@@ -80,7 +80,7 @@ format:
 mypy:
 	@$(GATE) $(VENV) $@ -- mypy
 imports: ## check that the packages of plugins/module_utils import downwards
-	@$(GATE) $(VENV) $@ -- env PYTHONPATH=plugins lint-imports --no-logo --no-cache
+	@$(GATE) $(VENV) --show '(KEPT|BROKEN)$$' $@ -- env PYTHONPATH=plugins lint-imports --no-logo --no-cache
 # Playbooks leave the server to the environment, so that the rule on modules' options must find one there.
 ansible-lint:
 	@$(GATE) $(VENV) $@ -- env YATEOTA_API_URL=https://lint.invalid/api.php ansible-lint --nocolor --profile production --strict
@@ -92,6 +92,8 @@ words: $(VENV)/.dev ## check the words of the guides and the code against docs/v
 	@$(GATE) $(VENV) $@ -- sh -c 'python scripts/words.py && codespell'
 changelog:
 	@$(GATE) $(VENV) $@ -- antsibull-changelog lint
+fragments: ## check that a changelog fragment tells of what users run and the latest release does not have
+	@$(GATE) $(VENV) $@ -- python tests/gates/fragments.py
 galaxy: ## build the collection and check it as Galaxy does
 	@$(GATE) $(VENV) --forbid '^(WARNING|ERROR)' $@ -- tests/gates/galaxy.sh
 molecule: ## run the molecule scenarios

@@ -1,6 +1,6 @@
 """Run one gate in its own copy of the collection: log its output, count its tests, say in one line how it went.
 
-    gate.py --venv VENV --count WAY NAME -- COMMAND ...
+    gate.py --venv VENV --count WAY --show PATTERN NAME -- COMMAND ...
 
 COMMAND runs with VENV's commands first on PATH and a home folder of its own. `{python}` in it becomes VENV's Python
 version. A gate passes when the command succeeds, at least one test was counted, none failed and nothing in the log
@@ -43,7 +43,8 @@ STARTED = {
 }
 FAILED = r"The (\d+) (?:sanity|integration) test\(s\) listed below"
 SKIPPED = r"Skipping (?:sanity test|tests?)\b"
-FOREIGN_VARIABLES = ("ANSIBLE_", "YATEOTA_", "MAKE", "MFLAGS")
+# PYTHON: with PYTHONDONTWRITEBYTECODE, which containers set, each of thousands of Pythons compiles Ansible anew.
+FOREIGN_VARIABLES = ("ANSIBLE_", "YATEOTA_", "MAKE", "MFLAGS", "PYTHON")
 NOTHING_RUN = "All targets skipped"
 
 
@@ -155,17 +156,49 @@ def gate_environ(venv: Path, collections: Path) -> dict[str, str]:
     }
 
 
-def main() -> int:
-    """Run the gate that the command line names, and return the exit code."""
+def arguments() -> argparse.Namespace:
+    """What the command line asks for."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--venv", type=Path, required=True)
     parser.add_argument("--count", choices=["command", "junit", *STARTED], default="command")
     parser.add_argument("--forbid", help="a regular expression that must not match in the log")
+    parser.add_argument("--show", help="a regular expression: the lines of the log that are printed in any case")
     parser.add_argument("name")
     parser.add_argument("command", nargs="+")
-    options = parser.parse_args()
-    venv = options.venv.resolve()
+    return parser.parse_args()
 
+
+def count(way: str, code: int, tree: Path, log: str) -> tuple[int, int, int]:
+    """Passed, failed and skipped, counted in one of the ways that the command line offers."""
+    if way == "junit":
+        return count_junit(tree)
+    if way == "command":
+        return int(code == 0), int(code != 0), 0
+    return count_log(log, STARTED[way])
+
+
+def report(result: Result, good: bool, reasons: list[str]) -> None:
+    """Print how a gate went, in one line and one more for each reason why tests were skipped."""
+    numbers = {"failed": result.failed, "skipped": result.skipped}
+    said = ", ".join([f"{result.passed} passed", *(f"{number} {way}" for way, number in numbers.items() if number)])
+    verdict = "ok  " if good else "FAIL"
+    times = f"{result.seconds:>4.0f} s, {result.cpu_seconds:>4.0f} s of CPU"
+    print(f"{verdict} {result.name:<18} {result.environment} {said:<24} {times}", flush=True)
+    for reason in reasons:
+        print(f"     skipped: {reason}", flush=True)
+
+
+def save(result: Result) -> None:
+    """Keep a result for the summary."""
+    results = BUILD / "results"
+    results.mkdir(parents=True, exist_ok=True)
+    (results / f"{result.name}.json").write_text(json.dumps(asdict(result)), encoding="utf-8")
+
+
+def main() -> int:
+    """Run the gate that the command line names, and return the exit code."""
+    options = arguments()
+    venv = options.venv.resolve()
     core, python = environment_of(venv)
     collections = BUILD / "trees" / options.name
     tree = refresh(collections)
@@ -173,47 +206,27 @@ def main() -> int:
         old.unlink()
     log = BUILD / "logs" / f"{options.name}.log"
     log.parent.mkdir(parents=True, exist_ok=True)
+    command = [word.replace("{python}", python) for word in options.command]
     started = time.monotonic()
-    code = run(
-        [word.replace("{python}", python) for word in options.command], tree, gate_environ(venv, collections), log
-    )
-    text = log.read_text(encoding="utf-8", errors="replace")
-
-    if options.count == "junit":
-        counts = count_junit(tree)
-    elif options.count == "command":
-        counts = (int(code == 0), int(code != 0), 0)
-    else:
-        counts = count_log(text, STARTED[options.count])
-    good = is_good(code, counts, text, options.forbid)
-    passed, failed, skipped = counts
+    code = run(command, tree, gate_environ(venv, collections), log)
     seconds = time.monotonic() - started
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    result = Result(
-        options.name,
-        f"core-{core} python-{python}",
-        passed,
-        failed if good else max(failed, 1),
-        skipped,
-        seconds,
-        used.ru_utime + used.ru_stime,
-    )
 
-    results = BUILD / "results"
-    results.mkdir(parents=True, exist_ok=True)
-    (results / f"{result.name}.json").write_text(json.dumps(asdict(result)), encoding="utf-8")
-    others = {"failed": result.failed, "skipped": skipped}
-    said = ", ".join([f"{passed} passed", *(f"{number} {way}" for way, number in others.items() if number)])
-    verdict = "ok  " if good else "FAIL"
-    times = f"{seconds:>4.0f} s, {result.cpu_seconds:>4.0f} s of CPU"
-    print(f"{verdict} {result.name:<18} {result.environment} {said:<24} {times}", flush=True)
-    for reason in skip_reasons(tree, text) if skipped else []:
-        print(f"     skipped: {reason}", flush=True)
+    text = log.read_text(encoding="utf-8", errors="replace")
+    counts = count(options.count, code, tree, text)
+    good = is_good(code, counts, text, options.forbid)
+    passed, failed, skipped = counts
+    failed = failed if good else max(failed, 1)
+    environment, cpu = f"core-{core} python-{python}", used.ru_utime + used.ru_stime
+    result = Result(options.name, environment, passed, failed, skipped, seconds, cpu)
+    save(result)
+    report(result, good, skip_reasons(tree, text) if skipped else [])
+    lines = text.splitlines()
     if not good:
-        lines = text.splitlines()
-        print(
-            *filter(TELLING.match, lines[:-TAIL_LINES]), *lines[-TAIL_LINES:], f"--- the whole of it: {log}", sep="\n"
-        )
+        told = filter(TELLING.match, lines[:-TAIL_LINES])
+        print(*told, *lines[-TAIL_LINES:], f"--- the whole of it: {log}", sep="\n")
+    elif options.show:
+        print(*(f"     {line}" for line in lines if re.search(options.show, line)), sep="\n", flush=True)
     return 0 if good else 1
 
 
