@@ -79,11 +79,11 @@ class BulkTask:
         if self._params["report_dest"]:
             check_report(self._params, self._task.check_mode, PAGE)  # one that cannot be made stops nothing half done
         if not self._task.check_mode:
-            with contextlib.closing(open_ledger(where, password, patience, self._stopped)) as ledger:
+            with contextlib.closing(open_ledger(where, password, patience, self._stopped, self._task.warn)) as ledger:
                 return self._perform(ledger)
         check_ledger(where)
         self._task.client  # noqa: B018 (refuses a server's options that a real run could not use)
-        ledger_there = look_into(where, password, patience)
+        ledger_there = look_into(where, password, patience, self._task.warn)
         if ledger_there:
             with contextlib.closing(ledger_there) as ledger:
                 change = find_change(ledger, self._params["change_id"])

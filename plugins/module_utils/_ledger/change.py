@@ -367,11 +367,10 @@ def create_change(ledger: Ledger, change_id: str, **facts: Any) -> Change:
         with ledger.write() as connection:
             ledger.lock_names(connection)
             check_alone(change_id, connection.execute(sa.select(changes.c.change_id)).scalars())
-            connection.execute(
-                ledger.insert_new(changes).values(created=ledger.clock()),
-                {"change_id": change_id, "status": PLANNING, **facts},
-            )
-            found = connection.execute(sa.select(changes.c.number).where(changes.c.change_id == change_id))
-            return int(found.scalar_one())
+            number = connection.execute(sa.select(changes.c.number).where(changes.c.change_id == change_id)).scalar()
+            if number is None:
+                new = changes.insert().values(created=ledger.clock()).returning(changes.c.number)
+                number = connection.execute(new, {"change_id": change_id, "status": PLANNING, **facts}).scalar_one()
+            return int(number)
 
     return Change(ledger, ledger.outage.repeat(create))

@@ -9,11 +9,11 @@ import contextlib
 import os
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from .._core.errors import InvalidInputError, YateotaError
-from . import postgresql, sqlite, tables
+from . import migrations, postgresql, sqlite, tables
 from .outage import LedgerBusyError, Outage, repeatable
 from .tables import SCHEMA_VERSION, sa, sa_exc
 
@@ -37,6 +37,7 @@ class Ledger:
     Attributes:
         shown: as given.
         outage: waits for the database.
+        notice: what its user has to know about its schema, or None.
     """
 
     def __init__(
@@ -52,6 +53,7 @@ class Ledger:
         self._in_use = False
         self.shown = shown
         self.outage = Outage(patience, stopped)
+        self.notice: str | None = None
 
     @property
     def ledger(self) -> Ledger:
@@ -188,55 +190,69 @@ class Ledger:
 
     @repeatable
     def prepare(self) -> None:
-        """Make the tables where there are none.
+        """Make the tables where there are none, and bring those of an older release to the present schema.
 
         Raises:
-            InvalidInputError: the database is another program's, or of another version of the collection.
+            InvalidInputError: the database is another program's, or of a newer version of the collection.
         """
         with self.write() as connection:
             if not self._is_file:
                 connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_CREATION_LOCK)))
-            if not self._holds_ledger(connection):
+            version = self._version(connection)
+            if version is None:
                 tables.create_all(connection)
                 connection.execute(tables.ledger.insert().values(version=SCHEMA_VERSION))
+            elif version < SCHEMA_VERSION:
+                backup = sqlite.back_up(connection, f"version-{version}") if self._is_file else None
+                migrations.upgrade(connection, version)
+                self.notice = migrations.upgraded(self.shown, version, backup)
         self._in_use = True
 
     @repeatable
     def is_ready(self) -> bool:
-        """Whether it holds a ledger's tables. Raises as ``prepare``."""
+        """Whether it holds a ledger's tables; those of an older release are read as they are. Raises as ``prepare``."""
         with self.read() as connection:
-            found = self._holds_ledger(connection)
+            version = self._version(connection)
+            if version is not None and version < SCHEMA_VERSION and self.notice is None:
+                migrations.read_as_present(connection)
+                self.notice = migrations.to_upgrade(self.shown, version, self._is_file)
         self._in_use = True
-        return found
+        return version is not None
 
-    def _holds_ledger(self, connection: sa.Connection) -> bool:
+    def _version(self, connection: sa.Connection) -> int | None:
+        """The schema's version, or None where there is no ledger."""
         found = set(sa.inspect(connection).get_table_names())
         if tables.ledger.name not in found:
             # A PostgreSQL database may hold other programs' tables; a file is a ledger or is none.
-            if found & tables.names() or (found and self._is_file):
+            if found & {table.name for table in tables.all_tables()} or (found and self._is_file):
                 raise InvalidInputError(
                     f"ledger '{self.shown}' is the database of another program: give a ledger, or one to be made."
                 )
-            return False
-        version = connection.execute(sa.select(tables.ledger.c.version)).scalar()
-        if version != SCHEMA_VERSION:
+            return None
+        version: int | None = connection.execute(sa.select(tables.ledger.c.version)).scalar()
+        if version is None or not 1 <= version <= SCHEMA_VERSION:
             raise InvalidInputError(
                 f"ledger '{self.shown}' has schema version {version}, this release of the collection knows "
                 f"{SCHEMA_VERSION}: use the release that made it."
             )
-        return True
+        return version
 
 
 def open_ledger(
-    where: str, password: str | None, patience: float = 0.0, stopped: threading.Event | None = None
+    where: str,
+    password: str | None,
+    patience: float = 0.0,
+    stopped: threading.Event | None = None,
+    warn: Callable[[str], None] | None = None,
 ) -> Ledger:
-    """The ledger at a path or URL, made where it is not there.
+    """The ledger at a path or URL, made where it is not there, and upgraded where an older release made it.
 
     Args:
         where: the path of a SQLite file, or the URL of a PostgreSQL database.
         password: the database's password.
         patience: for how many seconds a database that is away is waited for, each time.
         stopped: set from outside to end that waiting.
+        warn: takes a sentence where it was upgraded.
 
     Raises:
         InvalidInputError: it cannot be used; names the ledger, the reason and the fix.
@@ -250,14 +266,19 @@ def open_ledger(
         stack.callback(ledger.close)
         ledger.prepare()
         stack.pop_all()
+    if ledger.notice and warn:
+        warn(ledger.notice)
     return ledger
 
 
-def look_into(where: str, password: str | None, patience: float = 0.0) -> Ledger | None:
+def look_into(
+    where: str, password: str | None, patience: float = 0.0, warn: Callable[[str], None] | None = None
+) -> Ledger | None:
     """The ledger at a path or URL to be read alone, not a byte of it changed; None where there is none yet.
 
     Args:
         where, password, patience: as of ``open_ledger``.
+        warn: takes a sentence where an older release made it, so that the next run that writes upgrades it.
 
     Raises:
         As ``open_ledger``.
@@ -273,6 +294,8 @@ def look_into(where: str, password: str | None, patience: float = 0.0) -> Ledger
         if not ledger.is_ready():
             return None
         stack.pop_all()
+    if ledger.notice and warn:
+        warn(ledger.notice)
     return ledger
 
 

@@ -5,14 +5,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sqlite3
+import time
 from collections.abc import Callable
+from contextlib import closing
 from typing import Any
 from urllib.parse import quote
 
 from .._core.errors import InvalidInputError, YateotaError
-from .._core.files import check_private, create_private, make_private, target_of
+from .._core.files import PRIVATE, check_private, create_private, make_private, target_of
 from .outage import LedgerBusyError
 from .tables import sa
 
@@ -185,6 +188,42 @@ def empty_log(connection: Any) -> bool:
     """
     busy, _logged, _folded = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
     return not busy
+
+
+def back_up(connection: sa.Connection, name: str) -> str:
+    """Copy the file beside itself as it was before this transaction, which keeps other writers out.
+
+    Args:
+        connection: within a transaction that has the file's lock, and has not written yet.
+        name: goes into the copy's name, with the time.
+
+    Returns:
+        The copy's path. Only its owner may read it, as it holds what the file holds.
+
+    Raises:
+        InvalidInputError: the copy cannot be made.
+    """
+    path = connection.exec_driver_sql("PRAGMA database_list").one()[2]
+    unfinished = f"{path}.backup"
+    copy = f"{path}.{name}-{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}"
+    try:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(unfinished)  # of a run that was killed
+        os.close(os.open(unfinished, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, PRIVATE))
+        try:
+            address = f"file:{quote(path)}?mode=ro"
+            with closing(_connect(address, uri=True)) as source, closing(_connect(unfinished)) as target:
+                source.backup(target)
+            os.replace(unfinished, copy)
+        except BaseException:
+            os.unlink(unfinished)
+            raise
+    except OSError as error:
+        raise InvalidInputError(
+            f"ledger '{path}' is of an older release and cannot be backed up ({error.strerror}): give a file, in a "
+            "folder, that this user may write. Nothing was changed."
+        ) from None
+    return copy
 
 
 def failure(shown: str, error: Exception) -> YateotaError:

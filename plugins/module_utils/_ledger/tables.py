@@ -1,7 +1,12 @@
 # Copyright (c) 2026 simops.yateota contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The ledger's tables, the same on SQLite and PostgreSQL. Moments are Unix seconds, in UTC."""
+"""The ledger's tables, the same on SQLite and PostgreSQL. Moments are Unix seconds, in UTC.
+
+A table or column that is added here is added to older ledgers too, by ``migrations``. A new column is nullable or has a
+``server_default``. A change of another kind needs a step there, and the first change after a release raises
+``SCHEMA_VERSION``.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +26,7 @@ else:
 
 __all__ = ["postgresql", "sa", "sa_exc", "sqlite"]
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 PLANNED, SENDING = "planned", "sending"
 DONE, SKIPPED, REFUSED, FAILED, UNKNOWN = "done", "skipped", "refused", "failed", "unknown"
@@ -40,7 +45,8 @@ changes = sa.Table(
     "yateota_changes",
     _metadata,
     sa.Column("number", sa.Integer, primary_key=True),
-    sa.Column("change_id", sa.Text, nullable=False, unique=True),
+    # One name may cover many servers, each a shard with its own record. `create_change` still makes one for a name.
+    sa.Column("change_id", sa.Text, nullable=False),
     sa.Column("api_url", sa.Text, nullable=False),
     sa.Column("node", sa.Text, nullable=False),
     sa.Column("action", sa.Text, nullable=False),
@@ -64,6 +70,25 @@ changes = sa.Table(
     sa.Column("lease_place", sa.Text),
     sa.Column("lease_pid", sa.Integer),
     sa.Column("lease_expires", _moment, nullable=False, default=0),
+    # What is approved: the SHA-256 of the plan, and the rollout, abort, window and attempts as planned. Not used yet.
+    sa.Column("plan_digest", sa.Text),
+    sa.Column("limits", sa.JSON(none_as_null=True)),
+    # Whether it needs an approval; when it was approved, and by whom, for what. Not used yet.
+    sa.Column("require_approval", sa.Boolean, nullable=False, server_default=sa.false()),
+    sa.Column("approved_at", _moment),
+    sa.Column("approval", sa.JSON(none_as_null=True)),
+    # The latest hold, which lasts until it is released, and the stop, which lasts. Not used yet.
+    sa.Column("held_at", _moment),
+    sa.Column("held_by", sa.Text),
+    sa.Column("held_reason", sa.Text),
+    sa.Column("released_at", _moment),
+    sa.Column("released_by", sa.Text),
+    sa.Column("stopped_at", _moment),
+    sa.Column("stopped_by", sa.Text),
+    sa.Column("stop_reason", sa.Text),
+    # In a fleet, the shards of a stage begin when those of the stages before are applied. Not used yet.
+    sa.Column("stage", sa.Integer),
+    sa.UniqueConstraint("change_id", "api_url", "node"),
 )
 
 runs = sa.Table(
@@ -88,6 +113,8 @@ waves = sa.Table(
     sa.Column("wave", sa.Integer, primary_key=True),
     sa.Column("started", _moment, nullable=False),
     sa.Column("finished", _moment),
+    # Its link in the audit chain: a SHA-256 over the wave before and this one's rows. Not used yet.
+    sa.Column("digest", sa.Text),
 )
 
 participants = sa.Table(
@@ -118,6 +145,9 @@ participants = sa.Table(
     sa.Column("answered_at", _moment),
     sa.Column("code", sa.Integer),
     sa.Column("message", sa.Text),
+    # How many attempts have ended, and when the next is due. Not used yet.
+    sa.Column("attempt", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("due_at", _moment),
     sa.UniqueConstraint("change", "name"),
     sqlite_with_rowid=False,
 )
@@ -149,6 +179,6 @@ def create_all(connection: sa.Connection) -> None:
     _metadata.create_all(connection)
 
 
-def names() -> set[str]:
-    """The tables' names."""
-    return set(_metadata.tables)
+def all_tables() -> list[sa.Table]:
+    """The tables, each after those that it refers to."""
+    return _metadata.sorted_tables

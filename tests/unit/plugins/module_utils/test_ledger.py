@@ -28,6 +28,7 @@ from ansible_collections.simops.yateota.plugins.module_utils._ledger import sqli
 from ansible_collections.simops.yateota.plugins.module_utils._ledger.change import Change, create_change
 from ansible_collections.simops.yateota.plugins.module_utils._ledger.database import Ledger, look_into, open_ledger
 from ansible_collections.simops.yateota.plugins.module_utils._ledger.lease import Lease, LeaseLostError
+from ansible_collections.simops.yateota.plugins.module_utils._ledger.tables import SCHEMA_VERSION
 from ansible_collections.simops.yateota.tests.unit.plugins.module_utils.conftest import Bulk
 from ansible_collections.simops.yateota.tests.unit.plugins.servers import free_port
 
@@ -91,7 +92,9 @@ def test_a_newer_ledger_is_refused(ledger: str) -> None:
     with engine_of(ledger).begin() as connection:
         connection.exec_driver_sql("UPDATE yateota_ledger SET version = 99")
     for way in (open_ledger, look_into):
-        with pytest.raises(InvalidInputError, match=r"schema version 99, .* knows 1: use the release that made it"):
+        with pytest.raises(
+            InvalidInputError, match=rf"schema version 99, .* knows {SCHEMA_VERSION}: use the release that made it"
+        ):
             way(ledger, None)
 
 
