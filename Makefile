@@ -21,7 +21,7 @@ ifeq ($(.SHELLSTATUS),127)
 $(error $(PYTHON) does not run: install Python 3.11, or name it as in `make PYTHON=/path/to/python3.11`)
 endif
 
-LINT        := ruff format mypy imports ansible-lint docs docs-site changelog fragments galaxy
+LINT        := ruff format generated mypy imports ansible-lint docs docs-site changelog fragments galaxy
 # The supported ansible-core versions: the oldest, which Automation Platform 2.5 and 2.6 run, the one that the tools run with,
 # and the newest that the machine's Pythons allow. Those between them are checked by `ansible-test sanity`.
 TESTED      := 2.16 2.19 $(NEWEST)
@@ -39,7 +39,7 @@ SLOW        := integration-as-module molecule-as-module system-speed $(filter-ou
 GATES       := system system-awx system-changes system-ways molecule $(INTEGRATION) guides-2.16 fuzz $(TARBALL) $(SANITY) $(UNITS) $(LINT)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo sandbox test bench setup venv tree browser pooler site clean lint sanity units integration gates $(GATES) $(SLOW)
+.PHONY: help generate demo sandbox test bench setup venv tree browser pooler site clean lint sanity units integration gates $(GATES) $(SLOW)
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -77,6 +77,8 @@ ruff:
 	@$(GATE) $(VENV) $@ -- ruff check
 format:
 	@$(GATE) $(VENV) $@ -- ruff format --check
+generated: ## check that `make generate` would change nothing
+	@$(GATE) $(VENV) $@ -- python scripts/generate.py --check
 mypy:
 	@$(GATE) $(VENV) $@ -- mypy
 imports: ## check that the packages of plugins/module_utils import downwards
@@ -197,6 +199,9 @@ browser: ## install a headless browser for the test of the report's page (Debian
 
 pooler: ## install pgbouncer for the tests of ledgers behind it (Debian, as root)
 	apt-get install --yes --no-install-recommends pgbouncer
+
+generate: $(VENV)/.demo ## derive argument specs, roles' files, survey questions and tables from where options are told
+	@$(VENV)/bin/python scripts/generate.py
 
 site: $(VENV)/.dev tree ## build the documentation as a web site in .build/site/html
 	@$(ENVIRON) python scripts/site/build.py $(BUILD)/site

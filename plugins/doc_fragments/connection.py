@@ -27,13 +27,13 @@ options:
       - The node that requests are for.
       - If not set, the environment variable E(YATEOTA_NODE) is used.
     type: str
-    default: ota
+    default: ota  # from _api.transport.Connection.node
   validate_certs:
     description:
       - Whether to verify the server's TLS certificate. V(false) is warned of, since whoever answers then gets the secret.
       - If not set, the environment variable E(YATEOTA_VALIDATE_CERTS) is used.
     type: bool
-    default: true
+    default: true  # from _api.transport.Connection.validate_certs
   ca_path:
     description:
       - File, or folder hashed by C(openssl rehash), of the CA certificates in PEM form that the server's certificate is verified against.
@@ -53,24 +53,24 @@ options:
   timeout:
     description:
       - Seconds to wait for the connection, and again for the whole answer, of each request. An answer that comes too slowly is not waited for.
-      - Keep it above the 5 seconds after which the server itself gives up on a node.
+      - Keep it above the 5 seconds after which the server itself gives up on a node. Must be more than 0 and up to 86400.
       - If not set, the environment variable E(YATEOTA_TIMEOUT) is used.
     type: float
-    default: 10.0
+    default: 10.0  # from _api.transport.Connection.timeout
   retries:
     description:
-      - How many further times a request is tried after a failure that may pass, with growing pauses.
+      - How many further times a request is tried after a failure that may pass, with growing pauses. Must be 0 or more.
       - Reads are tried again after any such failure; a request that changes something only where it provably never left this machine.
       - A pause that the server asks for before it takes a change (HTTP 429, or 503 with C(Retry-After)) is kept and not counted, for up to 10 minutes.
       - If not set, the environment variable E(YATEOTA_RETRIES) is used.
     type: int
-    default: 3
+    default: 3  # from _api.transport.Connection.retries
   use_proxy:
     description:
       - Whether to heed the environment's proxy variables, such as E(HTTPS_PROXY) and E(NO_PROXY).
       - If not set, the environment variable E(YATEOTA_USE_PROXY) is used.
     type: bool
-    default: true
+    default: true  # from _api.transport.Connection.use_proxy
 requirements:
   - requests >= 2.32
   - h11 >= 0.16

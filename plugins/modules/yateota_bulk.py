@@ -43,7 +43,7 @@ options:
   action:
     description: The action, as in M(simops.yateota.yateota_participant). Needed to plan; later it must be the one recorded.
     type: str
-    choices: [cancel, hurry, retry, retry_build, rerun]
+    choices: [cancel, hurry, retry, retry_build, rerun]  # from _core.operations.PARTICIPANT_ACTIONS
   selection:
     description:
       - Whom to act on. Needed to plan. It is read and recorded once, before the first action; later it must be the one recorded, or be left out.
@@ -59,7 +59,7 @@ options:
       state:
         description: Only the campaign's participants in this state, at the time of planning.
         type: str
-        choices: [unallocated, pending_build, pending_send, waiting_por, finished, failed, canceled]
+        choices: [unallocated, pending_build, pending_send, waiting_por, finished, failed, canceled]  # from _core.policy.PARTICIPANT_STATES
       participants:
         description: A list of participants, each with at least one of the identifiers.
         type: list
@@ -113,7 +113,7 @@ options:
     description:
       - How many seconds to wait for a ledger that cannot be reached or is locked. Nothing is sent meanwhile; what is known of the requests before is
         recorded when the ledger is back.
-      - After it the run ends, and the same command goes on from there. V(0) does not wait. SIGTERM and Ctrl-C end the wait earlier, unless there are
+      - After it the run ends, and the same command goes on from there. V(0) does not wait. Must be 0 or more. SIGTERM and Ctrl-C end the wait earlier, unless there are
         outcomes to record.
     type: float
     default: 60
@@ -122,24 +122,24 @@ options:
     type: dict
     suboptions:
       canary:
-        description: The size of the first wave. Without it the first wave is like all others.
+        description: The size of the first wave. Without it the first wave is like all others. Must be 1 or more.
         type: int
       wave_size:
-        description: The size of a wave.
+        description: The size of a wave. Must be 1 or more.
         type: int
         default: 1000
       maximum_per_second:
-        description: Send no more than this in a second.
+        description: Send no more than this in a second. Must be more than 0.
         type: float
       concurrency:
         description:
-          - How many requests the server is to serve at once. Its front end serves 3 at a time by default.
+          - How many requests the server is to serve at once. Its front end serves 3 at a time by default. Must be 1 or more.
           - One more is on its way meanwhile, so that the server need not wait for it. With V(1) there is strictly one at a time.
           - Fewer are sent at once while the server answers faster than this machine can send, where more would slow it down.
         type: int
         default: 3
       soak:
-        description: Seconds to wait after a wave before its participants' new states are read.
+        description: Seconds to wait after a wave before its participants' new states are read. Must be 0 or more.
         type: float
         default: 0
   abort:
@@ -149,11 +149,11 @@ options:
     type: dict
     suboptions:
       threshold_percentage:
-        description: Abort when so many percent are bad. 100 aborts only when all are.
+        description: Abort when so many percent are bad. 100 aborts only when all are. Must be more than 0 and up to 100.
         type: float
         default: 10
       minimum_executed:
-        description: Judge only when so many were sent.
+        description: Judge only when so many were sent. Must be 1 or more.
         type: int
         default: 20
   resume_aborted:
@@ -181,21 +181,21 @@ options:
     choices: [report, resend]
     default: report
   recheck_after:
-    description: Read the states again before a wave when the last reading is older than so many seconds.
+    description: Read the states again before a wave when the last reading is older than so many seconds. Must be 0 or more.
     type: float
     default: 300
   max_waves:
-    description: Stop after so many waves. The next run goes on with the next. So a play can show its progress wave by wave.
+    description: Stop after so many waves. The next run goes on with the next. So a play can show its progress wave by wave. Must be 1 or more.
     type: int
   verify_timeout:
-    description: With O(state=verified), read again for so many seconds until all have finished.
+    description: With O(state=verified), read again for so many seconds until all have finished. Must be 0 or more.
     type: float
     default: 0
   lease_seconds:
     description:
       - A run holds the change, and renews its lease three times in this time. A change whose holder has died without a trace is free after it.
       - Nothing is sent after two thirds of it without renewal, nor ever after it has run out.
-      - It must be at least 6 times O(timeout), so that no request outlasts it.
+      - It has to be at least 6 times O(timeout), so that no request outlasts it. Must be 1 or more.
     type: float
     default: 60
   requested_by:
@@ -219,7 +219,7 @@ options:
       - In V(csv) an apostrophe stands before a text that a spreadsheet would run as a formula, and before the C(+) of a phone number.
         O(selection.source) reads it as it was.
     type: str
-    choices: [csv, jsonl]
+    choices: [csv, jsonl]  # from _report.rows.FORMATS
     default: csv
   mask_identifiers:
     description:
@@ -472,52 +472,71 @@ from ansible.module_utils.basic import env_fallback
 from ..module_utils._ansible.module import LIBRARIES as COMMON_LIBRARIES
 from ..module_utils._ansible.module import Task, run_module
 from ..module_utils._change import task as change_task
-from ..module_utils._change.options import REPORT, RESEND, rollout_of
-from ..module_utils._core.operations import PARTICIPANT_ACTIONS
-from ..module_utils._core.policy import PARTICIPANT_STATES
-from ..module_utils._report.rows import FORMATS
+from ..module_utils._change.options import rollout_of
+from ..module_utils._core.bounds import check_bounds
 
 LIBRARIES = (*COMMON_LIBRARIES, "sqlalchemy")
 
-_IDENTIFICATION: dict[str, Any] = {
-    "participant_id": {"type": "raw"},
-    "iccid": {"type": "raw"},
-    "imsi": {"type": "raw"},
-    "msisdn": {"type": "raw"},
-    "campaign_id": {"type": "raw"},
-}
-_NOT_USED = {"state": {"type": "str"}, "extra": {"type": "dict"}}
-_SELECTION: dict[str, Any] = {
-    "campaign_id": {"type": "raw"},
-    "state": {"type": "str", "choices": list(PARTICIPANT_STATES)},
-    "participants": {"type": "list", "elements": "dict", "options": {**_IDENTIFICATION, **_NOT_USED}},
-    "source": {"type": "path"},
-}
-_ROLLOUT: dict[str, dict[str, Any]] = {
-    "rollout": {
-        "canary": {"type": "int"},
-        "wave_size": {"type": "int", "default": 1000},
-        "maximum_per_second": {"type": "float"},
-        "concurrency": {"type": "int", "default": 3},
-        "soak": {"type": "float", "default": 0},
-    },
-    "abort": {
-        "threshold_percentage": {"type": "float", "default": 10},
-        "minimum_executed": {"type": "int", "default": 20},
-    },
-    "window": {"start": {"type": "str"}, "end": {"type": "str"}},
-}
+# Generated by `make generate` from DOCUMENTATION: do not edit.
 ARGUMENTS: dict[str, Any] = {
     "change_id": {"type": "str", "required": True},
-    "state": {"type": "str", "required": True, "choices": list(change_task.STATES)},
-    "action": {"type": "str", "choices": list(PARTICIPANT_ACTIONS)},
-    "selection": {"type": "dict", "options": _SELECTION},
+    "state": {"type": "str", "required": True, "choices": ["planned", "applied", "verified", "purged"]},
+    "action": {"type": "str", "choices": ["cancel", "hurry", "retry", "retry_build", "rerun"]},
+    "selection": {
+        "type": "dict",
+        "options": {
+            "campaign_id": {"type": "raw"},
+            "state": {
+                "type": "str",
+                "choices": [
+                    "unallocated",
+                    "pending_build",
+                    "pending_send",
+                    "waiting_por",
+                    "finished",
+                    "failed",
+                    "canceled",
+                ],
+            },
+            "participants": {
+                "type": "list",
+                "elements": "dict",
+                "options": {
+                    "participant_id": {"type": "raw"},
+                    "iccid": {"type": "raw"},
+                    "imsi": {"type": "raw"},
+                    "msisdn": {"type": "raw"},
+                    "campaign_id": {"type": "raw"},
+                    "state": {"type": "str"},
+                    "extra": {"type": "dict"},
+                },
+            },
+            "source": {"type": "path"},
+        },
+    },
     "ledger": {"type": "str", "required": True, "fallback": (env_fallback, ["YATEOTA_LEDGER"])},
     "ledger_password": {"type": "str", "no_log": True, "fallback": (env_fallback, ["YATEOTA_LEDGER_PASSWORD"])},
     "ledger_timeout": {"type": "float", "default": 60},
-    **{option: {"type": "dict", "options": suboptions} for option, suboptions in _ROLLOUT.items()},
+    "rollout": {
+        "type": "dict",
+        "options": {
+            "canary": {"type": "int"},
+            "wave_size": {"type": "int", "default": 1000},
+            "maximum_per_second": {"type": "float"},
+            "concurrency": {"type": "int", "default": 3},
+            "soak": {"type": "float", "default": 0},
+        },
+    },
+    "abort": {
+        "type": "dict",
+        "options": {
+            "threshold_percentage": {"type": "float", "default": 10},
+            "minimum_executed": {"type": "int", "default": 20},
+        },
+    },
     "resume_aborted": {"type": "bool", "default": False},
-    "unknown": {"type": "str", "choices": [REPORT, RESEND], "default": REPORT},
+    "window": {"type": "dict", "options": {"start": {"type": "str"}, "end": {"type": "str"}}},
+    "unknown": {"type": "str", "choices": ["report", "resend"], "default": "report"},
     "recheck_after": {"type": "float", "default": 300},
     "max_waves": {"type": "int"},
     "verify_timeout": {"type": "float", "default": 0},
@@ -526,15 +545,31 @@ ARGUMENTS: dict[str, Any] = {
     "approved_by": {"type": "str"},
     "job_id": {"type": "str"},
     "report_dest": {"type": "path"},
-    "format": {"type": "str", "choices": list(FORMATS), "default": "csv"},
+    "format": {"type": "str", "choices": ["csv", "jsonl"], "default": "csv"},
     "mask_identifiers": {"type": "bool", "default": False},
 }
+BOUNDS: dict[str, dict[str, float]] = {
+    "ledger_timeout": {"least": 0},
+    "rollout.canary": {"least": 1},
+    "rollout.wave_size": {"least": 1},
+    "rollout.maximum_per_second": {"above": 0},
+    "rollout.concurrency": {"least": 1},
+    "rollout.soak": {"least": 0},
+    "abort.threshold_percentage": {"above": 0, "most": 100},
+    "abort.minimum_executed": {"least": 1},
+    "recheck_after": {"least": 0},
+    "max_waves": {"least": 1},
+    "verify_timeout": {"least": 0},
+    "lease_seconds": {"least": 1},
+}
+# End of the generated part.
 RULES: dict[str, Any] = {}
 
 
 def run(task: Task) -> dict[str, Any]:
     """Bring the change to the state asked for."""
-    return change_task.run_bulk(task, rollout_of(task.params, _ROLLOUT))
+    check_bounds(task.params, BOUNDS)
+    return change_task.run_bulk(task, rollout_of(task.params, ARGUMENTS))
 
 
 def main() -> None:

@@ -19,8 +19,9 @@ from ansible.module_utils.common.validation import (
 )
 
 from ..module_utils._change.options import read_moment
+from ..module_utils._core.bounds import check_number
 from ..module_utils._core.errors import InvalidInputError
-from ..module_utils._core.identifiers import check_positive, check_sim_identifier, parse_id, read_identification
+from ..module_utils._core.identifiers import check_sim_identifier, parse_id, read_identification
 
 Spec = Mapping[str, Any]
 
@@ -48,11 +49,8 @@ def read(name: str, spec: Spec, value: Any) -> Any:
     """
     kind = spec.get("type", "str")
     read_value = _READERS[kind](name, spec, value)
-    if "least" in spec:
-        check_positive(name, read_value, spec["least"])
-    if "above" in spec and not spec["above"] < read_value <= spec.get("most", read_value):
-        upper = f" and up to {spec['most']}" if "most" in spec else ""
-        raise _invalid(name, {**spec, "give": f"more than {spec['above']}{upper}"}, value)
+    if isinstance(read_value, (int, float)) and not isinstance(read_value, bool):
+        check_number(name, read_value, {key: spec[key] for key in ("least", "above", "most") if key in spec})
     choices = spec.get("choices")
     if choices:
         for each in read_value if isinstance(read_value, list) else [read_value]:

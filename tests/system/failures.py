@@ -156,7 +156,7 @@ FAILING = [
         "api_url 'ota.invalid/api.php' is not valid: give http or https",
     ),
     Failing("blank node", "stats_info", {"node": " "}, "invalid_input", "node .* is not valid"),
-    Failing("no time", "stats_info", {"timeout": 0}, "invalid_input", "timeout 0.0 is not valid: give seconds"),
+    Failing("no time", "stats_info", {"timeout": 0}, "invalid_input", "timeout 0 is not valid: give more than 0"),
     Failing(
         "letters in a number",
         "stats_info",

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 from .._core.errors import InvalidInputError
@@ -57,34 +57,25 @@ class Rollout:
         return self.opens if self.opens is not None and moment < self.opens else None
 
 
-def rollout_of(params: Mapping[str, Any], suboptions: Mapping[str, Mapping[str, Any]]) -> Rollout:
+def rollout_of(params: Mapping[str, Any], arguments: Mapping[str, Mapping[str, Any]]) -> Rollout:
     """The rollout that the module's options describe.
 
     Args:
-        params: the module's options.
-        suboptions: the argument specs of ``rollout``, ``abort`` and ``window``, for their defaults.
+        params: the module's options, their numbers within their bounds.
+        arguments: the module's argument spec, for the defaults of suboptions.
 
     Raises:
         InvalidInputError: an option has a value that cannot be; names the option, the value and the mend.
     """
     given: dict[str, Any] = {}
-    for option, spec in suboptions.items():
+    for option in ("rollout", "abort", "window"):
+        spec = arguments[option]["options"]
         given |= {name: (params[option] or {}).get(name, each.get("default")) for name, each in spec.items()}
-    for name in ("canary", "wave_size", "concurrency"):
-        _check(f"rollout.{name}", given[name], given[name] is None or given[name] >= 1, "1 or more")
-    limit = given["maximum_per_second"]
-    _check("rollout.maximum_per_second", limit, limit is None or limit > 0, "more than 0")
-    _check("rollout.soak", given["soak"], given["soak"] >= 0, "0 or more seconds")
-    percent = given["threshold_percentage"]
-    _check("abort.threshold_percentage", percent, 0 < percent <= 100, "more than 0 and up to 100")
-    _check("abort.minimum_executed", given["minimum_executed"], given["minimum_executed"] >= 1, "1 or more")
-    _check("recheck_after", params["recheck_after"], params["recheck_after"] >= 0, "0 or more seconds")
-    _check("max_waves", params["max_waves"], params["max_waves"] is None or params["max_waves"] >= 1, "1 or more")
     opens, closes = (read_moment(f"window.{name}", given.pop(name)) for name in ("start", "end"))
     if opens is not None and closes is not None and opens >= closes:
         raise InvalidInputError("window.end is not after window.start: give a later end.")
     return Rollout(
-        **given,
+        **{field.name: given[field.name] for field in fields(Rollout) if field.name in given},
         opens=opens,
         closes=closes,
         resume_aborted=params["resume_aborted"],
@@ -92,11 +83,6 @@ def rollout_of(params: Mapping[str, Any], suboptions: Mapping[str, Mapping[str, 
         recheck_after=params["recheck_after"],
         max_waves=params["max_waves"],
     )
-
-
-def _check(option: str, value: Any, fits: bool, words: str) -> None:
-    if not fits:
-        raise InvalidInputError(f"{option} {value:g} is not valid: give {words}.")
 
 
 def read_moment(option: str, value: str | None) -> float | None:

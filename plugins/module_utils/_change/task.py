@@ -39,9 +39,6 @@ from .rollout import ENDED, Run, check_resumable
 from .selection import Selection, same_selection, words
 from .states_reader import StateReader
 
-STATES = ("planned", "applied", "verified", "purged")
-"""The values of the module's ``state``."""
-
 _VERIFY_INTERVAL = 5.0  # seconds between two readings, more where a reading takes longer
 
 
@@ -505,7 +502,7 @@ def tell(task: Task) -> Result:
         YateotaError: the ledger cannot be read, or does not hold the change.
     """
     where, change_id = task.params["ledger"], task.params["change_id"]
-    check_seconds(task, {"ledger_timeout": 0})
+    check_seconds(task, "ledger_timeout")
     if task.params["report_check"]:
         check_report({**task.params, "report_dest": nearest(task.params["report_dest"])}, check_mode=True, page=PAGE)
         return {"changed": False}
@@ -548,11 +545,11 @@ def tell(task: Task) -> Result:
         return result
 
 
-def check_seconds(task: Task, least: Mapping[str, float]) -> None:
-    """Refuse an option of so few seconds that it cannot be, or of no number of them."""
-    for option, seconds in least.items():
-        if not seconds <= task.params[option] < math.inf:
-            raise InvalidInputError(f"{option} {task.params[option]:g} is not valid: give {seconds} or more seconds.")
+def check_seconds(task: Task, *options: str) -> None:
+    """Refuse seconds without an end."""
+    for option in options:
+        if task.params[option] == math.inf:
+            raise InvalidInputError(f"{option} inf is not valid: give a number of seconds.")
 
 
 def run_bulk(task: Task, rollout: Rollout) -> Result:
@@ -561,7 +558,7 @@ def run_bulk(task: Task, rollout: Rollout) -> Result:
     Raises:
         YateotaError: carries the result as it stands, where the change was found.
     """
-    check_seconds(task, {"lease_seconds": 1, "verify_timeout": 0, "ledger_timeout": 0})
+    check_seconds(task, "lease_seconds", "verify_timeout", "ledger_timeout")
     timeout, seconds = task.params["timeout"], task.params["lease_seconds"]
     if seconds < round(least_seconds(timeout), 3):
         raise InvalidInputError(

@@ -9,6 +9,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from .bounds import check_number
 from .errors import InvalidInputError
 
 SIM_IDENTIFIERS = ("iccid", "imsi", "msisdn")
@@ -133,8 +134,6 @@ def _shown(value: Any) -> str:
     return text if len(text) <= _SHOWN_MOST else f"{text[:_SHOWN_MOST]}..."
 
 
-_LARGEST = 2**63 - 1
-
 LONG_NUMBER = re.compile(r"[0-9]{6,}")
 """Digits that may be those of an identifier, in a text of the server's."""
 
@@ -142,15 +141,12 @@ _NAMED_NUMBER = re.compile(rf"\b(?:{'|'.join(SIM_IDENTIFIERS)}) (?:was read as t
 
 
 def check_positive(option: str, value: int | None, least: int = 1) -> None:
-    """Refuse a number below ``least``, or one that no ledger can hold; None passes.
+    """Refuse a whole number below ``least``, or one that no ledger can hold; None passes.
 
     Raises:
         InvalidInputError: names the option, the value and the smallest or largest that goes.
     """
-    if value is not None and value < least:
-        raise InvalidInputError(f"{option} {value} is not valid: give {least} or more.")
-    if value is not None and value > _LARGEST:
-        raise InvalidInputError(f"{option} {value} is not valid: give {_LARGEST} or less.")
+    check_number(option, value, {"least": least})
 
 
 def luhn_fits(digits: str) -> bool:

@@ -183,7 +183,7 @@ def test_stats_that_are_none(run_task: RunTask, parrot: Any, stats: Any) -> None
         (yateota_participant_info, {"campaign_id": 1, "limit": -1}, "limit -1 is not valid: give 1 or more."),
         (yateota_trace, {"campaign_id": 1, "imsi": "x"}, "imsi 'x' is not valid: expected 14 or 15 digits."),
         (yateota_trace, {"campaign_id": 0, "participant_id": 1}, "campaign_id 0 is not valid: give 1 or more."),
-        (yateota_stats_info, {"timeout": 0}, "timeout 0.0 is not valid: give seconds, more than 0 and at most 86400."),
+        (yateota_stats_info, {"timeout": 0}, "timeout 0 is not valid: give more than 0 and up to 86400."),
     ],
 )
 def test_options_that_cannot_be(

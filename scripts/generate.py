@@ -1,0 +1,42 @@
+"""Derive all that says again what one file says: generate.py, or generate.py --check to name what would differ.
+
+An option is told in one place: a module's DOCUMENTATION, the sandbox's options.py, or a role's meta/options.yml.
+From these come argument specs, the roles' files, the survey questions of AWX, and tables of options.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from generating import documentation, roles
+from generating.tree import GenerateError, Tree
+
+
+def generate(tree: Tree) -> None:
+    """Give all files their generated parts. Each step reads what the steps before it have made."""
+    for name in [*tree.names("plugins/modules/*.py"), documentation.FRAGMENT]:
+        tree.put_constants(name)
+    documentation.put_arguments(tree)
+    for name in tree.names("roles/*/meta/options.yml"):
+        roles.put(tree, roles.read(tree, name.split("/")[1]))
+
+
+def main(arguments: list[str]) -> int:
+    """Write what differs, or with ``--check`` name it; the exit code is 1 where something would differ."""
+    tree = Tree(Path(__file__).resolve().parents[1])
+    try:
+        generate(tree)
+    except GenerateError as error:
+        print(f"generate: {error}", file=sys.stderr)
+        return 1
+    if "--check" not in arguments:
+        print("\n".join(tree.write()) or "Nothing has changed.")
+        return 0
+    for name in tree.changed():
+        print(f"{name} is not what `make generate` makes of its sources: run it, and commit what it has made.")
+    return 1 if tree.changed() else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

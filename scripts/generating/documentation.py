@@ -1,0 +1,149 @@
+"""What modules document of their options: types, defaults, choices, bounds and descriptions."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import yaml
+
+from .tree import GenerateError, Tree
+from .writing import Code, python
+
+MODULES = "plugins/modules"
+FRAGMENT = "plugins/doc_fragments/connection.py"
+ARGUMENTS = "plugins/module_utils/_ansible/arguments.py"
+_SECRET = re.compile(r"(password|secret|token)$")
+_ENVIRONMENT = re.compile(r"If not set, the environment variable E\((YATEOTA_\w+)\)")
+_NUMBER = r"(\d+(?:\.\d+)?)"
+_BOUNDS = [
+    (re.compile(rf"{_NUMBER} or more"), ("least",)),
+    (re.compile(rf"more than {_NUMBER}"), ("above",)),
+    (re.compile(rf"{_NUMBER} to {_NUMBER}"), ("least", "most")),
+    (re.compile(rf"more than {_NUMBER} and up to {_NUMBER}"), ("above", "most")),
+]
+_MUST_BE = re.compile(r"(?:^| )Must be (.+?)\.(?= |$)")
+
+
+def options_of(tree: Tree, module: str) -> dict[str, Any]:
+    """The options that a module documents itself, without those of its fragments."""
+    documentation = _assigned(tree.text(f"{MODULES}/{module}.py"), "DOCUMENTATION")
+    return _checked(yaml.safe_load(documentation).get("options") or {}, module)
+
+
+def connection_options(tree: Tree) -> dict[str, Any]:
+    """The options of the connection."""
+    return _checked(yaml.safe_load(_assigned(tree.text(FRAGMENT), "DOCUMENTATION"))["options"], "connection")
+
+
+def paragraphs(option: Mapping[str, Any]) -> list[str]:
+    """An option's description, a paragraph each."""
+    told = option["description"]
+    return [" ".join(each.split()) for each in ([told] if isinstance(told, str) else told)]
+
+
+def bounds(option: Mapping[str, Any]) -> dict[str, float]:
+    """The bounds of a number, as the sentence in its description says that begins with "Must be".
+
+    Returns:
+        Any of ``least`` (this or more), ``above`` (more than this) and ``most`` (this or less).
+
+    Raises:
+        GenerateError: the sentence has another form.
+    """
+    if option.get("type") not in ("int", "float"):
+        return {}
+    found = _MUST_BE.search(" ".join(paragraphs(option)))
+    if not found:
+        return {}
+    for pattern, names in _BOUNDS:
+        if matched := pattern.fullmatch(found[1]):
+            return dict(zip(names, map(_number, matched.groups()), strict=True))
+    raise GenerateError(f"'{found[0].strip()}' cannot be read: write 'Must be 1 or more.' or one of the other forms.")
+
+
+def must_be(limits: Mapping[str, float]) -> str:
+    """The sentence that bounds are read from."""
+    if "above" in limits:
+        return f"Must be more than {limits['above']}" + (f" and up to {limits['most']}." if "most" in limits else ".")
+    return (
+        f"Must be {limits['least']} to {limits['most']}." if "most" in limits else f"Must be {limits['least']} or more."
+    )
+
+
+def is_secret(name: str) -> bool:
+    """Whether an option's value must not be shown: its name says so."""
+    return bool(_SECRET.search(name))
+
+
+def suboptions(options: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
+    """Options and those within dictionaries, each under its path, such as ``rollout.canary``."""
+    for name, option in options.items():
+        yield f"{path}{name}", option
+        if option.get("type") == "dict":
+            yield from suboptions(option.get("suboptions") or {}, f"{path}{name}.")
+
+
+def put_arguments(tree: Tree) -> None:
+    """Write the argument specs of the modules and of the connection."""
+    for name in tree.names(f"{MODULES}/*.py"):
+        module = name.rpartition("/")[2].removesuffix(".py")
+        options = options_of(tree, module)
+        lines = [_assignment("ARGUMENTS", "dict[str, Any]", _specs(options))]
+        limits = {path: found for path, option in suboptions(options) if (found := bounds(option))}
+        if limits:
+            lines.append(_assignment("BOUNDS", "dict[str, dict[str, float]]", limits))
+        tree.put_part(name, "DOCUMENTATION", lines)
+    shared = connection_options(tree)
+    limits = {name: found for name, option in shared.items() if (found := bounds(option))}
+    lines = [_assignment("CONNECTION_ARGUMENTS", "dict[str, dict[str, Any]]", _specs(shared))]
+    lines.append(_assignment("CONNECTION_BOUNDS", "dict[str, dict[str, float]]", limits))
+    tree.put_part(ARGUMENTS, "plugins/doc_fragments/connection.py", lines)
+
+
+def _assignment(name: str, kind: str, value: Any) -> str:
+    start = f"{name}: {kind} = "
+    return start + python(value, before=len(start))
+
+
+def _specs(options: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: _spec(name, option) for name, option in options.items()}
+
+
+def _spec(name: str, option: Mapping[str, Any]) -> dict[str, Any]:
+    """An option's argument spec. What ends like a secret is one, and a variable of the environment stands in for it."""
+    spec = {key: option[key] for key in ("type", "elements") if key in option}
+    if option.get("required"):
+        spec["required"] = True
+    if is_secret(name):
+        spec["no_log"] = True
+    spec |= {key: option[key] for key in ("choices", "default") if key in option}
+    if "suboptions" in option:
+        spec["options"] = _specs(option["suboptions"])
+    if found := _ENVIRONMENT.search(" ".join(paragraphs(option))):
+        spec["fallback"] = Code(f'(env_fallback, ["{found[1]}"])')
+    return spec
+
+
+def _checked(options: dict[str, Any], where: str) -> dict[str, Any]:
+    for name, option in options.items():
+        if "type" not in option or "description" not in option:
+            raise GenerateError(f"{where}: the option {name} has no type or no description: document both.")
+        _checked(option.get("suboptions") or {}, f"{where}, {name}")
+    return options
+
+
+def _assigned(text: str, name: str) -> str:
+    """The text that a file assigns to a name."""
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.Assign) and any(
+            isinstance(each, ast.Name) and each.id == name for each in node.targets
+        ):
+            return str(ast.literal_eval(node.value))
+    raise GenerateError(f"a file has no {name}: document the module.")
+
+
+def _number(text: str) -> float:
+    return float(text) if "." in text else int(text)

@@ -1,0 +1,233 @@
+"""What a role takes: its meta/options.yml, and the options of the module or the server whose options it passes on."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from . import documentation
+from .tree import GenerateError, Tree
+from .writing import yaml_lines
+
+# The types that Ansible does not know, by the type that it checks in their place.
+_SPEC_TYPES = {"id": "raw", "participants": "raw", "sim_lines": "raw", "moment": "str", "names": "list"}
+# What Ansible lets pass where it is left empty; other optional variables have the type raw there.
+_EMPTY_PASSES = {"str", "path", "moment"}
+_WORDS = {"int": "Whole number.", "float": "Number.", "bool": "Boolean.", "id": "Id."}
+_LIMITS = ("least", "above", "most")
+_MACRO = re.compile(r"\b(O|RV)\(([^()=#]+)((?:=[^()]*)?)\)")
+
+
+@dataclass(frozen=True)
+class Role:
+    """What a role takes.
+
+    Attributes:
+        name: the role.
+        source: what its ``meta/options.yml`` says.
+        variables: its variables without the role's name in front, each with its real ``type``, its ``description``,
+            ``required``, ``choices``, ``default``, and the bounds ``least``, ``above`` and ``most``.
+        passed: the variables whose values it passes on, by the path of the module's option.
+    """
+
+    name: str
+    source: dict[str, Any]
+    variables: dict[str, dict[str, Any]]
+    passed: dict[str, str] = field(default_factory=dict)
+
+    def variable(self, name: str) -> str:
+        """A variable's whole name."""
+        return f"{self.name}_{name}"
+
+
+def read(tree: Tree, name: str) -> Role:
+    """A role, as its ``meta/options.yml`` and what it names there say."""
+    source = tree.data(f"roles/{name}/meta/options.yml")
+    own = source.get("options") or {}
+    defaults = tree.data(f"roles/{name}/defaults/main.yml") or {}
+    derived: dict[str, dict[str, Any]] = {}
+    passed: dict[str, str] = {}
+    if "module" in source:
+        derived, passed = _of_module(tree, name, source["module"])
+    variables = {each: _overridden(option, own.get(each, {})) for each, option in derived.items()}
+    variables |= {each: option for each, option in own.items() if each not in derived}
+    for each, option in variables.items():
+        if "description" not in option or "type" not in option:
+            raise GenerateError(f"roles/{name}/meta/options.yml: {each} has no type or no description: give both.")
+        if f"{name}_{each}" in defaults:
+            option["default"] = defaults[f"{name}_{each}"]
+    return Role(name, source, variables, passed)
+
+
+def _overridden(option: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
+    """What a module says of an option, with what the role says otherwise; another type has other keys."""
+    of_type = ("elements", "choices", *_LIMITS) if "type" in own else ()
+    return {**{key: each for key, each in option.items() if key not in of_type}, **own}
+
+
+def _of_module(tree: Tree, role: str, module: Mapping[str, Any]) -> tuple[dict[str, dict[str, Any]], dict[str, str]]:
+    """The variables that are options of a module, and which of them are passed on with every task."""
+    options = dict(documentation.suboptions(documentation.options_of(tree, module["name"])))
+    names = {
+        path: module.get("names", {}).get(path, _flat(path, module.get("flat", [])))
+        for path, option in options.items()
+        if "suboptions" not in option or option["type"] != "dict"
+    }
+    names = {path: each for path, each in names.items() if path not in module.get("leaves_out", [])}
+    variables = {
+        name: {
+            **{key: options[path][key] for key in ("type", "elements", "choices", "default") if key in options[path]},
+            **documentation.bounds(options[path]),
+            "no_log": documentation.is_secret(name),
+            "description": [
+                _in_role(text, role, names, module["name"]) for text in documentation.paragraphs(options[path])
+            ],
+        }
+        for path, name in names.items()
+    }
+    return variables, {path: name for path, name in names.items() if path not in module.get("passed_by_tasks", [])}
+
+
+def _flat(path: str, flat: list[str]) -> str:
+    """The name of a variable: an option's, with its dictionary's in front unless that is one of ``flat``."""
+    dictionary, _dot, name = path.rpartition(".")
+    return name if not dictionary or dictionary in flat else f"{dictionary}_{name}".replace(".", "_")
+
+
+def _in_role(text: str, role: str, names: Mapping[str, str], module: str) -> str:
+    """A paragraph about an option of a module, as one about a variable of a role."""
+
+    def renamed(found: re.Match[str]) -> str:
+        kind, path, value = found.groups()
+        if kind == "O" and path in names:
+            return f"O(main:{role}_{names[path]}{value})"
+        return f"{kind}(simops.yateota.{module}#module:{path}{value})"
+
+    return _MACRO.sub(renamed, text)
+
+
+def put(tree: Tree, role: Role) -> None:
+    """Write the files of a role that are generated, and the part of its ``vars/main.yml``."""
+    meta, source = f"roles/{role.name}/meta", _source(role)
+    tree.put_file(f"{meta}/argument_specs.yml", source, _argument_specs(role))
+    tree.put_file(f"{meta}/variables.yml", source, _variables(role))
+    if role.passed:
+        tree.put_part(f"roles/{role.name}/vars/main.yml", source, _mapping(role))
+
+
+def _source(role: Role) -> str:
+    documented = f", and from the documentation of {role.source['module']['name']}" if "module" in role.source else ""
+    return f"meta/options.yml{documented}"
+
+
+def _argument_specs(role: Role) -> Iterator[str]:
+    yield from ("argument_specs:", "  main:")
+    head = {key: role.source[key] for key in ("short_description", "version_added")}
+    for key, value in {**head, "author": ["simops.yateota contributors"]}.items():
+        yield from yaml_lines(key, value, 4)
+    yield from _described(role.source["description"], 4)
+    yield "    options:"
+    for name, option in role.variables.items():
+        yield f"      {role.variable(name)}:"
+        yield from _spec_lines(option, 8)
+
+
+def _spec_lines(option: Mapping[str, Any], indent: int, within: bool = False) -> Iterator[str]:
+    """An option's lines of an argument spec.
+
+    Args:
+        option: the option.
+        indent: the blanks before each line.
+        within: whether it is a key of a dictionary: what a check by Ansible could refuse, the role refuses then.
+    """
+    kind = option["type"]
+    is_raw = kind not in _EMPTY_PASSES and not option.get("required") and not within
+    keys = {
+        "type": "raw" if is_raw else _SPEC_TYPES.get(kind, kind),
+        "elements": None if is_raw else "str" if kind == "names" else option.get("elements"),
+        "required": option.get("required"),
+        "no_log": option.get("no_log"),
+        "default": option.get("default"),
+        "choices": option.get("choices") if option.get("required") or within else None,
+    }
+    for key, value in keys.items():
+        if value not in (None, False) or (key == "default" and "default" in option):
+            yield from yaml_lines(key, value, indent)
+    told = documentation.paragraphs(option)
+    words = [] if option.get("required") and not within else [*_limits(option, told), *_type_words(option, is_raw)]
+    yield from _described([*told[:-1], " ".join([told[-1], *words])], indent)
+    if "options" in option:
+        yield f"{' ' * indent}options:"
+        for name, inner in option["options"].items():
+            yield f"{' ' * (indent + 2)}{name}:"
+            yield from _spec_lines(inner, indent + 4, within=True)
+
+
+def _limits(option: Mapping[str, Any], told: list[str]) -> list[str]:
+    """The bounds in words, where the description does not say them."""
+    limits = {key: option[key] for key in _LIMITS if key in option}
+    return [] if not limits or "Must be " in " ".join(told) else [documentation.must_be(limits)]
+
+
+def _type_words(option: Mapping[str, Any], is_raw: bool) -> list[str]:
+    """What Ansible's own check leaves open: the type, and the choices."""
+    words = [_WORDS[option["type"]]] if is_raw and option["type"] in _WORDS else []
+    if "choices" in option and "options" not in option and not option.get("required"):
+        kind = "Any" if option["type"] == "list" else "One"
+        words.append(f"{kind} of {', '.join(f'V({choice})' for choice in option['choices'])}.")
+    return words
+
+
+def _described(told: list[str] | str, indent: int) -> Iterator[str]:
+    paragraphs = [told] if isinstance(told, str) else told
+    yield from yaml_lines("description", paragraphs[0] if len(paragraphs) == 1 else list(paragraphs), indent)
+
+
+def _variables(role: Role) -> Iterator[str]:
+    yield "# What argument_specs.yml cannot say. There an optional variable has the type raw, so that one that is left"
+    yield "# empty passes Ansible's own check and counts as not given; the type that its value must have is here."
+    for key in ("includes", "sets", "facts"):
+        if key in role.source:
+            yield from yaml_lines(key, role.source[key])
+    yield "options:"
+    for name, option in role.variables.items():
+        real = _real(option)
+        if real.keys() - {"type"} or real["type"] not in ("str", "path"):
+            yield from yaml_lines(role.variable(name), real, 2)
+
+
+def _real(option: Mapping[str, Any]) -> dict[str, Any]:
+    """What a value must be."""
+    keys = ("type", "elements", "choices", *_LIMITS)
+    real = {key: option[key] for key in keys if key in option}
+    if "options" in option:
+        inner = {name: (_real(each), each) for name, each in option["options"].items()}
+        real["options"] = {
+            name: {**found, **{key: each[key] for key in ("required", "default") if key in each}}
+            for name, (found, each) in inner.items()
+        }
+    return real
+
+
+def _mapping(role: Role) -> Iterator[str]:
+    """The variables that hand a role's own to its module: one for its options, and one for each dictionary of them."""
+    prefix = f"__{role.name}"
+    values = role.source["module"].get("values", {})
+    groups: dict[str, dict[str, str]] = {"": {}}
+    for path, name in role.passed.items():
+        dictionary, _dot, option = path.rpartition(".")
+        if "." in dictionary:
+            raise GenerateError(f"{path}: a dictionary within a dictionary is no variable of a role: leave it out.")
+        if dictionary and dictionary not in groups:
+            groups[dictionary] = {}
+            kept = f"{prefix}_{dictionary} | dict2items | rejectattr('value', 'equalto', '') | items2dict"
+            groups[""][dictionary] = kept
+        text = " | string" if role.variables[name]["type"] in ("str", "moment") else ""
+        groups[dictionary][option] = values.get(path, f"{prefix}_given.{name} | default(''){text}")
+    for dictionary, options in groups.items():
+        yield f"{prefix}_{dictionary or 'told'}:"
+        for option, expression in options.items():
+            yield f"  {option}: {json.dumps(f'{{{{ {expression} }}}}')}"
