@@ -53,7 +53,6 @@ options:
 requirements:
   - SQLAlchemy >= 2.0
   - psycopg >= 3.1 (for PostgreSQL)
-  - pygal >= 3.0 (for the report as a page)
   - Jinja2 >= 3.0 (for O(format=html))
 extends_documentation_fragment:
   - simops.yateota.connection

@@ -5,17 +5,15 @@
 
 from __future__ import annotations
 
+import itertools
 import math
-import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from .._core.libraries import guarded
 
-pygal = guarded("pygal")
-pygal_style = guarded("pygal.style")
-# It leaves a finder of modules of a kind that Python has given up, and warns of at every search that finds nothing.
-sys.meta_path[:] = [finder for finder in sys.meta_path if type(finder).__module__ != "pygal"]
+jinja2 = guarded("jinja2")
 
 COLORS = {
     "done": "#2e7d32",
@@ -28,62 +26,165 @@ COLORS = {
 }
 """The row states in the order in which they are stacked, and their colors: on paper too the bad ones stand out."""
 
+_LIGHT = ("skipped", "refused", "planned")
+"""The states on whose colors only dark digits can be read."""
+
 _BARS = 40
-_LABEL = 60  # characters
+_TICKS = 5
+_LABEL = 120  # characters
 _WIDTH = 900
-_ROW_HEIGHT = 34
+_AXIS = 60  # what the numbers beside the plot take
+_TOP, _PLOT = 10, 220
+_DIGITS = 14  # the height of a number
+_ROW = 44
+
+_WAVES = """\
+<svg xmlns="http://www.w3.org/2000/svg" role="img" viewBox="0 0 {{ width }} {{ height }}" font-family="sans-serif"
+ font-size="12" aria-label="{{ summary }}">
+{% for tick in ticks %}
+<line x1="{{ axis }}" x2="{{ width }}" y1="{{ tick.y }}" y2="{{ tick.y }}" stroke="#e0e0e0"/>
+<text x="{{ axis - 8 }}" y="{{ tick.y + 4 }}" text-anchor="end">{{ tick.value }}</text>
+{% endfor %}
+{% for bar in bars %}
+<g class="bar">
+{% for piece in bar.pieces %}
+<rect x="{{ bar.x }}" y="{{ piece.y }}" width="{{ bar.width }}" height="{{ piece.height }}" fill="{{ piece.color }}">\
+<title>{{ bar.label }}: {{ piece.count }} {{ piece.state }}</title></rect>
+{% if piece.shows_count %}
+<text x="{{ bar.center }}" y="{{ piece.middle }}" text-anchor="middle" fill="{{ piece.ink }}" class="value">\
+{{ piece.count }}</text>
+{% endif %}
+{% endfor %}
+<text transform="translate({{ bar.center + 4 }} {{ bottom + 16 }}) rotate(-55)" text-anchor="end">{{ bar.label }}</text>
+</g>
+{% endfor %}
+{% for state in legend %}
+<rect x="{{ state.x }}" y="{{ height - 20 }}" width="12" height="12" fill="{{ state.color }}"/>
+<text x="{{ state.x + 18 }}" y="{{ height - 10 }}">{{ state.name }}</text>
+{% endfor %}
+</svg>"""
+
+_REASONS = """\
+<svg xmlns="http://www.w3.org/2000/svg" role="img" viewBox="0 0 {{ width }} {{ height }}" font-family="sans-serif"
+ font-size="12" aria-label="{{ summary }}">
+{% for row in rows %}
+<g class="bar">
+<text x="0" y="{{ row.y + 12 }}">{{ row.label }}</text>
+<rect x="0" y="{{ row.y + 18 }}" width="{{ row.length }}" height="18" fill="{{ row.color }}"/>
+<text x="{{ row.length + 8 }}" y="{{ row.y + 31 }}" class="value">{{ row.count }}</text>
+</g>
+{% endfor %}
+</svg>"""
+
+
+@dataclass(frozen=True)
+class _Piece:
+    """The part of a bar that one row state takes; lengths in the chart's units."""
+
+    state: str
+    count: int
+    y: float
+    height: float
+    shows_count: bool
+
+    @property
+    def color(self) -> str:
+        return COLORS[self.state]
+
+    @property
+    def ink(self) -> str:
+        return "#212121" if self.state in _LIGHT else "white"
+
+    @property
+    def middle(self) -> float:
+        return round(self.y + self.height / 2 + 4, 1)
 
 
 def waves_chart(waves: Sequence[Mapping[str, Any]]) -> str:
-    """A bar for each wave, in the order of time, stacked by row state. Neighbors share a bar where there are many.
+    """Draw a bar for each wave, in the order of time, stacked by row state.
 
     Args:
-        waves: each with ``wave``, ``started`` and ``counts``, as ``Report.waves`` gives them; not empty.
+        waves: each with ``wave``, ``started`` and ``counts``, as ``Report.waves`` gives them; not empty. Neighbors
+            share a bar where there are many.
 
     Returns:
-        An ``svg`` element.
+        An ``svg`` element, its texts escaped.
     """
     each = math.ceil(len(waves) / _BARS)
-    starts = range(0, len(waves), each)
-    bars = [waves[slice(start, start + each)] for start in starts]
-    states = [state for state in COLORS if any(wave["counts"][state] for wave in waves)]
-    chart = _chart(
-        pygal.StackedBar,
-        "waves",
-        [COLORS[state] for state in states],
-        height=340,
-        x_label_rotation=40,
-        print_values=len(bars) <= _BARS // 2,  # in thinner bars numbers would overlap
+    groups = [waves[start : start + each] for start in range(0, len(waves), each)]
+    counts = [{state: sum(wave["counts"][state] for wave in group) for state in COLORS} for group in groups]
+    states = [state for state in COLORS if any(count[state] for count in counts)]
+    step = _step(max(sum(count.values()) for count in counts))
+    top = step * max(1, math.ceil(max(sum(count.values()) for count in counts) / step))
+    room = (_WIDTH - _AXIS) / len(groups)
+    width = min(room * 0.8, 120)
+    bars = [
+        {
+            "label": _wave_label(group),
+            "x": round(_AXIS + room * place + (room - width) / 2, 1),
+            "center": round(_AXIS + room * (place + 0.5), 1),
+            "width": round(width, 1),
+            # In thinner bars numbers would overlap.
+            "pieces": _pieces(count, _PLOT / top, len(groups) <= _BARS // 2),
+        }
+        for place, (group, count) in enumerate(zip(groups, counts, strict=True))
+    ]
+    return _drawn(
+        _WAVES,
+        bars=bars,
+        ticks=[{"value": value, "y": _height_of(value, _PLOT / top)} for value in range(0, top + 1, step)],
+        legend=[
+            {"name": state, "color": COLORS[state], "x": _AXIS + 110 * place} for place, state in enumerate(states)
+        ],
+        summary=f"Participants of {len(waves)} waves by row state. The table below has the same figures.",
+        axis=_AXIS,
+        bottom=_TOP + _PLOT,
+        height=_TOP + _PLOT + 140,
     )
-    chart.x_labels = [_wave_label(group) for group in bars]
-    for state in states:
-        chart.add(state, [sum(wave["counts"][state] for wave in group) for group in bars])
-    return _rendered(chart)
 
 
 def reasons_chart(reasons: Sequence[Mapping[str, Any]]) -> str:
-    """A bar for each reason, as long as it is frequent.
+    """Draw a bar for each reason, as long as it is frequent.
 
     Args:
         reasons: each with ``state``, ``reason`` and ``count``, as ``Report.reasons`` gives them; not empty.
 
     Returns:
-        An ``svg`` element.
+        An ``svg`` element, its texts escaped.
     """
-    # Bars are drawn from below.
-    shown = list(reversed(reasons))
-    chart = _chart(
-        pygal.HorizontalBar,
-        "reasons",
-        [COLORS["failed"]],
-        height=30 + _ROW_HEIGHT * len(shown),
-        print_values=True,
-        show_legend=False,
-        show_x_labels=False,
-    )
-    chart.x_labels = [_shortened(f"{reason['state']}: {reason['reason']}") for reason in shown]
-    chart.add("participants", [{"value": each["count"], "color": COLORS[each["state"]]} for each in shown])
-    return _rendered(chart)
+    most = max(reason["count"] for reason in reasons)
+    rows = [
+        {
+            "label": _shortened(f"{reason['state']}: {reason['reason']}"),
+            "length": round(max(2.0, (_WIDTH - _AXIS) * reason["count"] / most), 1),
+            "count": reason["count"],
+            "color": COLORS[reason["state"]],
+            "y": _ROW * place,
+        }
+        for place, reason in enumerate(reasons)
+    ]
+    summary = f"Participants by {len(reasons)} reasons. The table below has the same figures."
+    return _drawn(_REASONS, rows=rows, summary=summary, height=_ROW * len(rows))
+
+
+def _pieces(counts: Mapping[str, int], scale: float, has_numbers: bool) -> list[_Piece]:
+    """The parts of a bar, from below; ``scale`` is the height of one participant."""
+    there = [(state, count) for state, count in counts.items() if count]
+    ends = itertools.accumulate(count for _state, count in there)
+    return [
+        _Piece(state, count, _height_of(end, scale), round(count * scale, 1), has_numbers and count * scale >= _DIGITS)
+        for (state, count), end in zip(there, ends, strict=True)
+    ]
+
+
+def _height_of(value: int, scale: float) -> float:
+    return round(_TOP + _PLOT - value * scale, 1)
+
+
+def _step(most: int) -> int:
+    """The distance of ticks: 1, 2 or 5 times a power of ten, such that they are few."""
+    steps = (digit * 10**power for power in itertools.count() for digit in (1, 2, 5))
+    return next(step for step in steps if step * _TICKS >= most)
 
 
 def _wave_label(group: Sequence[Mapping[str, Any]]) -> str:
@@ -96,46 +197,8 @@ def _shortened(text: str) -> str:
     return text if len(text) <= _LABEL else text[: _LABEL - 1] + "…"
 
 
-def _chart(kind: Callable[..., Any], name: str, colors: Sequence[str], **options: Any) -> Any:
-    chart = kind(
-        width=_WIDTH,
-        js=(),
-        disable_xml_declaration=True,
-        legend_at_bottom=True,
-        truncate_label=-1,
-        print_zeroes=False,
-        value_formatter=lambda value: f"{value:,.0f}",
-        margin=8,
-        style=pygal_style.Style(
-            colors=tuple(colors),
-            background="white",
-            plot_background="white",
-            font_family="sans-serif",
-            label_font_size=12,
-            major_label_font_size=12,
-            legend_font_size=13,
-            value_font_size=12,
-            value_colors=("white",) * len(colors),
-            opacity="1",
-            opacity_hover="1",
-            transition="0s",
-        ),
-        **options,
+def _drawn(template: str, **values: Any) -> str:
+    environment = jinja2.Environment(
+        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    # Several charts share a page, and the same figures give the same page.
-    chart.uuid = name
-    chart.add_xml_filter(_without_script)
-    return chart
-
-
-def _without_script(root: Any) -> Any:
-    """Leave out the script, which would only show what is printed anyway, and the comments, which tell the day."""
-    for parent in list(root.iter()):
-        for child in list(parent):
-            if not isinstance(child.tag, str) or child.tag.rpartition("}")[2] in ("script", "desc", "title"):
-                parent.remove(child)
-    return root
-
-
-def _rendered(chart: Any) -> str:
-    return str(chart.render(is_unicode=True))
+    return str(environment.from_string(template).render(width=_WIDTH, **values))

@@ -16,7 +16,7 @@ from .charts import COLORS, reasons_chart, waves_chart
 jinja2 = guarded("jinja2")
 markupsafe = guarded("markupsafe")
 
-_LIBRARIES = ("jinja2", "pygal")
+_LIBRARIES = ("jinja2",)
 _RUN_OWNER = ("requested_by", "approved_by", "job_id", "host")
 _TITLES = {
     "done": "done",
@@ -88,7 +88,7 @@ svg { width: 100%; height: auto; }
 
 {% if waves %}
 <h2>Waves</h2>
-<figure role="img" aria-label="Participants of each wave by what came of them">{{ waves_chart }}</figure>
+<figure>{{ waves_chart }}</figure>
 <div class="wide"><table id="waves">
 <thead><tr><th class="number">Wave</th><th>Started</th><th>Ended</th><th class="number">Size</th>
 {% for state in states %}<th class="number">{{ state }}</th>{% endfor %}</tr></thead>
@@ -103,7 +103,7 @@ svg { width: 100%; height: auto; }
 
 {% if reasons %}
 <h2>What went wrong, by reason</h2>
-<figure role="img" aria-label="Participants by the reason why it went wrong">{{ reasons_chart }}</figure>
+<figure>{{ reasons_chart }}</figure>
 <table id="reasons">
 <thead><tr><th>State</th><th class="number">Code</th><th>Reason</th><th class="number">Participants</th></tr></thead>
 {% for each in reasons %}
@@ -184,7 +184,7 @@ def page(change: Mapping[str, Any], failures: Sequence[Mapping[str, Any]], reaso
             titles=_TITLES,
             states=[state for state in COLORS if any(wave["counts"][state] for wave in waves)],
             waves=waves,
-            # The charts are drawn here, and their texts escaped by the library.
+            # The texts of the charts are escaped.
             waves_chart=markupsafe.Markup(waves_chart(waves)) if waves else "",
             reasons=reasons,
             reasons_chart=markupsafe.Markup(reasons_chart(reasons)) if reasons else "",

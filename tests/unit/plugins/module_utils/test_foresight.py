@@ -103,6 +103,8 @@ def test_a_report_is_checked_before_there_is_anything_to_report(
     assert not list(tmp_path.iterdir())
     (tmp_path / "one").write_text("")
     assert "cannot be written" in info(deep, "csv", report_check=True)["msg"]
-    monkeypatch.setattr(page, "_LIBRARIES", ("pygal_that_is_not_there",))
-    assert "format 'html' needs pygal_that_is_not_there" in info(tmp_path / "report", "html", report_check=True)["msg"]
-    assert "format 'html' needs pygal_that_is_not_there" in info(tmp_path / "report", "html")["msg"]
+    monkeypatch.setattr(page, "_LIBRARIES", ("library_that_is_not_there",))
+    assert (
+        "format 'html' needs library_that_is_not_there" in info(tmp_path / "report", "html", report_check=True)["msg"]
+    )
+    assert "format 'html' needs library_that_is_not_there" in info(tmp_path / "report", "html")["msg"]
