@@ -324,9 +324,12 @@ class BulkTask:
         purges: bool = change.record().status != PURGED
         if purges:
             report.purge()
-        if not any(run["outcome"] == PURGED for run in report.runs()):  # the last may have found no room for it
+        if change.record().compacted_at is None:  # the last run may have found no room for it
             change.ledger.compact()
+            change.update(compacted_at=change.clock.moment())
         change.ledger.empty_log()  # each time: in the last, a reader may have kept it
+        for backup in change.ledger.backups():
+            self._task.warn(f"'{backup}' is a backup of the ledger that may hold what was purged: delete it.")
         return purges
 
     # --- Checks ----------------------------------------------------------------------------------------------------

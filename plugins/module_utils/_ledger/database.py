@@ -148,6 +148,10 @@ class Ledger:
             with self._raw() as connection:
                 connection.execute("VACUUM")
 
+    def backups(self) -> list[str]:
+        """The copies of a SQLite ledger's file that upgrades have made beside it."""
+        return sqlite.backups(self.shown) if self._is_file else []
+
     @repeatable
     def empty_log(self) -> None:
         """Empty the log beside a SQLite ledger's file, which holds what was deleted.
@@ -203,7 +207,7 @@ class Ledger:
                 tables.create_all(connection)
                 connection.execute(tables.ledger.insert().values(version=SCHEMA_VERSION))
             elif version < SCHEMA_VERSION:
-                backup = sqlite.back_up(connection, f"version-{version}") if self._is_file else None
+                backup = sqlite.back_up(connection, version) if self._is_file else None
                 migrations.upgrade(connection, version)
                 self.notice = migrations.upgraded(self.shown, version, backup)
         self._in_use = True

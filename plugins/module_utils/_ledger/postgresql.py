@@ -55,7 +55,10 @@ _WRONG_SERVER = ("28", "3D", "25006")
 _FAILURES = {
     "28": ("refuses the user or the password", "check the URL and ledger_password"),
     "3D": ("is not there", "create the database"),
-    "42501": ("may not be used by this user", "grant the user the rights on its schema"),
+    "42501": (
+        "may not be used by this user",
+        "grant the user the rights on its schema; an upgrade needs the owner of its tables",
+    ),
     "25006": ("cannot be written", "give the URL of a server that is no standby"),
     "53100": ("has no room left", "make room on its disk, and run this again"),
 }

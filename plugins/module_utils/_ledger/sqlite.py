@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import contextlib
+import glob
 import os
 import sqlite3
 import time
@@ -190,12 +191,12 @@ def empty_log(connection: Any) -> bool:
     return not busy
 
 
-def back_up(connection: sa.Connection, name: str) -> str:
+def back_up(connection: sa.Connection, version: int) -> str:
     """Copy the file beside itself as it was before this transaction, which keeps other writers out.
 
     Args:
         connection: within a transaction that has the file's lock, and has not written yet.
-        name: goes into the copy's name, with the time.
+        version: the version of its schema, for the copy's name.
 
     Returns:
         The copy's path. Only its owner may read it, as it holds what the file holds.
@@ -205,7 +206,7 @@ def back_up(connection: sa.Connection, name: str) -> str:
     """
     path = connection.exec_driver_sql("PRAGMA database_list").one()[2]
     unfinished = f"{path}.backup"
-    copy = f"{path}.{name}-{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}"
+    copy = f"{path}.version-{version}-{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}"
     try:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(unfinished)  # of a run that was killed
@@ -224,6 +225,11 @@ def back_up(connection: sa.Connection, name: str) -> str:
             "folder, that this user may write. Nothing was changed."
         ) from None
     return copy
+
+
+def backups(path: str) -> list[str]:
+    """The copies that ``back_up`` has made of a file."""
+    return sorted(glob.glob(f"{glob.escape(os.path.realpath(path))}.version-*Z"))
 
 
 def failure(shown: str, error: Exception) -> YateotaError:

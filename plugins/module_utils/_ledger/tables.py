@@ -86,6 +86,8 @@ changes = sa.Table(
     sa.Column("stopped_at", _moment),
     sa.Column("stopped_by", sa.Text),
     sa.Column("stop_reason", sa.Text),
+    # When its file was rewritten after it was purged.
+    sa.Column("compacted_at", _moment),
     # In a fleet, the shards of a stage begin when those of the stages before are applied. Not used yet.
     sa.Column("stage", sa.Integer),
     sa.UniqueConstraint("change_id", "api_url", "node"),

@@ -174,6 +174,46 @@ def test_identifiers_that_a_reader_keeps_are_told_of_and_removed_later(
         assert b"8931010" not in (file.read_bytes() if file.exists() else b"")  # as the sandbox's ICCIDs begin
 
 
+def test_a_file_that_is_compacted_is_not_compacted_again_where_its_log_could_not_be_emptied(
+    bulk: Bulk, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compacted: list[str] = []
+    compact = Ledger.compact
+    monkeypatch.setattr(Ledger, "compact", lambda ledger: (compacted.append(ledger.shown), compact(ledger)))
+    monkeypatch.setattr(sqlite, "BUSY_SECONDS", 0.1)
+    bulk("applied")
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as reader:
+        reader.execute("BEGIN")
+        reader.execute("SELECT count(*) FROM yateota_participants").fetchone()
+        for _turn in range(2):
+            assert bulk("purged", ledger_timeout=0.2)["failed"]
+    assert not bulk("purged").get("failed")
+    assert len(compacted) == 1
+
+
+def test_a_file_for_whose_compaction_there_was_no_room_is_compacted_later(
+    bulk: Bulk, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compacted: list[str] = []
+
+    def full(ledger: Ledger) -> None:
+        raise InvalidInputError(f"ledger '{ledger.shown}' has no room left")
+
+    bulk("applied")
+    with monkeypatch.context() as patched:
+        patched.setattr(Ledger, "compact", full)
+        assert bulk("purged")["failed"]
+    assert bulk("applied")["change"]["status"] == "purged"  # this run has compacted nothing
+    compact = Ledger.compact
+    monkeypatch.setattr(Ledger, "compact", lambda ledger: (compacted.append(ledger.shown), compact(ledger)))
+    for _turn in range(2):
+        assert not bulk("purged").get("failed")
+    assert len(compacted) == 1
+    for beside in ("", "-wal"):
+        file = Path(f"{path}{beside}")
+        assert b"8931010" not in (file.read_bytes() if file.exists() else b"")
+
+
 def test_a_purge_compacts_once(bulk: Bulk, monkeypatch: pytest.MonkeyPatch) -> None:
     compacted: list[str] = []
     monkeypatch.setattr(Ledger, "compact", lambda ledger: compacted.append(ledger.shown))

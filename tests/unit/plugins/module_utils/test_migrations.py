@@ -222,7 +222,10 @@ def test_each_change_is_gone_on_with(older: str, bulk: Bulk, sandbox: Sandbox) -
         found = {state: count for state, count in result["change"]["counts"].items() if count}
         assert (change_id, found, result["change"]["status"]) == (change_id, counts, status), result
         assert sorted(entry["params"]["participant_id"] for entry in sandbox.writes()) == acted_on
-    assert bulk("purged", change_id="WAVES", selection=None)["change"]["status"] == "purged"
+    purged = bulk("purged", change_id="WAVES", selection=None)
+    assert purged["change"]["status"] == "purged"
+    kept = [said for said in purged["warnings"] if "is a backup of the ledger that may hold what was purged" in said]
+    assert [said.split("'")[1] for said in kept] == [str(copy) for copy in backups(older)]
 
 
 def test_who_was_cut_off_is_not_sent_again_unasked(older: str, bulk: Bulk, sandbox: Sandbox) -> None:
