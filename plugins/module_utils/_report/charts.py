@@ -183,7 +183,7 @@ def _height_of(value: int, scale: float) -> float:
 
 def _step(most: int) -> int:
     """The distance of ticks: 1, 2 or 5 times a power of ten, such that they are few."""
-    steps = (digit * 10**power for power in itertools.count() for digit in (1, 2, 5))
+    steps = (digit * int(10**power) for power in itertools.count() for digit in (1, 2, 5))
     return next(step for step in steps if step * _TICKS >= most)
 
 
