@@ -465,15 +465,20 @@ failure:
     message: null
 """
 
+import functools
+import threading
 from typing import Any
 
 from ansible.module_utils.basic import env_fallback
 
 from ..module_utils._ansible.module import LIBRARIES as COMMON_LIBRARIES
 from ..module_utils._ansible.module import Task, run_module
-from ..module_utils._change import task as change_task
+from ..module_utils._change.bulk_task import BulkTask
 from ..module_utils._change.options import rollout_of
+from ..module_utils._change.task import run_bulk
 from ..module_utils._core.bounds import check_bounds
+from ..module_utils._core.outcome import Outcome
+from ..module_utils._core.signals import stops_on_signals
 
 LIBRARIES = (*COMMON_LIBRARIES, "sqlalchemy")
 
@@ -566,10 +571,25 @@ BOUNDS: dict[str, dict[str, float]] = {
 RULES: dict[str, Any] = {}
 
 
-def run(task: Task) -> dict[str, Any]:
+def run(task: Task) -> Outcome:
     """Bring the change to the state asked for."""
     check_bounds(task.params, BOUNDS)
-    return change_task.run_bulk(task, rollout_of(task.params, ARGUMENTS))
+    rollout, stopped = rollout_of(task.params, ARGUMENTS), threading.Event()
+    client = functools.cache(lambda: task.connect(rollout.senders, lambda: not stopped.is_set()))
+    asked = BulkTask(
+        options=task.params,
+        rollout=rollout,
+        api_url=task.server.api_url,
+        node=task.server.node,
+        check_mode=task.check_mode,
+        client=client,
+        reader=functools.cache(lambda: task.reader_of(client())),
+        warn=task.warn,
+        warned=task.warned,
+        stopped=stopped,
+    )
+    with stops_on_signals(stopped):
+        return run_bulk(asked)
 
 
 def main() -> None:

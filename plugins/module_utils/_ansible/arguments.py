@@ -46,7 +46,7 @@ def connection(params: Mapping[str, Any]) -> Connection:
     """The connection that a module's options describe.
 
     Raises:
-        InvalidInputError: an option has a value that cannot be; names the option, the value and the mend.
+        InvalidInputError: an option has a value that cannot be; names the option, the value and the fix.
     """
     check_bounds(params, CONNECTION_BOUNDS)
     if not params["node"].strip():

@@ -5,8 +5,9 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, cast
 
@@ -19,10 +20,12 @@ from .._core.errors import InvalidInputError, YateotaError
 from .._core.identifiers import IDS, SIM_IDENTIFIERS, check_text, parse_id
 from .._core.libraries import missing
 from .._core.masking import Masking
+from .._core.outcome import Outcome
 from .arguments import CONNECTION_ARGUMENTS, connection, url_passwords
 
 if TYPE_CHECKING:
     from .._api.reader import Reader
+    from .._api.transport import Connection
 
 Result = dict[str, Any]
 
@@ -33,72 +36,101 @@ UNCHECKED_CERTIFICATE = (
 
 
 class Task:
-    """What one task asks of a module, and the means to do it. The client is made at its first use.
+    """What one task asks of a module, and the means to do it.
 
     Attributes:
         params: the validated options.
         check_mode: only reads may be sent, and nothing written.
         masking: masks what is shown, where subscribers' identifiers are not to be shown whole; None elsewhere.
-        connections: how many requests may be under way at once; ``concurrency``, unless set before the client is made.
-        may_send: whether requests may be sent still; may be set before the client is made.
     """
 
     def __init__(self, params: Mapping[str, Any], check_mode: bool, warn: Callable[[str], None]) -> None:
         self.params = params
         self.check_mode = check_mode
         self.masking = masking_of(params)
-        self.warnings: Counter[str] = Counter()
+        self._warnings: Counter[str] = Counter()
         self._warn = warn
-        self.connections: int = params.get("concurrency") or 1
-        self.may_send: Callable[[], bool] = always
+        self._open = contextlib.ExitStack()
 
     def warn(self, text: str) -> None:
         """Take a sentence for the user. It is shown at the task's end, once, however often it was said."""
-        self.warnings[text] += 1
+        self._warnings[text] += 1
+
+    def warned(self) -> Collection[str]:
+        """The sentences that were taken so far."""
+        return self._warnings.keys()
 
     def shown(self, value: Any) -> Any:
         """A result, options or a part of them, as they may be shown."""
         return self.masking.result(value) if self.masking else value
 
     @cached_property
-    def client(self) -> Client:
-        """The client of the server that the options name."""
-        server = connection(self.params)
-        if server.api_url.startswith("https:") and not server.validate_certs:
+    def server(self) -> Connection:
+        """The server that the options name, and how it is reached."""
+        return connection(self.params)
+
+    def connect(self, connections: int, may_send: Callable[[], bool] = always) -> Client:
+        """A client of the server, which is closed with the task.
+
+        Args:
+            connections: how many requests may be under way at once.
+            may_send: whether requests may still be sent.
+        """
+        if self.server.api_url.startswith("https:") and not self.server.validate_certs:
             self._warn(UNCHECKED_CERTIFICATE)  # names nobody, and comes once
-        client = Client(server, self.connections)
-        client.may_send = self.may_send
+        client = Client(self.server, connections, may_send=may_send)
+        self._open.callback(client.close)
         return client
 
     @cached_property
+    def client(self) -> Client:
+        """The client of a module that takes what ``connect`` gives by default, made at its first use."""
+        return self.connect(self.params.get("concurrency") or 1)
+
+    @cached_property
     def reader(self) -> Reader:
-        """Reads through the client, warning the user."""
+        """Reads through ``client``, warning the user."""
+        return self.reader_of(self.client)
+
+    def reader_of(self, client: Client) -> Reader:
+        """Reads through a client, warning the user."""
         from .._api.reader import Reader  # loads pydantic, which a task that only sends can do without
 
-        return Reader(self.client, self.warn)
+        return Reader(client, self.warn)
 
     def close(self) -> None:
-        """Close the client, if one was made, and show the warnings."""
-        if "client" in self.__dict__:
-            self.client.close()
-        for text, count in self.warnings.items():
+        """Close the clients that were made, and show the warnings."""
+        self._open.close()
+        for text, count in self._warnings.items():
             shown = self.masking.sentence(text) if self.masking else text
             self._warn(f"{shown} (said {count} times)" if count > 1 else shown)
-        self.warnings.clear()
+        self._warnings.clear()
 
 
-def perform(run: Callable[[Task], Result], task: Task) -> Result:
+def perform(run: Callable[[Task], Result | Outcome], task: Task) -> Result:
     """Run a module's code: its result, or for an expected failure one with ``failed``, ``msg`` and ``failure``."""
     try:
-        task.params = read_params(task.params)
-        return cast(Result, task.shown(run(task)))
-    except YateotaError as error:
+        outcome = _outcome(run, task)
+        if task.masking:
+            task.masking.learn(outcome.identifiers)
+        error = outcome.error
+        if error is None:
+            return cast(Result, task.shown(outcome.result))
         # Shown first, since the failure's sentence may name those that its details tell of.
-        details = task.shown({**error.details, "failure": error.failure()})
+        details = task.shown({**outcome.result, "failure": error.failure()})
         text = task.masking.sentence(str(error), error.message) if task.masking else str(error)
         return {**details, "failed": True, "msg": text}
     finally:
         task.close()
+
+
+def _outcome(run: Callable[[Task], Result | Outcome], task: Task) -> Outcome:
+    try:
+        task.params = read_params(task.params)
+        came_to = run(task)
+    except YateotaError as error:
+        return Outcome(error.details, error)
+    return came_to if isinstance(came_to, Outcome) else Outcome(came_to)
 
 
 def masking_of(params: Mapping[str, Any]) -> Masking | None:
@@ -156,7 +188,7 @@ def argument_spec(arguments: Mapping[str, Any]) -> dict[str, Any]:
 
 def run_module(
     arguments: Mapping[str, Any],
-    run: Callable[[Task], Result],
+    run: Callable[[Task], Result | Outcome],
     rules: Mapping[str, Any] | None = None,
     libraries: Sequence[str] = LIBRARIES,
 ) -> None:

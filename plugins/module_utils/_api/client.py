@@ -71,18 +71,24 @@ class Client:
         connection: the server, the secret and the limits.
         connections: how many threads may send at once, each over a kept-alive connection of its own.
         sleep: waits between two tries, in seconds.
+        may_send: asked before each try of a request, and right before its bytes leave; by default nothing ends them.
 
     Attributes:
-        may_send: asked before each try of a request, and right before its bytes leave; by default nothing ends them.
+        may_send: as given.
 
     Raises:
         InvalidInputError: a certificate, a key or a trust store of the connection cannot be read.
     """
 
     def __init__(
-        self, connection: Connection, connections: int = 1, sleep: Callable[[float], None] = time.sleep
+        self,
+        connection: Connection,
+        connections: int = 1,
+        sleep: Callable[[float], None] = time.sleep,
+        *,
+        may_send: Callable[[], bool] = always,
     ) -> None:
-        self.may_send: Callable[[], bool] = always
+        self.may_send = may_send
         self._connection = connection
         self._transport = Transport(connection, connections)
         self._border = Border(connection.api_secret)

@@ -5,12 +5,12 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Mapping
 from typing import Any
 
 from .._core.errors import InvalidInputError
-from .._report.rows import Export
 
 
 def check_ledger(where: str) -> None:
@@ -35,27 +35,12 @@ def check_ledger(where: str) -> None:
     )
 
 
-def check_report(params: Mapping[str, Any], check_mode: bool, page: str) -> None:
-    """Refuse a report that could not be written: for its form's library, its folder or its file.
-
-    Args:
-        params: the options, ``report_dest`` and ``format`` among them.
-        check_mode: the folder is only looked at.
-        page: the form that needs libraries.
+def check_seconds(options: Mapping[str, Any], *names: str) -> None:
+    """Refuse seconds without an end.
 
     Raises:
-        InvalidInputError: names the option, the reason and what to do.
+        InvalidInputError: names the option.
     """
-    if params["format"] == page:
-        from .._report.page import check_libraries  # loads the libraries
-
-        check_libraries()
-    Export(params["report_dest"], check_mode, "report_dest").discard()
-
-
-def nearest(path: str) -> str:
-    """The path of a file as it would be in the nearest folder that is there: those between could be made in it."""
-    folder, name = os.path.split(os.path.realpath(path))
-    while not os.path.exists(folder):
-        folder = os.path.dirname(folder)
-    return os.path.join(folder, name)
+    for name in names:
+        if options[name] == math.inf:
+            raise InvalidInputError(f"{name} inf is not valid: give a number of seconds.")

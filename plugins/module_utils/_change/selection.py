@@ -1,7 +1,7 @@
 # Copyright (c) 2026 simops.yateota contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Whom a change acts on: a campaign, a list or a file, read as a stream of rows, whatever their number."""
+"""The participants that a change acts on: a campaign, a list or a file, read as a stream of rows of any number."""
 
 from __future__ import annotations
 
@@ -32,9 +32,7 @@ class Selection:
     """What the option ``selection`` asks for.
 
     Args:
-        options: the option's value; None where it is not given.
-        action: the change's action, which says by what its requests name those it acts on.
-        warn: takes a sentence for the user.
+        options: the option's value.
 
     Attributes:
         listed: the server's own list is the selection, so that all states are known from it.
@@ -44,9 +42,7 @@ class Selection:
         InvalidInputError: the options do not go together.
     """
 
-    def __init__(self, options: Mapping[str, Any], action: str, warn: Callable[[str], None]) -> None:
-        self._action = action
-        self._warn = warn
+    def __init__(self, options: Mapping[str, Any]) -> None:
         self._campaign_id = parse_id("selection.campaign_id", options.get("campaign_id"))
         self._state = options.get("state")
         self._participants = options.get("participants")
@@ -54,11 +50,10 @@ class Selection:
         self.listed = self._participants is None and self._source is None
         self.columns: dict[str, str] = {}
         self._digest = ""
-        self._odd, self._odd_count = "", 0
         if self._participants is not None and self._source is not None:
             raise InvalidInputError("selection names participants and a source: give one of them.")
         if self.listed and self._campaign_id is None:
-            raise InvalidInputError("selection names nobody: give campaign_id, participants or source.")
+            raise InvalidInputError("selection names no participants: expected campaign_id, participants or source.")
         if not self.listed and self._state is not None:
             raise InvalidInputError(
                 f"selection.state '{self._state}' goes with campaign_id alone: leave it out for a list or a file."
@@ -66,6 +61,8 @@ class Selection:
 
     def description(self) -> dict[str, Any]:
         """What the ledger records of it: where it came from, and the digest of a list or a file.
+
+        A file is read for it, unless its rows have been read: then the digest is of what was read.
 
         Raises:
             InvalidInputError: the source cannot be read.
@@ -77,16 +74,23 @@ class Selection:
             words["digest"] = hashlib.sha256(json.dumps(named, sort_keys=True, default=str).encode()).hexdigest()
         if self._source is not None:
             words["source"] = self._source
-            with Source(self._source) as source:
-                words["digest"] = self._digest = source.digest()
+            words["digest"] = self._digest or self._digest_of_file()
         return {name: value for name, value in words.items() if value is not None}
 
-    def rows(self, reader: Reader, count_page: Callable[[], None]) -> Iterator[list[Row]]:
-        """All it names, in blocks, doubled ones included.
+    def _digest_of_file(self) -> str:
+        with Source(self._source) as source:
+            return source.digest()
+
+    def rows(
+        self, action: str, reader: Reader, count_page: Callable[[], None], warn: Callable[[str], None]
+    ) -> Iterator[list[Row]]:
+        """All it names, in blocks, duplicates included.
 
         Args:
+            action: the change's action, which says by what its requests name those it acts on.
             reader: reads the campaign.
-            count_page: told of each page read.
+            count_page: called for each page read.
+            warn: takes a sentence for the user.
 
         Raises:
             InvalidInputError: the list or the file names somebody in a way that cannot be; all bad lines are named.
@@ -96,19 +100,26 @@ class Selection:
             yield from self._campaign_rows(reader, count_page)
         elif self._participants is not None:
             places = ((f"participants[{place}]", given) for place, given in enumerate(self._participants))
-            yield from self._given_rows(places, "selection", Problems())
+            given_rows = GivenRows(action, self._campaign_id, warn)
+            yield from given_rows.blocks(places, "selection", Problems())
         else:
             with Source(self._source) as source:
-                yield from self._source_rows(source)
+                yield from self._source_rows(source, GivenRows(action, self._campaign_id, warn))
+                for column in sorted(source.numeric):
+                    warn(
+                        f"source '{self._source}': '{column}' holds numbers, not text; check that none has lost "
+                        "leading zeros."
+                    )
 
-    def _source_rows(self, source: Source) -> Iterator[list[Row]]:
+    def _source_rows(self, source: Source, given_rows: GivenRows) -> Iterator[list[Row]]:
+        """The file's rows. It is digested before they are read, and again only where it may have changed since."""
         name = f"source '{self._source}'"
-        yield from self._given_rows(source.entries(), name, Problems("line"))
+        before = source.stamp()
+        self._digest = source.digest()
+        yield from given_rows.blocks(source.entries(), name, Problems("line"))
         self.columns = source.columns
-        if self._digest and source.digest() != self._digest:
-            raise InvalidInputError(f"{name} has changed while it was read: run this again once it is whole.")
-        for column in sorted(source.numeric):
-            self._warn(f"{name}: '{column}' holds numbers, not text; check that none has lost leading zeros.")
+        if before.may_have_changed(source.stamp()) and source.digest() != self._digest:
+            raise InvalidInputError(f"{name} has changed while it was read: run this again once it is complete.")
 
     def _campaign_rows(self, reader: Reader, count_page: Callable[[], None]) -> Iterator[list[Row]]:
         by_server = self._state if self._state in FILTER_STATES else None
@@ -116,11 +127,37 @@ class Selection:
             count_page()
             yield [_listed_row(found) for found in page if self._state is None or found.state == self._state]
 
-    def _given_rows(self, entries: Iterable[tuple[Any, Any]], what: str, problems: Problems) -> Iterator[list[Row]]:
+
+class GivenRows:
+    """Makes rows of the entries of a list or a file.
+
+    Args:
+        action: the change's action.
+        campaign_id: the campaign of entries that name none.
+        warn: takes a sentence for the user.
+    """
+
+    def __init__(self, action: str, campaign_id: int | None, warn: Callable[[str], None]) -> None:
+        self._action = action
+        self._campaign_id = campaign_id
+        self._warn = warn
+        self._odd, self._odd_count = "", 0
+
+    def blocks(self, entries: Iterable[tuple[Any, Any]], what: str, problems: Problems) -> Iterator[list[Row]]:
+        """The rows, in blocks.
+
+        Args:
+            entries: each with its place.
+            what: what holds them, for an error.
+            problems: takes the entries that are wrong.
+
+        Raises:
+            InvalidInputError: some are wrong; tells which.
+        """
         block: list[Row] = []
         for place, given in entries:
             try:
-                block.append(self._given_row(given))
+                block.append(self._row(given))
             except InvalidInputError as error:
                 problems.add(place, error)
             if len(block) == PAGE_SIZE:
@@ -134,7 +171,7 @@ class Selection:
             self._warn(self._odd + (f" And {self._odd_count - 1} more such ICCIDs." if self._odd_count > 1 else ""))
         yield block
 
-    def _given_row(self, entry: Any) -> Row:
+    def _row(self, entry: Any) -> Row:
         if isinstance(entry, InvalidInputError):
             raise entry
         given = {"campaign_id": self._campaign_id, **read_identification(entry)}
@@ -179,7 +216,7 @@ def words(description: Mapping[str, Any]) -> str:
 def _listed_row(found: Participant) -> Row:
     if found.participant_id is None:
         raise InvalidInputError(
-            "selection.campaign_id cannot be used: the server tells no participant_id. Give participants or source."
+            "selection.campaign_id cannot be used: the server returns no participant_id. Give participants or source."
         )
     return {
         **{name: getattr(found, name) for name in COLUMNS},

@@ -16,10 +16,12 @@ import shutil
 import stat
 import struct
 import tempfile
+import time
 import warnings
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import IO, Any, TypeVar
 
 from .._core.errors import InvalidInputError
@@ -59,6 +61,24 @@ _BAD_WORKBOOK = (
 _Table = TypeVar("_Table", CsvTable, Workbook)
 _KEY_SETS = 256
 _MOST_NAMES = 200  # characters
+_GRAIN = 3.0  # seconds, more than any file system's moments are apart
+
+
+@dataclass(frozen=True)
+class Stamp:
+    """What a file system notes of a file's content, and when it was looked at.
+
+    Attributes:
+        facts: the file's device and number, its size, and when its content and its record were last written.
+        settled: the content was written long enough before, so that a later write shows in the facts.
+    """
+
+    facts: tuple[int, ...]
+    settled: bool
+
+    def may_have_changed(self, later: Stamp) -> bool:
+        """Whether the file may have been written between this stamp and a later one of it."""
+        return not self.settled or self.facts != later.facts
 
 
 class Source:
@@ -99,6 +119,15 @@ class Source:
         """SHA-256 of its bytes, as hexadecimal digits."""
         self._raw.seek(0)
         return hashlib.file_digest(self._raw, "sha256").hexdigest()
+
+    def stamp(self) -> Stamp:
+        """What tells whether the file is written while it is read, without reading it again.
+
+        File systems note a moment with a grain of up to 2 seconds.
+        """
+        found = os.fstat(self._raw.fileno())
+        facts = (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
+        return Stamp(facts, max(found.st_mtime, found.st_ctime) < time.time() - _GRAIN)
 
     def entries(self) -> Iterator[Entry]:
         """All entries, blank lines left out. What cannot be read is among them, as an error with its line.

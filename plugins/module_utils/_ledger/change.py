@@ -49,26 +49,30 @@ class Change:
     Args:
         ledger: holds it.
         number: its number there.
+        lease: the lease of this run, or None.
 
     Attributes:
-        ledger, number: as given.
-        lease: the hold on it that this run has, or None.
+        ledger, number, lease: as given.
     """
 
-    def __init__(self, ledger: Ledger, number: int) -> None:
+    def __init__(self, ledger: Ledger, number: int, lease: Lease | None = None) -> None:
         self.ledger = ledger
         self.number = number
-        self.lease: Lease | None = None
+        self.lease = lease
         self.rows = participants.c.change == number
         self._clock: Clock | None = None
+
+    def under(self, lease: Lease) -> Change:
+        """The same change, written under a lease. Its clock is read anew: no other run adds to the record now."""
+        return Change(self.ledger, self.number, lease)
 
     @property
     def clock(self) -> Clock:
         """Gives the moments that are recorded of it, and compared."""
-        return self._clock or self.read_clock()
+        return self._clock or self._read_clock()
 
     @repeatable
-    def read_clock(self) -> Clock:
+    def _read_clock(self) -> Clock:
         """Read the ledger's clock, and how far the change's record has come by it."""
         recorded = sa.select(
             self.ledger.clock(),

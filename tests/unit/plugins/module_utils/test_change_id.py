@@ -9,7 +9,7 @@ import threading
 from typing import Any
 
 import pytest
-from ansible_collections.simops.yateota.plugins.module_utils._change.task import BulkTask
+from ansible_collections.simops.yateota.plugins.module_utils._change import task as change_task
 from ansible_collections.simops.yateota.plugins.module_utils._core.change_id import alike, check_change_id
 from ansible_collections.simops.yateota.plugins.module_utils._core.errors import InvalidInputError
 from ansible_collections.simops.yateota.plugins.modules import yateota_bulk_info
@@ -78,14 +78,14 @@ def test_a_change_that_another_task_planned_meanwhile_is_not_carried_out(
     bulk: Bulk, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, theirs: dict[str, Any], words: str
 ) -> None:
     """B has found nothing recorded; before it has its lease, A has planned another change under the name."""
-    take = BulkTask._lease
+    take = change_task._leased
 
-    def late(task: BulkTask, change: Any) -> Any:
-        monkeypatch.setattr(BulkTask, "_lease", take)
+    def late(*asked: Any) -> Any:
+        monkeypatch.setattr(change_task, "_leased", take)
         assert "failure" not in bulk("planned", **theirs)
-        return take(task, change)
+        return take(*asked)
 
-    monkeypatch.setattr(BulkTask, "_lease", late)
+    monkeypatch.setattr(change_task, "_leased", late)
     result = bulk("applied", action="retry", selection=ONE)
     assert result["failure"]["kind"] == "invalid_input"
     assert words in result["msg"]

@@ -39,8 +39,8 @@ def change(ledger: str, moment: list[float]) -> Iterator[Change]:
     """A change that is held for 60 seconds."""
     opened = open_ledger(ledger, None)
     found = create_change(opened, "CHG1", api_url="http://localhost", node="ota", action="retry", selection={})
-    with Lease(opened, found.number, "CHG1", "ann", 60) as found.lease:
-        yield found
+    with Lease(opened, found.number, "CHG1", "ann", 60) as lease:
+        yield found.under(lease)
     opened.close()
 
 

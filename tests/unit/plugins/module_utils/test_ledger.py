@@ -305,11 +305,8 @@ def test_the_hold_of_a_run_that_cannot_be_seen_runs_out(change: Change, monkeypa
         pass
     time.sleep(0.6)
     assert not dead.is_safe()
-    with lease_on(change, "bob"):
-        change.lease = dead
-        with pytest.raises(LeaseLostError, match="taken over by another run"):
-            change.update(status="applied")
-        change.lease = None
+    with lease_on(change, "bob"), pytest.raises(LeaseLostError, match="taken over by another run"):
+        change.under(dead).update(status="applied")
 
 
 @pytest.mark.parametrize("is_buried", [True, False], ids=["gone", "not taken note of by its parent"])

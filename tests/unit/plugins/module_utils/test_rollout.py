@@ -237,7 +237,7 @@ def test_a_purged_change_is_not_carried_on(bulk: Bulk, sandbox: Sandbox) -> None
     for unknown in ("report", "resend"):
         result = bulk("applied", unknown=unknown)
         assert (result["change"]["status"], result["change"]["counts"]["unknown"]) == ("purged", 1)
-    assert "is purged: who is left of it is not known any more" in result["msg"]
+    assert "is purged: its remaining participants are not known any more" in result["msg"]
     assert len(sandbox.writes()) == writes
 
 
@@ -372,8 +372,8 @@ def test_two_runs_at_once(bulk: Bulk, sandbox: Sandbox) -> None:
         ({"action": "rerun"}, "is recorded with action 'retry', not 'rerun'"),
         ({"node": "other"}, "is recorded with node 'ota', not 'other'"),
         ({"selection": {"campaign_id": 142}}, "another selection (campaign 167, state failed)"),
-        ({"change_id": "CHG2", "action": None}, "action is needed to plan change CHG2"),
-        ({"change_id": "CHG2", "selection": None}, "selection is needed to plan change CHG2"),
+        ({"change_id": "CHG2", "action": None}, "action is required to plan change CHG2"),
+        ({"change_id": "CHG2", "selection": None}, "selection is required to plan change CHG2"),
         ({"rollout": {"canary": 0}}, "rollout.canary 0 is not valid"),
         ({"abort": {"threshold_percentage": 0}}, "abort.threshold_percentage 0 is not valid"),
         ({"window": {"end": "tomorrow"}}, "window.end 'tomorrow' is not valid"),

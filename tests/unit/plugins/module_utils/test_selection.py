@@ -326,9 +326,8 @@ def test_the_line_of_a_bad_quote_is_told(bulk: Bulk, tmp_path: Path, sandbox: Sa
 def test_a_file_that_changes_while_it_is_read_is_refused(tmp_path: Path) -> None:
     source = tmp_path / "sims.csv"
     source.write_text("participant_id\n" + "195\n" * 2000)
-    selection = Selection({"source": str(source)}, "retry", warn=print)
-    selection.description()
-    blocks = selection.rows(None, lambda: None)  # type: ignore[arg-type]
+    selection = Selection({"source": str(source)})
+    blocks = selection.rows("retry", None, lambda: None, print)  # type: ignore[arg-type]
     next(blocks)
     source.write_text("participant_id\n197\n")
     with pytest.raises(InvalidInputError, match="has changed while it was read"):
@@ -373,7 +372,7 @@ def test_files_that_are_none(bulk: Bulk, tmp_path: Path, name: str | None, conte
 @pytest.mark.parametrize(
     ("selection", "message"),
     [
-        ({"state": "failed"}, "selection names nobody"),
+        ({"state": "failed"}, "selection names no participants"),
         ({"campaign_id": 0}, "selection.campaign_id 0 is not valid"),
         ({"participants": [{"participant_id": 1}], "source": "x"}, "names participants and a source"),
         ({"participants": [{"participant_id": 1}], "state": "failed"}, "goes with campaign_id alone"),

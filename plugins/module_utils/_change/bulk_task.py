@@ -1,0 +1,135 @@
+# Copyright (c) 2026 simops.yateota contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the parts of a bulk task pass to each other: what is asked for, what a state does, and what was done."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import threading
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from .._api.client import Client
+from .._api.reader import Reader
+from .._core.errors import YateotaError
+from .._ledger.change import Change
+from .options import Rollout
+from .selection import Selection
+
+
+@dataclass(frozen=True)
+class BulkTask:
+    """What a task of the bulk module is asked for, and the means to do it.
+
+    Attributes:
+        options: the module's options, as it documents them.
+        rollout: the rollout options, checked.
+        api_url, node: the server.
+        check_mode: nothing is sent, and nothing written.
+        client, reader: return the task's one client, made at the first call, and what reads through it.
+        warn: takes a sentence for the user.
+        warned: returns the sentences taken so far.
+        stopped: set from outside to stop cleanly.
+    """
+
+    options: Mapping[str, Any]
+    rollout: Rollout
+    api_url: str
+    node: str
+    check_mode: bool
+    client: Callable[[], Client]
+    reader: Callable[[], Reader]
+    warn: Callable[[str], None]
+    warned: Callable[[], Collection[str]]
+    stopped: threading.Event
+
+    @property
+    def change_id(self) -> str:
+        """The change's name."""
+        return str(self.options["change_id"])
+
+    @cached_property
+    def requested_by(self) -> str:
+        """Who asks for the change: the option, or the user who runs the task."""
+        if self.options["requested_by"]:
+            return str(self.options["requested_by"])
+        try:
+            return getpass.getuser()
+        except (KeyError, OSError):  # no such user in a container's list
+            return f"uid {os.getuid()}"
+
+    @cached_property
+    def selection(self) -> dict[str, Any]:
+        """The description of the selection asked for, which a file is read and digested once for; empty where none is.
+
+        Raises:
+            InvalidInputError: as ``Selection`` and its ``description``.
+        """
+        return Selection(self.options["selection"]).description() if self.options["selection"] else {}
+
+    def facts(self) -> dict[str, Any]:
+        """What the ledger records of the task that plans a change."""
+        return {
+            "api_url": self.api_url,
+            "node": self.node,
+            "action": self.options["action"],
+            "requested_by": self.requested_by,
+            "job_id": self.options["job_id"],
+        }
+
+
+@dataclass(frozen=True)
+class Work:
+    """What one task has done that the ledger does not record.
+
+    Attributes:
+        changed: whether anything changed.
+        sent: how many requests left for participants.
+        sending_seconds: the time it took to send them.
+        pages_read: how many pages of participants were read.
+        further: further keys of the module's result.
+        is_empty: nobody was selected, so that there is no change to record.
+        error: what ended the work, or None.
+    """
+
+    changed: bool = False
+    sent: int = 0
+    sending_seconds: float = 0.0
+    pages_read: int = 0
+    further: Mapping[str, Any] = field(default_factory=dict)
+    is_empty: bool = False
+    error: YateotaError | None = None
+
+
+def _allow(_task: BulkTask, _change: Change) -> None:
+    """Refuse nothing."""
+
+
+def _changes_nothing(_task: BulkTask, _change: Change) -> bool:
+    return False
+
+
+@dataclass(frozen=True)
+class ModuleState:
+    """What a task does for one value of the module's option ``state``.
+
+    Attributes:
+        perform: does the work for a recorded change, in a run with a number. It raises a YateotaError before it has
+            done anything, and returns what ended it later in its ``Work``.
+        check: refuses what the change's status does not allow.
+        check_end: fails where the change has come to its end and not all went well. Asked once the work is done.
+        would_change: whether ``perform`` would change anything, for check mode.
+        plans: a change that is not recorded is planned first.
+        takes_lease: no other run may write the change meanwhile.
+    """
+
+    perform: Callable[[BulkTask, Change, int], Work]
+    check: Callable[[BulkTask, Change], None] = _allow
+    check_end: Callable[[BulkTask, Change], None] = _allow
+    would_change: Callable[[BulkTask, Change], bool] = _changes_nothing
+    plans: bool = False
+    takes_lease: bool = True

@@ -1,0 +1,91 @@
+# Copyright (c) 2026 simops.yateota contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a ledger holds: the code of the module that only reads it."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from .._core.change_id import alike
+from .._core.errors import InvalidInputError
+from .._core.outcome import Outcome
+from .._ledger.change import Change, find_change, recorded_ids
+from .._ledger.database import Ledger, look_into
+from .._ledger.listing import changes_of
+from .._ledger.queries import SHOWN, Report
+from .._ledger.tables import PLANNED
+from .foresight import check_seconds
+from .report_file import PAGE, check_report, nearest, write_page, write_rows
+
+Shown = Callable[[Mapping[str, Any]], Any]
+"""Returns a result, or a part of one, as it may be shown."""
+
+
+def run_info(options: Mapping[str, Any], check_mode: bool, shown: Shown) -> Outcome:
+    """Read one change, or list all.
+
+    Args:
+        options: the module's options, as it documents them.
+        check_mode: no report is written.
+        shown: masks what the page shows.
+
+    Raises:
+        YateotaError: the ledger cannot be read, or does not hold the change.
+    """
+    check_seconds(options, "ledger_timeout")
+    if options["report_check"]:
+        check_report({**options, "report_dest": nearest(options["report_dest"])}, check_mode=True)
+        return Outcome({"changed": False})
+    if options["report_dest"]:
+        check_report(options, check_mode)
+    ledger = look_into(options["ledger"], options["ledger_password"], options["ledger_timeout"])
+    if ledger is None:
+        error = f"ledger '{options['ledger']}' does not exist: give the one that the changes were recorded in."
+        return Outcome({"ledger_found": False}, InvalidInputError(error))
+    with contextlib.closing(ledger):
+        if not options["change_id"]:
+            return Outcome({"changed": False, "changes": changes_of(ledger)})
+        change = _recorded(ledger, options["change_id"])
+        result, facts = _result_and_facts(change)
+        if options["report_dest"]:
+            if options["format"] == PAGE:
+                result["changed"] = write_page(change, options, check_mode, shown(facts))
+            else:
+                result["changed"] = write_rows(change, options, check_mode)
+            if not check_mode:
+                result["report"] = options["report_dest"]
+        return Outcome(result)
+
+
+def _recorded(ledger: Ledger, change_id: str) -> Change:
+    change = find_change(ledger, change_id)
+    if change is None:
+        recorded = alike(change_id, recorded_ids(ledger))
+        hint = f"it holds {recorded!r}, give that" if recorded else "leave it out to see which are"
+        raise InvalidInputError(f"change_id {change_id!r} is not in the ledger '{ledger.shown}': {hint}.")
+    return change
+
+
+def _result_and_facts(change: Change) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The result, and the change with all its waves and runs, of which a result shows the latest alone."""
+    report, counts = Report(change, masked=False), change.counts()
+    facts = {
+        **report.facts(),
+        "selected": sum(counts.values()),
+        "counts": counts,
+        "states": report.states(),
+        "waves_done": report.waves_done(),
+        "waves": report.waves(),
+        "held_by": report.held_by(),
+        "runs": report.runs(),
+    }
+    result = {
+        "changed": False,
+        "change": {**facts, "waves": facts["waves"][-SHOWN:], "runs": facts["runs"][-SHOWN:]},
+        "failures": report.failures(),
+        "remaining": counts[PLANNED],
+    }
+    return result, facts

@@ -1,0 +1,46 @@
+# Copyright (c) 2026 simops.yateota contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""``state: purged``: the identifiers of a change that has ended are removed from the ledger."""
+
+from __future__ import annotations
+
+from .._core.errors import InvalidInputError
+from .._ledger import change as status
+from .._ledger.change import Change
+from .._ledger.queries import Report
+from .bulk_task import BulkTask, ModuleState, Work
+from .rollout import ENDED
+
+
+def purge(task: BulkTask, change: Change, _run: int) -> Work:
+    """Remove the identifiers, and what the ledger's files still hold of them.
+
+    Raises:
+        YateotaError: the ledger failed.
+    """
+    purges = _would_change(task, change)
+    if purges:
+        Report(change, masked=False).purge()
+    if change.record().compacted_at is None:  # the last run may have found no room for it
+        change.ledger.compact()
+        change.update(compacted_at=change.clock.moment())
+    change.ledger.empty_log()  # each time: in the last, a reader may have kept it
+    for backup in change.ledger.backups():
+        task.warn(f"'{backup}' is a backup of the ledger that may hold what was purged: delete it.")
+    return Work(changed=purges)
+
+
+def _check(_task: BulkTask, change: Change) -> None:
+    record = change.record()
+    if record.status not in (*ENDED, status.ABORTED, status.PURGED):
+        raise InvalidInputError(
+            f"Change {record.change_id} is {record.status}, it has not ended: apply it to its end, then purge it."
+        )
+
+
+def _would_change(_task: BulkTask, change: Change) -> bool:
+    return str(change.record().status) != status.PURGED
+
+
+PURGED = ModuleState(purge, _check, would_change=_would_change)

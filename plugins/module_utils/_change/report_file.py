@@ -1,0 +1,80 @@
+# Copyright (c) 2026 simops.yateota contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The file that ``report_dest`` names: whether it can be written, and writing it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+from .._ledger.change import Change
+from .._ledger.queries import REPORT_COLUMNS, Report
+from .._report.rows import Export, RowWriter
+
+PAGE = "html"
+"""The form of a report that is a page to be read, and not one row for each participant."""
+
+
+def check_report(options: Mapping[str, Any], check_mode: bool) -> None:
+    """Refuse a report that could not be written: for its form's library, its folder or its file.
+
+    Args:
+        options: the module's options, ``report_dest`` and ``format`` among them.
+        check_mode: the folder is only looked at.
+
+    Raises:
+        InvalidInputError: names the option, the reason and what to do.
+    """
+    if options["format"] == PAGE:
+        from .._report.page import check_libraries  # loads the libraries
+
+        check_libraries()
+    _export(options, check_mode).discard()
+
+
+def nearest(path: str) -> str:
+    """The path of a file as it would be in the nearest folder that exists: those between could be made in it."""
+    folder, name = os.path.split(os.path.realpath(path))
+    while not os.path.exists(folder):
+        folder = os.path.dirname(folder)
+    return os.path.join(folder, name)
+
+
+def write_rows(change: Change, options: Mapping[str, Any], check_mode: bool) -> bool:
+    """Write one row for each participant; whether the content is new. In check mode it is only compared.
+
+    Raises:
+        InvalidInputError: it cannot be written.
+    """
+    report = Report(change, options["mask_identifiers"])
+    with _export(options, check_mode) as export:
+        writer = RowWriter(export.file, options["format"], REPORT_COLUMNS)
+        for row in report.rows():
+            writer.write(row)
+    return export.changed
+
+
+def write_page(change: Change, options: Mapping[str, Any], check_mode: bool, shown: Mapping[str, Any]) -> bool:
+    """Write the page; whether the content is new. In check mode it is only compared.
+
+    Args:
+        change: the change.
+        options: the module's options.
+        check_mode: nothing is written.
+        shown: the change's facts as they may be shown, with all its waves and runs.
+
+    Raises:
+        InvalidInputError: it cannot be written.
+    """
+    from .._report.page import page  # loads the charts' library, which no other task needs
+
+    report = Report(change, options["mask_identifiers"])
+    with _export(options, check_mode) as export:
+        export.file.write(page(shown, report.failures(), report.reasons()))
+    return export.changed
+
+
+def _export(options: Mapping[str, Any], check_mode: bool) -> Export:
+    return Export(options["report_dest"], check_mode, "report_dest")

@@ -1,0 +1,119 @@
+# Copyright (c) 2026 simops.yateota contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The result of a bulk task: the change as it stands, and what this task did."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from .._core.errors import YateotaError
+from .._core.outcome import Outcome
+from .._ledger.change import Change
+from .._ledger.queries import SHOWN, Report, iso
+from .._ledger.tables import PLANNED
+from .bulk_task import BulkTask, Work
+from .options import Rollout
+from .report_file import write_rows
+
+
+def success(task: BulkTask, change: Change, work: Work, before: Mapping[str, int] | None = None) -> Outcome:
+    """What a task came to that did what it was asked for. It fails all the same where its report cannot be written.
+
+    Args:
+        task: the task.
+        change: the change.
+        work: what the task did.
+        before: the counts before it; those now where they did not change.
+
+    Raises:
+        YateotaError: the ledger cannot be read.
+    """
+    identifiers = _identifiers(task, change)
+    result = _result(task, change, work, before)
+    error = _write_report(task, change, result)
+    return Outcome(result, error, identifiers)
+
+
+def failure(
+    task: BulkTask, change: Change, work: Work, error: YateotaError, before: Mapping[str, int] | None = None
+) -> Outcome:
+    """What a task came to that ended with an error. What fails while that is read is a warning.
+
+    Args:
+        task: the task.
+        change: the change.
+        work: what the task did.
+        error: what it ended with.
+        before: as ``success`` takes it.
+    """
+    work = replace(work, changed=work.sent > 0)
+    result: dict[str, Any] = {"changed": work.changed}
+    identifiers: frozenset[str] = frozenset()
+    further: YateotaError | None
+    try:
+        identifiers = _identifiers(task, change, str(error), error.message or "")
+        result = _result(task, change, work, before)
+        further = _write_report(task, change, result)
+    except YateotaError as unread:
+        further = unread
+    if further:
+        task.warn(str(further))
+    return Outcome(result, error, identifiers)
+
+
+def _result(task: BulkTask, change: Change, work: Work, before: Mapping[str, int] | None) -> dict[str, Any]:
+    report = Report(change, masked=False)
+    counts = change.counts()
+    done = report.waves_done()
+    return {
+        "changed": work.changed,
+        "change": {
+            **report.facts(),
+            "selected": sum(counts.values()),
+            "counts": counts,
+            "states": report.states(),
+            "waves_done": done,
+            "waves_total": done + _waves_left(report, task.rollout),
+            "waves": report.waves(SHOWN),
+            "window_opens": iso(task.rollout.waits_until(change.clock.now())),
+            "pages_read": work.pages_read,
+            "sent": work.sent,
+            "rate": round(work.sent / work.sending_seconds, 1) if work.sent else 0.0,
+        },
+        "failures": report.failures(),
+        "remaining": counts[PLANNED],
+        **work.further,
+        "diff": {"before": dict(before or counts), "after": counts},
+    }
+
+
+def _write_report(task: BulkTask, change: Change, result: dict[str, Any]) -> YateotaError | None:
+    """Write the report where one is asked for, and name it in the result; why that failed, or None."""
+    if not task.options["report_dest"] or task.check_mode:
+        return None
+    try:
+        write_rows(change, task.options, task.check_mode)
+    except YateotaError as error:
+        return error
+    result["report"] = task.options["report_dest"]
+    return None
+
+
+def _identifiers(task: BulkTask, change: Change, *texts: str) -> frozenset[str]:
+    """The change's identifiers in warnings and in texts that may come from anywhere, where they are to be masked."""
+    if not task.options["mask_identifiers"]:
+        return frozenset()
+    return frozenset(Report(change, masked=False).named_in([*task.warned(), *texts]))
+
+
+def _waves_left(report: Report, rollout: Rollout) -> int:
+    """How many waves are left, by the present sizes; the one that is under way is one of them."""
+    total, waiting = report.waves_begun(), report.waiting()
+    left = total - report.waves_done()
+    if not total and waiting and rollout.canary:
+        left, waiting = 1, max(0, waiting - rollout.canary)
+    return left + math.ceil(waiting / rollout.wave_size)

@@ -1,0 +1,56 @@
+# Copyright (c) 2026 simops.yateota contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""``state: verified``: the new states are read, and counted, until all have finished or the time is over."""
+
+from __future__ import annotations
+
+import time
+
+from .._core.errors import InvalidInputError, TransportError
+from .._ledger import change as status
+from .._ledger.attempts import Sends
+from .._ledger.change import Change
+from .._ledger.queries import Report
+from .bulk_task import BulkTask, ModuleState, Work
+from .rollout import ENDED
+from .states_reader import StateReader
+
+_INTERVAL = 5.0  # seconds between two readings, more where a reading takes longer
+
+
+def verify(task: BulkTask, change: Change, run: int) -> Work:
+    """Read the states of all that were acted on, and settle whose outcome is unknown.
+
+    Raises:
+        YateotaError: the server or the ledger failed.
+    """
+    record = change.record()
+    sends, states = Sends(change, run), StateReader(change, task.reader(), task.stopped)
+    sends.doubt_cut_off()
+    report = Report(change, masked=False)
+    deadline = time.monotonic() + task.options["verify_timeout"]
+    while True:
+        begun = time.monotonic()
+        states.read(done_too=True)
+        sends.settle_unknown(record.action)
+        left, first = report.unfinished(record.action)
+        now = time.monotonic()
+        pause = min(max(_INTERVAL, now - begun), deadline - now)
+        if not left or pause <= 0 or task.stopped.wait(pause):
+            break
+    if record.status in ENDED:
+        change.update(status=status.APPLIED if left else status.VERIFIED)
+    error = None
+    if left and task.stopped.is_set():
+        error = TransportError(f"Change {record.change_id} was stopped by a signal: run it again to verify it.")
+    return Work(pages_read=states.pages, further={"unfinished": first, "remaining": left}, error=error)
+
+
+def _check(_task: BulkTask, change: Change) -> None:
+    record = change.record()
+    if record.status == status.PURGED:
+        raise InvalidInputError(f"Change {record.change_id} is purged: its participants cannot be read any more.")
+
+
+VERIFIED = ModuleState(verify, _check)

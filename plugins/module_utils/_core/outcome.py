@@ -1,0 +1,26 @@
+# Copyright (c) 2026 simops.yateota contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a task came to: its result, and beside it the error that it ended with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from .errors import YateotaError
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a task came to.
+
+    Attributes:
+        result: the keys of the module's result. Where the task failed, what is known all the same.
+        error: what the task failed with, or None.
+        identifiers: identifiers of SIMs that the error or a warning may name, to be masked where the user asks for it.
+    """
+
+    result: dict[str, Any]
+    error: YateotaError | None = None
+    identifiers: frozenset[str] = frozenset()
