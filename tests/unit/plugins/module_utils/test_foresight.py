@@ -50,7 +50,7 @@ def test_a_ledger_that_cannot_be_written(bulk: Bulk, tmp_path: Path, monkeypatch
         ({"selection": {"source": "/nowhere/sims.csv"}}, "source '/nowhere/sims.csv' cannot be read"),
         ({"lease_seconds": 0.5}, "lease_seconds 0.5 is not valid"),
         ({"verify_timeout": -1}, "verify_timeout -1 is not valid"),
-        ({"timeout": -1}, "timeout -1.0 is not valid"),
+        ({"timeout": -1}, "timeout -1 is not valid"),
         ({"api_url": "https://127.0.0.1/", "ca_path": "/nowhere"}, "ca_path '/nowhere' cannot be used"),
         ({"ledger": "postgresql://user@127.0.0.1:9/none", "ledger_timeout": 0}, "cannot be reached"),
     ],
