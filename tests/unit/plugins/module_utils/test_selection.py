@@ -7,15 +7,18 @@ from __future__ import annotations
 
 import datetime
 import json
+import os
 from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible_collections.simops.yateota.plugins.module_utils._change import source as source_module
 from ansible_collections.simops.yateota.plugins.module_utils._change.selection import (
     Selection,
     same_selection,
     words,
 )
+from ansible_collections.simops.yateota.plugins.module_utils._change.source import Source
 from ansible_collections.simops.yateota.plugins.module_utils._core.errors import InvalidInputError
 from ansible_collections.simops.yateota.plugins.module_utils._ledger.change import create_change
 from ansible_collections.simops.yateota.plugins.module_utils._ledger.database import open_ledger
@@ -332,6 +335,50 @@ def test_a_file_that_changes_while_it_is_read_is_refused(tmp_path: Path) -> None
     source.write_text("participant_id\n197\n")
     with pytest.raises(InvalidInputError, match="has changed while it was read"):
         list(blocks)
+
+
+def test_one_that_was_written_a_moment_ago_is_digested_again(tmp_path: Path) -> None:
+    """Its size and its times may then be those from before."""
+    source = tmp_path / "sims.csv"
+    source.write_text("participant_id\n" + "195\n" * 2000)
+    times = source.stat()
+    blocks = Selection({"source": str(source)}).rows("retry", None, lambda: None, print)  # type: ignore[arg-type]
+    next(blocks)
+    source.write_text("participant_id\n" + "197\n" * 2000)
+    os.utime(source, ns=(times.st_atime_ns, times.st_mtime_ns))
+    with pytest.raises(InvalidInputError, match="has changed while it was read"):
+        list(blocks)
+
+
+@ON_A_FILE
+def test_a_file_is_opened_and_digested_once_in_a_task(
+    bulk: Bulk, tmp_path: Path, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where each wave is a task, which looks whether the selection is still the one recorded."""
+    monkeypatch.setattr(source_module, "_GRAIN", -3600.0)  # as if it had been written long ago
+    opened: list[Any] = []
+    digested: list[Any] = []
+    monkeypatch.setattr(Source, "__enter__", noted(Source.__enter__, opened))
+    monkeypatch.setattr(Source, "digest", noted(Source.digest, digested))
+    source = tmp_path / "sims.csv"
+    source.write_text("participant_id\n195\n197\n198\n")
+    selection = {"campaign_id": 167, "source": str(source)}
+    for state in ("planned", "planned", "applied", "applied", "applied", "verified"):
+        opened.clear()
+        digested.clear()
+        bulk(state, selection=selection, rollout={"wave_size": 1}, max_waves=1)
+        assert (len(opened), len(digested)) == (1, 1), state
+    assert len(sandbox.writes()) == 2  # one of them has had its message
+    source.write_text("participant_id\n195\n197\n199\n")
+    assert "recorded with another selection" in bulk("applied", selection=selection)["msg"]
+
+
+def noted(call: Any, calls: list[Any]) -> Any:
+    def noting(*arguments: Any) -> Any:
+        calls.append(arguments)
+        return call(*arguments)
+
+    return noting
 
 
 def test_bad_lines_are_told_by_number_and_nothing_is_recorded(bulk: Bulk, tmp_path: Path, sandbox: Sandbox) -> None:
