@@ -231,6 +231,9 @@ requirements:
   - SQLAlchemy >= 2.0
   - psycopg >= 3.1 (for PostgreSQL)
   - openpyxl >= 3.1 (for workbooks)
+  - icalendar >= 6.3 (for window.calendar)
+  - recurring-ical-events >= 3.6 (for window.calendar)
+  - tzdata (for window.time_zone, on machines without a time zone database)
 extends_documentation_fragment:
   - simops.yateota.connection
   - simops.yateota.connection.actiongroup
