@@ -18,11 +18,7 @@ import traceback
 from types import ModuleType
 from typing import Any
 
-from ansible import constants as config
 from ansible.errors import AnsibleError
-from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
-from ansible.module_utils.common.parameters import remove_values
-from ansible.module_utils.errors import UnsupportedError
 from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
@@ -32,6 +28,7 @@ from ..module_utils._ansible.module import LIBRARIES, Result, Task, argument_spe
 from ..module_utils._api import reader as _loaded_before_workers_are_forked  # noqa: F401
 from ..module_utils._core.errors import InvalidInputError
 from ..module_utils._core.libraries import missing
+from . import _core_parts as core
 
 SWITCH_VARIABLE = "yateota_in_process"
 SWITCH_ENVIRONMENT = "YATEOTA_IN_PROCESS"
@@ -67,6 +64,9 @@ class InProcessAction(ActionBase):  # type: ignore[misc]
 
     def _obstacle(self, variables: dict[str, Any]) -> str | None:
         """Why the code cannot run here with the same result; None where it can."""
+        dropped = core.lacking(self)
+        if dropped:
+            return f"this ansible-core has no {', '.join(dropped)}"
         if not boolean(os.environ.get(SWITCH_ENVIRONMENT, True), strict=False):
             return f"{SWITCH_ENVIRONMENT} switches the short way off"
         if not boolean(self._templar.template(variables.get(SWITCH_VARIABLE, True)), strict=False):
@@ -98,7 +98,7 @@ class InProcessAction(ActionBase):  # type: ignore[misc]
     def _interpreter(self, variables: dict[str, Any]) -> str | None:
         """The interpreter that the user asks for; None where it is left to Ansible."""
         host = self._task.delegate_to
-        asked = config.config.get_config_value(
+        asked = core.get_config_value(
             "INTERPRETER_PYTHON",
             variables=variables.get("ansible_delegated_vars", {}).get(host, {}) if host else variables,
         )
@@ -128,7 +128,7 @@ class InProcessAction(ActionBase):  # type: ignore[misc]
         spec = argument_spec(self.module.ARGUMENTS)
         # As JSON, as a module gets its options and gives its result: nothing else can come out differently.
         given = json.loads(json.dumps(self._task.args, default=str))
-        validation = ArgumentSpecValidator(spec, **self.module.RULES).validate(given)
+        validation = core.ArgumentSpecValidator(spec, **self.module.RULES).validate(given)
         params = {**given, **validation.validated_parameters}
         warnings: list[str] = []
         task = Task(params, bool(self._task.check_mode), warnings.append)
@@ -139,20 +139,20 @@ class InProcessAction(ActionBase):  # type: ignore[misc]
         if warnings:
             result["warnings"] = warnings
         secrets = [str(params[name]) for name, option in spec.items() if option.get("no_log") and params.get(name)]
-        shown: Result = remove_values(json.loads(json.dumps(result)), secrets + url_passwords(params))
+        shown: Result = core.remove_values(json.loads(json.dumps(result)), secrets + url_passwords(params))
         return shown
 
     @staticmethod
     def _shows_options(variables: dict[str, Any]) -> bool:
         """Whether results carry ``invocation``: on older ansible-core always, on newer as it is configured."""
-        if "INJECT_INVOCATION" not in config.config.get_configuration_definitions():
+        if "INJECT_INVOCATION" not in core.get_configuration_definitions():
             return True
-        return bool(config.config.get_config_value("INJECT_INVOCATION", variables=variables))
+        return bool(core.get_config_value("INJECT_INVOCATION", variables=variables))
 
     def _invalid(self, validation: Any) -> Result:
         """The failure that AnsibleModule gives for options that do not fit the spec."""
         message = validation.errors.msg
-        if isinstance(validation.errors[0], UnsupportedError):
+        if isinstance(validation.errors[0], core.UnsupportedError):
             message = f"Unsupported parameters for ({self._task.action}) module: {message}"
         return {"failed": True, "msg": message, "failure": InvalidInputError(message).failure()}
 
