@@ -10,13 +10,13 @@ short_description: Act on thousands of YateOTA participants under a change, none
 version_added: 1.0.0
 description:
   - Selects participants (SIMs), records them in a ledger, and sends one action for each of them in waves.
-  - Every send is recorded before its request leaves, so that a run that is killed, or cut off from the server or its ledger, is resumed by
+  - Every attempt is recorded before its request leaves, so that a run that is killed, or that loses the server or its ledger, is resumed by
     the same task, and no participant is acted on twice.
   - A participant whose request left and whose outcome nothing tells is V(unknown). It is settled where its new state proves the outcome,
     is reported otherwise, and is sent again only with O(unknown=resend).
-  - A participant that the action would change nothing for is V(skipped), with the reason. Whom the plan leaves out stays left out.
+  - A participant that the action would change nothing for is V(skipped), with the reason. A participant that the plan leaves out stays left out.
   - With O(state=applied) the task fails when a change has ended with participants that are refused, failed or unknown, when it is aborted,
-    and when it is cut off. RV(change) tells which it is.
+    and when it is interrupted. RV(change) shows which it is.
 notes:
   - O(action=rerun) first resets the SIM's OTA counter. A wrong reset can lock a SIM out of OTA, and nothing in the API makes a second one harmless.
   - All older campaigns of the SIM run again then. A SIM is one row of the plan, whatever campaigns and identifiers it is selected by.
@@ -46,7 +46,7 @@ options:
     choices: [cancel, hurry, retry, retry_build, rerun]  # from _core.operations.PARTICIPANT_ACTIONS
   selection:
     description:
-      - Whom to act on. Needed to plan. It is read and recorded once, before the first action; later it must be the one recorded, or be left out.
+      - The participants to act on. Needed to plan. It is read and recorded once, before the first action; later it must be the one recorded, or be left out.
       - Who is selected twice is recorded once, and counted in RV(change.duplicates).
       - Where an entry without a campaign names a SIM that another entry names too, it is recorded as refused, and not acted on.
     type: dict
@@ -113,8 +113,8 @@ options:
     description:
       - How many seconds to wait for a ledger that cannot be reached or is locked. Nothing is sent meanwhile; what is known of the requests before is
         recorded when the ledger is back.
-      - After it the run ends, and the same command goes on from there. V(0) does not wait. Must be 0 or more. SIGTERM and Ctrl-C end the wait earlier, unless there are
-        outcomes to record.
+      - After it the run ends, and the same command continues from there. V(0) does not wait. Must be 0 or more.
+        SIGTERM and Ctrl-C end the wait earlier, unless there are outcomes to record.
     type: float
     default: 60
   rollout:
@@ -158,8 +158,8 @@ options:
         default: 20
   resume_aborted:
     description:
-      - Go on with an aborted change. Its abort counts begin anew.
-      - It also goes on where the server has refused the first participants alike. These refusals are then booked on the participants.
+      - Continue an aborted change. Its abort counts begin at 0 again.
+      - It also continues where the server has refused the first participants alike. These refusals are then booked on the participants.
     type: bool
     default: false
   window:
@@ -185,7 +185,7 @@ options:
     type: float
     default: 300
   max_waves:
-    description: Stop after so many waves. The next run goes on with the next. So a play can show its progress wave by wave. Must be 1 or more.
+    description: Stop after so many waves. The next run continues with the next. So a play can show its progress wave by wave. Must be 1 or more.
     type: int
   verify_timeout:
     description: With O(state=verified), read again for so many seconds until all have finished. Must be 0 or more.
@@ -292,7 +292,7 @@ change:
       type: str
     status:
       description:
-        - V(planned), nothing is sent yet. V(in_progress), sending goes on or was cut off. V(applied), nothing is left to send.
+        - V(planned), nothing is sent yet. V(in_progress), sending continues or was interrupted. V(applied), nothing is left to send.
         - V(verified), all that were acted on have come to their end as well. V(aborted), too many went wrong. V(window_closed), the window ended. V(purged).
       type: str
     action:
@@ -306,7 +306,7 @@ change:
       type: str
     selection:
       description:
-        - Where the participants came from. A list of participants or a file is told by its number of entries and its digest.
+        - Where the participants came from. A list of participants is recorded by its number of entries and its digest, a file by its path and its digest.
         - C(columns) is what was read of a file, and under which names of columns.
       type: dict
     requested_by:

@@ -185,7 +185,7 @@ change:
           description: When it began.
           type: str
         finished:
-          description: When it ended, null where it goes on or was killed.
+          description: When it ended, null where it is not over or was killed.
           type: str
         outcome:
           description: The status that it left the change in, or V(failed) where it ended with a failure.
