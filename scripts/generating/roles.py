@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from . import documentation
+from . import documentation, sandbox
 from .tree import GenerateError, Tree
-from .writing import yaml_lines
+from .writing import quoted, yaml_lines
 
 # The types that Ansible does not know, by the type that it checks in their place.
 _SPEC_TYPES = {"id": "raw", "participants": "raw", "sim_lines": "raw", "moment": "str", "names": "list"}
@@ -52,6 +51,8 @@ def read(tree: Tree, name: str) -> Role:
     passed: dict[str, str] = {}
     if "module" in source:
         derived, passed = _of_module(tree, name, source["module"])
+    if "server" in source:
+        derived = {each: option for each, option in sandbox.options().items() if each not in source["server"]["values"]}
     variables = {each: _overridden(option, own.get(each, {})) for each, option in derived.items()}
     variables |= {each: option for each, option in own.items() if each not in derived}
     for each, option in variables.items():
@@ -114,11 +115,16 @@ def put(tree: Tree, role: Role) -> None:
     meta, source = f"roles/{role.name}/meta", _source(role)
     tree.put_file(f"{meta}/argument_specs.yml", source, _argument_specs(role))
     tree.put_file(f"{meta}/variables.yml", source, _variables(role))
+    if "server" in role.source:
+        lines = list(sandbox.mapping(role.source["server"]["values"]))
+        tree.put_part(f"roles/{role.name}/vars/main.yml", source, lines)
     if role.passed:
         tree.put_part(f"roles/{role.name}/vars/main.yml", source, _mapping(role))
 
 
 def _source(role: Role) -> str:
+    if "server" in role.source:
+        return "meta/options.yml, and from yateota_sandbox/options.py"
     documented = f", and from the documentation of {role.source['module']['name']}" if "module" in role.source else ""
     return f"meta/options.yml{documented}"
 
@@ -230,4 +236,4 @@ def _mapping(role: Role) -> Iterator[str]:
     for dictionary, options in groups.items():
         yield f"{prefix}_{dictionary or 'told'}:"
         for option, expression in options.items():
-            yield f"  {option}: {json.dumps(f'{{{{ {expression} }}}}')}"
+            yield f"  {option}: {quoted(expression)}"

@@ -46,6 +46,11 @@ def _python_line(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False) if isinstance(value, str) else repr(value)
 
 
+def quoted(expression: str) -> str:
+    """An expression of Jinja as a text of YAML."""
+    return json.dumps(f"{{{{ {expression} }}}}", ensure_ascii=False)
+
+
 def flow(value: Any) -> str:
     """A value as YAML on one line."""
     return yaml.safe_dump([value], default_flow_style=True, sort_keys=False, width=10**6, allow_unicode=True).strip()[

@@ -37,16 +37,20 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def flag(name: str) -> str:
+    """What gives an option on the command line."""
+    return OFF_SWITCHES.get(name, f"--{name.replace('_', '-')}")
+
+
 def _add(parser: argparse.ArgumentParser, name: str, field: FieldInfo) -> None:
-    flag = OFF_SWITCHES.get(name, f"--{name.replace('_', '-')}")
     text = f"{field.description} Environment: {ENVIRONMENT[name]}." if name in ENVIRONMENT else field.description
     if field.annotation is bool:
         action = "store_false" if field.default else "store_true"
-        parser.add_argument(flag, dest=name, action=action, default=None, help=text)
+        parser.add_argument(flag(name), dest=name, action=action, default=None, help=text)
     elif get_origin(field.annotation) is Literal:
-        parser.add_argument(flag, dest=name, choices=get_args(field.annotation), help=text)
+        parser.add_argument(flag(name), dest=name, choices=get_args(field.annotation), help=text)
     else:
-        parser.add_argument(flag, dest=name, help=text)
+        parser.add_argument(flag(name), dest=name, help=text)
 
 
 def _options(arguments: list[str]) -> Options:
