@@ -9,17 +9,22 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from generating import documentation, roles
+from generating import documentation, roles, surveys, tables
 from generating.tree import GenerateError, Tree
+
+ROLES = "roles/*/meta/options.yml"
 
 
 def generate(tree: Tree) -> None:
     """Give all files their generated parts. Each step reads what the steps before it have made."""
-    for name in [*tree.names("plugins/modules/*.py"), documentation.FRAGMENT]:
+    for name in [*tree.names("plugins/modules/*.py"), documentation.FRAGMENT, surveys.SOURCE, surveys.PLAYBOOKS]:
         tree.put_constants(name)
     documentation.put_arguments(tree)
-    for name in tree.names("roles/*/meta/options.yml"):
-        roles.put(tree, roles.read(tree, name.split("/")[1]))
+    known = {name: roles.read(tree, name) for name in (path.split("/")[1] for path in tree.names(ROLES))}
+    for role in known.values():
+        roles.put(tree, role)
+    surveys.put(tree, known)
+    tables.put(tree, known)
 
 
 def main(arguments: list[str]) -> int:

@@ -24,7 +24,7 @@ _BOUNDS = [
     (re.compile(rf"{_NUMBER} to {_NUMBER}"), ("least", "most")),
     (re.compile(rf"more than {_NUMBER} and up to {_NUMBER}"), ("above", "most")),
 ]
-_MUST_BE = re.compile(r"(?:^| )Must be (.+?)\.(?= |$)")
+MUST_BE = re.compile(r"(?:^| )Must be (.+?)\.(?= |$)")
 
 
 def options_of(tree: Tree, module: str) -> dict[str, Any]:
@@ -55,7 +55,7 @@ def bounds(option: Mapping[str, Any]) -> dict[str, float]:
     """
     if option.get("type") not in ("int", "float"):
         return {}
-    found = _MUST_BE.search(" ".join(paragraphs(option)))
+    found = MUST_BE.search(" ".join(paragraphs(option)))
     if not found:
         return {}
     for pattern, names in _BOUNDS:
@@ -71,6 +71,12 @@ def must_be(limits: Mapping[str, float]) -> str:
     return (
         f"Must be {limits['least']} to {limits['most']}." if "most" in limits else f"Must be {limits['least']} or more."
     )
+
+
+def environment(option: Mapping[str, Any]) -> str:
+    """The environment variable that stands in for an option; empty where its description names none."""
+    found = _ENVIRONMENT.search(" ".join(paragraphs(option)))
+    return found[1] if found else ""
 
 
 def is_secret(name: str) -> bool:
@@ -122,8 +128,8 @@ def _spec(name: str, option: Mapping[str, Any]) -> dict[str, Any]:
     spec |= {key: option[key] for key in ("choices", "default") if key in option}
     if "suboptions" in option:
         spec["options"] = _specs(option["suboptions"])
-    if found := _ENVIRONMENT.search(" ".join(paragraphs(option))):
-        spec["fallback"] = Code(f'(env_fallback, ["{found[1]}"])')
+    if variable := environment(option):
+        spec["fallback"] = Code(f'(env_fallback, ["{variable}"])')
     return spec
 
 

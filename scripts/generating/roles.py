@@ -29,13 +29,15 @@ class Role:
         source: what its ``meta/options.yml`` says.
         variables: its variables without the role's name in front, each with its real ``type``, its ``description``,
             ``required``, ``choices``, ``default``, and the bounds ``least``, ``above`` and ``most``.
-        passed: the variables whose values it passes on, by the path of the module's option.
+        passed: the variables whose values it passes on with every task, by the path of the module's option.
+        from_module: the variables that are options of the module.
     """
 
     name: str
     source: dict[str, Any]
     variables: dict[str, dict[str, Any]]
     passed: dict[str, str] = field(default_factory=dict)
+    from_module: frozenset[str] = frozenset()
 
     def variable(self, name: str) -> str:
         """A variable's whole name."""
@@ -60,7 +62,7 @@ def read(tree: Tree, name: str) -> Role:
             raise GenerateError(f"roles/{name}/meta/options.yml: {each} has no type or no description: give both.")
         if f"{name}_{each}" in defaults:
             option["default"] = defaults[f"{name}_{each}"]
-    return Role(name, source, variables, passed)
+    return Role(name, source, variables, passed, frozenset(derived) if "module" in source else frozenset())
 
 
 def _overridden(option: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:

@@ -53,9 +53,8 @@ def quoted(expression: str) -> str:
 
 def flow(value: Any) -> str:
     """A value as YAML on one line."""
-    return yaml.safe_dump([value], default_flow_style=True, sort_keys=False, width=10**6, allow_unicode=True).strip()[
-        1:-1
-    ]
+    text = yaml.safe_dump([value], default_flow_style=True, sort_keys=False, width=10**6, allow_unicode=True)
+    return re.sub(r"'([^'\"\\]*)'", r'"\1"', text.strip()[1:-1])
 
 
 def yaml_lines(key: str, value: Any, indent: int = 0) -> Iterator[str]:

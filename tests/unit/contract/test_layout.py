@@ -19,8 +19,6 @@ PLUGINS = "ansible_collections.simops.yateota.plugins"
 MODULES = sorted(path.stem for path in (ROOT / "plugins" / "modules").glob("*.py"))
 ROLES = sorted(path for path in (ROOT / "roles").iterdir() if path.is_dir())
 TARGETS = ROOT / "tests" / "integration" / "targets"
-# What an option's documentation and its argument spec both say, and what it means where it is left out.
-SHARED = {"type": "str", "required": False, "default": None, "choices": None, "elements": None}
 
 
 def documentation_of(module: str) -> Iterator[dict[str, Any]]:
@@ -31,41 +29,6 @@ def documentation_of(module: str) -> Iterator[dict[str, Any]]:
         fragment, _dot, part = name.removeprefix("simops.yateota.").partition(".")
         holder = importlib.import_module(f"{PLUGINS}.doc_fragments.{fragment}").ModuleDocFragment
         yield yaml.safe_load(getattr(holder, part.upper() or "DOCUMENTATION"))
-
-
-def documented_options(module: str) -> dict[str, Any]:
-    """The options that a module's documentation names, and those of its fragments that it does not word itself."""
-    parts = reversed(list(documentation_of(module)))
-    return {name: option for part in parts for name, option in (part.get("options") or {}).items()}
-
-
-def from_documentation(options: dict[str, Any]) -> dict[str, Any]:
-    """The part of a documentation that the argument spec says too."""
-    return {
-        name: {
-            **{key: option.get(key, absent) for key, absent in SHARED.items()},
-            "env": environment_in(option["description"]),
-            "options": from_documentation(option.get("suboptions") or {}),
-        }
-        for name, option in options.items()
-    }
-
-
-def environment_in(description: str | list[str]) -> list[str]:
-    """The environment variables that a description names as the option's source."""
-    return re.findall(r"E\((YATEOTA_\w+)\)", " ".join([description] if isinstance(description, str) else description))
-
-
-def from_spec(arguments: dict[str, Any]) -> dict[str, Any]:
-    """The part of an argument spec that the documentation says too."""
-    return {
-        name: {
-            **{key: spec.get(key, absent) for key, absent in SHARED.items()},
-            "env": spec["fallback"][1] if "fallback" in spec else [],
-            "options": from_spec(spec.get("options") or {}),
-        }
-        for name, spec in arguments.items()
-    }
 
 
 def requirements(*files: str) -> set[str]:
@@ -83,14 +46,6 @@ def test_there_are_modules() -> None:
     """The tests below would pass on nothing."""
     assert MODULES
     assert ROLES
-
-
-@pytest.mark.parametrize("module", MODULES)
-def test_documentation_and_spec_agree(module: str) -> None:
-    """Each option's type, default, choices, environment variable and suboptions are what the module really takes."""
-    own = importlib.import_module(f"{PLUGINS}.modules.{module}").ARGUMENTS
-    shared = importlib.import_module(f"{PLUGINS}.module_utils._ansible.arguments").CONNECTION_ARGUMENTS
-    assert from_documentation(documented_options(module)) == from_spec({**shared, **own})
 
 
 def test_action_group_lists_the_modules() -> None:

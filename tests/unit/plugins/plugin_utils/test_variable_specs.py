@@ -21,8 +21,6 @@ from ansible_collections.simops.yateota.plugins.plugin_utils._variable_specs imp
     role_scope,
 )
 
-TYPE_WORDS = {"int": "Whole number.", "float": "Number.", "bool": "Boolean.", "id": "Id."}
-
 
 def own_specs(role: str) -> dict[str, Any]:
     """What Ansible itself checks."""
@@ -54,20 +52,6 @@ def test_ansibles_own_check_lets_pass_what_is_left_empty(role: str, empty: Any) 
     optional = {name: spec for name, spec in own_specs(role).items() if not spec.get("required")}
     checked = ArgumentSpecValidator(optional).validate(dict.fromkeys(optional, empty), validate_role_argument_spec=True)
     assert checked.error_messages == []
-
-
-@pytest.mark.parametrize("role", role_names())
-def test_each_type_is_told_once(role: str) -> None:
-    """The types that Ansible must not check are in variables.yml, and a reader finds them in the description."""
-    more = yaml.safe_load((COLLECTION / "roles" / role / "meta/variables.yml").read_text(encoding="utf-8"))["options"]
-    specs = own_specs(role)
-    raw = {name for name, spec in specs.items() if spec["type"] == "raw"}
-    assert raw <= more.keys() <= specs.keys()
-    for name in raw:
-        told = specs[name]["description"]
-        description = told if isinstance(told, str) else " ".join(told)
-        assert TYPE_WORDS.get(more[name]["type"], "") in description, name
-        assert all(f"V({choice})" in description for choice in more[name].get("choices", [])), name
 
 
 def texts() -> dict[Path, str]:

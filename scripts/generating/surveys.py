@@ -1,0 +1,110 @@
+"""The surveys of AWX: what questions.yml asks, with the types, choices, defaults and bounds of the variables."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from . import documentation
+from .roles import Role
+from .tree import GenerateError, Tree
+from .writing import yaml_lines
+
+SOURCE = "extensions/awx/questions.yml"
+TEMPLATES = "extensions/awx/templates.yml"
+PLAYBOOKS = "playbooks/vars/playbooks.yml"
+_KINDS = {
+    "int": "integer",
+    "id": "integer",
+    "float": "float",
+    **dict.fromkeys(["str", "path", "whole_path", "moment", "iccid", "imsi", "msisdn", "change_id"], "text"),
+    **dict.fromkeys(["list", "names", "sims", "sim_lines", "participants", "campaign_states"], "textarea"),
+}
+_MACRO = re.compile(r"\b[A-Z]{1,2}\((?:[^()#]*#module:|main:)?([^()]*)\)")
+
+
+def put(tree: Tree, roles: Mapping[str, Role]) -> None:
+    """Write the questions and the surveys into the templates."""
+    source = tree.data(SOURCE)
+    variables = {role.variable(name): each for role in roles.values() for name, each in role.variables.items()}
+    # A playbook's words for a variable of a role count, and its type.
+    for name, spec in tree.data(PLAYBOOKS)["variables"].items():
+        variables[name] = {**variables.get(name, {}), **spec}
+    groups = {name: list(_members(roles[group["role"]], group)) for name, group in source["groups"].items()}
+    questions = dict(source["questions"])
+    for name, members in groups.items():
+        prefix = source["groups"][name]["role"]
+        questions |= {member: {"variable": f"{prefix}_{member}", **questions.get(member, {})} for member in members}
+    lines = ["yateota_questions:"]
+    for name, question in questions.items():
+        lines += [f"  {name}: &{name}", *_question(name, question, variables)]
+    lines.append("yateota_surveys:")
+    for name, asked in source["surveys"].items():
+        names = [each for member in asked for each in groups.get(member, [member])]
+        lines += [f"  {name}: &{name}_survey", '    name: ""', '    description: ""', "    spec:"]
+        lines += [f"      - *{each}" for each in names]
+    tree.put_part(TEMPLATES, "questions.yml, and from the variables that it names", lines)
+
+
+def _members(role: Role, group: Mapping[str, Any]) -> Iterator[str]:
+    """The variables of a group: all that are options of a role's module, but secrets and those that it leaves out."""
+    left_out = set(group["leaves_out"])
+    if unknown := left_out - role.from_module:
+        raise GenerateError(f"{SOURCE}: {', '.join(sorted(unknown))} is no option of the module: leave it out no more.")
+    for name, option in role.variables.items():
+        if name in role.from_module - left_out and not option.get("no_log"):
+            yield name
+
+
+def _question(name: str, question: Mapping[str, Any], variables: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
+    variable = question.get("variable", name)
+    if variable not in variables:
+        raise GenerateError(f"{SOURCE}: {variable} is no variable of a role or a playbook.")
+    spec = variables[variable]
+    found = {
+        "variable": variable,
+        "question_name": question.get("name", _title(variable, name)),
+        "question_description": question.get("description") or _sentence(spec),
+        "required": question.get("required", False),
+        **_kind(question, spec),
+    }
+    for key, value in {**found, **_default(question, spec), **_bounds(question, spec)}.items():
+        yield from yaml_lines(key, value, 4)
+
+
+def _title(variable: str, name: str) -> str:
+    return (name if variable.endswith(name) else variable).replace("_", " ").capitalize()
+
+
+def _sentence(spec: Mapping[str, Any]) -> str:
+    """The first sentence of a description, as plain text without its full stop."""
+    text = _MACRO.sub(r"\1", documentation.paragraphs(spec)[0])
+    return re.split(r"\.(?: |$)", text, maxsplit=1)[0]
+
+
+def _kind(question: Mapping[str, Any], spec: Mapping[str, Any]) -> dict[str, Any]:
+    """The type, and the choices where there are some."""
+    choices = question.get("choices", spec.get("choices"))
+    if spec["type"] == "bool":
+        return {"type": "multiplechoice", "choices": ["false", "true"]}
+    if choices and spec["type"] == "str":
+        return {"type": "multiplechoice", "choices": choices}
+    return {"type": _KINDS[spec["type"]]}
+
+
+def _default(question: Mapping[str, Any], spec: Mapping[str, Any]) -> dict[str, Any]:
+    """The default, where it is one value; a template of the role's would be taken for the answer."""
+    value = question.get("default", spec.get("default"))
+    if value is None or isinstance(value, (list, dict)) or "{{" in str(value) or question.get("required"):
+        return {}
+    return {"default": str(value).lower() if isinstance(value, bool) else value}
+
+
+def _bounds(question: Mapping[str, Any], spec: Mapping[str, Any]) -> dict[str, Any]:
+    """The bounds of what must be answered. AWX complains of an empty field below its minimum."""
+    found = {"max": question["max"]} if "max" in question else {}
+    if question.get("required"):
+        least = 1 if spec["type"] == "id" else spec.get("least")
+        found = {"min": least, "max": spec.get("most"), **found}
+    return {key: value for key, value in found.items() if value is not None}
