@@ -1,15 +1,86 @@
 # Copyright (c) 2026 simops.yateota contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Runs the module of the same name in the controller's process where it can."""
+"""Runs the module of the same name in the controller's process where it can, and wave by wave where that is asked for."""
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ..module_utils._ansible.module import Result
+from ..module_utils._core.errors import TransportError
 from ..modules import yateota_bulk
-from ..plugin_utils._in_process import InProcessAction
+from ..plugin_utils._change_words import has_stopped, progress_line
+from ..plugin_utils._steps import SteppedAction, asked
 
 
-class ActionModule(InProcessAction):
+class ActionModule(SteppedAction):
     """The action of ``yateota_bulk``."""
 
     module = yateota_bulk
+
+    def is_stepped(self, options: Mapping[str, Any]) -> bool:
+        """Whether a line is to be shown after each wave. Options that the module refuses are left to it."""
+        sends = options.get("state") == "applied" and not self._task.check_mode
+        return sends and asked(options, "progress") and _most_waves(options) != 0
+
+    def steps(self, options: Mapping[str, Any], stopped: threading.Event, variables: dict[str, Any]) -> Result:
+        """Send wave by wave, each as a run of the module; the result of all of them."""
+        results: list[Result] = []
+        most = _most_waves(options)
+        while not results or _goes_on(results, most, stopped):
+            # Sent once more are those that were unknown before the task: not those that became so a wave ago.
+            unknown = {"unknown": "report"} if results else {}
+            results.append(self.step({**options, **unknown, "max_waves": 1}, variables))
+            if results[-1].get("change"):
+                self.show(progress_line(results[-1], _soak(options)))
+        return _together(results, most, stopped)
+
+
+def _most_waves(options: Mapping[str, Any]) -> int | None:
+    """``max_waves``: None where it is not set, 0 where it is not a number above 0."""
+    given = options.get("max_waves")
+    if given is None:
+        return None
+    return int(given) if str(given).isdecimal() else 0
+
+
+def _soak(options: Mapping[str, Any]) -> float:
+    rollout = options.get("rollout")
+    return float(rollout.get("soak") or 0) if isinstance(rollout, Mapping) else 0.0
+
+
+def _goes_on(results: Sequence[Result], most: int | None, stopped: threading.Event) -> bool:
+    """Whether another wave is to be sent."""
+    last, first = results[-1], results[0]
+    if has_stopped(last) or last.get("failed") or not last["remaining"] or stopped.is_set():
+        return False
+    # By what the first run says: one that came to no end for a reason of its own must not be repeated for ever.
+    waves = 1 + first["change"]["waves_total"] - first["change"]["waves_done"]
+    return len(results) < (waves if most is None else min(waves, most))
+
+
+def _together(results: Sequence[Result], most: int | None, stopped: threading.Event) -> Result:
+    """The result of all runs: the last, with what the task did as a whole."""
+    last: Result = {**results[-1], "changed": any(result.get("changed") for result in results)}
+    warnings = dict.fromkeys(warning for result in results for warning in result.get("warnings", []))
+    if warnings:
+        last["warnings"] = list(warnings)
+    parts = [result["change"] for result in results if result.get("change")]
+    if last.get("change"):
+        sent = sum(part["sent"] for part in parts)
+        seconds = sum(part["sent"] / part["rate"] for part in parts if part["rate"])
+        pages = sum(part["pages_read"] for part in parts)
+        rate = round(sent / seconds, 1) if seconds else 0.0
+        last["change"] = {**last["change"], "sent": sent, "rate": rate, "pages_read": pages}
+    if "diff" in last and "diff" in results[0]:
+        last["diff"] = {**last["diff"], "before": results[0]["diff"]["before"]}
+    if "invocation" in results[0]:
+        options = results[0]["invocation"]["module_args"]
+        last["invocation"] = {"module_args": {**options, "max_waves": most}}
+    if stopped.is_set() and last.get("remaining") and "failure" not in last and most != len(results):
+        error = TransportError(f"Change {last['change']['change_id']} was stopped by a signal: run it again to go on.")
+        last.update(failed=True, msg=str(error), failure=error.failure())
+    return last

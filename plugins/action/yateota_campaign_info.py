@@ -1,15 +1,70 @@
 # Copyright (c) 2026 simops.yateota contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Runs the module of the same name in the controller's process where it can."""
+"""Runs the module of the same name in the controller's process where it can, and look by look where it waits."""
 
 from __future__ import annotations
 
+import threading
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from ansible.module_utils.common.validation import check_type_dict
+
+from ..module_utils._ansible.module import Result
+from ..module_utils._core.errors import TransportError
+from ..module_utils._core.watching import GOES_ON, may_pass, unread
 from ..modules import yateota_campaign_info
-from ..plugin_utils._in_process import InProcessAction
+from ..plugin_utils._steps import SteppedAction
 
 
-class ActionModule(InProcessAction):
+class ActionModule(SteppedAction):
     """The action of ``yateota_campaign_info``."""
 
     module = yateota_campaign_info
+
+    def is_stepped(self, options: Mapping[str, Any]) -> bool:
+        """Whether it waits. In check mode it looks once, which the module does by itself."""
+        return _wait_of(options) is not None and not self._task.check_mode
+
+    def steps(self, options: Mapping[str, Any], stopped: threading.Event, variables: dict[str, Any]) -> Result:
+        """Look again until the campaign has come to an end, or the time is over; the result of the latest look."""
+        begun, looks = time.monotonic(), 1
+        result = self.step(options, variables)
+        while "watched" in result:
+            self.show(result["watched"]["text"])
+            result["watched"]["looks"] = looks
+            interval, timeout = (_seconds(name, options) for name in ("interval", "timeout"))
+            if result["watched"]["verdict"] not in GOES_ON or time.monotonic() + interval > begun + timeout:
+                return result
+            if stopped.wait(interval):
+                error = TransportError(
+                    f"{result['watched']['text']} The wait was stopped by a signal: wait for it again."
+                )
+                return {**result, "failed": True, "msg": str(error), "failure": error.failure()}
+            result, looks = self._look(options, result, variables), looks + 1
+        return result
+
+    def _look(self, options: Mapping[str, Any], before: Result, variables: dict[str, Any]) -> Result:
+        """One more look. A server that cannot be reached for a while does not end the wait."""
+        campaign_id = before["campaigns"][0]["campaign_id"]  # a name would be looked up in the whole list each time
+        named = {"name": None, "campaign_id": campaign_id} if campaign_id is not None else {}
+        result = self.step({**options, **named}, variables)
+        if "failure" in result and may_pass(result["failure"]):
+            return {**before, "watched": unread(campaign_id, result["msg"])}
+        return result
+
+
+def _wait_of(options: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The option ``wait``; None where it is not set, or is not a dictionary, which the module refuses."""
+    try:
+        return None if options.get("wait") is None else dict(check_type_dict(options["wait"]))
+    except TypeError:
+        return None
+
+
+def _seconds(name: str, options: Mapping[str, Any]) -> float:
+    """A number of seconds that the module has checked at the first look."""
+    given = (_wait_of(options) or {}).get(name)
+    return float(yateota_campaign_info.ARGUMENTS["wait"]["options"][name]["default"] if given is None else given)

@@ -187,6 +187,15 @@ options:
   max_waves:
     description: Stop after so many waves. The next run continues with the next. So a play can show its progress wave by wave. Must be 1 or more.
     type: int
+  progress:
+    description:
+      - With O(state=applied), show a line after each wave that says how far the change has come.
+      - The lines are for people. They go to standard error, so that they are in the output of a terminal and of an AWX job, and leave what
+        callbacks such as C(json) write as it is. The result is that of all waves together.
+      - Each wave is then a run of the module, as with O(max_waves=1). O(unknown=resend) holds for the first of them.
+    type: bool
+    default: false
+    version_added: 1.1.0
   verify_timeout:
     description: With O(state=verified), read again for so many seconds until all have finished. Must be 0 or more.
     type: float
@@ -547,6 +556,7 @@ ARGUMENTS: dict[str, Any] = {
     "unknown": {"type": "str", "choices": ["report", "resend"], "default": "report"},
     "recheck_after": {"type": "float", "default": 300},
     "max_waves": {"type": "int"},
+    "progress": {"type": "bool", "default": False},
     "verify_timeout": {"type": "float", "default": 0},
     "lease_seconds": {"type": "float", "default": 60},
     "requested_by": {"type": "str"},

@@ -223,7 +223,6 @@ def _real(option: Mapping[str, Any]) -> dict[str, Any]:
 def _mapping(role: Role) -> Iterator[str]:
     """The variables that hand a role's own to its module: one for its options, and one for each dictionary of them."""
     prefix = f"__{role.name}"
-    values = role.source["module"].get("values", {})
     groups: dict[str, dict[str, str]] = {"": {}}
     for path, name in role.passed.items():
         dictionary, _dot, option = path.rpartition(".")
@@ -234,7 +233,7 @@ def _mapping(role: Role) -> Iterator[str]:
             kept = f"{prefix}_{dictionary} | dict2items | rejectattr('value', 'equalto', '') | items2dict"
             groups[""][dictionary] = kept
         text = " | string" if role.variables[name]["type"] in ("str", "moment") else ""
-        groups[dictionary][option] = values.get(path, f"{prefix}_given.{name} | default(''){text}")
+        groups[dictionary][option] = f"{prefix}_given.{name} | default(''){text}"
     for dictionary, options in groups.items():
         yield f"{prefix}_{dictionary or 'told'}:"
         for option, expression in options.items():

@@ -43,7 +43,7 @@ def all_once(sandbox: Any) -> bool:
 
 
 def progress(done: Run) -> list[str]:
-    return re.findall(r'"msg": "(Wave .*?)[.]"', done.output)
+    return re.findall(r"^\[localhost\] (Wave .*)$", done.output, re.MULTILINE)
 
 
 def in_seconds(seconds: float) -> str:
@@ -145,13 +145,10 @@ def test_each_wave_tells_its_progress_and_a_second_run_sends_nothing(bulk: Ansib
     assert first.ok, first.output
     lines = progress(first)
     assert [line.partition(":")[0] for line in lines] == [f"Wave {number} of 5" for number in range(1, 6)]
-    assert re.fullmatch(
-        r"Wave 2 of 5: 15 of 44 done, 0 failed, 0 unknown, 29 left; [0-9.]+ a second, 0:00:0[0-9] to go", lines[1]
-    )
+    assert re.fullmatch(r"Wave 2 of 5: 15 of 44 done, 29 left; [0-9.]+/s, 0:00:0[0-9] to go", lines[1])
     assert "The participants that were acted on: 44 pending_send." in first.words
     assert "Change CHG1 is applied: 44 done." in first.words
-    assert first.changed == 1 + 5
-    assert "wave.yml" not in first.output
+    assert first.changed == 2
     assert all_once(sandbox)
 
     sandbox.clear_journal()
@@ -218,7 +215,9 @@ def test_a_bad_canary_aborts_and_is_resumed_on_purpose_alone(bulk: Ansible, sand
         "The most frequent reasons: 2 refused with code 403 (the card is locked). Find the cause, then" in aborted.words
     )
     assert "set bulk_change_resume_aborted to go on." in aborted.words
-    assert "Change CHG1 is aborted: 39 planned, 3 done, 2 refused. Find out why its sends went wrong" in aborted.words
+    assert (
+        "Change CHG1 is aborted: 39 planned, 3 done, 2 refused. Find out why its attempts went wrong" in aborted.words
+    )
     assert len(sandbox.writes()) == 5
     assert len(progress(aborted)) == 1
 
@@ -229,7 +228,7 @@ def test_a_bad_canary_aborts_and_is_resumed_on_purpose_alone(bulk: Ansible, sand
 
     resumed = bulk("bulk_retry", {**given, "bulk_change_resume_aborted": True})
     assert not resumed.ok
-    assert "Change CHG1 is applied: 42 done, 2 refused. The report tells why for each." in resumed.words
+    assert "Change CHG1 is applied: 42 done, 2 refused. The report has the reason for each." in resumed.words
     assert len(acted(sandbox)) == acted(sandbox).total() == FAILED - 2
 
 
@@ -268,7 +267,7 @@ def test_an_outcome_that_nothing_tells_is_sent_again_only_when_told_to(bulk: Ans
     sandbox.fault(request="action_participant", kind="drop_after", nth=9)
     doubtful = bulk("bulk_retry", {**APPROVED, "bulk_change_abort_percentage": 50})
     assert not doubtful.ok
-    assert f"Change CHG1 is applied: {FAILED - 1} done, 1 unknown. Nothing tells whether" in doubtful.words
+    assert f"Change CHG1 is applied: {FAILED - 1} done, 1 unknown. Nothing proves whether" in doubtful.words
     assert "run this again with bulk_change_unknown=resend" in doubtful.words
     assert acted(sandbox).total() == FAILED - 1
 
@@ -283,7 +282,7 @@ def test_who_becomes_unknown_while_resending_is_left_for_another_run(bulk: Ansib
     given = {**APPROVED, **WAVES, "bulk_change_abort_percentage": 50}
     first = bulk("bulk_retry", {**given, "bulk_change_unknown": "resend"})
     assert not first.ok
-    assert f"Change CHG1 is applied: {FAILED - 1} done, 1 unknown. Nothing tells whether" in first.words
+    assert f"Change CHG1 is applied: {FAILED - 1} done, 1 unknown. Nothing proves whether" in first.words
     assert len(sandbox.writes()) == FAILED
 
 

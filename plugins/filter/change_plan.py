@@ -1,0 +1,154 @@
+# Copyright (c) 2026 simops.yateota contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The filter ``change_plan``: what a bulk change is about to do, and what it lacks to be carried out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from ansible.errors import AnsibleFilterError
+
+from ..plugin_utils._change_words import counted
+
+DOCUMENTATION = r"""
+name: change_plan
+short_description: Say what a bulk change is about to do, and what it lacks to be carried out
+version_added: 1.1.0
+description:
+  - Takes a registered result of M(simops.yateota.yateota_bulk) with O(simops.yateota.yateota_bulk#module:state=planned), and
+    says in sentences what is planned.
+  - Says as well which settings are missing before anything may be sent. These are the approver's name, and for a rerun
+    the number of SIMs.
+author:
+  - The simops.yateota contributors (@simops)
+positional: settings
+options:
+  _input:
+    description: The result.
+    type: dict
+    required: true
+  settings:
+    description:
+      - The variables of the role P(simops.yateota.bulk_change#role), without C(bulk_change_) in front of their names.
+      - Used are C(only), C(unknown), C(require_approval), C(approved_by) and C(confirm_rerun).
+    type: dict
+    required: true
+  check_mode:
+    description: Whether the plan was made in check mode.
+    type: bool
+    default: false
+"""
+
+EXAMPLES = r"""
+- name: Plan to retry the failed participants of a campaign
+  simops.yateota.yateota_bulk:
+    ledger: /var/lib/yateota/ledger.sqlite
+    change_id: CHG0012345
+    state: planned
+    action: retry
+    selection:
+      campaign_id: 167
+      state: failed
+  register: planned
+
+- name: Say what is planned
+  ansible.builtin.debug:
+    msg: "{{ (planned | simops.yateota.change_plan({'require_approval': true})).text }}"
+"""
+
+RETURN = r"""
+_value:
+  description: What is planned.
+  type: dict
+  contains:
+    text:
+      description: The plan in sentences. What is missing follows, unless C(only) is V(plan).
+      type: str
+    lacks:
+      description: What to set before anything is sent, a sentence. Empty where nothing is missing.
+      type: str
+"""
+
+
+def change_plan(planned: Any, settings: Mapping[str, Any], check_mode: bool = False) -> dict[str, str]:
+    """The plan in words: the keys of RETURN.
+
+    Raises:
+        AnsibleFilterError: the result is not one of a plan.
+    """
+    if not isinstance(planned, Mapping) or "change" not in planned:
+        raise AnsibleFilterError(
+            "change_plan expected a registered result of yateota_bulk with state=planned: pass one."
+        )
+    change = planned["change"]
+    doubtful = change["counts"]["unknown"] + change["counts"]["sending"]  # a run that was killed leaves them sending
+    resends = settings.get("unknown") == "resend" and doubtful > 0
+    missing = _missing(change, settings) if planned["remaining"] or resends else []
+    lacks = [f"Change {change['change_id']} is planned and nothing is sent: set {', and '.join(missing)}."] * bool(
+        missing
+    )
+    text = [*_sentences(planned, resends, check_mode), *(lacks if settings.get("only") != "plan" else [])]
+    return {"text": " ".join(text), "lacks": " ".join(lacks)}
+
+
+def _missing(change: Mapping[str, Any], settings: Mapping[str, Any]) -> list[str]:
+    """The variables to set, and to what."""
+    missing = []
+    if settings.get("require_approval", True) and not str(settings.get("approved_by") or "").strip():
+        missing.append("bulk_change_approved_by to the name of who approves it")
+    confirmed = settings.get("confirm_rerun")
+    if change["action"] == "rerun" and str(confirmed) != str(change["selected"]):
+        wrong = "" if confirmed is None else f" (not {confirmed})"
+        missing.append(
+            f"bulk_change_confirm_rerun={change['selected']}, the number of SIMs in the plan{wrong}, "
+            "each of whose OTA counters it resets"
+        )
+    return missing
+
+
+def _sentences(planned: Mapping[str, Any], resends: bool, check_mode: bool) -> Iterator[str]:
+    change = planned["change"]
+    reruns = change["action"] == "rerun"
+    units = "SIMs" if reruns else "participants"
+    yield (
+        f"Change {change['change_id']}: {change['action']} of {change['selected']} {units} "
+        f"on {change['api_url']}, node {change['node']}."
+    )
+    if reruns:
+        yield "All older campaigns of each SIM run again."
+    others = counted(change["counts"], without=["planned"])
+    if change["duplicates"]:
+        others.append(f"{change['duplicates']} named more than once")
+    yield ", ".join([_left(planned, resends), *others]) + "."
+    if resends and reruns:
+        yield (
+            "Those that are unknown are sent once more: where the first rerun was carried out, the SIM's OTA counter "
+            "is reset a second time, which can lock the SIM out of OTA."
+        )
+    if change.get("window_opens"):
+        yield f"Its window opens at {change['window_opens']}."
+    columns = (change["selection"].get("columns") or {}).items()
+    renamed = [f"{field} under '{name}'" for field, name in columns if name != field]
+    if renamed:
+        yield f"Read from the file: {', '.join(renamed)}."
+    if check_mode:
+        yield "In check mode nothing is recorded or sent."
+
+
+def _left(planned: Mapping[str, Any], resends: bool) -> str:
+    waves = planned["change"]["waves_total"] - planned["change"]["waves_done"]
+    if planned["remaining"]:
+        return f"{planned['remaining']} to be sent in {waves} wave{'' if waves == 1 else 's'}"
+    if resends:
+        return "The unknown are to be sent once more, unless their states prove that the action was carried out"
+    return "Nothing is left to send"
+
+
+class FilterModule:
+    """The filters of this file, by their names."""
+
+    def filters(self) -> dict[str, Callable[..., Any]]:
+        """By name."""
+        return {"change_plan": change_plan}

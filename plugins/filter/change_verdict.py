@@ -1,0 +1,208 @@
+# Copyright (c) 2026 simops.yateota contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The filter ``change_verdict``: how a bulk change stands after a run, and what to do next."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ansible.errors import AnsibleFilterError
+
+from ..plugin_utils._change_words import WINDOW_CLOSED, counted, has_stopped, why_stopped
+
+DOCUMENTATION = r"""
+name: change_verdict
+short_description: Say how a bulk change stands after a run, and what to do next
+version_added: 1.1.0
+description:
+  - Takes the registered results of the last wave and of the verification by M(simops.yateota.yateota_bulk), also failed ones.
+  - A change is well where nobody is left, refused, failed or unknown. Participants that are left for a further run because of
+    C(max_waves) are no failure.
+author:
+  - The simops.yateota contributors (@simops)
+positional: verified, settings
+options:
+  _input:
+    description: The result with O(simops.yateota.yateota_bulk#module:state=applied). Empty or skipped where nothing was to be sent.
+    type: dict
+    required: true
+  verified:
+    description: The result with O(simops.yateota.yateota_bulk#module:state=verified). Empty or skipped where the states were not read.
+    type: dict
+    required: true
+  settings:
+    description:
+      - The variables of the role P(simops.yateota.bulk_change#role), without C(bulk_change_) in front of their names.
+      - Used are C(max_waves) and C(verify_timeout).
+    type: dict
+    required: true
+"""
+
+EXAMPLES = r"""
+- name: Read the new states
+  simops.yateota.yateota_bulk:
+    ledger: /var/lib/yateota/ledger.sqlite
+    change_id: CHG0012345
+    state: verified
+  register: verified
+
+- name: Say how the change stands
+  ansible.builtin.debug:
+    msg: "{{ ({} | simops.yateota.change_verdict(verified, {})).text }}"
+"""
+
+RETURN = r"""
+_value:
+  description: The verdict.
+  type: dict
+  contains:
+    well:
+      description: Whether all went well.
+      type: bool
+    text:
+      description: How the change stands, and what to do next.
+      type: str
+    states:
+      description: The states of those that were acted on, as last read, a sentence. Empty where they were not read.
+      type: str
+    found:
+      description: Whether the change is in the ledger, and could be read.
+      type: bool
+    stopped:
+      description: Why nothing more is sent, a sentence. Empty where nothing has stopped the run.
+      type: str
+"""
+
+
+@dataclass(frozen=True)
+class _Standing:
+    """What a verdict is made of.
+
+    Attributes:
+        change: the change as last known; empty where it is not known.
+        left: how many are planned or being sent.
+        later: how many of them are left for a further run, since this one was to send so many waves alone.
+        unfinished: how many have not finished in the time that was given.
+        unread: whether the new states could not be read.
+        why: what has stopped the run.
+    """
+
+    change: Mapping[str, Any]
+    left: int
+    later: int
+    unfinished: int
+    unread: bool
+    why: str
+
+    @property
+    def counts(self) -> Mapping[str, int]:
+        """How many participants are in each state of their rows."""
+        return self.change.get("counts") or {}
+
+    @property
+    def bad(self) -> int:
+        """How many went wrong. While others are left for a further run, that run may settle the unknown."""
+        states = ("failed", "refused") if self.later else ("failed", "refused", "unknown")
+        return sum(self.counts.get(state, 0) for state in states)
+
+    @property
+    def well(self) -> bool:
+        """Whether nothing is left to do."""
+        return bool(self.change) and not (self.left - self.later or self.bad or self.unfinished or self.unread)
+
+
+def change_verdict(sent: Any, verified: Any, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """The verdict: the keys of RETURN.
+
+    Raises:
+        AnsibleFilterError: a result is not one of a module.
+    """
+    for result in (sent, verified):
+        if not isinstance(result, Mapping):
+            raise AnsibleFilterError("change_verdict expected registered results of yateota_bulk: pass two.")
+    sent, verified = ({} if result.get("skipped") else result for result in (sent, verified))
+    standing = _standing(sent, verified, settings)
+    stopped = why_stopped(sent) if sent and has_stopped(sent) else ""
+    return {
+        "well": standing.well,
+        "text": _text(standing, settings),
+        "states": _states(verified),
+        "found": bool(standing.change),
+        "stopped": stopped,
+    }
+
+
+def _standing(sent: Mapping[str, Any], verified: Mapping[str, Any], settings: Mapping[str, Any]) -> _Standing:
+    change = verified.get("change") or sent.get("change") or {}
+    counts = change.get("counts") or {}
+    left = counts.get("planned", 0) + counts.get("sending", 0)
+    limited = settings.get("max_waves") is not None and sent and not has_stopped(sent)
+    waits = float(settings.get("verify_timeout") or 0) > 0
+    return _Standing(
+        change=change,
+        left=left,
+        later=left if limited else 0,
+        unfinished=verified.get("remaining", 0) if waits else 0,
+        unread="failure" in verified,
+        why=why_stopped(sent or verified),
+    )
+
+
+def _text(standing: _Standing, settings: Mapping[str, Any]) -> str:
+    if not standing.change:
+        return standing.why
+    change = standing.change
+    counts = ", ".join(counted(standing.counts)) or "nobody is in it"
+    advice = _advice(standing, settings)
+    return f"Change {change['change_id']} is {change['status']}: {counts}.{' ' if advice else ''}{advice}"
+
+
+def _advice(standing: _Standing, settings: Mapping[str, Any]) -> str:
+    """What to do next; empty where there is nothing to do."""
+    if standing.left:
+        return _advice_on_those_left(standing)
+    if standing.counts.get("unknown"):
+        return (
+            "Nothing proves whether the action was carried out for the unknown. Look at them, and run this again with "
+            "bulk_change_unknown=resend to send for them once more."
+        )
+    if standing.bad:
+        return "The report has the reason for each."
+    if standing.unread:
+        return "Its new states could not be read."
+    if standing.unfinished:
+        return f"{standing.unfinished} of them have not finished within {settings['verify_timeout']} seconds."
+    return ""
+
+
+def _advice_on_those_left(standing: _Standing) -> str:
+    status, opens = standing.change["status"], standing.change.get("window_opens")
+    if status == "aborted":
+        return "Find out why its attempts went wrong, then run this again with bulk_change_resume_aborted=true."
+    if status == WINDOW_CLOSED and opens:
+        return f"It waits for its window, which opens at {opens}: run this again then."
+    if status == WINDOW_CLOSED:
+        return "Run this again, with a window that is open, to send for those that are left."
+    if standing.later:
+        return "Run this again to send for those that are left."
+    return standing.why
+
+
+def _states(verified: Mapping[str, Any]) -> str:
+    if "failure" in verified:
+        return f"The states could not be read. {verified.get('msg', '')}".strip()
+    if "change" not in verified:
+        return ""
+    counts = ", ".join(f"{count} {state}" for state, count in verified["change"]["states"].items())
+    return f"The participants that were acted on: {counts or 'none'}."
+
+
+class FilterModule:
+    """The filters of this file, by their names."""
+
+    def filters(self) -> dict[str, Callable[..., Any]]:
+        """By name."""
+        return {"change_verdict": change_verdict}

@@ -1,0 +1,64 @@
+# Copyright (c) 2026 simops.yateota contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""How a campaign that is watched stands: a verdict on its counts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+RUNNING, FINISHED, BAD, HELD, UNCOUNTED, UNREAD = "running", "finished", "bad", "held", "uncounted", "unread"
+"""The verdicts. ``UNREAD`` is that of a look at which the campaign could not be read, after it had been read before."""
+
+GOES_ON = (RUNNING, UNREAD)
+"""The verdicts after which another look is worth it."""
+
+_ENGINE_AWAY = 200
+"""The body code of a server whose engine cannot be reached [S]."""
+
+
+def watched(campaign: Mapping[str, Any], most_failed: float | None, minimum: int) -> dict[str, Any]:
+    """The verdict on a campaign: ``verdict``, ``failed_percentage`` and ``text``.
+
+    Args:
+        campaign: as ``yateota_campaign_info`` returns it.
+        most_failed: how many percent of those that have ended may have failed; None for any number.
+        minimum: from how many on that is judged.
+    """
+    title = f"Campaign {campaign['campaign_id']} ({campaign['name']})"
+    counts = [campaign["finished"], campaign["failed"]]
+    if any(isinstance(count, bool) or not isinstance(count, int) for count in counts):
+        text = f"{title} cannot be watched: the server reports no numbers of those that have finished and failed."
+        return _verdict(UNCOUNTED, None, text)
+    ended, failed = sum(counts), campaign["failed"]
+    share = 100 * failed / ended if ended else 0.0
+    text = (
+        f"{title} is {campaign['state'] or 'in a state that the server does not report'}: "
+        f"{campaign['finished']} of {campaign['participants']} finished, {failed} failed, "
+        f"{share:.1f} percent of those that have ended."
+    )
+    if most_failed is not None and ended >= minimum and share > most_failed:
+        return _verdict(BAD, share, text)
+    if campaign["state"] == "finished" or (campaign["state"] is None and campaign["progress"] == 100):
+        return _verdict(FINISHED, share, text)
+    return _verdict(HELD if campaign["state"] in ("paused", "stopped") else RUNNING, share, text)
+
+
+def unread(name: Any, why: str) -> dict[str, Any]:
+    """The verdict of a look at which the campaign could not be read.
+
+    Args:
+        name: the campaign's id or name.
+        why: what was said of it, a sentence.
+    """
+    return _verdict(UNREAD, None, f"Campaign {name} could not be read: {why}")
+
+
+def may_pass(failure: Mapping[str, Any]) -> bool:
+    """Whether a failure to read may be over at the next look: the server, or its engine, cannot be reached."""
+    return failure.get("kind") == "transport" or failure.get("code") == _ENGINE_AWAY
+
+
+def _verdict(verdict: str, share: float | None, text: str) -> dict[str, Any]:
+    return {"verdict": verdict, "failed_percentage": None if share is None else round(share, 1), "text": text}

@@ -1,0 +1,65 @@
+# Copyright (c) 2026 simops.yateota contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What is said of bulk changes: counts in words, progress in a line, and why a run has stopped."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Container, Mapping
+from typing import Any
+
+WINDOW_CLOSED = "window_closed"
+
+_AMISS = ("failed", "unknown", "refused", "skipped", "sending")
+"""The states that a line of progress names where there are any."""
+
+_ROLE_PREFIX = re.compile(r"(?<![a-z_.])(resume_aborted|lease_seconds)(?![a-z_])")
+"""The module's options that its sentences name, and that are variables of the role ``bulk_change``."""
+
+
+def counted(counts: Mapping[str, int], without: Container[str] = ()) -> list[str]:
+    """The counts that are not 0, in words, such as ``3 failed``."""
+    return [f"{count} {state}" for state, count in counts.items() if count and state not in without]
+
+
+def has_stopped(result: Mapping[str, Any]) -> bool:
+    """Whether nothing more may be sent after this result of ``yateota_bulk`` with ``state=applied``."""
+    change = result.get("change")
+    return "failure" in result or not change or change["status"] == WINDOW_CLOSED
+
+
+def why_stopped(result: Mapping[str, Any]) -> str:
+    """A sentence on what has stopped a run, with the variables of the role ``bulk_change`` in place of options."""
+    change = result.get("change")
+    if result.get("msg"):
+        return _ROLE_PREFIX.sub(r"bulk_change_\1", str(result["msg"]))
+    if not change:
+        return "The module broke down."
+    if change.get("window_opens"):
+        return f"Change {change['change_id']} waits for its window, which opens at {change['window_opens']}."
+    return "The window closed."
+
+
+def progress_line(result: Mapping[str, Any], soak: float = 0) -> str:
+    """How far a change has come, in a line: the wave, the counts, the rate, and the time left at this rate.
+
+    Args:
+        result: a result of ``yateota_bulk`` that has a change.
+        soak: the seconds that the run waits after each wave.
+    """
+    change, left = result["change"], result["remaining"]
+    wave = max((each["wave"] for each in change["waves"]), default=0)
+    bad = {state: change["counts"][state] for state in _AMISS}
+    counts = [f"{change['counts']['done']} of {change['selected']} done", *counted(bad), f"{left} left"]
+    pace = [f"{change['rate']}/s"] if change["sent"] else []
+    if pace and left and change["rate"]:
+        pace.append(f"{_time_left(change, left, soak)} to go")
+    line = f"Wave {wave} of {change['waves_total']}: {', '.join(counts)}"
+    return f"{line}; {', '.join(pace)}" if pace else line
+
+
+def _time_left(change: Mapping[str, Any], left: int, soak: float) -> str:
+    soaks = soak * (change["waves_total"] - change["waves_done"])
+    minutes, seconds = divmod(round(left / change["rate"] + soaks), 60)
+    return f"{minutes // 60}:{minutes % 60:02}:{seconds:02}"

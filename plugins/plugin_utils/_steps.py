@@ -1,0 +1,70 @@
+# Copyright (c) 2026 simops.yateota contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Tasks that take long, done in steps: after each step a line shows how far the task has come."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from typing import Any
+
+from ansible.module_utils.parsing.convert_bool import boolean
+from ansible.utils.display import Display
+
+from ..module_utils._ansible.module import Result
+from ..module_utils._core.signals import stops_on_signals
+from ._in_process import InProcessAction
+
+display = Display()
+
+
+class SteppedAction(InProcessAction):
+    """The action of a module whose task can be done in steps, each of them a run of the module.
+
+    A module that runs in an interpreter of its own can show nothing before it ends. So the steps are the action's: they
+    come to the same whether the module's code runs in the controller's process or not.
+    """
+
+    _host = "localhost"
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> Result:
+        """Run the task in steps where it asks for that, and at once otherwise."""
+        if self._task.async_val or not self.is_stepped(self._task.args):
+            return super().run(tmp, task_vars)
+        whole, stopped = dict(self._task.args), threading.Event()
+        self._host = (task_vars or {}).get("inventory_hostname", "localhost")
+        try:
+            with stops_on_signals(stopped):
+                return self.steps(whole, stopped, task_vars or {})
+        finally:
+            self._task.args = whole
+
+    def is_stepped(self, options: Mapping[str, Any]) -> bool:
+        """Whether a task with these options is done in steps."""
+        raise NotImplementedError
+
+    def steps(self, options: Mapping[str, Any], stopped: threading.Event, variables: dict[str, Any]) -> Result:
+        """Do the steps; the result of all of them.
+
+        Args:
+            options: the task's options.
+            stopped: set when a signal is to end the task.
+            variables: the task's variables.
+        """
+        raise NotImplementedError
+
+    def step(self, options: Mapping[str, Any], variables: dict[str, Any]) -> Result:
+        """Run the module once, with these options in place of the task's."""
+        self._task.args = dict(options)
+        return super().run(None, variables)
+
+    def show(self, line: str) -> None:
+        """Show a line to the user, on standard error as warnings are: what callbacks write stays whole."""
+        if not self._task.no_log:
+            display.display(f"[{self._host}] {line}", stderr=True)
+
+
+def asked(options: Mapping[str, Any], name: str) -> bool:
+    """Whether a boolean option is set, before the module has checked its type."""
+    return bool(boolean(options.get(name) or False, strict=False))
