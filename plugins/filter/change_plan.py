@@ -17,8 +17,8 @@ name: change_plan
 short_description: Say what a bulk change is about to do, and what it lacks to be carried out
 version_added: 1.1.0
 description:
-  - Takes a registered result of M(simops.yateota.yateota_bulk) with O(simops.yateota.yateota_bulk#module:state=planned), and
-    says in sentences what is planned.
+  - Takes a registered result of M(simops.yateota.yateota_bulk) with
+    O(simops.yateota.yateota_bulk#module:state=planned), and says in sentences what is planned.
   - Says as well which settings are missing before anything may be sent. These are the approver's name, and for a rerun
     the number of SIMs.
 author:

@@ -18,19 +18,23 @@ name: change_verdict
 short_description: Say how a bulk change stands after a run, and what to do next
 version_added: 1.1.0
 description:
-  - Takes the registered results of the last wave and of the verification by M(simops.yateota.yateota_bulk), also failed ones.
-  - A change is well where nobody is left, refused, failed or unknown. Participants that are left for a further run because of
-    C(max_waves) are no failure.
+  - Takes the registered results of sending and of the verification by M(simops.yateota.yateota_bulk), also failed ones.
+  - A change is well where nobody is left, refused, failed or unknown. Participants that are left for a further run
+    because of C(max_waves) are no failure.
 author:
   - The simops.yateota contributors (@simops)
 positional: verified, settings
 options:
   _input:
-    description: The result with O(simops.yateota.yateota_bulk#module:state=applied). Empty or skipped where nothing was to be sent.
+    description: >-
+      The result with O(simops.yateota.yateota_bulk#module:state=applied). Empty or skipped where nothing was to be
+      sent.
     type: dict
     required: true
   verified:
-    description: The result with O(simops.yateota.yateota_bulk#module:state=verified). Empty or skipped where the states were not read.
+    description: >-
+      The result with O(simops.yateota.yateota_bulk#module:state=verified). Empty or skipped where the states were not
+      read.
     type: dict
     required: true
   settings:

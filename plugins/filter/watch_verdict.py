@@ -17,7 +17,8 @@ name: watch_verdict
 short_description: Say what came of watching a campaign, and what to do next
 version_added: 1.1.0
 description:
-  - Takes a registered result of M(simops.yateota.yateota_campaign_info) with O(simops.yateota.yateota_campaign_info#module:wait).
+  - Takes a registered result of M(simops.yateota.yateota_campaign_info) with
+    O(simops.yateota.yateota_campaign_info#module:wait).
   - All is well where the campaign has finished, and in check mode also where it is running.
 author:
   - The simops.yateota contributors (@simops)
@@ -28,12 +29,15 @@ options:
     type: dict
     required: true
   paused:
-    description: The registered result of M(simops.yateota.yateota_campaign) that was to pause a bad campaign, also a skipped or failed one.
+    description: >-
+      The registered result of M(simops.yateota.yateota_campaign) that was to pause a bad campaign, also a skipped or
+      failed one.
     type: dict
     required: true
   settings:
     description:
-      - The variables of the role P(simops.yateota.campaign_watch#role), without C(campaign_watch_) in front of their names.
+      - The variables of the role P(simops.yateota.campaign_watch#role), without C(campaign_watch_) in front of their
+        names.
       - Used are C(max_failed_percentage) and C(timeout).
     type: dict
     required: true

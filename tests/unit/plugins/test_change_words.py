@@ -71,7 +71,8 @@ HEAD = "Change CHG1: retry of 44 participants on https://ota.example.net/api.php
         (
             change(done=43, unknown=1),
             {**APPROVED, "unknown": "resend"},
-            "The unknown are to be sent once more, unless their states prove that the action was carried out, 43 done, 1 unknown.",
+            "The unknown are to be sent once more, unless their states prove that the action was carried out, "
+            "43 done, 1 unknown.",
         ),
         (
             change(planned=44, waves_total=5, window_opens="2126-01-01T00:00:00Z"),
@@ -216,7 +217,8 @@ ABORTED = "Change CHG1 is aborted: 5 of 5. Find the cause, then set resume_abort
             SKIPPED,
             {},
             False,
-            "is window_closed: 44 planned. Run this again, with a window that is open, to send for those that are left.",
+            "is window_closed: 44 planned. Run this again, with a window that is open, to send for those that are "
+            "left.",
         ),
         (
             result(change("in_progress", planned=14, done=29, unknown=1)),
@@ -244,8 +246,8 @@ ABORTED = "Change CHG1 is aborted: 5 of 5. Find the cause, then set resume_abort
             SKIPPED,
             {},
             False,
-            "is applied: 43 done, 1 unknown. Nothing proves whether the action was carried out for the unknown. Look at "
-            "them, and run this again with bulk_change_unknown=resend to send for them once more.",
+            "is applied: 43 done, 1 unknown. Nothing proves whether the action was carried out for the unknown. Look "
+            "at them, and run this again with bulk_change_unknown=resend to send for them once more.",
         ),
         (
             failed(change("applied", done=43, failed=1), "It has ended with 1 failed."),
