@@ -100,7 +100,8 @@ def _advice(verdict: str, paused: Mapping[str, Any], settings: Mapping[str, Any]
     if verdict == RUNNING and check_mode:
         return "It would be watched."
     if verdict in GOES_ON:
-        return f"It has not finished within {settings['timeout']} seconds: watch it again, or raise campaign_watch_timeout."
+        limit = f"within {settings['timeout']} seconds"
+        return f"It has not finished {limit}: watch it again, or raise campaign_watch_timeout."
     return ""
 
 
