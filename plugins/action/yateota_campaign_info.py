@@ -34,7 +34,7 @@ class ActionModule(SteppedAction):
         result = self.step(options, variables)
         while "watched" in result:
             self.show(result["watched"]["text"])
-            result["watched"]["looks"] = looks
+            result["watched"].update(looks=looks)
             interval, timeout = (_seconds(name, options) for name in ("interval", "timeout"))
             if result["watched"]["verdict"] not in GOES_ON or time.monotonic() + interval > begun + timeout:
                 return result

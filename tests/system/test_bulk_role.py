@@ -416,6 +416,38 @@ def crowd(size: int) -> dict[str, Any]:
     return {"sims": [sims], "campaigns": [{**campaign, "initial": {"failed": size}}]}
 
 
+def test_the_guide_shows_what_a_run_prints(bulk: Ansible, tmp_path: Path) -> None:
+    """Its transcript is what its own command prints, but for what differs from run to run; it fits 100 columns."""
+    guide = (COLLECTION / "docs/bulk.md").read_text(encoding="utf-8")
+    shown = re.search(r"^```text\n(TASK .*?)^```$", guide, re.MULTILINE | re.DOTALL)
+    command = re.search(r"^```sh\n([^`]*bulk_change_canary=5 .*?)^```$", guide, re.MULTILINE | re.DOTALL)
+    assert shown
+    assert command
+    done = run(["bash", "-euc", command[1]], bulk.environ(), tmp_path)
+    assert done.ok, done.output
+    assert steady(shown[1]) in steady(done.output)
+    assert max(len(line) for line in shown[1].splitlines()) <= 100
+
+
+def steady(output: str) -> str:
+    """Output without its rates, and without the stars that fill a line of the terminal."""
+    return re.sub(r"[*]{3,}", "***", re.sub(r"[0-9.]+/s(, [0-9:]+ to go)?", "N/s", output))
+
+
+@pytest.mark.parametrize("in_process", [True, False])
+def test_a_wave_takes_one_line_and_leaves_standard_output_to_callbacks(
+    bulk: Ansible, tmp_path: Path, in_process: bool
+) -> None:
+    command = ["ansible-playbook", "simops.yateota.bulk_retry", "-e", json.dumps({**APPROVED, **WAVES})]
+    environ = bulk.environ({"YATEOTA_IN_PROCESS": str(int(in_process))})
+    done = subprocess.run(command, cwd=tmp_path, env=environ, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "Wave" not in done.stdout
+    assert len(re.findall("Wave", done.stderr)) == len(progress(Run(0, done.stderr))) == 5
+    sending = done.stdout.partition("Send wave by wave, with a line for each]")[2].partition("\nTASK")[0]
+    assert sending.split() == [sending.split()[0], "changed:", "[localhost]"]
+
+
 def test_the_guide_runs_as_it_stands(bulk: Ansible, sandbox: Any, tmp_path: Path) -> None:
     """Its commands in their order; purging comes last, as it says there."""
     guide = (COLLECTION / "docs/bulk.md").read_text(encoding="utf-8").replace("/var/lib/yateota", str(tmp_path))
