@@ -1,0 +1,106 @@
+# Copyright (c) 2026 simops.yateota contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The filter ``sweep_change``: the change under which a campaign is swept."""
+
+from __future__ import annotations
+
+import datetime
+import re
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+DOCUMENTATION = r"""
+name: sweep_change
+short_description: Find the change under which a campaign is swept
+version_added: 1.1.0
+description:
+  - Takes the changes of a ledger, and gives the change that a sweep of a campaign makes or goes on with.
+  - Its number follows from the ledger alone, so that two runs that begin at once come to the same change, and only one
+    of them can hold it.
+  - A sweep goes on with the latest change where that has not ended, and where it was planned in this hour. Such a
+    change has nothing left to do.
+author:
+  - The simops.yateota contributors (@simops)
+positional: name, campaign
+options:
+  _input:
+    description: Changes as M(simops.yateota.yateota_bulk_info) returns them.
+    type: list
+    elements: dict
+    required: true
+  name:
+    description: With what the numbers of the sweeps' changes begin.
+    type: str
+    required: true
+  campaign:
+    description: The campaign as M(simops.yateota.yateota_campaign_info) returns it.
+    type: dict
+    required: true
+"""
+
+EXAMPLES = r"""
+- name: Read the changes of a ledger
+  simops.yateota.yateota_bulk_info:
+    ledger: /var/lib/yateota/ledger.sqlite
+  register: ledger
+
+- name: Read a campaign
+  simops.yateota.yateota_campaign_info:
+    campaign_id: 144
+  register: read
+
+- name: Name the change under which it is swept
+  ansible.builtin.debug:
+    msg: "{{ (ledger.changes | simops.yateota.sweep_change('sweep', read.campaigns[0])).change_id }}"
+"""
+
+RETURN = r"""
+_value:
+  description: The change.
+  type: dict
+  contains:
+    change_id:
+      description: Its number.
+      type: str
+    is_empty:
+      description: >-
+        Whether it would certainly have no participants, as the counts of the campaign's other states make up all of it.
+      type: bool
+"""
+
+_ENDED = ("applied", "verified", "purged")
+_COUNTED = ("finished", "pending_build", "pending_send", "failed", "canceled")
+
+
+def sweep_change(changes: Sequence[Mapping[str, Any]], name: str, campaign: Mapping[str, Any]) -> dict[str, Any]:
+    """The change: the keys of RETURN."""
+    prefix = f"{name}-{campaign['campaign_id']}-"
+    own = [change for change in changes if re.fullmatch(re.escape(prefix) + "[0-9]+", change["change_id"])]
+    if own and _goes_on(own[-1]):
+        return {"change_id": own[-1]["change_id"], "is_empty": False}
+    latest = int(own[-1]["change_id"].removeprefix(prefix)) if own else 0
+    return {"change_id": f"{prefix}{latest + 1}", "is_empty": _nobody_is_unallocated(campaign)}
+
+
+def _goes_on(change: Mapping[str, Any]) -> bool:
+    if change["status"] not in _ENDED:
+        return True
+    hour = datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:")
+    return change["status"] != "purged" and str(change["planned"]).startswith(hour)
+
+
+def _nobody_is_unallocated(campaign: Mapping[str, Any]) -> bool:
+    """Whether that is certain: a server may send flags in place of counts."""
+    counts = [campaign[state] for state in _COUNTED]
+    if any(isinstance(count, bool) or not isinstance(count, int) for count in counts):
+        return False
+    return bool(sum(counts) == campaign["participants"])
+
+
+class FilterModule:
+    """The filters of this file, by their names."""
+
+    def filters(self) -> dict[str, Callable[..., Any]]:
+        """By name."""
+        return {"sweep_change": sweep_change}
