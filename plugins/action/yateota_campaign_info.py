@@ -49,8 +49,10 @@ class ActionModule(SteppedAction):
     def _look(self, options: Mapping[str, Any], before: Result, variables: dict[str, Any]) -> Result:
         """One more look. A server that cannot be reached for a while does not end the wait."""
         campaign_id = before["campaigns"][0]["campaign_id"]  # a name would be looked up in the whole list each time
-        named = {"name": None, "campaign_id": campaign_id} if campaign_id is not None else {}
-        result = self.step({**options, **named}, variables)
+        if campaign_id is not None:
+            unnamed = {option: value for option, value in options.items() if option != "name"}
+            options = {**unnamed, "campaign_id": campaign_id}
+        result = self.step(options, variables)
         if "failure" in result and may_pass(result["failure"]):
             return {**before, "watched": unread(campaign_id, result["msg"])}
         return result

@@ -165,7 +165,9 @@ def test_it_looks_until_the_campaign_has_finished(at_once: Callable[[Steps], lis
     assert done["watched"] == {"verdict": "finished", "text": "Campaign 144 is finished.", "looks": 4}
     assert pauses == [1.0, 1.0, 1.0]
     assert steps.shown[1] == "Campaign 144 could not be read: cannot reach it."
-    assert [(each.get("name"), each.get("campaign_id")) for each in steps.asked[:2]] == [("Spring", None), (None, 144)]
+    # Ansible counts an option that is null as given, and takes one of these two.
+    wait = {"wait": WAIT["wait"]}
+    assert steps.asked[:2] == [WAIT, {**wait, "campaign_id": 144}]
 
 
 @pytest.mark.parametrize(("last", "verdict"), [(look("running"), "running"), (AWAY, "unread")])
