@@ -30,8 +30,8 @@ class ActionModule(SteppedAction):
 
     def steps(self, options: Mapping[str, Any], stopped: threading.Event, variables: dict[str, Any]) -> Result:
         """Look again until the campaign has come to an end, or the time is over; the result of the latest look."""
-        begun, looks = time.monotonic(), 1
-        result = self.step(options, variables)
+        result, looks = self.step(options, variables), 1
+        begun = time.monotonic()  # now: on a slow machine, too, there is a second look where the time is for one
         while "watched" in result:
             self.show(result["watched"]["text"])
             result["watched"].update(looks=looks)

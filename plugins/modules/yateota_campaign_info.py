@@ -40,7 +40,7 @@ options:
     version_added: 1.1.0
     suboptions:
       timeout:
-        description: Wait for so many seconds at most. Must be 0 or more.
+        description: Wait for so many seconds at most after the first look. Must be 0 or more.
         type: float
         default: 3600
       interval:
