@@ -114,8 +114,9 @@ def waves_chart(waves: Sequence[Mapping[str, Any]]) -> str:
     groups = [waves[start : start + each] for start in range(0, len(waves), each)]
     counts = [{state: sum(wave["counts"][state] for wave in group) for state in COLORS} for group in groups]
     states = [state for state in COLORS if any(count[state] for count in counts)]
-    step = _step(max(sum(count.values()) for count in counts))
-    top = step * max(1, math.ceil(max(sum(count.values()) for count in counts) / step))
+    most = max(sum(count.values()) for count in counts)
+    step = _step(most)
+    top = step * max(1, math.ceil(most / step))
     room = (_WIDTH - _AXIS) / len(groups)
     width = min(room * 0.8, 120)
     bars = [
@@ -133,9 +134,7 @@ def waves_chart(waves: Sequence[Mapping[str, Any]]) -> str:
         _WAVES,
         bars=bars,
         ticks=[{"value": value, "y": _height_of(value, _PLOT / top)} for value in range(0, top + 1, step)],
-        legend=[
-            {"name": state, "color": COLORS[state], "x": _AXIS + 110 * place} for place, state in enumerate(states)
-        ],
+        legend=[{"name": name, "color": COLORS[name], "x": _AXIS + 110 * place} for place, name in enumerate(states)],
         summary=f"Participants of {len(waves)} waves by row state. The table below has the same figures.",
         axis=_AXIS,
         bottom=_TOP + _PLOT,
