@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from ..module_utils._core.states import COUNTED_STATES
+
 DOCUMENTATION = r"""
 name: campaign_table
 short_description: Campaigns as lines of a table that fits a terminal
@@ -72,7 +74,7 @@ def _line(campaign: Mapping[str, Any]) -> str:
 def _shares(campaign: Mapping[str, Any]) -> list[str]:
     """Finished, pending, waiting and failed in percent; on a server that sends flags or no counts, not known."""
     total = campaign["participants"]
-    counts = [campaign[name] for name in ("finished", "pending_build", "pending_send", "failed", "canceled")]
+    counts = [campaign[name] for name in COUNTED_STATES]
     if not total or any(isinstance(count, bool) or not isinstance(count, int) for count in counts):
         return [_UNKNOWN] * 4
     finished, building, sending, failed, canceled = counts

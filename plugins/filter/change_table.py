@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from ..module_utils._core.states import BAD_STATES, RowState
+
 DOCUMENTATION = r"""
 name: change_table
 short_description: Bulk changes as lines of a table that fits a terminal
@@ -53,8 +55,7 @@ _value:
 _ID = 15
 _ROW = "{:<15} {:<13} {:<11} {:>8} {:>7} {:>5} {}"
 _HEADER = _ROW.format("change", "status", "action", "SIMs", "settled", "bad", "run").rstrip()
-_LEFT_OPEN = ("planned", "sending")
-_BAD = ("unknown", "failed", "refused")
+_LEFT_OPEN = (RowState.PLANNED, RowState.SENDING)
 
 
 def change_table(changes: Sequence[Mapping[str, Any]], most: int = 0) -> list[str]:
@@ -74,7 +75,7 @@ def _line(change: Mapping[str, Any]) -> str:
         change["action"],
         selected,
         f"{100 * settled / selected:.1f}%" if selected else "-",
-        sum(counts[state] for state in _BAD),
+        sum(counts[state] for state in BAD_STATES),
         _run(change),
     ).rstrip()
 

@@ -39,11 +39,11 @@ options:
       - V(purged) removes the identifiers of a change that has ended, and keeps its counts.
     type: str
     required: true
-    choices: [planned, applied, verified, purged]
+    choices: [planned, applied, verified, purged]  # from _core.states.DESIRED_STATUSES
   action:
     description: The action, as in M(simops.yateota.yateota_participant). Needed to plan; later it must be the one recorded.
     type: str
-    choices: [cancel, hurry, retry, retry_build, rerun]  # from _core.operations.PARTICIPANT_ACTIONS
+    choices: [cancel, hurry, retry, retry_build, rerun]  # from _core.states.Action
   selection:
     description:
       - The participants to act on. Needed to plan. It is read and recorded once, before the first action; later it must be the one recorded, or be left out.
@@ -59,7 +59,7 @@ options:
       state:
         description: Only the campaign's participants in this state, at the time of planning.
         type: str
-        choices: [unallocated, pending_build, pending_send, waiting_por, finished, failed, canceled]  # from _core.policy.PARTICIPANT_STATES
+        choices: [unallocated, pending_build, pending_send, waiting_por, finished, failed, canceled]  # from _core.states.ServerState
       participants:
         description: A list of participants, each with at least one of the identifiers.
         type: list
@@ -486,7 +486,7 @@ from ansible.module_utils.basic import env_fallback
 from ..module_utils._ansible.module import LIBRARIES as COMMON_LIBRARIES
 from ..module_utils._ansible.module import Task, run_module
 from ..module_utils._change.bulk_task import BulkTask
-from ..module_utils._change.options import rollout_of
+from ..module_utils._change.options import rollout_options
 from ..module_utils._change.task import run_bulk
 from ..module_utils._core.bounds import check_bounds
 from ..module_utils._core.outcome import Outcome
@@ -587,7 +587,7 @@ RULES: dict[str, Any] = {}
 def run(task: Task) -> Outcome:
     """Bring the change to the state asked for."""
     check_bounds(task.params, BOUNDS)
-    rollout, stopped = rollout_of(task.params, ARGUMENTS), threading.Event()
+    rollout, stopped = rollout_options(task.params, ARGUMENTS), threading.Event()
     client = functools.cache(lambda: task.connect(rollout.senders, lambda: not stopped.is_set()))
     asked = BulkTask(
         options=task.params,

@@ -19,7 +19,7 @@ options:
   state:
     description: Read only the participants in this state. The API filters by no others.
     type: str
-    choices: [pending_build, pending_send, failed, finished]  # from _api.models.FILTER_STATES
+    choices: [pending_build, pending_send, failed, finished]  # from _core.states.FILTER_STATES
   limit:
     description: Read so many participants at the most, in one request. Must be 1 or more.
     type: int

@@ -22,10 +22,11 @@ from ..module_utils._change.options import read_moment
 from ..module_utils._core.bounds import check_number
 from ..module_utils._core.errors import InvalidInputError
 from ..module_utils._core.identifiers import check_sim_identifier, parse_id, read_identification
+from ..module_utils._core.states import CampaignState
 
 Spec = Mapping[str, Any]
 
-CAMPAIGN_STATES = ("started", "paused", "stopped")
+_CAMPAIGN_STATES = (CampaignState.STARTED, CampaignState.PAUSED, CampaignState.STOPPED)
 _SHORTEST_ICCID = 18
 _WORDS = re.compile(r"[\s,;]+")
 
@@ -254,10 +255,10 @@ def _campaign_states(name: str, spec: Spec, value: Any) -> list[dict[str, Any]]:
 
 def _campaign_state(where: str, line: str) -> dict[str, Any]:
     who, colon, state = (part.strip() for part in line.rpartition(":"))
-    if not (colon and who and state in CAMPAIGN_STATES):
+    if not (colon and who and state in _CAMPAIGN_STATES):
         raise InvalidInputError(
             f"{where} '{line.strip()}' is not valid: give an id or a name, a colon, and one of "
-            f"{', '.join(CAMPAIGN_STATES)}, as in 144: paused."
+            f"{', '.join(_CAMPAIGN_STATES)}, as in 144: paused."
         )
     quoted = re.fullmatch(r"""(["'])(.+)\1""", who)
     if quoted or not who.isascii() or not who.isdigit():

@@ -18,7 +18,7 @@ _LONGEST_MESSAGE = 4000
 _OPTIONAL_READS = ("get_campaign", "get_node_status")
 """Requests that a module can do without where the server refuses them."""
 
-_OF_DIRECT = {"acted": OK, "failed": REFUSED, "unknown": UNKNOWN}
+_OF_DIRECT = {"acted": OK, "refused": REFUSED, "failed": REFUSED, "unknown": UNKNOWN}
 _OF_ROW = {"done": OK, "refused": REFUSED, "failed": REFUSED, "unknown": UNKNOWN}
 
 
@@ -180,9 +180,9 @@ def of_list(outcome: Outcome, record: Record, known: Sequence[dict[str, Any]]) -
         wrong = misjudged(said, own, lies(record), record)
         if wrong:
             yield f"participant {who['participant_id']}: {wrong}"
-    bad = [entry for entry in entries if entry["outcome"] in ("failed", "unknown")]
+    bad = [entry for entry in entries if entry["outcome"] in ("refused", "failed", "unknown")]
     if bool(bad) > outcome.failed:
-        yield f"success with {len(bad)} failed or unknown"
+        yield f"success with {len(bad)} refused, failed or unknown"
 
 
 def of_campaign(outcome: Outcome, record: Record) -> Iterable[str]:

@@ -210,7 +210,7 @@ def test_a_bad_canary_aborts_and_is_resumed_on_purpose_alone(bulk: Ansible, sand
     given = {**APPROVED, **WAVES, "bulk_change_abort_minimum_executed": 5}
     aborted = bulk("bulk_retry", given)
     assert not aborted.ok
-    assert "Change CHG1 is aborted: 2 of 5 sends went wrong" in aborted.words
+    assert "Change CHG1 is aborted: 2 of 5 attempts went wrong" in aborted.words
     assert (
         "The most frequent reasons: 2 refused with code 403 (the card is locked). Find the cause, then" in aborted.words
     )

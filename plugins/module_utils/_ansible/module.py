@@ -21,6 +21,7 @@ from .._core.identifiers import IDS, SIM_IDENTIFIERS, check_text, parse_id
 from .._core.libraries import missing
 from .._core.masking import Masking
 from .._core.outcome import Outcome
+from .._core.states import plain
 from .arguments import CONNECTION_ARGUMENTS, connection, url_passwords
 
 if TYPE_CHECKING:
@@ -115,9 +116,9 @@ def perform(run: Callable[[Task], Result | Outcome], task: Task) -> Result:
             task.masking.learn(outcome.identifiers)
         error = outcome.error
         if error is None:
-            return cast(Result, task.shown(outcome.result))
+            return cast(Result, task.shown(plain(outcome.result)))
         # Shown first, since the failure's sentence may name those that its details tell of.
-        details = task.shown({**outcome.result, "failure": error.failure()})
+        details = task.shown({**plain(outcome.result), "failure": error.failure()})
         text = task.masking.sentence(str(error), error.message) if task.masking else str(error)
         return {**details, "failed": True, "msg": text}
     finally:

@@ -14,6 +14,8 @@ from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
+from .._core.states import CampaignState, ServerState
+
 _LONGEST_TEXT, _LONGEST_TRACE = 10_000, 1_000_000  # characters of one text
 _LONGEST_KEY = 200
 _LONGEST_MESSAGE = 300
@@ -40,8 +42,9 @@ _API_WORDS = frozenset(
     (
         *("code", "message", "participants", "participant_id", "campaigns", "campaign", "campaign_id", "count"),
         *("stats", "status", "state", "trace", "imsi", "iccid", "msisdn", "version", "engine", "uptime"),
-        *("finished", "failed", "pending_build", "pending_send", "canceled", "waiting_por", "unallocated"),
-        *("started", "stopped", "paused", "true", "false"),
+        *ServerState,
+        *CampaignState,
+        *("true", "false"),
     )
 )
 

@@ -1,11 +1,10 @@
 # Copyright (c) 2026 simops.yateota contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Sending one write after another: at a pace, as long as it may go on, with pauses where the server asks for them."""
+"""Send one write after another: at a rate, as long as it may go on, with pauses where the server asks for them."""
 
 from __future__ import annotations
 
-import enum
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -13,76 +12,80 @@ from typing import Any, NamedTuple
 
 from .._core.errors import ApiError, NotSentError, OutcomeUnknownError, TransportError, YateotaError
 from .._core.identifiers import described
+from .._core.policy import AttemptOutcome
 from .._core.refusals import Refusals
 from .client import Client
 
 _TOO_MANY = 429
 _PAUSE_FIRST, _PAUSE_MOST = 1.0, 30.0  # seconds, where the server names none
 _ASKED_MOST = 600.0
-"""Seconds for which a server may ask for pauses, one after another, until it is given up."""
+"""Seconds for which a server may ask for pauses, one after another, before the sending ends."""
 
 
-class Brake:
-    """Stops all sending, for the first reason that comes up.
+class StopSwitch:
+    """Stop all sending, with the first reason that comes up.
 
     Attributes:
-        why: the failure that the sending ends with; None where it ends well, or is not pulled.
+        error: the failure that the sending ends with; None where it ends well, or is not stopped.
     """
 
     def __init__(self) -> None:
-        self._pulled = threading.Event()
+        self._stopped = threading.Event()
         self._lock = threading.Lock()
-        self.why: YateotaError | None = None
+        self.error: YateotaError | None = None
 
     @property
-    def is_pulled(self) -> bool:
-        """Whether nothing more is to be sent."""
-        return self._pulled.is_set()
+    def is_on(self) -> bool:
+        """Tell whether nothing more is to be sent."""
+        return self._stopped.is_set()
 
-    def pull(self, why: YateotaError | None) -> None:
+    def stop(self, error: YateotaError | None) -> None:
         """Let nothing more be sent."""
         with self._lock:
-            if not self._pulled.is_set():
-                self.why = why
-                self._pulled.set()
+            if not self._stopped.is_set():
+                self.error = error
+                self._stopped.set()
 
     def wait(self, seconds: float) -> None:
-        """Wait so long, or until it is pulled."""
-        self._pulled.wait(seconds)
+        """Wait for some seconds, or until it is on."""
+        self._stopped.wait(seconds)
 
 
-class Pace:
-    """Gives the threads their turns, so that no more than ``per_second`` requests leave in a second.
+class RateLimiter:
+    """Give threads their turns, so that no more than ``per_second`` requests leave in a second.
 
     Args:
         per_second: the limit; None for none.
-        brake: ends all waiting.
+        switch: ends all waiting.
     """
 
-    def __init__(self, per_second: float | None, brake: Brake) -> None:
+    def __init__(self, per_second: float | None, switch: StopSwitch) -> None:
         self._gap = 1 / per_second if per_second else 0.0
-        self._brake = brake
+        self._switch = switch
         self._next = self._paused_until = 0.0
         self._asked_since: float | None = None
         self._lock = threading.Lock()
 
     def wait(self) -> None:
-        """Wait for a turn, which a pause that begins meanwhile puts off."""
-        while not self._brake.is_pulled:
+        """Wait for a turn, and for the end of any pause that begins meanwhile."""
+        while not self._switch.is_on:
             with self._lock:
                 turn = max(self._next, time.monotonic())
                 self._next = turn + self._gap
             delay = turn - time.monotonic()
             if delay > 0:
-                self._brake.wait(delay)
+                self._switch.wait(delay)
             if turn >= self._paused_until:
                 return
 
     def pause(self, seconds: float | None) -> bool:
-        """Put off all further turns; false where the server has asked for that too long.
+        """Put off all further turns.
 
         Args:
-            seconds: what the server asks for; None where it names no time: the longer it goes on, the longer.
+            seconds: what the server asks for; None where it names no time: the pauses then grow longer.
+
+        Returns:
+            False where the server has asked for pauses for too long.
         """
         with self._lock:
             now = time.monotonic()
@@ -97,40 +100,31 @@ class Pace:
             return True
 
     def end_pauses(self) -> None:
-        """Note that the server has taken a request."""
+        """Note that the server took a request."""
         self._asked_since = None
 
 
-class Came(enum.Enum):
-    """What came of one request: ``NOT_CARRIED_OUT`` says nothing of its participant, the other two words of it do."""
+class AttemptResult(NamedTuple):
+    """What came of one request, and the failure behind it; None where it was held back."""
 
-    CARRIED_OUT = enum.auto()
-    REFUSED = enum.auto()
-    NOT_CARRIED_OUT = enum.auto()
-    UNKNOWN = enum.auto()
-
-
-class Outcome(NamedTuple):
-    """What came of one request, and the failure behind it; none where it was held back."""
-
-    came: Came
+    outcome: AttemptOutcome
     error: YateotaError | None = None
 
 
 class Delivery:
-    """Sends writes for both engines. Safe to use from several threads.
+    """Send writes for both engines. Safe to use from several threads.
 
     Args:
         client: sends.
-        pace: gives the turns.
-        brake: is pulled where the next request would fail like the last.
+        limiter: gives the turns.
+        switch: is turned on where the next request would fail like the last.
         may_send: asked before each try, and right before the bytes leave.
     """
 
-    def __init__(self, client: Client, pace: Pace, brake: Brake, may_send: Callable[[], bool]) -> None:
+    def __init__(self, client: Client, limiter: RateLimiter, switch: StopSwitch, may_send: Callable[[], bool]) -> None:
         self._client = client
-        self._pace = pace
-        self._brake = brake
+        self._limiter = limiter
+        self._switch = switch
         self._may_send = may_send
         self.refusals = Refusals()
 
@@ -141,29 +135,29 @@ class Delivery:
             As ``Client.call``.
         """
         while True:
-            self._pace.wait()
+            self._limiter.wait()
             try:
                 answer = self._client.call(request, params, may_send)
             except TransportError as error:
                 if not _asks_for_pause(error):
                     raise
-                if not self._pace.pause(error.retry_after):
+                if not self._limiter.pause(error.retry_after):
                     asked = f"It has asked for pauses for {_ASKED_MOST / 60:g} minutes."
                     raise error.restated(f"{error} {asked}", {}) from None
             except YateotaError:
-                self._pace.end_pauses()
+                self._limiter.end_pauses()
                 raise
             else:
-                self._pace.end_pauses()
+                self._limiter.end_pauses()
                 return answer
 
-    def deliver(self, params: Mapping[str, Any], subject: Any, leaves: Callable[[], None]) -> Outcome:
+    def deliver(self, params: Mapping[str, Any], subject: Any, leaves: Callable[[], None]) -> AttemptResult:
         """Send one action on a participant.
 
         Args:
             params: the request's ``params``.
             subject: whom it is for, for ``refusals``.
-            leaves: told whenever it is about to leave.
+            leaves: called whenever it is about to leave.
         """
 
         def may_send() -> bool:
@@ -175,50 +169,50 @@ class Delivery:
         try:
             self.call("action_participant", params, may_send)
         except OutcomeUnknownError as error:
-            return Outcome(Came.UNKNOWN, error)
+            return AttemptResult(AttemptOutcome.UNKNOWN, error)
         except NotSentError:
-            return Outcome(Came.NOT_CARRIED_OUT)
+            return AttemptResult(AttemptOutcome.NOT_CARRIED_OUT)
         except ApiError as error:
             return self._refused(error, params, subject)
         except YateotaError as error:
-            self._brake.pull(error)
-            return Outcome(Came.NOT_CARRIED_OUT, error)
+            self._switch.stop(error)
+            return AttemptResult(AttemptOutcome.NOT_CARRIED_OUT, error)
         except BaseException as error:  # noqa: BLE001 (whatever it is, no outcome may be lost by it)
-            return self.broken(error, params, Came.UNKNOWN)
+            return self.broken(error, params, AttemptOutcome.UNKNOWN)
         self.refusals.carried_out()
-        return Outcome(Came.CARRIED_OUT)
+        return AttemptResult(AttemptOutcome.CARRIED_OUT)
 
-    def broken(self, error: BaseException, params: Mapping[str, Any], came: Came) -> Outcome:
-        """What came of a request that an unexpected exception ended. All sending ends with it.
+    def broken(self, error: BaseException, params: Mapping[str, Any], outcome: AttemptOutcome) -> AttemptResult:
+        """Give the result of a request that an unexpected exception ended, and end all sending.
 
         Args:
             error: the exception.
             params: the request's ``params``, as far as they are known.
-            came: what came of it: unknown, unless it certainly did not leave.
+            outcome: what came of it: unknown, unless it certainly did not leave.
         """
         failure = UnexpectedError(error, f"action_participant for {described(params)}")
-        self._brake.pull(failure)
-        return Outcome(came, failure)
+        self._switch.stop(failure)
+        return AttemptResult(outcome, failure)
 
-    def _refused(self, error: ApiError, params: Mapping[str, Any], subject: Any) -> Outcome:
+    def _refused(self, error: ApiError, params: Mapping[str, Any], subject: Any) -> AttemptResult:
         if not self.refusals.stop_all(error, params, subject):
-            return Outcome(Came.REFUSED, error)
-        alike = "The server refuses one request like the other: " if self.refusals.taken_back else ""
-        self._brake.pull(error.restated(f"{alike}{error} Nothing more was sent.", {}))
-        return Outcome(Came.NOT_CARRIED_OUT, error)
+            return AttemptResult(AttemptOutcome.REFUSED, error)
+        alike = "The server refuses every request alike: " if self.refusals.taken_back else ""
+        self._switch.stop(error.restated(f"{alike}{error} Nothing more was sent.", {}))
+        return AttemptResult(AttemptOutcome.NOT_CARRIED_OUT, error)
 
 
 def send_write(client: Client, request: str, params: Mapping[str, Any]) -> dict[str, Any]:
     """Send one write that stands alone, as ``Delivery.call``."""
-    brake = Brake()
-    return Delivery(client, Pace(None, brake), brake, client.may_send).call(request, params, client.may_send)
+    switch = StopSwitch()
+    return Delivery(client, RateLimiter(None, switch), switch, client.may_send).call(request, params, client.may_send)
 
 
 class UnexpectedError(OutcomeUnknownError):
-    """An exception that nothing foresees ended the sending.
+    """An unexpected exception ended the sending.
 
     Args:
-        error: the exception. Its own words are not repeated: they may hold anything.
+        error: the exception. Its own message is not repeated: it may hold anything.
         what: what it ended.
 
     Attributes:
@@ -228,14 +222,14 @@ class UnexpectedError(OutcomeUnknownError):
     def __init__(self, error: BaseException, what: str) -> None:
         name = type(error).__name__
         super().__init__(
-            f"{what} was ended by an unexpected {name}, and nothing more was sent: read the states of those whose "
+            f"{what} was ended by an unexpected {name}, and nothing more was sent. Read the states of those whose "
             "outcome is unknown before you send anything again.",
             request="action_participant",
         )
         self.reason = f"an unexpected {name} ended its request: nothing tells whether it was carried out"
 
     def restated(self, text: str, details: dict[str, Any]) -> YateotaError:
-        """The same failure in other words."""
+        """Give the same failure with another text."""
         error = OutcomeUnknownError(text, request=self.request)
         error.details = details
         return error

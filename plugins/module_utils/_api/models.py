@@ -10,21 +10,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from .._core.errors import BadAnswerError
 from .._core.libraries import guarded
+from .._core.states import COUNTED_STATES, END_STATES
 from .answer import whole_number
 
 if TYPE_CHECKING:
     import pydantic
 else:
     pydantic = guarded("pydantic")
-
-END_STATES = ("finished", "failed", "canceled")
-"""The states a participant does not leave by itself [S, V]. Every other one, an unknown one too, is not an end."""
-
-FILTER_STATES = ("pending_build", "pending_send", "failed", "finished")
-"""The states that ``query_participants`` can filter by [S]."""
-
-COUNTS = ("finished", "pending_build", "pending_send", "failed", "canceled")
-"""The numbers (on some servers: flags [V]) that a campaign carries."""
 
 
 _LARGEST_ID = 2**63 - 1
@@ -127,7 +119,7 @@ class Campaign(pydantic.BaseModel):
             "type": self.type,
             "state": self.state,
             "participants": self.participants,
-            **{state: getattr(self, state) for state in COUNTS},
+            **{state: getattr(self, state) for state in COUNTED_STATES},
             "progress": self.progress(),
             "extra": self.model_extra,
         }

@@ -9,9 +9,10 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from .._core.errors import ApiError, BadAnswerError, InvalidInputError
+from .._core.states import COUNTED_STATES
 from .answer import whole_number
 from .client import Client, items
-from .models import COUNTS, Campaign, Participant, read
+from .models import Campaign, Participant, read
 from .paging import Seen
 
 Warn = Callable[[str], None]
@@ -25,7 +26,7 @@ _UNKNOWN_REQUEST = 401
 _NO_ANSWER = (_UNKNOWN_REQUEST, 402, 404)
 """The body codes of a server that does not know ``msisdn`` as a key, or not this number [F]."""
 
-_OF_CAMPAIGN = frozenset({"participants", "start_time", "type", *COUNTS})
+_OF_CAMPAIGN = frozenset({"participants", "start_time", "type", *COUNTED_STATES})
 """Fields that only a campaign's own item has [V]."""
 
 
@@ -188,14 +189,14 @@ class Reader:
         return {campaign_id: state for campaign_id, (state, *others) in states.items() if not others}
 
     def state_counts(self, campaign_id: int) -> dict[str, int] | None:
-        """How many participants of a campaign are in each state of ``COUNTS``; None where the server tells flags alone.
+        """Count the participants of a campaign in each of ``COUNTED_STATES``; None where the server returns flags.
 
         Raises:
             YateotaError: as ``Client.call``.
         """
         found = items(self._client.call("query_campaigns", {"campaign_id": campaign_id}), "query_campaigns")
         campaign: Campaign = read(Campaign, _of_campaign(found, campaign_id) or {}, "query_campaigns")
-        counts = {state: getattr(campaign, state) for state in COUNTS}
+        counts: dict[str, Any] = {state: getattr(campaign, state) for state in COUNTED_STATES}
         return None if any(count is None or isinstance(count, bool) for count in counts.values()) else counts
 
     def participants(

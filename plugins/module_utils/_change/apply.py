@@ -5,51 +5,56 @@
 
 from __future__ import annotations
 
+import functools
+
 from .._api.delivery import UnexpectedError
 from .._core.errors import ApiError, InvalidInputError, OutcomeUnknownError, YateotaError
-from .._core.identification import NAMINGS, SIM, doubt
+from .._core.identification import NAMINGS, SIM, may_be_one_sim
 from .._core.identifiers import described
-from .._ledger.attempts import Sends
-from .._ledger.change import ABORTED, PURGED, Change
-from .._ledger.identity import Doubles
+from .._core.policy import worth_by_state
+from .._core.states import BAD_STATES, ENDED_STATUSES, Action, ChangeStatus, RowState
+from .._ledger.attempts import Attempts
+from .._ledger.change import Change
+from .._ledger.duplicates import Duplicates
 from .._ledger.queries import Report
-from .._ledger.tables import BAD_STATES, DONE, PLANNED, SENDING, UNKNOWN
 from .bulk_task import BulkTask, ModuleState, Work
-from .rollout import ENDED, Run, check_resumable
+from .rollout import Rollout, check_resumable
 from .states_reader import StateReader
 
 
 def apply(task: BulkTask, change: Change, run: int) -> Work:
-    """Roll the change out, as far as the options let it come.
+    """Carry the change out, as far as the options allow.
 
     Raises:
         YateotaError: nothing was sent.
     """
     record, counts = change.record(), change.counts()
     # A run that was interrupted after it planned its unknown again leaves an ended change with somebody to send for.
-    if record.status == PURGED or (record.status in ENDED and not counts[UNKNOWN] + counts[PLANNED]):
+    if record.status == ChangeStatus.PURGED or (
+        record.status in ENDED_STATUSES and not counts[RowState.UNKNOWN] + counts[RowState.PLANNED]
+    ):
         return Work()
     _separate_sims(change)
     states = StateReader(change, task.reader(), task.stopped)
-    rolling = Run(change, Sends(change, run), task.client(), states, task.rollout, task.stopped)
+    rollout = Rollout(change, Attempts(change, run), task.client(), states, task.rollout, task.stopped)
     changed, error = False, None
     try:
-        rolling.roll_out()
+        rollout.carry_out()
         changed = change.counts() != counts
     except YateotaError as failure:
         error = failure
     except BaseException as unexpected:  # noqa: BLE001 (whatever it is: what was sent belongs to the result)
         error = UnexpectedError(unexpected, f"Change {record.change_id}")
-    return Work(changed or rolling.sent > 0, rolling.sent, rolling.sending_seconds, states.pages, error=error)
+    return Work(changed or rollout.sent > 0, rollout.sent, rollout.sending_seconds, states.pages, error=error)
 
 
 def warn_of_resending(task: BulkTask, change: Change) -> None:
     """Warn of what a second rerun does, where some would be sent for once more."""
     counts = change.counts()
-    doubtful = counts[UNKNOWN] + counts[SENDING]
-    if doubtful and task.rollout.resend and change.record().action == "rerun":
+    unknown = counts[RowState.UNKNOWN] + counts[RowState.SENDING]
+    if unknown and task.rollout.resend and change.record().action == Action.RERUN:
         task.warn(
-            f"unknown=resend sends rerun once more for up to {doubtful} SIMs: where the first was carried out, "
+            f"unknown=resend sends rerun once more for up to {unknown} SIMs: where the first was carried out, "
             "their OTA counters are reset a second time, which can lock a SIM out of OTA. Look at them first."
         )
 
@@ -64,23 +69,26 @@ def _separate_sims(change: Change) -> None:
     unit = NAMINGS[record.action].unit
     if unit != SIM or record.selection.get("unit") == unit:
         return
-    found = Doubles(change, record.action, is_planned=True)
+    worth = functools.partial(worth_by_state, record.action)
+    found = Duplicates(change, NAMINGS[record.action], worth, is_planned=True)
     found.drop()
-    two = found.first_doubt()
+    two = found.first_indistinct()
     if two:
         raise InvalidInputError(
             f"Change {record.change_id} was planned by an older release, by participant instead of by SIM: nothing "
-            f"more is sent for it. {doubt(*two)} Plan those that its report does not show as done under another "
-            "change_id."
+            f"more is sent for it. {may_be_one_sim(*two)} Plan those that its report does not show as done under "
+            "another change_id."
         )
     change.update(selection={**record.selection, "unit": unit})
 
 
 def _check(task: BulkTask, change: Change) -> None:
     record, counts = change.record(), change.counts()
-    if record.status == ABORTED:
+    if record.status == ChangeStatus.ABORTED:
         check_resumable(change, task.rollout)
-    elif record.status == PURGED and (counts[PLANNED] or (task.rollout.resend and counts[UNKNOWN])):
+    elif record.status == ChangeStatus.PURGED and (
+        counts[RowState.PLANNED] or (task.rollout.resend and counts[RowState.UNKNOWN])
+    ):
         raise InvalidInputError(
             f"Change {record.change_id} is purged: its remaining participants are not known any more. Plan them under "
             "another change_id."
@@ -89,7 +97,9 @@ def _check(task: BulkTask, change: Change) -> None:
 
 def _would_change(task: BulkTask, change: Change) -> bool:
     counts = change.counts()
-    return counts[PLANNED] > 0 or (task.rollout.resend and counts[UNKNOWN] + counts[SENDING] > 0)
+    return counts[RowState.PLANNED] > 0 or (
+        task.rollout.resend and counts[RowState.UNKNOWN] + counts[RowState.SENDING] > 0
+    )
 
 
 def _check_end(task: BulkTask, change: Change) -> None:
@@ -100,13 +110,13 @@ def _check_end(task: BulkTask, change: Change) -> None:
     """
     counts = change.counts()
     bad = {state: counts[state] for state in BAD_STATES if counts[state]}
-    if counts[PLANNED] or not bad:
+    if counts[RowState.PLANNED] or not bad:
         return
     first = Report(change, masked=False).failures()[0]
     listed = ", ".join(f"{count} {state}" for state, count in bad.items())
-    kind = OutcomeUnknownError if UNKNOWN in bad else ApiError
+    kind = OutcomeUnknownError if RowState.UNKNOWN in bad else ApiError
     raise kind(
-        f"Change {task.change_id} has ended with {counts[DONE]} done, {listed}. "
+        f"Change {task.change_id} has ended with {counts[RowState.DONE]} done, {listed}. "
         f"The first: {described(first)}: {first['message']}.",
         request="action_participant",
         code=first["code"],

@@ -17,7 +17,7 @@ from .._api.client import Client
 from .._api.reader import Reader
 from .._core.errors import YateotaError
 from .._ledger.change import Change
-from .options import Rollout
+from .options import RolloutOptions
 from .selection import Selection
 
 
@@ -37,7 +37,7 @@ class BulkTask:
     """
 
     options: Mapping[str, Any]
-    rollout: Rollout
+    rollout: RolloutOptions
     api_url: str
     node: str
     check_mode: bool

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from .._core.change_id import check_alone
 from .._core.errors import InvalidInputError
-from .._ledger.change import PURGED, Change, create_change, find_change, recorded_ids
+from .._core.states import ChangeStatus
+from .._ledger.change import Change, create_change, find_change, recorded_ids
 from .._ledger.database import Ledger
 from .bulk_task import BulkTask, ModuleState
 from .selection import same_selection, words
@@ -57,7 +58,11 @@ def check_same(task: BulkTask, change: Change) -> None:
                 f"change_id '{record.change_id}' is recorded with {option} '{recorded}', not '{value}': "
                 "give that, or another change_id for another change."
             )
-    if task.options["selection"] and record.status != PURGED and not same_selection(record.selection, task.selection):
+    if (
+        task.options["selection"]
+        and record.status != ChangeStatus.PURGED
+        and not same_selection(record.selection, task.selection)
+    ):
         raise InvalidInputError(
             f"change_id '{record.change_id}' is recorded with another selection ({words(record.selection)}): "
             "leave selection out to continue with it, or give another change_id."

@@ -12,11 +12,11 @@ from typing import Any
 from .._core.change_id import alike
 from .._core.errors import InvalidInputError
 from .._core.outcome import Outcome
+from .._core.states import RowState
 from .._ledger.change import Change, find_change, recorded_ids
 from .._ledger.database import Ledger, look_into
 from .._ledger.listing import changes_of
 from .._ledger.queries import SHOWN, Report
-from .._ledger.tables import PLANNED
 from .foresight import check_seconds
 from .report_file import PAGE, check_report, nearest, write_page, write_rows
 
@@ -86,6 +86,6 @@ def _result_and_facts(change: Change) -> tuple[dict[str, Any], dict[str, Any]]:
         "changed": False,
         "change": {**facts, "waves": facts["waves"][-SHOWN:], "runs": facts["runs"][-SHOWN:]},
         "failures": report.failures(),
-        "remaining": counts[PLANNED],
+        "remaining": counts[RowState.PLANNED],
     }
     return result, facts

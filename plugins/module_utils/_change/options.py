@@ -1,7 +1,7 @@
 # Copyright (c) 2026 simops.yateota contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The options of a rollout, checked."""
+"""Check the options of a rollout."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ REPORT, RESEND = "report", "resend"
 
 
 @dataclass(frozen=True)
-class Rollout:
-    """How a change is rolled out; the fields are the module's options, seconds and percent as numbers.
+class RolloutOptions:
+    """How a change is carried out: the module's options, with seconds and percent as numbers.
 
     Attributes:
         opens, closes: the window, as Unix seconds; None where it has no such end.
@@ -40,32 +40,32 @@ class Rollout:
 
     @property
     def senders(self) -> int:
-        """How many requests are under way at once, at the most.
+        """Give the largest number of requests under way at once.
 
-        One more than the server is to serve, so that it has the next when it has answered one: what the way there and
-        back takes would be lost otherwise, a tenth of a request of 20 ms. With a ``concurrency`` of 1 there is strictly
-        one.
+        It is one more than the server is to serve, so that the server has the next request when it has answered one.
+        Otherwise it waits for the way there and back: a tenth of a request of 20 ms. With a ``concurrency`` of 1 it is
+        strictly one.
         """
         return self.concurrency + (self.concurrency > 1)
 
     def is_open(self, moment: float) -> bool:
-        """Whether the window is open."""
+        """Tell whether the window is open."""
         return (self.opens is None or moment >= self.opens) and (self.closes is None or moment < self.closes)
 
     def waits_until(self, moment: float) -> float | None:
-        """When the window opens, where that is yet to come."""
+        """Find when the window opens, where that is still to come."""
         return self.opens if self.opens is not None and moment < self.opens else None
 
 
-def rollout_of(params: Mapping[str, Any], arguments: Mapping[str, Mapping[str, Any]]) -> Rollout:
-    """The rollout that the module's options describe.
+def rollout_options(params: Mapping[str, Any], arguments: Mapping[str, Mapping[str, Any]]) -> RolloutOptions:
+    """Read the rollout options from the module's options.
 
     Args:
         params: the module's options, their numbers within their bounds.
         arguments: the module's argument spec, for the defaults of suboptions.
 
     Raises:
-        InvalidInputError: an option has a value that cannot be; names the option, the value and the mend.
+        InvalidInputError: an option has a wrong value; names the option, the value and the fix.
     """
     given: dict[str, Any] = {}
     for option in ("rollout", "abort", "window"):
@@ -74,8 +74,8 @@ def rollout_of(params: Mapping[str, Any], arguments: Mapping[str, Mapping[str, A
     opens, closes = (read_moment(f"window.{name}", given.pop(name)) for name in ("start", "end"))
     if opens is not None and closes is not None and opens >= closes:
         raise InvalidInputError("window.end is not after window.start: give a later end.")
-    return Rollout(
-        **{field.name: given[field.name] for field in fields(Rollout) if field.name in given},
+    return RolloutOptions(
+        **{field.name: given[field.name] for field in fields(RolloutOptions) if field.name in given},
         opens=opens,
         closes=closes,
         resume_aborted=params["resume_aborted"],
@@ -86,10 +86,10 @@ def rollout_of(params: Mapping[str, Any], arguments: Mapping[str, Mapping[str, A
 
 
 def read_moment(option: str, value: str | None) -> float | None:
-    """Unix seconds of an ISO 8601 moment; None is none.
+    """Read an ISO 8601 moment as Unix seconds; None stays None.
 
     Raises:
-        InvalidInputError: it is none, or has no zone.
+        InvalidInputError: it is not a moment, or has no zone.
     """
     if value is None:
         return None

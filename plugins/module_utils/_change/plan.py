@@ -6,13 +6,16 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 from typing import Any
 
 from .._core.entries import kinds_of
 from .._core.errors import InvalidInputError, YateotaError
-from .._core.identification import NAMINGS, PARTICIPANT, SIM, doubt
+from .._core.identification import NAMINGS, PARTICIPANT, SIM, may_be_one_sim
+from .._core.policy import left_out, misidentified, worth_by_state
 from .._ledger.change import Change
-from .._ledger.identity import Doubles
+from .._ledger.duplicates import Duplicates
+from .._ledger.plan import Plan
 from .bulk_task import BulkTask, ModuleState, Work
 from .selection import Selection, words
 from .states_reader import StateReader
@@ -26,12 +29,13 @@ def plan(task: BulkTask, change: Change) -> Work:
     """
     selection = Selection(task.options["selection"])
     try:
-        change.begin_plan()
+        recorded = Plan(change)
+        recorded.begin()
         states = StateReader(change, task.reader(), task.stopped)
-        offered, description = _record(task, change, selection, states)
+        offered, description = _record(task, change, recorded, selection, states)
         if not selection.listed:
             states.look_up()
-        _judge(task, change, selection, offered)
+        _judge(task, change, recorded, selection, offered)
     except BaseException:
         with contextlib.suppress(YateotaError):
             change.discard()
@@ -44,11 +48,13 @@ def plan(task: BulkTask, change: Change) -> Work:
     return Work(changed=offered > 0, pages_read=states.pages, is_empty=not offered)
 
 
-def _record(task: BulkTask, change: Change, selection: Selection, states: StateReader) -> tuple[int, dict[str, Any]]:
+def _record(
+    task: BulkTask, change: Change, recorded: Plan, selection: Selection, states: StateReader
+) -> tuple[int, dict[str, Any]]:
     """Record the selection's rows, and what describes it; how many rows it has, and that description."""
     action, offered, kinds = task.options["action"], 0, set()
     for rows in selection.rows(action, task.reader(), states.count_page, task.warn):
-        change.add(rows, offered)
+        recorded.add(rows, offered)
         offered += len(rows)
         kinds |= {"/".join(kinds_of(row["name"])) for row in rows}
     description = selection.description()
@@ -60,21 +66,21 @@ def _record(task: BulkTask, change: Change, selection: Selection, states: StateR
     return offered, description
 
 
-def _judge(task: BulkTask, change: Change, selection: Selection, offered: int) -> None:
-    """Leave out of the plan who is named twice, and those that the action is not for."""
+def _judge(task: BulkTask, change: Change, recorded: Plan, selection: Selection, offered: int) -> None:
+    """Leave duplicates out of the plan, and entries that the action is not for."""
     action = task.options["action"]
-    change.refuse_misnamed(action)
-    found = Doubles(change, action)
+    recorded.leave_out_misidentified(*misidentified(action))
+    found = Duplicates(change, NAMINGS[action], functools.partial(worth_by_state, action))
     if selection.listed and NAMINGS[action].unit == PARTICIPANT:
-        change.judge_plan(action, offered, [])  # the ids of a list are each there once
+        recorded.finish(functools.partial(left_out, action), offered, [])  # the ids of a list are each there once
         return
     found.drop()
-    two = found.first_doubt()
+    two = found.first_indistinct()
     if two and NAMINGS[action].unit == SIM:
-        raise InvalidInputError(f"{action} is refused, nothing was recorded or sent. {doubt(*two)}")
+        raise InvalidInputError(f"{action} is refused, nothing was recorded or sent. {may_be_one_sim(*two)}")
     if two:
-        task.warn(doubt(*two))
-    change.judge_plan(action, offered, found.named_again())
+        task.warn(may_be_one_sim(*two))
+    recorded.finish(functools.partial(left_out, action), offered, found.named_again())
 
 
 def _nothing_more(_task: BulkTask, _change: Change, _run: int) -> Work:

@@ -6,11 +6,10 @@
 from __future__ import annotations
 
 from .._core.errors import InvalidInputError
-from .._ledger import change as status
+from .._core.states import ENDED_STATUSES, ChangeStatus
 from .._ledger.change import Change
 from .._ledger.queries import Report
 from .bulk_task import BulkTask, ModuleState, Work
-from .rollout import ENDED
 
 
 def purge(task: BulkTask, change: Change, _run: int) -> Work:
@@ -33,14 +32,14 @@ def purge(task: BulkTask, change: Change, _run: int) -> Work:
 
 def _check(_task: BulkTask, change: Change) -> None:
     record = change.record()
-    if record.status not in (*ENDED, status.ABORTED, status.PURGED):
+    if record.status not in (*ENDED_STATUSES, ChangeStatus.ABORTED, ChangeStatus.PURGED):
         raise InvalidInputError(
             f"Change {record.change_id} is {record.status}, it has not ended: apply it to its end, then purge it."
         )
 
 
 def _would_change(_task: BulkTask, change: Change) -> bool:
-    return str(change.record().status) != status.PURGED
+    return str(change.record().status) != ChangeStatus.PURGED
 
 
 PURGED = ModuleState(purge, _check, would_change=_would_change)

@@ -12,11 +12,11 @@ from typing import Any
 
 from .._core.errors import YateotaError
 from .._core.outcome import Outcome
+from .._core.states import RowState
 from .._ledger.change import Change
 from .._ledger.queries import SHOWN, Report, iso
-from .._ledger.tables import PLANNED
 from .bulk_task import BulkTask, Work
-from .options import Rollout
+from .options import RolloutOptions
 from .report_file import write_rows
 
 
@@ -85,7 +85,7 @@ def _result(task: BulkTask, change: Change, work: Work, before: Mapping[str, int
             "rate": round(work.sent / work.sending_seconds, 1) if work.sent else 0.0,
         },
         "failures": report.failures(),
-        "remaining": counts[PLANNED],
+        "remaining": counts[RowState.PLANNED],
         **work.further,
         "diff": {"before": dict(before or counts), "after": counts},
     }
@@ -110,7 +110,7 @@ def _identifiers(task: BulkTask, change: Change, *texts: str) -> frozenset[str]:
     return frozenset(Report(change, masked=False).named_in([*task.warned(), *texts]))
 
 
-def _waves_left(report: Report, rollout: Rollout) -> int:
+def _waves_left(report: Report, rollout: RolloutOptions) -> int:
     """How many waves are left, by the present sizes; the one that is under way is one of them."""
     total, waiting = report.waves_begun(), report.waiting()
     left = total - report.waves_done()

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 simops.yateota contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Rolling a planned change out: wave by wave, judged on the way, stopped cleanly for each reason there is to stop."""
+"""Carry a planned change out: wave by wave, judged on the way, stopped cleanly for each reason there is to stop."""
 
 from __future__ import annotations
 
@@ -11,51 +11,47 @@ import time
 from collections.abc import Iterator
 
 from .._api.client import Client
-from .._api.delivery import Brake, Delivery, Pace
-from .._api.models import FILTER_STATES
+from .._api.delivery import Delivery, RateLimiter, StopSwitch
+from .._core import policy
 from .._core.errors import ApiError, InvalidInputError, TransportError
-from .._core.identification import why_not_named
-from .._core.policy import ACT, UNCHANGED, plan_participant
-from .._ledger.attempts import Send, Sends, Tally
-from .._ledger.change import ABORTED, APPLIED, IN_PROGRESS, VERIFIED, WINDOW_CLOSED, Change
+from .._core.states import ENDED_STATUSES, ChangeStatus, RowState
+from .._ledger.attempts import Attempt, Attempts, Tally
+from .._ledger.change import Change
 from .._ledger.queries import Report
-from .._ledger.tables import BAD_STATES, PLANNED, REFUSED, SKIPPED, UNKNOWN, changes, sa
-from .options import Rollout
-from .sending import Conveyor, Senders, plan_again
+from .._ledger.tables import changes, sa
+from .._ledger.waves import Waves
+from .options import RolloutOptions
+from .sending import Judged, Pipeline, SenderPool, plan_again
 from .states_reader import StateReader
 
-ENDED = (APPLIED, VERIFIED)
-"""The states of a change that has nothing left to send."""
-
-_NOT_LISTED = f"it is in none of the lists read ({', '.join(FILTER_STATES)}), so its state is not known"
+_RESUME = "Find the cause, then set resume_aborted to go on."
 
 
 class AbortedError(ApiError):
-    """Too many of a change's sends went wrong."""
+    """Too many of a change's attempts went wrong."""
 
 
-def check_resumable(change: Change, rollout: Rollout) -> None:
-    """Refuse to go on with an aborted change where nothing says that its cause is removed.
+def check_resumable(change: Change, options: RolloutOptions) -> None:
+    """Refuse to go on with an aborted change where no option says that its cause is removed.
 
     Raises:
-        InvalidInputError: tells the most frequent reasons.
+        InvalidInputError: gives the most frequent reasons.
     """
-    if not rollout.resume_aborted:
+    if not options.resume_aborted:
         raise InvalidInputError(
-            f"Change {change.record().change_id} is aborted. {Report(change, masked=True).most_frequent()} "
-            "Find the cause, then set resume_aborted to go on."
+            f"Change {change.record().change_id} is aborted. {Report(change, masked=True).most_frequent()} {_RESUME}"
         )
 
 
-class Run:
-    """One run of a planned change, which it holds by a lease all along.
+class Rollout:
+    """Carry out a planned change, whose lease this run holds all along.
 
     Args:
         change: the change.
-        sends: the ledger's part of sending.
+        attempts: records the attempts.
         client: sends.
-        states: reads states.
-        rollout: the options.
+        states: reads server states.
+        options: how it is carried out.
         stopped: set from outside to stop cleanly.
 
     Attributes:
@@ -66,188 +62,190 @@ class Run:
     def __init__(
         self,
         change: Change,
-        sends: Sends,
+        attempts: Attempts,
         client: Client,
         states: StateReader,
-        rollout: Rollout,
+        options: RolloutOptions,
         stopped: threading.Event,
     ) -> None:
         self._change = change
-        self._sends = sends
+        self._attempts = attempts
+        self._waves = Waves(change)
         self._states = states
-        self._rollout = rollout
+        self._options = options
         self._stopped = stopped
-        self._brake = Brake()
-        pace = Pace(rollout.maximum_per_second, self._brake)
-        self._delivery = Delivery(client, pace, self._brake, self._may_send)
+        self._switch = StopSwitch()
+        limiter = RateLimiter(options.maximum_per_second, self._switch)
+        self._delivery = Delivery(client, limiter, self._switch, self._may_send)
         record = change.record()
-        if rollout.resume_aborted and record.status not in (PLANNED, ABORTED):
-            self._delivery.refusals.are_their_own()
+        if options.resume_aborted and record.status not in (ChangeStatus.PLANNED, ChangeStatus.ABORTED):
+            self._delivery.refusals.accept_alike()
         self._change_id, self._action, self._status = record.change_id, record.action, record.status
         self._judged_from = record.judged_from
         self._tally = Tally(0, 0)
-        self._plan = functools.cache(functools.partial(plan_participant, self._action))
         self.sent = 0
         self.sending_seconds = 0.0
 
-    def roll_out(self) -> None:
-        """Send for all that are planned, as far as the options let it come.
+    def carry_out(self) -> None:
+        """Send for all planned participants, as far as the options allow.
 
         Raises:
             InvalidInputError: the change was aborted before, or another run has taken it over.
-            ApiError, OutcomeUnknownError: too many sends went wrong; the change is aborted now.
+            ApiError, OutcomeUnknownError: too many attempts went wrong; the change is aborted now.
             TransportError: it was stopped from outside.
             YateotaError: the server or the ledger failed. What was sent is recorded.
         """
-        if self._status == ABORTED:
+        if self._status == ChangeStatus.ABORTED:
             self._resume_aborted()
-        self._sends.doubt_cut_off()
-        if self._change.counts()[UNKNOWN]:
+        self._attempts.mark_interrupted()
+        if self._change.counts()[RowState.UNKNOWN]:
             self._settle_unknown()
-            if self._rollout.resend:
-                self._sends.plan_unknown_again()
-        self._tally = self._sends.tally(self._judged_from)
-        if self._change.counts()[PLANNED]:
-            self._judge()
+            if self._options.resend:
+                self._attempts.plan_unknown_again()
+        self._count_attempts()
         waves = 0
-        while waves != self._rollout.max_waves and self._begin_wave():
+        while waves != self._options.max_waves and self._carry_out_wave():
             waves += 1
         self._end()
 
     def _resume_aborted(self) -> None:
-        check_resumable(self._change, self._rollout)
+        check_resumable(self._change, self._options)
         self._judged_from = self._change.clock.moment()
         self._change.update(judged_from=self._judged_from)
 
     def _settle_unknown(self) -> None:
         self._states.read()
-        self._sends.settle_unknown(self._action)
+        self._attempts.settle_unknown(functools.partial(policy.proves_carried_out, self._action))
 
-    def _begin_wave(self) -> bool:
-        """Send the next wave, or the rest of the one that was cut short; whether it came to its end."""
-        wave = self._sends.open_wave()
-        if wave is None and not self._change.counts()[PLANNED]:
+    # --- Waves -----------------------------------------------------------------------------------------------------
+
+    def _carry_out_wave(self) -> bool:
+        """Send the next wave, or the rest of the one that was begun; tell whether it came to its end."""
+        wave = self._waves.current()
+        if wave is None and not self._change.counts()[RowState.PLANNED]:
             return False
         if not self._may_send():
             return self._stop()
-        if self._states.is_older_than(self._rollout.recheck_after):
+        if self._states.is_older_than(self._options.recheck_after):
             self._states.read()
         started = sa.func.coalesce(changes.c.started, self._change.clock.moment())
-        self._change.update(status=IN_PROGRESS, started=started, finished=None)
+        self._change.update(status=ChangeStatus.IN_PROGRESS, started=started, finished=None)
         if wave is None:
-            wave = self._sends.begin_wave(self._rollout.canary or self._rollout.wave_size, self._rollout.wave_size)
+            wave = self._waves.begin(self._options.canary or self._options.wave_size, self._options.wave_size)
         self._send_wave(wave)
-        if self._brake.is_pulled:
-            if self._change.counts()[PLANNED]:
+        if self._switch.is_on:
+            if self._change.counts()[RowState.PLANNED]:
                 return self._stop()
         elif not self._soak(wave):
             return self._stop()
-        self._sends.end_wave(wave)
+        self._waves.end(wave)
         return True
 
     def _send_wave(self, wave: int) -> None:
-        rollout, begun = self._rollout, time.monotonic()
-        senders = Senders(self._delivery, self._action, rollout.senders, self._brake, self._change.clock.moment)
-        conveyor = Conveyor(self._sends, senders, rollout.senders, self._brake, self._may_send)
+        number, begun = self._options.senders, time.monotonic()
+        senders = SenderPool(self._delivery, self._action, number, self._switch, self._change.clock.moment)
+        pipeline = Pipeline(self._attempts, senders, number, self._switch, self._may_send)
         try:
             with senders:
-                conveyor.convey(self._judged(wave), self._note)
+                pipeline.run(self._judged(wave), self._count)
         finally:
-            self.sent += conveyor.sent
+            self.sent += pipeline.sent
             self.sending_seconds += time.monotonic() - begun
         self._take_back()
 
+    def _judged(self, wave: int) -> Iterator[Judged]:
+        """Judge the rest of a wave by the server states as last read."""
+        for attempt in self._waves.planned(wave):
+            yield (
+                attempt,
+                policy.left_out_of_wave(self._action, attempt.identification, attempt.state_now, attempt.is_read),
+            )
+
     def _take_back(self) -> None:
-        """Plan those again that were booked as refused before it turned out that the server refuses every request."""
-        refused = [send for send in self._delivery.refusals.taken_back if send.state != PLANNED]
-        for send in refused:
-            plan_again(send)
+        """Plan those again that were recorded as refused before the server turned out to refuse every request."""
+        refused = [attempt for attempt in self._delivery.refusals.taken_back if attempt.state != RowState.PLANNED]
+        for attempt in refused:
+            plan_again(attempt)
         if refused:
-            self._sends.exchange(refused, [])
+            self._attempts.record(refused, [])
             self.sent -= len(refused)
-            self._tally = self._sends.tally(self._judged_from)
+            self._tally = self._attempts.tally(self._judged_from, policy.CAME_BACK_BAD)
 
-    def _judged(self, wave: int) -> Iterator[Send]:
-        """Those of a wave that are left, each judged by its state as last read."""
-        for send in self._sends.planned_of(wave):
-            plan = self._plan(send.state_now)
-            why = why_not_named(self._action, send.identification)
-            if why:  # planned by a release that sent other forms
-                send.state, send.reason = REFUSED, why
-            elif not send.is_read:
-                send.state, send.reason = SKIPPED, _NOT_LISTED
-            elif plan.verdict != ACT:
-                send.state, send.reason = SKIPPED if plan.verdict == UNCHANGED else REFUSED, plan.reason
-            yield send
+    def _soak(self, wave: int) -> bool:
+        """Wait for the wave's new server states, and judge by them; tell whether sending may go on."""
+        last_sent = self._waves.last_sent(wave)
+        if self._options.soak and last_sent:
+            if self._stopped.wait(max(0.0, last_sent + self._options.soak - self._change.clock.moment())):
+                return self._may_send()
+            self._states.read(done_too=True)
+            self._count_attempts()
+        return not self._switch.is_on
 
-    def _note(self, send: Send) -> None:
-        """Count a send whose outcome is recorded."""
-        if send.state != PLANNED:
-            self._tally = Tally(self._tally.executed + 1, self._tally.bad + (send.state in BAD_STATES))
-            self._judge()
+    # --- Reasons to stop -------------------------------------------------------------------------------------------
 
-    def _judge(self) -> None:
-        """Brake where too much went wrong."""
-        executed, bad = self._tally.executed, self._tally.bad
-        if executed >= self._rollout.minimum_executed and bad * 100 >= self._rollout.threshold_percentage * executed:
-            self._brake.pull(
+    def _count_attempts(self) -> None:
+        """Count the attempts recorded, and stop where too many went wrong and participants are left."""
+        self._tally = self._attempts.tally(self._judged_from, policy.CAME_BACK_BAD)
+        if self._change.counts()[RowState.PLANNED]:
+            self._check_threshold()
+
+    def _count(self, attempt: Attempt) -> None:
+        """Count an attempt whose outcome is recorded."""
+        if attempt.state != RowState.PLANNED:
+            self._tally = Tally(self._tally.executed + 1, self._tally.bad + policy.is_bad(attempt.state))
+            self._check_threshold()
+
+    def _check_threshold(self) -> None:
+        """Stop where too many attempts went wrong."""
+        executed, bad, limit = self._tally.executed, self._tally.bad, self._options.threshold_percentage
+        if policy.must_abort(executed, bad, self._options.minimum_executed, limit):
+            self._switch.stop(
                 AbortedError(
-                    f"Change {self._change_id} is aborted: {bad} of {executed} sends went wrong, "
-                    f"{self._rollout.threshold_percentage:g} percent is the limit. Nothing more was sent."
+                    f"Change {self._change_id} is aborted: {bad} of {executed} attempts went wrong "
+                    f"(limit {limit:g} %). Nothing more was sent."
                 )
             )
 
     def _may_send(self) -> bool:
-        """Whether a request may leave now; brakes where none may."""
-        while self._change.ledger.outage.is_on and not self._brake.is_pulled:
-            self._brake.wait(0.1)  # nothing is sent while the ledger is away
+        """Tell whether a request may leave now; stop where none may."""
+        while self._change.ledger.outage.is_on and not self._switch.is_on:
+            self._switch.wait(0.1)  # nothing is sent while the ledger is away
         if self._stopped.is_set():
             stop = f"Change {self._change_id} was stopped by a signal: run it again to go on."
-            self._brake.pull(TransportError(stop))
+            self._switch.stop(TransportError(stop))
         elif self._change.lease and not self._change.lease.is_safe():
-            self._brake.pull(
+            self._switch.stop(
                 InvalidInputError(
                     f"Change {self._change_id} was held up until its lease nearly ran out: nothing more was sent. "
                     "Run it again, with more lease_seconds where the machine or the ledger is slow."
                 )
             )
-        elif not self._rollout.is_open(self._change.clock.now()):
-            self._brake.pull(None)
-        return not self._brake.is_pulled
-
-    def _soak(self, wave: int) -> bool:
-        """Wait for the wave's new states, and judge by them; whether sending may go on."""
-        last_sent = self._sends.last_sent(wave)
-        if self._rollout.soak and last_sent:
-            if self._stopped.wait(max(0.0, last_sent + self._rollout.soak - self._change.clock.moment())):
-                return self._may_send()
-            self._states.read(done_too=True)
-            self._tally = self._sends.tally(self._judged_from)
-            if self._change.counts()[PLANNED]:
-                self._judge()
-        return not self._brake.is_pulled
+        elif not self._options.is_open(self._change.clock.now()):
+            self._switch.stop(None)
+        return not self._switch.is_on
 
     def _stop(self) -> bool:
-        """Say why sending stops. Never true."""
-        if self._brake.why is None:
-            self._change.update(status=WINDOW_CLOSED)
+        """Record why sending stops, and raise it where it is a failure. Never true."""
+        error = self._switch.error
+        if error is None:
+            self._change.update(status=ChangeStatus.WINDOW_CLOSED)
             return False
-        if isinstance(self._brake.why, AbortedError):
-            self._change.update(status=ABORTED)
-            # Only now is all recorded that was on its way.
-            why = Report(self._change, masked=True).most_frequent(self._tally.bad)
-            raise AbortedError(f"{self._brake.why} {why} Find the cause, then set resume_aborted to go on.")
-        if self._delivery.refusals.taken_back and isinstance(self._brake.why, ApiError):
-            own = "Where these participants themselves are to blame, set resume_aborted to book it on them and go on."
-            raise self._brake.why.restated(f"{self._brake.why} {own}", {})
-        raise self._brake.why
+        if isinstance(error, AbortedError):
+            self._change.update(status=ChangeStatus.ABORTED)
+            # Only now are the outcomes recorded of all that were under way.
+            reasons = Report(self._change, masked=True).most_frequent(self._tally.bad)
+            raise AbortedError(f"{error} {reasons} {_RESUME}")
+        if self._delivery.refusals.taken_back and isinstance(error, ApiError):
+            own = "Where these participants themselves are the reason, set resume_aborted to record it and go on."
+            raise error.restated(f"{error} {own}", {})
+        raise error
 
     def _end(self) -> None:
-        """Settle what can be, and note that nothing is left to send where that is so."""
+        """Settle what can be, and record that nothing is left to send where that is so."""
         counts = self._change.counts()
-        if counts[PLANNED]:
+        if counts[RowState.PLANNED]:
             return
-        if counts[UNKNOWN] and self.sent:
+        if counts[RowState.UNKNOWN] and self.sent:
             self._settle_unknown()
-        if self._status not in ENDED or self.sent:
-            self._change.update(status=APPLIED, finished=self._change.clock.moment())
+        if self._status not in ENDED_STATUSES or self.sent:
+            self._change.update(status=ChangeStatus.APPLIED, finished=self._change.clock.moment())

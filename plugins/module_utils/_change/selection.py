@@ -11,7 +11,7 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
-from .._api.models import FILTER_STATES, Participant
+from .._api.models import Participant
 from .._api.reader import PAGE_SIZE, Reader
 from .._core.entries import Row, row_name
 from .._core.errors import InvalidInputError
@@ -24,6 +24,7 @@ from .._core.identifiers import (
     read_identification,
 )
 from .._core.problems import Problems
+from .._core.states import FILTER_STATES
 from .source import Source
 from .source_columns import COLUMNS
 

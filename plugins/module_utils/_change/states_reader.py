@@ -1,7 +1,7 @@
 # Copyright (c) 2026 simops.yateota contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Reading the states of a change's participants from the server, by the lists that cost the fewest pages."""
+"""Read the server states of a change's participants, by the lists that cost the fewest pages."""
 
 from __future__ import annotations
 
@@ -9,17 +9,18 @@ import math
 import threading
 from collections.abc import Sequence
 
-from .._api.models import FILTER_STATES
 from .._api.reader import PAGE_SIZE, Reader
 from .._core.errors import TransportError
-from .._core.policy import goal_of
-from .._ledger.change import UNSETTLED, Change
-from .._ledger.identity import LookUp
-from .._ledger.tables import DONE
+from .._core.identification import NAMINGS, PARTICIPANT
+from .._core.policy import deciding_states, goal_of
+from .._core.states import FILTER_STATES, UNSETTLED_STATES, RowState
+from .._ledger.change import Change
+from .._ledger.look_up import LookUp
+from .._ledger.readings import Readings
 
 
 class StateReader:
-    """Reads states into the ledger. The API looks up nobody singly, and filters by four states alone [S].
+    """Read states into the ledger. The API has no look-up of one participant, and filters by four states alone [S].
 
     Args:
         change: whose participants they are.
@@ -32,22 +33,25 @@ class StateReader:
 
     def __init__(self, change: Change, reader: Reader, stopped: threading.Event) -> None:
         self._change = change
+        self._readings = Readings(change)
         self._reader = reader
         self._stopped = stopped
         self.pages = 0
 
     def count_page(self) -> None:
-        """Count a page that was read, and stop where that is asked for.
+        """Count a page that was read, and stop where a signal asks for that.
 
         Raises:
             TransportError: it is stopped.
         """
         self.pages += 1
         if self._stopped.is_set():
-            raise TransportError("It was stopped by a signal while it read from the server: run it again to go on.")
+            raise TransportError(
+                "The task was stopped by a signal while it read from the server: run it again to go on."
+            )
 
     def _kinds(self) -> list[list[str]]:
-        """The identifiers by which the change's participants are named, as they are given together."""
+        """List the identifiers by which the change's participants are named, as they are given together."""
         return [each.split("/") for each in self._change.record().selection["identified_by"]]
 
     def look_up(self) -> None:
@@ -56,11 +60,13 @@ class StateReader:
         Raises:
             YateotaError: as ``Reader.participants``, and as the ledger.
         """
-        found = LookUp(self._change, self._kinds(), self._change.record().action)
-        for campaign_id in self._change.campaigns_of(UNSETTLED):
+        action = self._change.record().action
+        deciding = None if NAMINGS[action].unit == PARTICIPANT else deciding_states(action)
+        found = LookUp(self._change, self._kinds(), deciding)
+        for campaign_id in self._readings.campaigns_of(UNSETTLED_STATES):
             for page in self._reader.participants(campaign_id):
                 self.count_page()
-                found.note(page)
+                found.record(page)
 
     def read(self, done_too: bool = False) -> None:
         """Read the states of all that are not settled, and with ``done_too`` of those that were acted on.
@@ -68,50 +74,50 @@ class StateReader:
         Raises:
             YateotaError: as ``Reader.participants``, and as the ledger.
         """
-        wanted = (*UNSETTLED, DONE) if done_too else UNSETTLED
+        wanted = (*UNSETTLED_STATES, RowState.DONE) if done_too else UNSETTLED_STATES
         moment = self._change.clock.moment()
-        reading = self._change.begin_reading()
-        for campaign_id in self._change.campaigns_of(wanted):
+        reading = self._readings.begin()
+        for campaign_id in self._readings.campaigns_of(wanted):
             self._read_campaign(campaign_id, wanted, reading)
         self._change.update(read_at=moment)
 
     def is_older_than(self, seconds: float) -> bool:
-        """Whether the last whole reading began longer ago than that."""
+        """Tell whether the last whole reading began longer ago than some seconds."""
         read_at, clock = self._change.record().read_at, self._change.clock
-        if read_at is None or clock.now() < read_at - 1:  # where the clock was set back its age is not known
+        if read_at is None or clock.now() < read_at - 1:  # the clock was set back: its age is not known
             return True
         return bool(clock.moment() - read_at > seconds)
 
     def _read_campaign(self, campaign_id: int, wanted: Sequence[str], reading: int) -> None:
         for state in self._cheapest_lists(campaign_id, wanted):
             self._read_list(campaign_id, state, reading)
-            if not self._change.unread(campaign_id, wanted, reading):
+            if not self._readings.unread(campaign_id, wanted, reading):
                 return
-        # Some states have no list. Who is to be sent for or in doubt, or came to such a state, is worth all pages.
-        if self._change.unread(campaign_id, self._unlisted(wanted), reading):
+        # Some states have no list. Those to be sent for, of unknown outcome, or in such a state, are worth all pages.
+        if self._readings.unread(campaign_id, self._unlisted(wanted), reading):
             self._read_list(campaign_id, None, reading)
 
     def _unlisted(self, wanted: Sequence[str]) -> Sequence[str]:
-        """Of the wanted, those whom no filtered list need hold, and who have to be found all the same."""
+        """Select of the wanted row states those whose participants may be in no filtered list, and must be found."""
         goal_is_listed = goal_of(self._change.record().action) in FILTER_STATES
-        return [state for state in wanted if state != DONE or not goal_is_listed]
+        return [state for state in wanted if state != RowState.DONE or not goal_is_listed]
 
     def _read_list(self, campaign_id: int, state: str | None, reading: int) -> None:
         kinds = self._kinds()
         for page in self._reader.participants(campaign_id, state):
             self.count_page()
-            self._change.note_states(page, kinds, reading)
+            self._readings.record(page, kinds, reading)
 
     def _cheapest_lists(self, campaign_id: int, wanted: Sequence[str]) -> list[str | None]:
-        """The lists to read, those first that are likely to hold the wanted; ``[None]`` is the whole campaign."""
+        """List the lists to read, the likeliest to hold the wanted first; ``[None]`` is the whole campaign."""
         total = self._reader.participant_count(campaign_id)
         counts = None if total is None or total <= PAGE_SIZE else self._reader.state_counts(campaign_id)
         if total is None or counts is None:
             return [None]
-        if not set(self._change.last_states(campaign_id, self._unlisted(wanted))) <= set(FILTER_STATES):
+        if not set(self._readings.last_states(campaign_id, self._unlisted(wanted))) <= set(FILTER_STATES):
             return [None]
         pages_filtered = sum(math.ceil(counts[state] / PAGE_SIZE) for state in FILTER_STATES)
         if math.ceil(total / PAGE_SIZE) <= pages_filtered:
             return [None]
-        last = self._change.last_states(campaign_id, wanted)
+        last = self._readings.last_states(campaign_id, wanted)
         return sorted(FILTER_STATES, key=lambda state: last.index(state) if state in last else len(last))

@@ -15,6 +15,7 @@ from dataclasses import replace
 from .._core.change_id import check_change_id
 from .._core.errors import InvalidInputError, YateotaError
 from .._core.outcome import Outcome
+from .._core.states import ChangeStatus
 from .._ledger.change import Change
 from .._ledger.database import Ledger, look_into, open_ledger, scratch_ledger
 from .._ledger.lease import Lease, least_seconds
@@ -28,7 +29,12 @@ from .purge import PURGED
 from .report_file import check_report
 from .verify import VERIFIED
 
-STATES = {"planned": PLANNED, "applied": APPLIED, "verified": VERIFIED, "purged": PURGED}
+STATES: dict[str, ModuleState] = {
+    ChangeStatus.PLANNED: PLANNED,
+    ChangeStatus.APPLIED: APPLIED,
+    ChangeStatus.VERIFIED: VERIFIED,
+    ChangeStatus.PURGED: PURGED,
+}
 """What a task does, for each value of the module's ``state``."""
 
 

@@ -5,15 +5,16 @@
 
 from __future__ import annotations
 
+import functools
 import time
 
 from .._core.errors import InvalidInputError, TransportError
-from .._ledger import change as status
-from .._ledger.attempts import Sends
+from .._core.policy import goal_of, proves_carried_out
+from .._core.states import ENDED_STATUSES, ChangeStatus
+from .._ledger.attempts import Attempts
 from .._ledger.change import Change
 from .._ledger.queries import Report
 from .bulk_task import BulkTask, ModuleState, Work
-from .rollout import ENDED
 from .states_reader import StateReader
 
 _INTERVAL = 5.0  # seconds between two readings, more where a reading takes longer
@@ -26,21 +27,21 @@ def verify(task: BulkTask, change: Change, run: int) -> Work:
         YateotaError: the server or the ledger failed.
     """
     record = change.record()
-    sends, states = Sends(change, run), StateReader(change, task.reader(), task.stopped)
-    sends.doubt_cut_off()
+    attempts, states = Attempts(change, run), StateReader(change, task.reader(), task.stopped)
+    attempts.mark_interrupted()
     report = Report(change, masked=False)
     deadline = time.monotonic() + task.options["verify_timeout"]
     while True:
         begun = time.monotonic()
         states.read(done_too=True)
-        sends.settle_unknown(record.action)
-        left, first = report.unfinished(record.action)
+        attempts.settle_unknown(functools.partial(proves_carried_out, record.action))
+        left, first = report.unfinished(goal_of(record.action))
         now = time.monotonic()
         pause = min(max(_INTERVAL, now - begun), deadline - now)
         if not left or pause <= 0 or task.stopped.wait(pause):
             break
-    if record.status in ENDED:
-        change.update(status=status.APPLIED if left else status.VERIFIED)
+    if record.status in ENDED_STATUSES:
+        change.update(status=ChangeStatus.APPLIED if left else ChangeStatus.VERIFIED)
     error = None
     if left and task.stopped.is_set():
         error = TransportError(f"Change {record.change_id} was stopped by a signal: run it again to verify it.")
@@ -49,7 +50,7 @@ def verify(task: BulkTask, change: Change, run: int) -> Work:
 
 def _check(_task: BulkTask, change: Change) -> None:
     record = change.record()
-    if record.status == status.PURGED:
+    if record.status == ChangeStatus.PURGED:
         raise InvalidInputError(f"Change {record.change_id} is purged: its participants cannot be read any more.")
 
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 simops.yateota contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The entries of a change: what the selection hands to the ledger, and what the server's lists say of them."""
+"""Define an entry of a change, as the selection gives it to the ledger, and as the server's lists show it."""
 
 from __future__ import annotations
 
@@ -43,11 +43,11 @@ class Listed(Protocol):
 
 
 def row_name(kinds: Iterable[str], identifiers: Mapping[str, Any], campaign_id: int | None) -> str:
-    """The one form of an identification: the campaign, and each identifier's name and value."""
+    """Write an identification in one form: the campaign, and each identifier's name and value."""
     named = "/".join(f"{kind}/{canonical(kind, identifiers[kind])}" for kind in kinds)
     return f"{campaign_id or ''}/{named}"
 
 
 def kinds_of(name: str) -> list[str]:
-    """The identifiers' names in a ``row_name``, the one first that a request would carry."""
+    """List the identifiers' names in a ``row_name``, the one that a request would carry first."""
     return name.split("/")[1::2]

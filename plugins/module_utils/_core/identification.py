@@ -1,7 +1,7 @@
 # Copyright (c) 2026 simops.yateota contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How each action names those it acts on, and which names are of one SIM: the one table for both engines."""
+"""Say how each action names what it acts on, and which names are of one SIM. Both engines ask."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from .errors import InvalidInputError
 from .identifiers import IDENTIFIERS, SIM_IDENTIFIERS, canonical, described
+from .states import Action
 
 PARTICIPANT, SIM_IN_CAMPAIGN, SIM = "participant", "SIM in a campaign", "SIM"
 
@@ -33,26 +34,26 @@ class Naming:
 _PARTICIPANT = Naming(PARTICIPANT, ("participant_id", "iccid", "imsi"), with_campaign=True)
 
 NAMINGS: Mapping[str, Naming] = {
-    "retry": _PARTICIPANT,
-    "hurry": _PARTICIPANT,
-    "cancel": _PARTICIPANT,
-    "retry_build": Naming(SIM_IN_CAMPAIGN, ("iccid", "imsi"), with_campaign=True),
-    "rerun": Naming(SIM, SIM_IDENTIFIERS, with_campaign=False),
+    Action.RETRY: _PARTICIPANT,
+    Action.HURRY: _PARTICIPANT,
+    Action.CANCEL: _PARTICIPANT,
+    Action.RETRY_BUILD: Naming(SIM_IN_CAMPAIGN, ("iccid", "imsi"), with_campaign=True),
+    Action.RERUN: Naming(SIM, SIM_IDENTIFIERS, with_campaign=False),
 }
 """Action -> its naming, as in the specification's examples and its comment on ``action_participant`` [S]."""
 
 
 def named_by(action: str, given: Mapping[str, Any]) -> str:
-    """By which of the identifiers that a selection gives an entry is known: the one that its request would carry."""
+    """Choose of the identifiers given for an entry the one that its request would carry."""
     return next(name for name in (*NAMINGS[action].by, *IDENTIFIERS) if given.get(name) is not None)
 
 
 def request_names(action: str, known: Mapping[str, Any], preferred: str) -> dict[str, Any]:
-    """What a request carries to name one that it acts on; empty where no documented form can [S].
+    """Give the parameters by which a request names what it acts on; empty where no documented form can [S].
 
     Args:
         action: one of ``NAMINGS``.
-        known: its identifiers, those that a list told included, and ``campaign_id``.
+        known: its identifiers, those that a list showed included, and ``campaign_id``.
         preferred: the identifier that it was given by. A range's SIM is named "as it was used" there [S], and a rerun
             by MSISDN means other campaigns than one by the SIM's other identifiers [S].
     """
@@ -67,7 +68,7 @@ def request_names(action: str, known: Mapping[str, Any], preferred: str) -> dict
 
 
 def why_not_named(action: str, known: Mapping[str, Any]) -> str:
-    """Why an action cannot be sent for one that is named so, and what to do; empty where it can be."""
+    """Say why an action cannot be sent for an entry named so, and what to do; an empty text where it can."""
     naming = NAMINGS[action]
     if request_names(action, known, naming.by[0]):
         return ""
@@ -77,22 +78,22 @@ def why_not_named(action: str, known: Mapping[str, Any]) -> str:
 
 
 def check_named(action: str, given: Mapping[str, Any]) -> None:
-    """Refuse an entry that no list will be read for, and that the action cannot be sent for as it is named.
+    """Refuse an entry for which no list is read, and for which the action cannot be sent as it is named.
 
     Raises:
-        InvalidInputError: says which identifiers the action goes by.
+        InvalidInputError: names the identifiers by which the action is sent.
     """
     why = "" if given.get("campaign_id") else why_not_named(action, given)
     if why:
         raise InvalidInputError(f"{described(given)}: {why}.")
 
 
-class Entry(NamedTuple):
-    """One of several entries that are equal in an identifier.
+class Candidate(NamedTuple):
+    """An entry that is equal to others in an identifier.
 
     Attributes:
         place: where it stands in the selection.
-        worth: which of one SIM's entries is to stay: the smallest.
+        worth: its rank by ``policy.worth``: of one SIM's entries the smallest stays.
         iccid, imsi: in canonical form; None where they are not known.
     """
 
@@ -102,16 +103,16 @@ class Entry(NamedTuple):
     imsi: str | None
 
 
-def doubles(kind: str, entries: Iterable[Entry]) -> Iterator[tuple[int, int]]:
-    """The pairs of places (goes, stays) among entries that are equal in ``kind`` and are one SIM or participant.
+def duplicates(kind: str, entries: Iterable[Candidate]) -> Iterator[tuple[int, int]]:
+    """Pair the places (goes, stays) of entries that are equal in ``kind`` and are one SIM or participant.
 
     An ICCID is of one SIM alone. An IMSI or a number may have moved to another SIM: of two entries that differ in a
     stronger identifier each is a SIM of its own.
     """
-    sims: list[list[Entry]] = []
-    by_iccid: dict[str, list[Entry]] = {}
-    by_imsi: dict[str, list[Entry]] = {}
-    without_imsi: list[Entry] | None = None
+    sims: list[list[Candidate]] = []
+    by_iccid: dict[str, list[Candidate]] = {}
+    by_imsi: dict[str, list[Candidate]] = {}
+    without_imsi: list[Candidate] | None = None
     for each in sorted(entries, key=lambda entry: (entry.iccid is None, entry.imsi is None, entry.place)):
         if kind in ("participant_id", "iccid") or not (each.iccid or each.imsi):
             sim = sims[0] if sims else None
@@ -133,28 +134,24 @@ def doubles(kind: str, entries: Iterable[Entry]) -> Iterator[tuple[int, int]]:
         yield from ((each.place, stays.place) for each in sim if each is not stays)
 
 
-def all_doubles(
+def all_duplicates(
     action: str, known: Sequence[Mapping[str, Any]], worths: Sequence[tuple[int, ...]]
 ) -> list[tuple[int, int]]:
-    """The pairs of places (goes, stays) in a list of which one request acts on both; none that goes is one that stays.
+    """Pair the places (goes, stays) of entries on which one request acts; none that goes is one that stays.
 
     Args:
         action: one of ``NAMINGS``.
         known: for each of the list its identifiers, and ``campaign_id``.
-        worths: which of several is to stay: the first of the smallest.
+        worths: their ranks: of several, the first of the smallest stays.
     """
     joined = {place: dict(each) for place, each in enumerate(known)}
     stays_for: dict[int, int] = {}
     grows = True
-    while grows:  # with an identifier that it gets from another, one may be the same as a third
+    while grows:  # an entry that gets an identifier from a duplicate may be a duplicate of a third
         grows = False
-        for kind in reversed(IDENTIFIERS):  # of several numbers of one SIM all are compared, before one is kept
+        for kind in reversed(IDENTIFIERS):  # all numbers of one SIM are compared before one is kept
             for equal in _equal(kind, NAMINGS[action].unit, joined):
-                entries = [
-                    Entry(each, worths[each], canonical("iccid", joined[each].get("iccid")), joined[each].get("imsi"))
-                    for each in equal
-                ]
-                for goes, stays in doubles(kind, entries):
+                for goes, stays in duplicates(kind, [_candidate(each, worths[each], joined[each]) for each in equal]):
                     gone = joined.pop(goes)
                     joined[stays].update(
                         {name: gone[name] for name in SIM_IDENTIFIERS if name in {*gone} - {*joined[stays]}}
@@ -163,8 +160,12 @@ def all_doubles(
     return [(goes, _last(stays_for, stays)) for goes, stays in stays_for.items()]
 
 
+def _candidate(place: int, worth: tuple[int, ...], known: Mapping[str, Any]) -> Candidate:
+    return Candidate(place, worth, canonical("iccid", known.get("iccid")), known.get("imsi"))
+
+
 def _equal(kind: str, unit: str, joined: Mapping[int, Mapping[str, Any]]) -> list[list[int]]:
-    """The places of those that are equal in an identifier, as far as they may be one to the action."""
+    """List the places of entries that are equal in an identifier, and may be one to the action."""
     equal: dict[Any, list[int]] = {}
     for place, known in joined.items():
         told_apart = unit == PARTICIPANT and kind != "participant_id" and "participant_id" in known
@@ -184,9 +185,9 @@ NAMED_AGAIN = "another entry names this SIM; give one entry for it, with its cam
 
 
 def named_again(action: str, known: Sequence[Mapping[str, Any]]) -> list[int]:
-    """The places of those in a list that name a SIM without a campaign, and another names it in one.
+    """List the places of entries that name a SIM without a campaign where another names it in one.
 
-    Its action on all campaigns of the SIM would be a second one on that participant. A rerun is always for all.
+    An action on all campaigns of the SIM would be a second one on that participant. A rerun is always for all.
     """
     if NAMINGS[action].unit == SIM:
         return []
@@ -195,8 +196,8 @@ def named_again(action: str, known: Sequence[Mapping[str, Any]]) -> list[int]:
     return [place for place, each in enumerate(known) if not each.get("campaign_id") and names[place] & in_campaigns]
 
 
-def undetermined(kinds: Iterable[tuple[frozenset[str], bool]], unit: str) -> tuple[int, int] | None:
-    """The first two of several sorts of entries of which nothing tells whether they may be one SIM.
+def first_indistinct(kinds: Iterable[tuple[frozenset[str], bool]], unit: str) -> tuple[int, int] | None:
+    """Find the first two of several sorts of entries that may be one SIM, as far as anything read shows.
 
     Args:
         kinds: for each sort the identifiers that are known of its entries, and whether a campaign's list was read for
@@ -215,8 +216,8 @@ def undetermined(kinds: Iterable[tuple[frozenset[str], bool]], unit: str) -> tup
     return None
 
 
-def doubt(one: Mapping[str, Any], other: Mapping[str, Any]) -> str:
-    """The sentence that says that two entries may be one SIM, and what to do."""
+def may_be_one_sim(one: Mapping[str, Any], other: Mapping[str, Any]) -> str:
+    """Say that two entries may be one SIM, and what to do."""
     return (
         f"Nothing read tells whether {described(one)} and {described(other)} are one SIM: name all SIMs by the same "
         "kind of identifier, or give campaign_id, so that its list tells."

@@ -9,6 +9,8 @@ import enum
 from collections.abc import Mapping
 from typing import Any
 
+from .states import Action, CampaignAction
+
 
 class Effect(enum.Enum):
     """What carrying a request out, and carrying it out once more, does."""
@@ -18,17 +20,17 @@ class Effect(enum.Enum):
     NON_IDEMPOTENT_WRITE = "non-idempotent write"
 
 
-_CAMPAIGN_ACTIONS = {
-    "stop": Effect.IDEMPOTENT_WRITE,
-    "pause": Effect.IDEMPOTENT_WRITE,
-    "restart": Effect.NON_IDEMPOTENT_WRITE,
+_CAMPAIGN_ACTIONS: dict[str, Effect] = {
+    CampaignAction.STOP: Effect.IDEMPOTENT_WRITE,
+    CampaignAction.PAUSE: Effect.IDEMPOTENT_WRITE,
+    CampaignAction.RESTART: Effect.NON_IDEMPOTENT_WRITE,
 }
-_PARTICIPANT_ACTIONS = {
-    "cancel": Effect.IDEMPOTENT_WRITE,
-    "hurry": Effect.NON_IDEMPOTENT_WRITE,
-    "retry": Effect.NON_IDEMPOTENT_WRITE,
-    "retry_build": Effect.NON_IDEMPOTENT_WRITE,
-    "rerun": Effect.NON_IDEMPOTENT_WRITE,
+_PARTICIPANT_ACTIONS: dict[str, Effect] = {
+    Action.CANCEL: Effect.IDEMPOTENT_WRITE,
+    Action.HURRY: Effect.NON_IDEMPOTENT_WRITE,
+    Action.RETRY: Effect.NON_IDEMPOTENT_WRITE,
+    Action.RETRY_BUILD: Effect.NON_IDEMPOTENT_WRITE,
+    Action.RERUN: Effect.NON_IDEMPOTENT_WRITE,
 }
 
 OPERATIONS: Mapping[str, Effect | Mapping[str, Effect]] = {

@@ -1,137 +1,99 @@
 # Copyright (c) 2026 simops.yateota contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What to send so that the desired comes about, worked out from what is. Check mode, diff and the real run share it."""
+"""Decide what is sent, what is left out, what a new state proves, what counts as bad, and when to abort.
+
+Pure functions over tables. Both engines, with the ledger and without, ask here, and so do check mode, the diff and the
+real run. [S], [V] and [A] say where a claim about the API is from, as in docs/api.md.
+"""
 
 from __future__ import annotations
 
+import enum
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
-from .errors import InvalidInputError
-
-# The states of a campaign: "like started, stopped, finished" [V]; paused is assumed [A].
-STARTED, PAUSED, STOPPED, FINISHED = "started", "paused", "stopped", "finished"
-RESTARTED = "restarted"
-CAMPAIGN_STATES = (STARTED, PAUSED, STOPPED, RESTARTED)
-"""The values of ``yateota_campaign``'s ``state``."""
-
-_CAMPAIGN_ACTION = {STARTED: "restart", PAUSED: "pause", STOPPED: "stop", RESTARTED: "restart"}
-_CAMPAIGN_MISFITS = {
-    (STOPPED, PAUSED): "only a running campaign can be paused; use state 'started' first",
-    (FINISHED, PAUSED): "there is nothing left to pause",
-    (FINISHED, STOPPED): "there is nothing left to stop",
-    (FINISHED, STARTED): "use state 'restarted' to run it again",
-}
+from .identification import NAMINGS, PARTICIPANT, why_not_named
+from .identifiers import IDENTIFIERS
+from .refusals import is_refusal
+from .states import (
+    BAD_STATES,
+    FILTER_STATES,
+    IN_DELIVERY,
+    Action,
+    EntryOutcome,
+    RowState,
+    ServerState,
+)
 
 
-@dataclass(frozen=True)
-class CampaignPlan:
-    """What one campaign needs.
+class Verdict(enum.Enum):
+    """What to do about an action on a participant."""
 
-    Attributes:
-        action: ``stop``, ``pause``, ``restart``, or None where nothing is to be sent.
-        before: the state read, or None where no answer told it.
-        after: the state that the action leads to.
-        restarted: the action runs the campaign anew, whatever its state.
-    """
-
-    action: str | None
-    before: str | None
-    after: str
-    restarted: bool
-
-    @property
-    def changed(self) -> bool:
-        """Whether anything is to be sent."""
-        return self.action is not None
-
-    def reached(self, state: str | None) -> bool:
-        """Whether the action has led where it should: a campaign that was started may be finished by then."""
-        return state == self.after or (self.after == STARTED and state == FINISHED)
-
-    def diff(self, campaign_id: int) -> dict[str, Any]:
-        """Before and after, as ``--diff`` shows them."""
-        after: dict[str, Any] = {"campaign_id": campaign_id, "state": self.after if self.changed else self.before}
-        if self.restarted:
-            after["restarted"] = True
-        return {"before": {"campaign_id": campaign_id, "state": self.before}, "after": after}
+    ACT = enum.auto()
+    SKIP = enum.auto()
+    REFUSE = enum.auto()
 
 
-def plan_campaign(campaign_id: int, current: str | None, desired: str) -> CampaignPlan:
-    """The plan that brings a campaign to its desired state.
+# What an action on a participant does in each server state [S, V]. Only hurry's row is promised [S]; the others follow
+# from what the actions mean [A]. A state that is not in the table is left to the server to judge.
+_NO_MESSAGE = (Verdict.REFUSE, "it has no message yet; use retry_build once its SIM has a subscriber")
+_UNDER_WAY = (Verdict.SKIP, "its message is under way already")
+_DELIVERED = (Verdict.SKIP, "its message has been delivered already")
+_ACT = (Verdict.ACT, "")
+_ENDED_BADLY = (ServerState.FAILED, ServerState.CANCELED)
 
-    Args:
-        campaign_id: for the error.
-        current: the campaign's state; None, and any state not named here, leaves the judgment to the server.
-        desired: one of ``CAMPAIGN_STATES``.
-
-    Raises:
-        InvalidInputError: the transition makes no sense.
-    """
-    if current is not None and (current, desired) in _CAMPAIGN_MISFITS:
-        raise InvalidInputError(
-            f"Campaign {campaign_id} is {current} and cannot become {desired}: {_CAMPAIGN_MISFITS[current, desired]}."
-        )
-    restarted = desired == RESTARTED
-    after = STARTED if restarted else desired
-    action = None if current == desired else _CAMPAIGN_ACTION[desired]
-    return CampaignPlan(action=action, before=current, after=after, restarted=restarted)
-
-
-# What an action on a participant does in each state that is named so far [S, V]. Only hurry's row is promised [S]; the
-# others follow from what the actions mean [A]. A state that is not named here is left to the server's judgment.
-ACT, UNCHANGED, REFUSED = "act", "unchanged", "refused"
-_UNALLOCATED, _PENDING_BUILD, _PENDING_SEND = "unallocated", "pending_build", "pending_send"
-_WAITING_POR, _FINISHED, _FAILED, _CANCELED = "waiting_por", "finished", "failed", "canceled"
-
-PARTICIPANT_STATES = (_UNALLOCATED, _PENDING_BUILD, _PENDING_SEND, _WAITING_POR, _FINISHED, _FAILED, _CANCELED)
-"""The states that a participant is known to come to, in their order."""
-
-_IN_DELIVERY = (_PENDING_BUILD, _PENDING_SEND, _WAITING_POR)
-_NO_MESSAGE = (REFUSED, "it has no message yet; use retry_build once its SIM has a subscriber")
-_UNDER_WAY = (UNCHANGED, "its message is under way already")
-_ACT = (ACT, "")
-
-_PARTICIPANT_RULES: dict[str, dict[str, tuple[str, str]]] = {
-    "cancel": {
-        **dict.fromkeys((_UNALLOCATED, *_IN_DELIVERY, _FAILED), _ACT),
-        _CANCELED: (UNCHANGED, "it is canceled already"),
-        _FINISHED: (REFUSED, "its message has been delivered, there is nothing to cancel"),
+_RULES: Mapping[str, Mapping[str, tuple[Verdict, str]]] = {
+    Action.CANCEL: {
+        **dict.fromkeys((ServerState.UNALLOCATED, *IN_DELIVERY, ServerState.FAILED), _ACT),
+        ServerState.CANCELED: (Verdict.SKIP, "it is canceled already"),
+        ServerState.FINISHED: (Verdict.REFUSE, "its message has been delivered, there is nothing to cancel"),
     },
-    "hurry": {
-        _UNALLOCATED: _NO_MESSAGE,
-        **dict.fromkeys((_PENDING_BUILD, _PENDING_SEND), _ACT),
-        _WAITING_POR: (UNCHANGED, "its message has been sent already"),
-        _FINISHED: (UNCHANGED, "its message has been delivered already"),
-        _FAILED: (REFUSED, "a failed message cannot be hurried; use retry"),
-        _CANCELED: (REFUSED, "a canceled message cannot be hurried; use retry"),
+    Action.HURRY: {
+        ServerState.UNALLOCATED: _NO_MESSAGE,
+        **dict.fromkeys((ServerState.PENDING_BUILD, ServerState.PENDING_SEND), _ACT),
+        ServerState.WAITING_POR: (Verdict.SKIP, "its message has been sent already"),
+        ServerState.FINISHED: _DELIVERED,
+        ServerState.FAILED: (Verdict.REFUSE, "a failed message cannot be hurried; use retry"),
+        ServerState.CANCELED: (Verdict.REFUSE, "a canceled message cannot be hurried; use retry"),
     },
-    "retry": {
-        _UNALLOCATED: _NO_MESSAGE,
-        **dict.fromkeys(_IN_DELIVERY, _UNDER_WAY),
-        _FINISHED: (UNCHANGED, "its message has been delivered already"),
-        **dict.fromkeys((_FAILED, _CANCELED), _ACT),
+    Action.RETRY: {
+        ServerState.UNALLOCATED: _NO_MESSAGE,
+        **dict.fromkeys(IN_DELIVERY, _UNDER_WAY),
+        ServerState.FINISHED: _DELIVERED,
+        **dict.fromkeys(_ENDED_BADLY, _ACT),
     },
-    "retry_build": {
-        _UNALLOCATED: _ACT,
-        **dict.fromkeys((*_IN_DELIVERY, _FINISHED, _FAILED), (UNCHANGED, "its message has been built already")),
-        _CANCELED: (REFUSED, "it is canceled; use retry or rerun"),
+    Action.RETRY_BUILD: {
+        ServerState.UNALLOCATED: _ACT,
+        **dict.fromkeys(
+            (*IN_DELIVERY, ServerState.FINISHED, ServerState.FAILED),
+            (Verdict.SKIP, "its message has been built already"),
+        ),
+        ServerState.CANCELED: (Verdict.REFUSE, "it is canceled; use retry or rerun"),
     },
-    "rerun": {
-        _UNALLOCATED: _NO_MESSAGE,
-        **dict.fromkeys(_IN_DELIVERY, _UNDER_WAY),
-        **dict.fromkeys((_FINISHED, _FAILED, _CANCELED), _ACT),
+    Action.RERUN: {
+        ServerState.UNALLOCATED: _NO_MESSAGE,
+        **dict.fromkeys(IN_DELIVERY, _UNDER_WAY),
+        **dict.fromkeys((ServerState.FINISHED, *_ENDED_BADLY), _ACT),
     },
 }
 
-_LEADS_TO = {
-    "cancel": _CANCELED,
-    "hurry": _WAITING_POR,
-    "retry": _PENDING_SEND,
-    "retry_build": _PENDING_BUILD,
-    "rerun": _PENDING_BUILD,
+_LEADS_TO: Mapping[str, ServerState] = {
+    Action.CANCEL: ServerState.CANCELED,
+    Action.HURRY: ServerState.WAITING_POR,
+    Action.RETRY: ServerState.PENDING_SEND,
+    Action.RETRY_BUILD: ServerState.PENDING_BUILD,
+    Action.RERUN: ServerState.PENDING_BUILD,
 }
+
+_LEFT_AS = {Verdict.SKIP: RowState.SKIPPED, Verdict.REFUSE: RowState.REFUSED}
+PLANNED_OUTCOMES = {
+    Verdict.ACT: EntryOutcome.ACTED,
+    Verdict.SKIP: EntryOutcome.UNCHANGED,
+    Verdict.REFUSE: EntryOutcome.REFUSED,
+}
+"""Verdict -> the outcome that an entry of a task without a ledger has before anything is sent."""
 
 
 @dataclass(frozen=True)
@@ -139,48 +101,199 @@ class ParticipantPlan:
     """What one action means for one participant.
 
     Attributes:
-        verdict: ``ACT``, ``UNCHANGED`` or ``REFUSED``.
-        before: the state read, or None where it was not read.
+        verdict: whether the action is sent.
+        before: the server state, or None where it was not read.
         after: the state that follows: the one the action leads to, or ``before`` where nothing is sent.
         reason: why nothing is sent; empty where something is.
     """
 
-    verdict: str
+    verdict: Verdict
     before: str | None
     after: str | None
     reason: str
 
 
+class LeftOut(NamedTuple):
+    """Why a participant of a change is not sent for: the row state that it comes to, and the reason."""
+
+    state: RowState
+    reason: str
+
+
 def plan_participant(action: str, current: str | None, force: bool = False) -> ParticipantPlan:
-    """The plan for one action on one participant.
+    """Judge one action on one participant.
 
     Args:
-        action: one of ``_core.operations.PARTICIPANT_ACTIONS``.
-        current: the participant's state; None where it was not read.
+        action: an ``Action``.
+        current: the server state; None where it was not read.
         force: send whatever the state.
     """
-    verdict, reason = _ACT if force or current is None else _PARTICIPANT_RULES[action].get(current, _ACT)
-    return ParticipantPlan(verdict, current, _LEADS_TO[action] if verdict == ACT else current, reason)
+    verdict, reason = _ACT if force or current is None else _RULES[action].get(current, _ACT)
+    return ParticipantPlan(verdict, current, _LEADS_TO[action] if verdict is Verdict.ACT else current, reason)
 
 
-def goal_of(action: str) -> str:
-    """The state that a participant comes to in the end where all goes well: ``finished``, or ``canceled``."""
-    return _CANCELED if action == "cancel" else _FINISHED
+def plan_sim(action: str, states: Sequence[str | None], force: bool = False) -> ParticipantPlan:
+    """Judge one action on a SIM by the server states of its participants: the one that is under way decides.
+
+    Args:
+        action: an ``Action``.
+        states: at least one.
+        force: send whatever the states.
+    """
+    plans = [plan_participant(action, state, force) for state in states]
+    return next((plan for plan in plans if plan.verdict is Verdict.SKIP), plans[0])
+
+
+def deciding_states(action: str) -> list[ServerState]:
+    """List the server states by which ``plan_sim`` judges a SIM, whatever the states of its other participants."""
+    return [state for state in ServerState if plan_participant(action, state).verdict is Verdict.SKIP]
+
+
+def left_out(action: str, state: str | None) -> LeftOut | None:
+    """Say why a plan leaves out a participant in a server state; None where it does not."""
+    plan = plan_participant(action, state)
+    return None if plan.verdict is Verdict.ACT else LeftOut(_LEFT_AS[plan.verdict], plan.reason)
+
+
+_NOT_LISTED = f"it is in none of the lists read ({', '.join(FILTER_STATES)}), so its state is not known"
+
+
+def left_out_of_wave(
+    action: str, identification: Mapping[str, Any], state: str | None, is_read: bool
+) -> LeftOut | None:
+    """Say why a planned participant is not sent for when its turn comes; None where it is.
+
+    Args:
+        action: the change's action.
+        identification: its identifiers and campaign.
+        state: its server state as last read.
+        is_read: whether the latest reading found it, or there is nothing to read it from.
+    """
+    why = why_not_named(action, identification)
+    if why:  # planned by a release that sent other forms
+        return LeftOut(RowState.REFUSED, why)
+    return left_out(action, state) if is_read else LeftOut(RowState.SKIPPED, _NOT_LISTED)
+
+
+class Misidentified(NamedTuple):
+    """Why a plan leaves out an entry that the campaign's list does not identify: a reason for each case.
+
+    Attributes:
+        missing: the list has no such participant.
+        several: several fit it.
+        unnamed: it has none of the identifiers in ``sent_by``.
+        sent_by: the identifiers by which the action is sent.
+    """
+
+    missing: str
+    several: str
+    unnamed: str
+    sent_by: tuple[str, ...]
+
+
+def misidentified(action: str) -> Misidentified:
+    """Give the reasons for which a plan leaves out entries that a list does not identify."""
+    naming = NAMINGS[action]
+    by_id = naming.unit == PARTICIPANT
+    return Misidentified(
+        missing="its campaign has no such participant",
+        several="several participants of its campaign fit it; give participant_id"
+        if by_id
+        else "several SIMs fit it; give its iccid, or its imsi",
+        unnamed=f"{action} is sent by {', else '.join(naming.by)}, and its campaign's list shows none of them",
+        sent_by=naming.by,
+    )
+
+
+def worth(action: str, verdict: Verdict, named_by: str, is_listed: bool, was_sent: bool = False) -> tuple[int, ...]:
+    """Rank an entry among several that one request acts on: the smallest stays.
+
+    One stays that was sent for, else that is under way, else that can be read, else that gives the best name.
+
+    Args:
+        action: an ``Action``.
+        verdict: on the entry alone.
+        named_by: the identifier that it was given by.
+        is_listed: whether a campaign's list tells its state.
+        was_sent: whether a request for it has left.
+    """
+    rank = (Verdict.SKIP, Verdict.ACT, Verdict.REFUSE).index(verdict)
+    return not was_sent, rank, not is_listed, (*NAMINGS[action].by, *IDENTIFIERS).index(named_by)
+
+
+def worth_by_state(action: str, state: str | None, named_by: str, is_listed: bool, was_sent: bool) -> tuple[int, ...]:
+    """Rank an entry as ``worth`` does, with the verdict on its server state."""
+    return worth(action, plan_participant(action, state).verdict, named_by, is_listed, was_sent)
+
+
+class AttemptOutcome(enum.Enum):
+    """What came of one request. ``NOT_CARRIED_OUT`` says nothing of its participant, the other three do."""
+
+    CARRIED_OUT = enum.auto()
+    REFUSED = enum.auto()
+    NOT_CARRIED_OUT = enum.auto()
+    UNKNOWN = enum.auto()
+
+
+_COMES_TO = {
+    AttemptOutcome.CARRIED_OUT: (RowState.DONE, EntryOutcome.ACTED),
+    AttemptOutcome.NOT_CARRIED_OUT: (RowState.PLANNED, EntryOutcome.FAILED),
+    AttemptOutcome.UNKNOWN: (RowState.UNKNOWN, EntryOutcome.UNKNOWN),
+}
+
+
+def comes_to(outcome: AttemptOutcome, code: int | None) -> tuple[RowState, EntryOutcome]:
+    """Give what a participant comes to by an attempt: in a change, and in a task without a ledger.
+
+    Args:
+        outcome: what came of the request.
+        code: the body code, where the server answered with one.
+    """
+    if outcome is AttemptOutcome.REFUSED:
+        return (RowState.REFUSED, EntryOutcome.REFUSED) if is_refusal(code) else (RowState.FAILED, EntryOutcome.FAILED)
+    return _COMES_TO[outcome]
+
+
+def goal_of(action: str) -> ServerState:
+    """Give the server state that a participant comes to in the end where all goes well."""
+    return ServerState.CANCELED if action == Action.CANCEL else ServerState.FINISHED
 
 
 def proves_carried_out(action: str, before: str | None, now: str | None) -> bool:
-    """Whether a participant's new state proves that an action of unknown outcome was carried out.
+    """Tell whether a participant's new state proves that an action of unknown outcome was carried out.
 
     It does where the participant has left a state that it does not leave by itself. The reverse is never proven: a
     message that was sent again may have failed again.
 
     Args:
         action: the action sent.
-        before: the state before it was sent; None where it was not read.
-        now: the state read afterwards; None where it was not found.
+        before: the server state before it was sent; None where it was not read.
+        now: the server state read afterwards; None where it was not found.
     """
     if now is None or before is None:
         return False
-    if action == "cancel":
-        return now == _CANCELED and before != _CANCELED
-    return before in (_UNALLOCATED, _FINISHED, _FAILED, _CANCELED) and now != before and now != _CANCELED
+    if action == Action.CANCEL:
+        return now == ServerState.CANCELED and before != ServerState.CANCELED
+    does_not_leave = (ServerState.UNALLOCATED, ServerState.FINISHED, *_ENDED_BADLY)
+    return before in does_not_leave and now not in (before, ServerState.CANCELED)
+
+
+CAME_BACK_BAD = (ServerState.FAILED,)
+"""The server states, read since the attempt, in which a participant counts as bad though the action was carried out."""
+
+
+def is_bad(state: RowState) -> bool:
+    """Tell whether an attempt that came to a row state counts as bad for the abort threshold."""
+    return state in BAD_STATES
+
+
+def must_abort(executed: int, bad: int, minimum_executed: int, threshold_percentage: float) -> bool:
+    """Tell whether so many bad attempts of those executed end a rollout.
+
+    Args:
+        executed: how many attempts count.
+        bad: how many of them are bad.
+        minimum_executed: below it nothing aborts.
+        threshold_percentage: the share of bad attempts, 0 to 100, that aborts.
+    """
+    return executed >= minimum_executed and bad * 100 >= threshold_percentage * executed

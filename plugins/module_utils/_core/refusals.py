@@ -1,7 +1,7 @@
 # Copyright (c) 2026 simops.yateota contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Whether the server refuses one participant, or every request like it. Both engines ask here."""
+"""Tell what a body code means, and whether the server refuses one participant or every request. Both engines ask."""
 
 from __future__ import annotations
 
@@ -15,7 +15,15 @@ from .errors import ApiError
 from .identifiers import IDENTIFIERS
 
 ALIKE = 3
-"""So many refusals alike, before anything was carried out, count as the server's refusal of every request."""
+"""How many refusals alike, before anything was carried out, count as the server's refusal of every request [A]."""
+
+REFUSAL_CODES = {
+    401: "a value, a node or a request that the server does not know",
+    402: "a parameter is missing",
+    403: "not allowed",
+    404: "not found",
+}
+"""The body codes by which the server refuses a request, and what they mean [F]. Any other but 0 is a failure [A]."""
 
 _NOT_ALLOWED, _NOT_FOUND = 403, 404
 
@@ -34,6 +42,11 @@ _NAMES_PARTICIPANT = re.compile(
 _NAMES_STATE = re.compile(r"\b(?:messages?|status|state)\b", re.IGNORECASE)
 
 
+def is_refusal(code: int | None) -> bool:
+    """Tell whether a body code is a refusal; else it is a failure."""
+    return code in REFUSAL_CODES
+
+
 class About(enum.Enum):
     """What a refusal is about."""
 
@@ -43,7 +56,7 @@ class About(enum.Enum):
 
 
 def about(code: int | None, message: str, params: Mapping[str, Any]) -> About:
-    """What a refusal is about. The body code alone does not tell: 401 is an invalid value or an unknown request [F].
+    """Find out what a refusal is about. The body code alone is not enough: 401 is a value or an unknown request [F].
 
     Args:
         code: the body code.
@@ -64,10 +77,10 @@ def about(code: int | None, message: str, params: Mapping[str, Any]) -> About:
 
 
 class Refusals:
-    """Tells the refusals of one run apart. Safe to ask from several threads.
+    """Tell the refusals of one run apart. Safe to ask from several threads.
 
     Attributes:
-        taken_back: the subjects of refusals that were taken for a participant's own, until more like them came.
+        taken_back: the subjects of refusals that counted as a participant's own until more like them came.
     """
 
     def __init__(self) -> None:
@@ -81,12 +94,12 @@ class Refusals:
         """Note that the server carried a request out: it does not refuse them all."""
         self._takes_writes = True
 
-    def are_their_own(self) -> None:
-        """Note that somebody has looked at refusals alike, and found them to be the participants' own."""
+    def accept_alike(self) -> None:
+        """Note that a person has found refusals alike to be the participants' own."""
         self._takes_writes = True
 
     def stop_all(self, error: ApiError, params: Mapping[str, Any], subject: Any) -> bool:
-        """Whether the next request would be refused as well, so that the participant is not to blame.
+        """Tell whether the next request would be refused as well, so that the participant is not to blame.
 
         Args:
             error: the refusal.

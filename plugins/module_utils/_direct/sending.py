@@ -1,7 +1,7 @@
 # Copyright (c) 2026 simops.yateota contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Sending an action to a list of participants that is judged, side by side."""
+"""Send an action for the entries of a judged list, several requests at a time."""
 
 from __future__ import annotations
 
@@ -9,11 +9,17 @@ import threading
 from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
+from typing import TYPE_CHECKING
 
 from .._api.client import Client
-from .._api.delivery import Brake, Came, Delivery, Outcome, Pace, UnexpectedError
+from .._api.delivery import AttemptResult, Delivery, RateLimiter, StopSwitch, UnexpectedError
 from .._core.errors import TransportError
-from .participants import FAILED, UNKNOWN, Target
+from .._core.policy import AttemptOutcome, comes_to, proves_carried_out
+from .._core.states import EntryOutcome
+from .entries import Entry, look_up
+
+if TYPE_CHECKING:
+    from .._api.reader import Reader
 
 _NOT_REACHED = "an earlier request did not get through"
 
@@ -22,35 +28,35 @@ _LOOKS_EVERY = 0.1
 
 
 def act(
-    client: Client, action: str, targets: Sequence[Target], concurrency: int, stopped: threading.Event | None = None
+    client: Client, action: str, entries: Sequence[Entry], concurrency: int, stopped: threading.Event | None = None
 ) -> None:
-    """Send the action for every target whose plan says so, ``concurrency`` at a time, and note each outcome.
+    """Send the action for every entry whose plan says so, ``concurrency`` at a time, and note each outcome.
 
     After a failure that the next request would meet as well (no server, wrong secret, a server that takes no writes),
-    an exception that nothing foresees, or a signal, nothing more is sent.
+    an unexpected exception, or a signal, nothing more is sent.
 
     Args:
         client: sends.
         action: the action.
-        targets: their outcomes are noted.
+        entries: their outcomes are noted.
         concurrency: how many requests are under way at once.
         stopped: set from outside to stop.
     """
-    brake = Brake()
+    switch = StopSwitch()
 
     def may_send() -> bool:
         if stopped and stopped.is_set():
-            brake.pull(TransportError("The task was stopped by a signal: run it again for those not sent."))
-        return not brake.is_pulled
+            switch.stop(TransportError("The task was stopped by a signal: run it again for those not sent."))
+        return not switch.is_on
 
-    sending = _Sending(Delivery(client, Pace(None, brake), brake, may_send), brake, action, targets)
+    sending = _Sending(Delivery(client, RateLimiter(None, switch), switch, may_send), switch, action, entries)
     with ThreadPoolExecutor(concurrency) as threads:
         try:
             working = [threads.submit(sending.work) for _place in range(min(concurrency, sending.number))]
             while wait(working, _LOOKS_EVERY).not_done:
                 may_send()
-        except BaseException as error:  # noqa: BLE001 (what was sent is to be told, whatever ended the sending)
-            brake.pull(UnexpectedError(error, f"{action} of {len(targets)} participants"))
+        except BaseException as error:  # noqa: BLE001 (what was sent is reported, whatever ended the sending)
+            switch.stop(UnexpectedError(error, f"{action} of {len(entries)} participants"))
     sending.hold_back_rest()
 
 
@@ -59,43 +65,65 @@ class _Sending:
 
     Args:
         delivery: sends.
-        brake: as the delivery's.
+        switch: the delivery's own.
         action: the action.
-        targets: the list.
+        entries: the list.
     """
 
-    def __init__(self, delivery: Delivery, brake: Brake, action: str, targets: Sequence[Target]) -> None:
+    def __init__(self, delivery: Delivery, switch: StopSwitch, action: str, entries: Sequence[Entry]) -> None:
         self._delivery = delivery
-        self._brake = brake
+        self._switch = switch
         self._action = action
-        self._waiting = deque(target for target in targets if target.send)
+        self._waiting = deque(entry for entry in entries if entry.send)
         self.number = len(self._waiting)
 
     def work(self) -> None:
         """Send for one after the other, until none is left. Several threads may."""
-        while not self._brake.is_pulled:
+        while not self._switch.is_on:
             try:
-                target = self._waiting.popleft()
+                entry = self._waiting.popleft()
             except IndexError:
                 return
             try:
-                outcome = self._delivery.deliver(
-                    {**target.params(self._action), "action": self._action}, target, lambda: None
+                result = self._delivery.deliver(
+                    {**entry.params(self._action), "action": self._action}, entry, lambda: None
                 )
-            except BaseException as error:  # noqa: BLE001 (of a thread that died nothing would be told)
-                outcome = self._delivery.broken(error, target.given, Came.UNKNOWN)
-            self._note(target, outcome)
+            except BaseException as error:  # noqa: BLE001 (the outcome of a dead thread would be lost)
+                result = self._delivery.broken(error, entry.given, AttemptOutcome.UNKNOWN)
+            self._note(entry, result)
 
     def hold_back_rest(self) -> None:
-        """Note that those which are left are not sent."""
-        for target in self._waiting:
-            target.hold_back(FAILED, _NOT_REACHED, self._brake.why)
+        """Take that the entries that are left are not sent, and that refusals of every request are not their own."""
+        for entry in self._delivery.refusals.taken_back:
+            entry.settle(EntryOutcome.FAILED, entry.plan.before, entry.message, entry.error)
+        for entry in self._waiting:
+            entry.hold_back(EntryOutcome.FAILED, _NOT_REACHED, self._switch.error)
 
-    def _note(self, target: Target, outcome: Outcome) -> None:
-        came, error = outcome
-        if came is Came.UNKNOWN:
-            target.settle(UNKNOWN, None, str(error), error)
-        elif error:
-            target.settle(FAILED, target.plan.before, str(error), error)
-        elif came is Came.NOT_CARRIED_OUT:
-            target.hold_back(FAILED, _NOT_REACHED, self._brake.why)
+    def _note(self, entry: Entry, result: AttemptResult) -> None:
+        outcome, error = result
+        if outcome is AttemptOutcome.CARRIED_OUT:
+            return
+        if error is None:
+            entry.hold_back(EntryOutcome.FAILED, _NOT_REACHED, self._switch.error)
+            return
+        _row_state, came_to = comes_to(outcome, error.code)
+        after = None if came_to is EntryOutcome.UNKNOWN else entry.plan.before
+        entry.settle(came_to, after, str(error), error)
+
+
+def unknown_of(entries: Sequence[Entry]) -> list[Entry]:
+    """Select the entries of unknown outcome that a new reading of their states may settle."""
+    return [entry for entry in entries if entry.outcome == EntryOutcome.UNKNOWN and entry.found]
+
+
+def settle_unknown(reader: Reader, action: str, unknown: Sequence[Entry]) -> None:
+    """Read the states of entries of unknown outcome, and settle those whose new state proves the action."""
+    try:
+        look_up(reader, unknown, None)
+    except Exception:  # noqa: BLE001 (whatever it is: the outcomes stay unknown, and are reported with all others)
+        return
+    for entry in unknown:
+        if proves_carried_out(action, entry.plan.before, entry.state):
+            entry.settle(
+                EntryOutcome.ACTED, entry.state, f"no answer came, but it is {entry.state} now: it was carried out"
+            )

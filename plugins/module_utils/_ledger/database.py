@@ -1,7 +1,7 @@
 # Copyright (c) 2026 simops.yateota contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The ledger's database: opened, checked, and its failures said in one sentence each."""
+"""Open and check the ledger's database, and say each of its failures in one sentence."""
 
 from __future__ import annotations
 

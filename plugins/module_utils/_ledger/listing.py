@@ -1,28 +1,30 @@
 # Copyright (c) 2026 simops.yateota contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The changes that a ledger holds, each with how far it has come."""
+"""List the changes of a ledger, each with how far it has come."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
 
+from .._core.states import RowState
+from .change import no_counts
 from .database import Ledger
-from .queries import told
-from .tables import PLANNED, ROW_STATES, changes, participants, sa
+from .queries import change_facts
+from .tables import changes, participants, sa
 
 _RATE_OVER = 60.0
 """Seconds over which the rate of a running change is measured."""
 
 
 def changes_of(ledger: Ledger) -> list[dict[str, Any]]:
-    """The changes of a ledger, the oldest first.
+    """List the changes of a ledger, the oldest first.
 
     Returns:
-        For each what is known of every change, and ``selected``, ``counts`` (by row state), ``held_by`` (the run that
-        has it at present, or None), ``rate`` (answers a second, None where it does not run) and ``seconds_left`` (until
-        all planned participants are sent to at that rate, waiting between waves not included, or None).
+        For each the facts of ``change_facts``, and ``selected``, ``counts`` (by row state), ``held_by`` (the lease
+        holder, or None), ``rate`` (answers a second, None where it does not run) and ``seconds_left`` (until
+        all planned participants are sent for at that rate, waiting between waves not included, or None).
     """
 
     def read() -> tuple[Sequence[Any], Sequence[Any], Sequence[Any]]:
@@ -32,12 +34,9 @@ def changes_of(ledger: Ledger) -> list[dict[str, Any]]:
     records, counted, answered = ledger.outage.repeat(read)
     counts: dict[int, dict[str, int]] = {}
     for number, state, count in counted:
-        counts.setdefault(number, dict.fromkeys(ROW_STATES, 0))[state] = count
+        counts.setdefault(number, no_counts())[state] = count
     rates = {number: count / max(seconds, 1.0) for number, count, seconds in answered}
-    return [
-        _entry(record, counts.get(record.number, dict.fromkeys(ROW_STATES, 0)), rates.get(record.number))
-        for record in records
-    ]
+    return [_entry(record, counts.get(record.number, no_counts()), rates.get(record.number)) for record in records]
 
 
 def _records(connection: sa.Connection, ledger: Ledger) -> Sequence[Any]:
@@ -53,7 +52,7 @@ def _counted(connection: sa.Connection) -> Sequence[Any]:
 
 
 def _answered(connection: sa.Connection, ledger: Ledger) -> Sequence[Any]:
-    """Of each change, how many answers came lately, and over how many seconds."""
+    """Count the recent answers for each change, and the seconds over which they came."""
     columns, now = participants.c, ledger.clock()
     return connection.execute(
         sa.select(columns.change, sa.func.count(), now - sa.func.min(columns.sent_at))
@@ -64,9 +63,9 @@ def _answered(connection: sa.Connection, ledger: Ledger) -> Sequence[Any]:
 
 def _entry(record: Any, counts: dict[str, int], rate: float | None) -> dict[str, Any]:
     running = rate if record.held else None
-    left = counts[PLANNED]
+    left = counts[RowState.PLANNED]
     return {
-        **told(record),
+        **change_facts(record),
         "selected": sum(counts.values()),
         "counts": counts,
         "held_by": record.lease_holder if record.held else None,

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 simops.yateota contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Waiting for a ledger whose database went away: what it did not take is done again once it is back."""
+"""Wait for a ledger whose database is away, and repeat what it did not take."""
 
 from __future__ import annotations
 
@@ -39,10 +39,10 @@ class LedgerBusyError(LedgerAwayError, InvalidInputError):
 
 
 class Outage:
-    """Waits while a ledger's database is away.
+    """Wait while a ledger's database is away.
 
     Args:
-        patience: how many seconds it is waited for, counted from the first failure; 0 does not wait.
+        patience: how many seconds to wait, counted from the first failure; 0 does not wait.
         stopped: set from outside to end the waiting, unless there are outcomes to record.
     """
 
@@ -56,12 +56,12 @@ class Outage:
 
     @property
     def is_on(self) -> bool:
-        """Whether the database was away when it was last used. It stays so where it was given up."""
+        """Tell whether the database was away when it was last used. It stays so after the waiting has ended."""
         return not self._back.is_set()
 
     @contextlib.contextmanager
     def holding_outcomes(self, are_there: bool) -> Iterator[None]:
-        """Wait on when the task is stopped, where outcomes would be lost otherwise."""
+        """Go on waiting when the task is stopped, where outcomes would be lost otherwise."""
         self._has_outcomes = are_there
         try:
             yield
@@ -69,7 +69,7 @@ class Outage:
             self._has_outcomes = False
 
     def repeat(self, action: Callable[[], _Result]) -> _Result:
-        """The result of an action, which is repeated while the database is away and must be safe to repeat.
+        """Return the result of an action, repeated while the database is away. The action must be safe to repeat.
 
         Raises:
             LedgerAwayError: the database did not come back in time.
@@ -108,7 +108,7 @@ class Outage:
 def repeatable(method: _Method) -> _Method:
     """Repeat a method while the ledger of its object, the attribute ``ledger``, is away.
 
-    The method must come to the same when the database has carried it out and only its answer was lost.
+    The method must give the same result where the database carried it out and only its answer was lost.
     """
 
     @functools.wraps(method)

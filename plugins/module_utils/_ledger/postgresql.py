@@ -1,7 +1,7 @@
 # Copyright (c) 2026 simops.yateota contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A ledger on PostgreSQL: how it is connected to, also through a pooler, and what its failures mean."""
+"""Connect to a ledger on PostgreSQL, also through a pooler, and say what its failures mean."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from .tables import sa, sa_exc
 _CONNECT_ARGS: dict[str, Any] = {
     "application_name": "simops.yateota",
     "connect_timeout": 10,
-    # A pooler gives each transaction another session, which has not prepared what the last one has.
+    # A pooler gives each transaction another session, in which nothing is prepared.
     "prepare_threshold": None,
-    # A server that is gone without a word is noticed within half a minute, sooner than a change's lease runs out.
+    # A server that is gone without a message is found within half a minute, sooner than a change's lease ends.
     "keepalives": 1,
     "keepalives_idle": 10,
     "keepalives_interval": 5,
@@ -30,11 +30,11 @@ _LIMITS = "; ".join(
     for name, limit in {
         "lock_timeout": "10s",
         "statement_timeout": "5min",  # a purge of millions of participants takes minutes
-        # Its transactions take milliseconds. A runner that has vanished within one keeps nobody waiting for longer.
+        # Its transactions take milliseconds. A runner that is gone within one blocks others no longer than this.
         "idle_in_transaction_session_timeout": "20s",
     }.items()
 )
-"""The limits of each transaction. They are not the session's, which a pooler hands on to others."""
+"""The limits of each transaction. They are not the session's, which a pooler gives to others."""
 
 _AWAY = (
     "08",  # the connection failed
@@ -43,7 +43,7 @@ _AWAY = (
     "25P04",  # it has ended a transaction that took too long
     "40",  # it has rolled a transaction back, as of two that waited for each other
     "53300",  # it has too many sessions
-    "55P03",  # a lock was not to be had in time
+    "55P03",  # a lock was not free in time
     "57014",  # a statement took too long
 )
 """The SQLSTATEs after which the same transaction may succeed later."""

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 simops.yateota contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the ledger tells of a change: for results, for reports, and for the time after its identifiers are gone."""
+"""Read a change from the ledger, for results and reports, and purge it of its identifiers."""
 
 from __future__ import annotations
 
@@ -13,17 +13,13 @@ from typing import Any
 
 from .._core.identifiers import IDENTIFIERS, LONG_NUMBER, SIM_IDENTIFIERS
 from .._core.masking import mask_row, words_of
-from .._core.policy import goal_of
-from .change import PURGED, Change
+from .._core.states import BAD_STATES, ChangeStatus, RowState
+from .change import Change, no_counts
 from .outage import repeatable
 from .tables import (
-    BAD_STATES,
-    DONE,
-    PLANNED,
-    ROW_STATES,
     canonical_column,
     changes,
-    earlier_sends,
+    earlier_attempts,
     participants,
     runs,
     sa,
@@ -59,7 +55,7 @@ REPORT_COLUMNS = (
 
 
 class Report:
-    """Tells of one change.
+    """Read one change.
 
     Args:
         change: the change.
@@ -75,13 +71,13 @@ class Report:
         self.ledger = change.ledger
 
     def facts(self) -> dict[str, Any]:
-        """The change's record, in the words of the result."""
+        """Read the change's row, under the names of the result."""
         record = self._change.record()
-        return {**told(record), "selection": record.selection, "duplicates": record.duplicates}
+        return {**change_facts(record), "selection": record.selection, "duplicates": record.duplicates}
 
     @repeatable
     def named_in(self, texts: Iterable[str]) -> set[str]:
-        """The change's identifiers that texts name, in whatever spelling."""
+        """Find the change's identifiers that texts name, in any spelling."""
         words = sorted(words_of(texts))
         columns = [participants.c[name] for name in SIM_IDENTIFIERS]
         named = [canonical_column(column.name, column) for column in columns]
@@ -97,7 +93,7 @@ class Report:
 
     @repeatable
     def held_by(self) -> str | None:
-        """The run that has the change at present, or None."""
+        """Find the lease holder; None where there is none."""
         with self.ledger.read() as connection:
             return connection.execute(
                 sa.select(changes.c.lease_holder).where(
@@ -107,7 +103,7 @@ class Report:
 
     @repeatable
     def waves(self, most: int | None = None) -> list[dict[str, Any]]:
-        """The waves, or the latest of them, in order: number, size, counts, when started and finished."""
+        """List the waves, or the latest of them, in order: number, size, counts, when started and finished."""
         with self.ledger.read() as connection:
             found = connection.execute(
                 sa.select(waves.c.wave, waves.c.started, waves.c.finished)
@@ -123,12 +119,12 @@ class Report:
             ).all()
         counts: dict[int, dict[str, int]] = {}
         for wave, state, number in counted:
-            counts.setdefault(wave, dict.fromkeys(ROW_STATES, 0))[state] = number
+            counts.setdefault(wave, no_counts())[state] = number
         return [
             {
                 "wave": wave,
                 "size": sum(counts.get(wave, {}).values()),
-                "counts": counts.get(wave, dict.fromkeys(ROW_STATES, 0)),
+                "counts": counts.get(wave, no_counts()),
                 "started": iso(started),
                 "finished": iso(finished),
             }
@@ -136,37 +132,37 @@ class Report:
         ]
 
     def waves_begun(self) -> int:
-        """How many waves there are."""
+        """Count the waves."""
         return self._count(waves.c.change == self._change.number)
 
     def waves_done(self) -> int:
-        """How many waves have ended."""
+        """Count the waves that have ended."""
         return self._count(waves.c.change == self._change.number, waves.c.finished.is_not(None))
 
     def waiting(self) -> int:
-        """How many of the planned are in no wave yet."""
-        return self._count(self._change.rows, participants.c.state == PLANNED, participants.c.wave.is_(None))
+        """Count the planned participants that are in no wave yet."""
+        return self._count(self._change.rows, participants.c.state == RowState.PLANNED, participants.c.wave.is_(None))
 
     @repeatable
     def states(self) -> dict[str, int]:
-        """How many of those acted on are in each state read since; ``unread`` are in no list of the last reading."""
+        """Count those acted on by the server state read since; ``unread`` are in no list of the last reading."""
         with self.ledger.read() as connection:
-            acted = sa.select(self._state_now().label("state")).where(self._change.rows, participants.c.state == DONE)
-            states = acted.subquery()
+            acted = sa.select(self._state_now().label("state"))
+            states = acted.where(self._change.rows, participants.c.state == RowState.DONE).subquery()
             found = connection.execute(sa.select(states.c.state, sa.func.count()).group_by(states.c.state)).all()
         return {state or "unread": count for state, count in found}
 
     def failures(self) -> list[dict[str, Any]]:
-        """The first participants in ``BAD_STATES``."""
+        """List the first participants in ``BAD_STATES``."""
         order = sa.case({state: place for place, state in enumerate(BAD_STATES)}, value=participants.c.state)
         return self._first(participants.c.state.in_(BAD_STATES), order)
 
     @repeatable
     def reasons(self) -> list[dict[str, Any]]:
-        """Why participants are in ``BAD_STATES``, the most frequent first: ``state``, ``code``, ``reason``, ``count``.
+        """List reasons for ``BAD_STATES``, the most frequent first: ``state``, ``code``, ``reason`` and ``count``.
 
         Long numbers are left out of a reason, so that those which differ by an identifier alone are one. The rarest of
-        more than ``SHOWN`` are told together, with no code.
+        more than ``SHOWN`` are counted together, with no code.
         """
         columns = participants.c
         reason = sa.func.coalesce(columns.message, columns.reason, "no reason is known").label("reason")
@@ -193,7 +189,7 @@ class Report:
         return [{"state": key[0], "code": key[1], "reason": key[2], "count": count} for key, count in frequent]
 
     def most_frequent(self, bad: int = 0) -> str:
-        """Why most of those in ``BAD_STATES`` are, in a sentence, with counts.
+        """Give the most frequent reasons of those in ``BAD_STATES``, in a sentence with counts.
 
         Args:
             bad: how many went wrong; those of them that are in no bad state were accepted, and came back failed.
@@ -206,14 +202,14 @@ class Report:
         counted = sorted((pair for pair in counted if pair[0] > 0), key=lambda pair: -pair[0])[:_MOST_FREQUENT]
         return f"The most frequent reasons: {', '.join(f'{count} {why}' for count, why in counted)}." if counted else ""
 
-    def unfinished(self, action: str) -> tuple[int, list[dict[str, Any]]]:
-        """Those acted on that have not come to the end that the action leads to: how many, and the first."""
-        which = sa.and_(participants.c.state == DONE, sa.func.coalesce(self._state_now(), "") != goal_of(action))
+    def unfinished(self, goal: str) -> tuple[int, list[dict[str, Any]]]:
+        """Count those acted on that are not in the server state that is their goal, and list the first."""
+        which = sa.and_(participants.c.state == RowState.DONE, sa.func.coalesce(self._state_now(), "") != goal)
         return self._count(self._change.rows, which), self._first(which, participants.c.seq)
 
     def rows(self) -> Iterator[dict[str, Any]]:
-        """Every participant, in the order of the selection, as ``REPORT_COLUMNS``."""
-        earlier = self._earlier_sends()
+        """Give every participant, in the order of the selection, as ``REPORT_COLUMNS``."""
+        earlier = self._earlier_attempts()
         after = -1
         while True:
             block = self._block(after)
@@ -238,7 +234,7 @@ class Report:
 
     @repeatable
     def runs(self) -> list[dict[str, Any]]:
-        """The change's runs: who had it run, where and when, and what each came to."""
+        """List the change's runs: who started each, where and when, and what it came to."""
         with self.ledger.read() as connection:
             found = connection.execute(
                 sa.select(runs).where(runs.c.change == self._change.number).order_by(runs.c.number)
@@ -255,7 +251,7 @@ class Report:
 
     @repeatable
     def purge(self) -> None:
-        """Remove all that tells who the participants are. Counts, waves, states, moments and codes stay."""
+        """Remove all that identifies the participants. Counts, waves, states, moments and codes stay."""
         with self._change.write() as connection:
             connection.execute(
                 participants.update()
@@ -267,9 +263,10 @@ class Report:
                 )
             )
             connection.execute(
-                earlier_sends.update().where(earlier_sends.c.change == self._change.number).values(message=None)
+                earlier_attempts.update().where(earlier_attempts.c.change == self._change.number).values(message=None)
             )
-            connection.execute(changes.update().where(changes.c.number == self._change.number).values(status=PURGED))
+            own = changes.c.number == self._change.number
+            connection.execute(changes.update().where(own).values(status=ChangeStatus.PURGED))
 
     @repeatable
     def _count(self, *which: Any) -> int:
@@ -277,7 +274,7 @@ class Report:
             return int(connection.execute(sa.select(sa.func.count()).where(*which)).scalar_one())
 
     def _state_now(self) -> Any:
-        """The state that it was last read in since it was sent for; null where the last reading did not find it."""
+        """Select the server state read since the attempt; null where the last reading did not find the participant."""
         reading = sa.select(changes.c.reading).where(changes.c.number == self._change.number).scalar_subquery()
         is_new = sa.and_(participants.c.reading >= reading, participants.c.read_at > participants.c.sent_at)
         return sa.case((is_new, participants.c.state_now))
@@ -299,12 +296,12 @@ class Report:
         ]
 
     @repeatable
-    def _earlier_sends(self) -> dict[int, list[dict[str, Any]]]:
+    def _earlier_attempts(self) -> dict[int, list[dict[str, Any]]]:
         with self.ledger.read() as connection:
             found = connection.execute(
-                sa.select(earlier_sends)
-                .where(earlier_sends.c.change == self._change.number)
-                .order_by(earlier_sends.c.sent_at)
+                sa.select(earlier_attempts)
+                .where(earlier_attempts.c.change == self._change.number)
+                .order_by(earlier_attempts.c.sent_at)
             ).mappings()
             sends: dict[int, list[dict[str, Any]]] = {}
             for send in found:
@@ -317,8 +314,8 @@ class Report:
         return mask_row(row) if self._masked else row
 
 
-def told(record: Any) -> dict[str, Any]:
-    """What is told of every change."""
+def change_facts(record: Any) -> dict[str, Any]:
+    """Give the facts of a change that every result has."""
     return {
         **{name: getattr(record, name) for name in _FACTS},
         **{name: iso(getattr(record, name)) for name in ("planned", "started", "finished")},
@@ -326,7 +323,7 @@ def told(record: Any) -> dict[str, Any]:
 
 
 def iso(moment: float | None) -> str | None:
-    """Unix seconds as ISO 8601 in UTC."""
+    """Write Unix seconds as ISO 8601 in UTC."""
     if moment is None:
         return None
     return (

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 simops.yateota contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A ledger in a SQLite file: how it is opened, and what its failures mean."""
+"""Open a ledger in a SQLite file, and say what its failures mean."""
 
 from __future__ import annotations
 

@@ -28,14 +28,6 @@ __all__ = ["postgresql", "sa", "sa_exc", "sqlite"]
 
 SCHEMA_VERSION = 2
 
-PLANNED, SENDING = "planned", "sending"
-DONE, SKIPPED, REFUSED, FAILED, UNKNOWN = "done", "skipped", "refused", "failed", "unknown"
-ROW_STATES = (PLANNED, SENDING, DONE, SKIPPED, REFUSED, FAILED, UNKNOWN)
-"""What a participant of a change is in, exactly one at any time."""
-
-BAD_STATES = (UNKNOWN, FAILED, REFUSED)
-"""The states that need a person's attention, the most urgent first."""
-
 _metadata = sa.MetaData()
 _moment = sa.Double
 
@@ -63,7 +55,7 @@ changes = sa.Table(
     # The number of the latest reading of states, and when it began; no moment while it is not whole.
     sa.Column("reading", sa.Integer, nullable=False, default=0),
     sa.Column("read_at", _moment),
-    # From when on sends count for the abort: moved when an aborted change is resumed.
+    # From when on attempts count for the abort: moved when an aborted change is resumed.
     sa.Column("judged_from", _moment, nullable=False, default=0),
     sa.Column("lease_token", sa.Text),
     sa.Column("lease_holder", sa.Text),
@@ -124,7 +116,7 @@ participants = sa.Table(
     _metadata,
     sa.Column("change", sa.ForeignKey(changes.c.number), primary_key=True),
     sa.Column("seq", sa.Integer, primary_key=True, autoincrement=False),
-    # How the selection names it, in one form: finds it again in the server's lists, and finds who is named twice.
+    # How the selection names it, in one form: finds it in the server's lists, and finds duplicates.
     sa.Column("name", sa.Text, nullable=False),
     sa.Column("participant_id", sa.BigInteger),
     sa.Column("campaign_id", sa.BigInteger),
@@ -141,7 +133,7 @@ participants = sa.Table(
     sa.Column("read_at", _moment),
     sa.Column("reading", sa.Integer),
     sa.Column("found", sa.Integer, nullable=False, default=0),
-    # Its latest send. Those before it are in yateota_earlier_sends.
+    # Its latest attempt. Those before it are in yateota_earlier_sends.
     sa.Column("run", sa.Integer),
     sa.Column("sent_at", _moment),
     sa.Column("answered_at", _moment),
@@ -154,7 +146,7 @@ participants = sa.Table(
     sqlite_with_rowid=False,
 )
 
-earlier_sends = sa.Table(
+earlier_attempts = sa.Table(
     "yateota_earlier_sends",
     _metadata,
     sa.Column("change", sa.ForeignKey(changes.c.number), primary_key=True),

@@ -12,21 +12,22 @@ from dataclasses import dataclass
 from typing import Any
 
 from .._core.libraries import guarded
+from .._core.states import RowState
 
 jinja2 = guarded("jinja2")
 
-COLORS = {
-    "done": "#2e7d32",
-    "skipped": "#90a4ae",
-    "refused": "#ef6c00",
-    "failed": "#c62828",
-    "unknown": "#6a1b9a",
-    "sending": "#1565c0",
-    "planned": "#cfd8dc",
+COLORS: dict[str, str] = {
+    RowState.DONE: "#2e7d32",
+    RowState.SKIPPED: "#90a4ae",
+    RowState.REFUSED: "#ef6c00",
+    RowState.FAILED: "#c62828",
+    RowState.UNKNOWN: "#6a1b9a",
+    RowState.SENDING: "#1565c0",
+    RowState.PLANNED: "#cfd8dc",
 }
 """The row states in the order in which they are stacked, and their colors: on paper too the bad ones stand out."""
 
-_LIGHT = ("skipped", "refused", "planned")
+_LIGHT = (RowState.SKIPPED, RowState.REFUSED, RowState.PLANNED)
 """The states on whose colors only dark digits can be read."""
 
 _BARS = 40

@@ -11,6 +11,7 @@ from typing import Any
 
 from .._core.errors import InvalidInputError
 from .._core.libraries import guarded, missing
+from .._core.states import RowState
 from .charts import COLORS, reasons_chart, waves_chart
 
 jinja2 = guarded("jinja2")
@@ -19,13 +20,13 @@ markupsafe = guarded("markupsafe")
 _LIBRARIES = ("jinja2",)
 _RUN_OWNER = ("requested_by", "approved_by", "job_id", "host")
 _TITLES = {
-    "done": "done",
-    "skipped": "skipped: the action would have changed nothing",
-    "refused": "refused: the action does not apply",
-    "failed": "failed: the server answered with an error",
-    "unknown": "unknown: nothing tells whether the action was carried out",
-    "sending": "sending",
-    "planned": "left to send for",
+    RowState.DONE: "done",
+    RowState.SKIPPED: "skipped: the action would have changed nothing",
+    RowState.REFUSED: "refused: the action does not apply",
+    RowState.FAILED: "failed: the server answered with an error",
+    RowState.UNKNOWN: "unknown: nothing tells whether the action was carried out",
+    RowState.SENDING: "sending",
+    RowState.PLANNED: "left to send for",
 }
 
 # The policy forbids the page to load or run anything, whatever a server's message may hold.

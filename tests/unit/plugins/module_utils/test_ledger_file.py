@@ -21,7 +21,7 @@ from typing import Any
 import pytest
 from ansible_collections.simops.yateota.plugins.module_utils._core.errors import InvalidInputError
 from ansible_collections.simops.yateota.plugins.module_utils._ledger import sqlite
-from ansible_collections.simops.yateota.plugins.module_utils._ledger.attempts import Sends
+from ansible_collections.simops.yateota.plugins.module_utils._ledger.attempts import Attempts
 from ansible_collections.simops.yateota.plugins.module_utils._ledger.change import create_change, find_change
 from ansible_collections.simops.yateota.plugins.module_utils._ledger.database import Ledger, look_into, open_ledger
 from ansible_collections.simops.yateota.tests.unit.plugins.module_utils.conftest import Bulk
@@ -99,16 +99,16 @@ def test_nothing_more_is_sent_once_the_file_is_another(
     disturb: Callable[[Path], None], bulk: Bulk, sandbox: Sandbox, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """SQLite writes on to a file that has no name any more: the next run would send all of it again."""
-    exchange = Sends.exchange
+    exchange = Attempts.record
 
-    def disturbed(sends: Sends, ended: Any, marked: Any) -> None:
+    def disturbed(sends: Attempts, ended: Any, marked: Any) -> None:
         if sandbox.writes() and not disturbed_at:
             disturbed_at.append(len(sandbox.writes()))
             disturb(path)
         exchange(sends, ended, marked)
 
     disturbed_at: list[int] = []
-    monkeypatch.setattr(Sends, "exchange", disturbed)
+    monkeypatch.setattr(Attempts, "record", disturbed)
     result = bulk("applied", rollout={"concurrency": 1})
     assert result["failed"]
     assert "was removed or replaced while it was in use" in result["msg"]

@@ -10,15 +10,17 @@ from typing import Any
 
 import pytest
 from ansible_collections.simops.yateota.plugins.module_utils._api.models import (
-    COUNTS,
-    END_STATES,
-    FILTER_STATES,
     Campaign,
     NodeStatus,
     Participant,
     read,
 )
 from ansible_collections.simops.yateota.plugins.module_utils._core.errors import BadAnswerError
+from ansible_collections.simops.yateota.plugins.module_utils._core.states import (
+    COUNTED_STATES,
+    END_STATES,
+    FILTER_STATES,
+)
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -87,8 +89,8 @@ def test_states(model: type[Any], key: str, value: Any, state: str | None) -> No
     ],
 )
 def test_counts(value: Any, count: Any) -> None:
-    found = read(Campaign, dict.fromkeys(COUNTS, value), "x").result()
-    assert [(found[name], type(found[name])) for name in COUNTS] == [(count, type(count))] * len(COUNTS)
+    found = read(Campaign, dict.fromkeys(COUNTED_STATES, value), "x").result()
+    assert [(found[name], type(found[name])) for name in COUNTED_STATES] == [(count, type(count))] * len(COUNTED_STATES)
 
 
 @pytest.mark.parametrize(
@@ -140,5 +142,5 @@ def test_what_cannot_be_is_named_and_cut(model: type[Any], item: Any, words: str
 
 
 def test_end_states_are_no_others() -> None:
-    assert set(END_STATES) <= set(COUNTS)
-    assert set(FILTER_STATES) <= set(COUNTS)
+    assert set(END_STATES) <= set(COUNTED_STATES)
+    assert set(FILTER_STATES) <= set(COUNTED_STATES)

@@ -10,13 +10,13 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from ansible_collections.simops.yateota.plugins.module_utils._api.models import FILTER_STATES
 from ansible_collections.simops.yateota.plugins.module_utils._api.reader import Reader
 from ansible_collections.simops.yateota.plugins.module_utils._core.errors import (
     ApiError,
     InvalidInputError,
     TransportError,
 )
+from ansible_collections.simops.yateota.plugins.module_utils._core.states import FILTER_STATES
 from ansible_collections.simops.yateota.tests.unit.plugins.servers import StartSandbox, http
 
 from yateota_sandbox import Sandbox

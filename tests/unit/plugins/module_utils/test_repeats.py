@@ -13,12 +13,12 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
-from ansible_collections.simops.yateota.plugins.module_utils._ledger.attempts import Sends
+from ansible_collections.simops.yateota.plugins.module_utils._ledger.attempts import Attempts
 from ansible_collections.simops.yateota.plugins.module_utils._ledger.change import find_change
 from ansible_collections.simops.yateota.plugins.module_utils._ledger.database import Ledger, open_ledger
 from ansible_collections.simops.yateota.plugins.module_utils._ledger.outage import LedgerUnreachableError
 from ansible_collections.simops.yateota.plugins.module_utils._ledger.queries import Report
-from ansible_collections.simops.yateota.plugins.module_utils._ledger.tables import earlier_sends, participants
+from ansible_collections.simops.yateota.plugins.module_utils._ledger.tables import earlier_attempts, participants
 from ansible_collections.simops.yateota.tests.unit.plugins.module_utils.conftest import Bulk
 
 from yateota_sandbox import Sandbox
@@ -74,15 +74,15 @@ def test_a_second_attempt(bulk: Bulk, ledger: str, lost: list[str]) -> None:
         assert change
         with contextlib.suppress(LedgerUnreachableError), opened.write() as connection:
             connection.execute(participants.update().where(participants.c.seq < 3).values(state="unknown"))
-        Sends(change, 1).plan_unknown_again()
+        Attempts(change, 1).plan_unknown_again()
         with opened.read() as connection:
-            assert connection.execute(sa.select(earlier_sends.c.seq)).scalars().all() == [0, 1, 2]
+            assert connection.execute(sa.select(earlier_attempts.c.seq)).scalars().all() == [0, 1, 2]
         assert change.counts()["planned"] == 3
 
 
 MODULE_UTILS = Path(__file__).parents[4] / "plugins" / "module_utils"
 # What hands a transaction on to its callers, and what is repeated by its callers.
-REPEATED_ELSEWHERE = {"Change.write", "Ledger.read", "Lease._take", "Lease._let_go", "Lease._beat"}
+REPEATED_ELSEWHERE = {"Change.write", "Ledger.read", "Lease._take", "Lease._give_back", "Lease._beat"}
 
 
 def test_every_transaction_is_repeated() -> None:

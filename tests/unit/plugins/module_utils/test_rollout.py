@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.simops.yateota.plugins.module_utils._change.options import Rollout
+from ansible_collections.simops.yateota.plugins.module_utils._change.options import RolloutOptions
 from ansible_collections.simops.yateota.plugins.module_utils._core.operations import is_write
-from ansible_collections.simops.yateota.plugins.module_utils._ledger.attempts import Sends
+from ansible_collections.simops.yateota.plugins.module_utils._ledger.attempts import Attempts
 from ansible_collections.simops.yateota.plugins.module_utils._ledger.change import find_change
 from ansible_collections.simops.yateota.plugins.module_utils._ledger.database import open_ledger
 from ansible_collections.simops.yateota.plugins.module_utils._ledger.queries import Report
@@ -173,7 +173,7 @@ def test_too_many_failures_abort_and_only_the_operator_goes_on(bulk: Bulk, sandb
     sandbox.fault(request="action_participant", kind="code", code=404, message="No", times=2)
     aborted = bulk("applied", **options)
     assert (aborted["failed"], aborted["failure"]["kind"], aborted["change"]["status"]) == (True, "api", "aborted")
-    assert "2 of 4 sends went wrong" in aborted["msg"]
+    assert "2 of 4 attempts went wrong" in aborted["msg"]
     assert aborted["change"]["counts"] == {**NOBODY, "planned": 40, "done": 2, "refused": 2}
     assert len(sandbox.writes()) == 4
 
@@ -247,7 +247,7 @@ def test_an_ended_change_of_which_some_were_planned_anew_goes_on(bulk: Bulk, san
     with contextlib.closing(open_ledger(ledger, None)) as opened:  # as a run leaves it that is killed right after this
         change = find_change(opened, "CHG1")
         assert change
-        Sends(change, 1).plan_unknown_again()
+        Attempts(change, 1).plan_unknown_again()
     result = bulk("applied")
     assert result["change"]["counts"] == {**NOBODY, "done": 44}
     assert (result["changed"], result["change"]["sent"]) == (True, 1)
@@ -290,9 +290,9 @@ def scenario_that_fails() -> dict[str, Any]:
 def test_the_window_closes_in_the_middle(bulk: Bulk, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
     assert bulk("applied", window={"start": at(3600)})["change"]["status"] == "window_closed"
     assert not sandbox.writes()
-    is_open = Rollout.is_open
+    is_open = RolloutOptions.is_open
     with monkeypatch.context() as fast:  # a minute passes with each request
-        fast.setattr(Rollout, "is_open", lambda self, now: is_open(self, now + 60 * len(sandbox.writes())))
+        fast.setattr(RolloutOptions, "is_open", lambda self, now: is_open(self, now + 60 * len(sandbox.writes())))
         closed = bulk("applied", window={"end": at(630)}, rollout={"concurrency": 1})
     assert (closed["change"]["status"], closed.get("failed")) == ("window_closed", None)
     sent = len(sandbox.writes())

@@ -9,9 +9,9 @@ import time
 from collections.abc import Iterator
 
 import pytest
-from ansible_collections.simops.yateota.plugins.module_utils._api.delivery import Brake, Delivery, Pace
-from ansible_collections.simops.yateota.plugins.module_utils._change.sending import Senders
-from ansible_collections.simops.yateota.plugins.module_utils._ledger.attempts import Send
+from ansible_collections.simops.yateota.plugins.module_utils._api.delivery import Delivery, RateLimiter, StopSwitch
+from ansible_collections.simops.yateota.plugins.module_utils._change.sending import SenderPool
+from ansible_collections.simops.yateota.plugins.module_utils._ledger.attempts import Attempt
 from ansible_collections.simops.yateota.tests.unit.plugins.servers import Connect, StartSandbox
 
 THREADS = 3
@@ -19,21 +19,21 @@ PATIENCE_SECONDS = 20.0
 
 
 @pytest.fixture
-def senders(connect: Connect, start_sandbox: StartSandbox) -> Iterator[Senders]:
+def senders(connect: Connect, start_sandbox: StartSandbox) -> Iterator[SenderPool]:
     """Threads that send to a server which takes its time."""
-    brake = Brake()
+    switch = StopSwitch()
     client = connect(start_sandbox(service_time=0.05), THREADS)
-    delivery = Delivery(client, Pace(None, brake), brake, lambda: True)
-    with Senders(delivery, "retry", THREADS, brake, time.monotonic) as threads:
+    delivery = Delivery(client, RateLimiter(None, switch), switch, lambda: True)
+    with SenderPool(delivery, "retry", THREADS, switch, time.monotonic) as threads:
         yield threads
 
 
-def send_for(senders: Senders, number: int) -> list[Send]:
+def send_for(senders: SenderPool, number: int) -> list[Attempt]:
     """So many of campaign 167, after their requests were answered."""
     identification = dict.fromkeys(("iccid", "imsi", "msisdn")) | {"campaign_id": 167}
     for participant_id in range(185, 185 + number):
-        senders.put(Send(participant_id, identification | {"participant_id": participant_id}, "failed", True))
-    sent: list[Send] = []
+        senders.put(Attempt(participant_id, identification | {"participant_id": participant_id}, "failed", True))
+    sent: list[Attempt] = []
     while len(sent) < number:
         came_back = senders.collect(number - len(sent), PATIENCE_SECONDS)
         assert came_back
@@ -41,17 +41,17 @@ def send_for(senders: Senders, number: int) -> list[Send]:
     return sent
 
 
-def at_once(sends: list[Send]) -> int:
+def at_once(attempts: list[Attempt]) -> int:
     """How many of their requests were under way at the same time, at the most."""
-    return max(sum(one.sent_at <= other.sent_at < one.answered_at for one in sends) for other in sends)
+    return max(sum(one.sent_at <= other.sent_at < one.answered_at for one in attempts) for other in attempts)
 
 
-def test_as_many_as_there_are_threads_while_the_server_is_slow(senders: Senders) -> None:
+def test_as_many_as_there_are_threads_while_the_server_is_slow(senders: SenderPool) -> None:
     senders.adapt(0.1)
     assert at_once(send_for(senders, 2 * THREADS)) == THREADS
 
 
-def test_one_at_a_time_where_this_process_is_what_is_slow(senders: Senders) -> None:
+def test_one_at_a_time_where_this_process_is_what_is_slow(senders: SenderPool) -> None:
     senders.adapt(1.1)
     send_for(senders, THREADS)  # a thread that waited for work already takes one more
     assert at_once(send_for(senders, 2 * THREADS)) == 1
@@ -59,7 +59,7 @@ def test_one_at_a_time_where_this_process_is_what_is_slow(senders: Senders) -> N
     assert at_once(send_for(senders, 2 * THREADS)) == 1
 
 
-def test_where_one_was_not_enough_it_is_not_tried_again_at_once(senders: Senders) -> None:
+def test_where_one_was_not_enough_it_is_not_tried_again_at_once(senders: SenderPool) -> None:
     senders.adapt(1.1)
     senders.adapt(0.1)
     senders.adapt(1.1)
@@ -67,7 +67,7 @@ def test_where_one_was_not_enough_it_is_not_tried_again_at_once(senders: Senders
     assert at_once(send_for(senders, 2 * THREADS)) == THREADS
 
 
-def test_threads_that_do_not_work_end_too(senders: Senders) -> None:
+def test_threads_that_do_not_work_end_too(senders: SenderPool) -> None:
     senders.adapt(1.1)
     send_for(senders, THREADS)
     senders.__exit__(None, None, None)

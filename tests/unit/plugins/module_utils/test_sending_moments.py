@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.simops.yateota.plugins.module_utils._api import delivery, retry_after
-from ansible_collections.simops.yateota.plugins.module_utils._ledger.attempts import Sends
+from ansible_collections.simops.yateota.plugins.module_utils._ledger.attempts import Attempts
 from ansible_collections.simops.yateota.plugins.module_utils._ledger.database import Ledger
 from ansible_collections.simops.yateota.plugins.modules import yateota_campaign, yateota_participant
 from ansible_collections.simops.yateota.tests.unit.plugins.module_utils.conftest import Bulk
@@ -135,7 +135,7 @@ def test_what_a_runner_sent_whose_clock_is_ahead_is_settled_and_not_sent_again(
 ) -> None:
     sandbox.fault(request="action_participant", kind="drop_after", nth=3)
     with pytest.MonkeyPatch.context() as blind:
-        blind.setattr(Sends, "settle_unknown", lambda *_: 0)  # as where the lists cannot be read
+        blind.setattr(Attempts, "settle_unknown", lambda *_: 0)  # as where the lists cannot be read
         assert left(bulk("applied")) == {"done": 43, "unknown": 1}
     ahead.undo()
     assert left(bulk("applied", unknown="resend")) == {"done": 44}

@@ -17,11 +17,11 @@ from typing import Any
 
 import pytest
 from ansible_collections.simops.yateota.plugins.module_utils._api.transport import Transport
-from ansible_collections.simops.yateota.plugins.module_utils._change.options import Rollout
-from ansible_collections.simops.yateota.plugins.module_utils._change.sending import Senders
+from ansible_collections.simops.yateota.plugins.module_utils._change.options import RolloutOptions
+from ansible_collections.simops.yateota.plugins.module_utils._change.sending import SenderPool
 from ansible_collections.simops.yateota.plugins.module_utils._core.refusals import About, about
-from ansible_collections.simops.yateota.plugins.module_utils._direct import participants as acting
-from ansible_collections.simops.yateota.plugins.module_utils._ledger.attempts import Sends
+from ansible_collections.simops.yateota.plugins.module_utils._direct import sending as acting
+from ansible_collections.simops.yateota.plugins.module_utils._ledger.attempts import Attempts
 from ansible_collections.simops.yateota.plugins.modules import yateota_participant
 from ansible_collections.simops.yateota.tests.unit.plugins.module_utils.conftest import Bulk
 from ansible_collections.simops.yateota.tests.unit.plugins.servers import RunTask
@@ -112,15 +112,15 @@ def test_an_exception_in_a_sender_ends_the_run(
 def test_an_exception_in_the_ledgers_thread_ends_the_run(
     bulk: Bulk, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, error: type[BaseException]
 ) -> None:
-    turn, collect = itertools.count(1), Senders.collect
+    turn, collect = itertools.count(1), SenderPool.collect
 
-    def broken(self: Senders, number: int, seconds: float) -> Any:
+    def broken(self: SenderPool, number: int, seconds: float) -> Any:
         if next(turn) == 3:
             raise error
         return collect(self, number, seconds)
 
     with monkeypatch.context() as trouble:
-        trouble.setattr(Senders, "collect", broken)
+        trouble.setattr(SenderPool, "collect", broken)
         result = in_time(lambda: bulk("applied"))
     assert (result["failed"], result["failure"]["kind"]) == (True, "outcome_unknown")
     assert f"Change CHG1 was ended by an unexpected {error.__name__}" in result["msg"]
@@ -132,15 +132,15 @@ def test_an_exception_in_the_ledgers_thread_ends_the_run(
 def test_an_exception_of_the_ledger_loses_no_outcome(
     bulk: Bulk, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    turn, exchange = itertools.count(1), Sends.exchange
+    turn, exchange = itertools.count(1), Attempts.record
 
-    def broken(self: Sends, *sends: Any) -> None:
+    def broken(self: Attempts, *sends: Any) -> None:
         if next(turn) == 2:
             raise MemoryError
         exchange(self, *sends)
 
     with monkeypatch.context() as trouble:
-        trouble.setattr(Sends, "exchange", broken)
+        trouble.setattr(Attempts, "record", broken)
         result = in_time(lambda: bulk("applied"))
     assert left(result) == {"done": len(sandbox.writes()), "planned": 44 - len(sandbox.writes())}
     assert left(in_time(lambda: bulk("applied"))) == {"done": 44}
@@ -188,7 +188,7 @@ def test_an_exception_while_an_outcome_is_looked_up_loses_no_result(
             trouble.setattr(acting, "look_up", lambda *_: {}["nowhere"])
             settle(*given)
 
-    monkeypatch.setattr(acting, "settle_unknown", broken)
+    monkeypatch.setattr(yateota_participant, "settle_unknown", broken)
     result = direct(state_lookup="always", campaign_id=167)
     assert result["summary"] == {"acted": 9, "unchanged": 0, "refused": 0, "failed": 0, "unknown": 1}
 
@@ -266,7 +266,7 @@ def test_refusals_alike_from_the_start_are_the_servers(bulk: Bulk, direct: Bulk,
     fault = {"request": "action_participant", "kind": "code", "code": 402, "message": "Missing parameter 'x' (4711)"}
     sandbox.fault(**fault, times=99)
     result = bulk("applied", rollout={"concurrency": 1})
-    assert "The server refuses one request like the other: action_participant (retry) for" in result["msg"]
+    assert "The server refuses every request alike: action_participant (retry) for" in result["msg"]
     assert (left(result), result["change"]["sent"]) == ({"planned": 44}, 0)
     assert len(sandbox.writes()) == 3
     assert [entry["action"] for entry in direct()["results"]] == ["retry"] * 3 + [None] * 7
@@ -288,7 +288,7 @@ def test_refusals_alike_that_are_the_first_participants_own_hold_up_no_list(bulk
     for resume in (True, False):  # nobody can have looked at refusals that are yet to come
         stuck = applied(resume)
         assert left(stuck) == {"planned": 44}
-        assert stuck["msg"].endswith("are to blame, set resume_aborted to book it on them and go on.")
+        assert stuck["msg"].endswith("are the reason, set resume_aborted to record it and go on.")
     assert left(applied(True)) == {"done": 41, "refused": 3}
     assert set(acted_on(sandbox).values()) == {1}
 
@@ -321,7 +321,7 @@ def test_what_a_refusal_is_about(code: int, message: str, expected: About) -> No
 
 def test_the_window_is_asked_before_each_try(bulk: Bulk, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
     sandbox.fault(request="action_participant", kind="http_429", seconds=1, nth=4, times=99)
-    monkeypatch.setattr(Rollout, "is_open", lambda *_: len(sandbox.writes()) < 4)
+    monkeypatch.setattr(RolloutOptions, "is_open", lambda *_: len(sandbox.writes()) < 4)
     result = bulk("applied", rollout={"concurrency": 1})
     assert (result["change"]["status"], result.get("failed")) == ("window_closed", None)
     assert left(result) == {"done": 3, "planned": 41}

@@ -47,8 +47,8 @@ def test_each_reason_is_told_once_with_its_count(retry: Any, sandbox: Sandbox) -
         sandbox.fault(request="action_participant", kind="code", code=404, message=said, nth=place)
     sandbox.fault(request="action_participant", kind="code", code=402, message="busy", nth=8)
     result = retry(12, concurrency=1)
-    assert result["summary"]["failed"] == 4
-    assert "retry of 12 participants came to 8 acted, 4 failed. The first: " in result["msg"]
-    reasons = " Reasons: 3 failed with code 404 (SIM … is locked), 1 failed with code 402 (busy)."
+    assert result["summary"]["refused"] == 4
+    assert "retry of 12 participants came to 8 acted, 4 refused. The first: " in result["msg"]
+    reasons = " Reasons: 3 refused with code 404 (SIM … is locked), 1 refused with code 402 (busy)."
     assert result["msg"].endswith(reasons)
     assert result["msg"].count("busy") == 1

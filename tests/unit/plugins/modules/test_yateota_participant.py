@@ -352,7 +352,7 @@ def test_without_a_campaign_it_sends_and_the_server_judges(run_task: RunTask, sa
     bad = run_task(yateota_participant, sandbox, action="hurry", participant_id=ids_in(sandbox, C167, "failed")[0])
     assert bad["failed"]
     assert bad["failure"]["kind"] == "api"
-    assert bad["results"][0]["outcome"] == "failed"
+    assert bad["results"][0]["outcome"] == "refused"
     assert not bad["changed"]
 
 
@@ -457,8 +457,8 @@ def test_a_failure_in_the_middle_returns_what_was_done(run_task: RunTask, sandbo
     )
     assert result["failed"]
     assert result["changed"]
-    assert [entry["outcome"] for entry in result["results"]] == ["acted", "acted", "failed", "acted", "acted"]
-    assert "came to 4 acted, 1 failed. The first: action_participant (retry) for participant" in result["msg"]
+    assert [entry["outcome"] for entry in result["results"]] == ["acted", "acted", "refused", "acted", "acted"]
+    assert "came to 4 acted, 1 refused. The first: action_participant (retry) for participant" in result["msg"]
     assert result["failure"] == {
         "kind": "api",
         "request": "action_participant",
@@ -511,13 +511,13 @@ def test_an_unknown_outcome_stays_unknown_where_the_state_cannot_be_read(run_tas
     assert sandbox.participant(195)["reruns"] == 1
 
 
-def test_unknown_goes_before_failed(run_task: RunTask, sandbox: Sandbox) -> None:
+def test_unknown_goes_before_refused(run_task: RunTask, sandbox: Sandbox) -> None:
     sandbox.fault(request="action_participant", kind="code", code=404)
     sandbox.fault(request="action_participant", nth=2, kind="drop_before")
     both = [{"participant_id": 195}, {"participant_id": 196}]
     result = run_task(yateota_participant, sandbox, action="retry", concurrency=1, participants=both)
     assert result["failure"]["kind"] == "outcome_unknown"
-    assert "came to 1 failed, 1 unknown" in result["msg"]
+    assert "came to 1 refused, 1 unknown" in result["msg"]
 
 
 @pytest.mark.parametrize(

@@ -1,22 +1,33 @@
 # Copyright (c) 2026 simops.yateota contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The plan: every state and action, and what follows from them."""
+"""The policy: every state and action, and what follows from them."""
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
+from ansible_collections.simops.yateota.plugins.module_utils._core.campaign_policy import plan_campaign
 from ansible_collections.simops.yateota.plugins.module_utils._core.errors import InvalidInputError
 from ansible_collections.simops.yateota.plugins.module_utils._core.operations import OPERATIONS, PARTICIPANT_ACTIONS
 from ansible_collections.simops.yateota.plugins.module_utils._core.policy import (
-    ACT,
-    CAMPAIGN_STATES,
-    REFUSED,
-    UNCHANGED,
-    plan_campaign,
+    CAME_BACK_BAD,
+    AttemptOutcome,
+    Verdict,
+    comes_to,
+    deciding_states,
+    is_bad,
+    left_out,
+    left_out_of_wave,
+    must_abort,
     plan_participant,
+    plan_sim,
     proves_carried_out,
+    worth,
+    worth_by_state,
 )
+from ansible_collections.simops.yateota.plugins.module_utils._core.states import DESIRED_CAMPAIGN_STATES, RowState
 
 # Current state -> what each desired state sends: the action, nothing (None), or a refusal with these words.
 CAMPAIGN_TABLE: dict[str | None, dict[str, str | None]] = {
@@ -34,7 +45,7 @@ CAMPAIGN_TABLE: dict[str | None, dict[str, str | None]] = {
 }
 
 
-@pytest.mark.parametrize("desired", CAMPAIGN_STATES)
+@pytest.mark.parametrize("desired", DESIRED_CAMPAIGN_STATES)
 @pytest.mark.parametrize("current", CAMPAIGN_TABLE)
 def test_campaign(current: str | None, desired: str) -> None:
     expected = CAMPAIGN_TABLE[current][desired]
@@ -61,7 +72,7 @@ def test_campaign_actions_are_those_of_the_api() -> None:
 
 
 STATES = ("unallocated", "pending_build", "pending_send", "waiting_por", "finished", "failed", "canceled")
-A, U, R = ACT, UNCHANGED, REFUSED
+A, U, R = Verdict.ACT, Verdict.SKIP, Verdict.REFUSE
 PARTICIPANT_TABLE = {
     "cancel": (A, A, A, A, R, A, U),
     "hurry": (R, A, A, U, U, R, R),
@@ -87,21 +98,21 @@ def test_participant(action: str) -> None:
     for state, verdict in zip(STATES, PARTICIPANT_TABLE[action], strict=True):
         plan = plan_participant(action, state)
         assert (plan.verdict, plan.before) == (verdict, state), state
-        assert plan.after == (LEADS_TO[action] if verdict == ACT else state)
-        assert bool(plan.reason) is (verdict != ACT)
+        assert plan.after == (LEADS_TO[action] if verdict is Verdict.ACT else state)
+        assert bool(plan.reason) is (verdict is not Verdict.ACT)
 
 
 @pytest.mark.parametrize("action", PARTICIPANT_TABLE)
 def test_participant_whose_state_tells_nothing(action: str) -> None:
     for state in ("new_state", None):
-        assert plan_participant(action, state).verdict == ACT
+        assert plan_participant(action, state).verdict is Verdict.ACT
 
 
 @pytest.mark.parametrize("action", PARTICIPANT_TABLE)
 def test_force_sends_whatever_the_state(action: str) -> None:
     for state in STATES:
         plan = plan_participant(action, state, force=True)
-        assert (plan.verdict, plan.before, plan.after, plan.reason) == (ACT, state, LEADS_TO[action], "")
+        assert (plan.verdict, plan.before, plan.after, plan.reason) == (Verdict.ACT, state, LEADS_TO[action], "")
 
 
 @pytest.mark.parametrize(
@@ -126,3 +137,86 @@ def test_force_sends_whatever_the_state(action: str) -> None:
 )
 def test_what_a_new_state_proves(action: str, before: str | None, now: str | None, proven: bool) -> None:
     assert proves_carried_out(action, before, now) is proven
+
+
+@pytest.mark.parametrize("action", PARTICIPANT_TABLE)
+def test_a_plan_leaves_out_whom_no_request_would_go_for(action: str) -> None:
+    rows = {U: RowState.SKIPPED, R: RowState.REFUSED}
+    for state, verdict in zip(STATES, PARTICIPANT_TABLE[action], strict=True):
+        left = left_out(action, state)
+        assert (left and left.state) == rows.get(verdict), state
+        assert left is None or left.reason == plan_participant(action, state).reason
+
+
+NAMED = {"participant_id": 1, "iccid": None, "imsi": None, "msisdn": None, "campaign_id": 167}
+
+
+@pytest.mark.parametrize(
+    ("action", "identification", "state", "is_read", "row", "reason"),
+    [
+        ("retry", NAMED, "failed", True, None, ""),
+        ("retry", NAMED, "finished", True, "skipped", "delivered already"),
+        ("hurry", NAMED, "failed", True, "refused", "use retry"),
+        ("retry", NAMED, "failed", False, "skipped", "in none of the lists read (pending_build, pending_send, failed"),
+        ("retry_build", NAMED, "unallocated", True, "refused", "retry_build is sent by iccid, else imsi"),
+        ("retry_build", NAMED, "unallocated", False, "refused", "retry_build is sent by iccid, else imsi"),
+    ],
+)
+def test_what_a_wave_leaves_out(
+    action: str, identification: dict[str, Any], state: str, is_read: bool, row: str | None, reason: str
+) -> None:
+    left = left_out_of_wave(action, identification, state, is_read)
+    assert (left and left.state) == row
+    assert reason in (left.reason if left else "")
+
+
+@pytest.mark.parametrize("action", PARTICIPANT_TABLE)
+def test_of_a_sims_participants_the_one_that_is_under_way_decides(action: str) -> None:
+    deciding = {state for state, verdict in zip(STATES, PARTICIPANT_TABLE[action], strict=True) if verdict is U}
+    assert set(deciding_states(action)) == deciding
+    for first in STATES:
+        for second in STATES:
+            decides = next((state for state in (first, second) if state in deciding), first)
+            assert plan_sim(action, [first, second]) == plan_participant(action, decides)
+
+
+def test_which_of_several_entries_stays() -> None:
+    best_first = [
+        worth("retry", Verdict.REFUSE, "imsi", is_listed=False, was_sent=True),
+        worth("retry", Verdict.SKIP, "imsi", is_listed=False),
+        worth("retry", Verdict.ACT, "imsi", is_listed=True),
+        worth("retry", Verdict.ACT, "participant_id", is_listed=False),
+        worth("retry", Verdict.ACT, "iccid", is_listed=False),
+        worth("retry", Verdict.REFUSE, "participant_id", is_listed=True),
+    ]
+    assert best_first == sorted(best_first)
+    assert worth_by_state("retry", "finished", "imsi", False, False) == best_first[1]
+
+
+@pytest.mark.parametrize(
+    ("outcome", "code", "row", "direct"),
+    [
+        (AttemptOutcome.CARRIED_OUT, 0, "done", "acted"),
+        (AttemptOutcome.UNKNOWN, None, "unknown", "unknown"),
+        (AttemptOutcome.UNKNOWN, 200, "unknown", "unknown"),
+        (AttemptOutcome.NOT_CARRIED_OUT, 403, "planned", "failed"),
+        *((AttemptOutcome.REFUSED, code, "refused", "refused") for code in (401, 402, 403, 404)),
+        *((AttemptOutcome.REFUSED, code, "failed", "failed") for code in (400, 405, 999, None)),
+    ],
+)
+def test_an_attempt_comes_to_the_same_with_and_without_a_ledger(
+    outcome: AttemptOutcome, code: int | None, row: str, direct: str
+) -> None:
+    assert comes_to(outcome, code) == (row, direct)
+
+
+@pytest.mark.parametrize(
+    ("executed", "bad", "aborts"), [(0, 0, False), (19, 19, False), (20, 1, False), (20, 2, True), (21, 2, False)]
+)
+def test_when_a_rollout_aborts(executed: int, bad: int, aborts: bool) -> None:
+    assert must_abort(executed, bad, minimum_executed=20, threshold_percentage=10) is aborts
+
+
+def test_what_counts_as_bad() -> None:
+    assert {state for state in RowState if is_bad(state)} == {"unknown", "failed", "refused"}
+    assert list(CAME_BACK_BAD) == ["failed"]

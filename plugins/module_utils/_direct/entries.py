@@ -1,0 +1,158 @@
+# Copyright (c) 2026 simops.yateota contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Check the entries of a task's list, and read their states: one pass for each campaign."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from .._core.errors import InvalidInputError, YateotaError
+from .._core.identification import named_by, request_names
+from .._core.identifiers import IDENTIFIERS, canonical, check_identification, read_identification
+from .._core.policy import PLANNED_OUTCOMES, ParticipantPlan, Verdict
+from .._core.states import EntryOutcome
+
+if TYPE_CHECKING:  # reading states loads pydantic: a task that only sends can do without
+    from .._api.models import Participant
+    from .._api.reader import Reader
+
+AUTO_PAGES = 20
+"""How many pages of a campaign ``state_lookup: auto`` reads at most."""
+
+
+@dataclass
+class Entry:
+    """One entry of the task: how it is identified, what is known of it, what is planned, what came of it.
+
+    Attributes:
+        given: the identification: any of ``IDENTIFIERS`` and ``campaign_id``, without those not given.
+        found: the rows of the campaign's list that fit it; None where the list was not read to its end.
+        plan: the verdict on the action, once the list is judged.
+        send: whether the action is to be sent, or was.
+        outcome, after, message: what came of it; before anything is sent, what will.
+        error: the failure behind an outcome that is not good.
+    """
+
+    given: dict[str, Any]
+    found: list[Participant] | None = None
+    plan: ParticipantPlan = field(default_factory=lambda: ParticipantPlan(Verdict.SKIP, None, None, ""))
+    send: bool = False
+    outcome: EntryOutcome = EntryOutcome.UNCHANGED
+    after: str | None = None
+    message: str = ""
+    error: YateotaError | None = None
+
+    @property
+    def campaign_id(self) -> int | None:
+        """Give the campaign; None where none is given."""
+        return self.given.get("campaign_id")
+
+    @property
+    def state(self) -> str | None:
+        """Give the server state; None where it was not read."""
+        return self.found[0].state if self.found else None
+
+    def fits(self, participant: Participant) -> bool:
+        """Tell whether all identifiers given are this participant's."""
+        return all(
+            canonical(name, value) == canonical(name, getattr(participant, name))
+            for name, value in self.given.items()
+            if name in IDENTIFIERS
+        )
+
+    @property
+    def known(self) -> dict[str, Any]:
+        """Give the identifiers as the campaign's list spells them, others given or shown there, and the campaign."""
+        shown = {name: getattr(self.found[0], name) for name in IDENTIFIERS} if self.found else {}
+        return {**self.given, **{name: value for name, value in shown.items() if value is not None}}
+
+    def params(self, action: str) -> dict[str, Any]:
+        """Give the parameters by which the request names it."""
+        return request_names(action, self.known, named_by(action, self.given))
+
+    def judge(self, plan: ParticipantPlan) -> None:
+        """Take the verdict."""
+        self.plan, self.send = plan, plan.verdict is Verdict.ACT
+        self.settle(PLANNED_OUTCOMES[plan.verdict], plan.after, plan.reason)
+
+    def hold_back(self, outcome: EntryOutcome, why: str, error: YateotaError | None = None) -> None:
+        """Take that the action is not sent after all."""
+        self.send = False
+        self.settle(outcome, self.plan.before, f"not sent: {why}", error)
+
+    def settle(self, outcome: EntryOutcome, after: str | None, message: str, error: YateotaError | None = None) -> None:
+        """Take what came of it."""
+        self.outcome, self.after, self.message, self.error = outcome, after, message, error
+
+
+def entries_of(identifications: Sequence[dict[str, Any]], warn: Callable[[str], None]) -> list[Entry]:
+    """Check the identifications that the options give.
+
+    Raises:
+        InvalidInputError: one is malformed; names its place in the list.
+    """
+    entries, odd = [], []
+    for place, identification in enumerate(identifications):
+        try:
+            given = read_identification(identification)
+            warning = check_identification(given)
+        except InvalidInputError as error:
+            raise InvalidInputError(
+                str(error) if len(identifications) == 1 else f"participants[{place}]: {error}"
+            ) from None
+        if warning:
+            odd.append(warning)
+        entries.append(Entry(given))
+    if odd:
+        warn(odd[0] + (f" And {len(odd) - 1} more such ICCIDs." if len(odd) > 1 else ""))
+    return entries
+
+
+def look_up(reader: Reader, entries: Sequence[Entry], most_pages: int | None) -> list[int]:
+    """Read the states of the entries that name a campaign, in one pass for each campaign.
+
+    Args:
+        reader: reads the participants.
+        entries: their ``found`` is set.
+        most_pages: pages to read of a campaign at most; None for all.
+
+    Returns:
+        The campaigns that have more pages than that.
+
+    Raises:
+        YateotaError: as ``Reader.participants``.
+    """
+    cut_short = []
+    for campaign_id in dict.fromkeys(entry.campaign_id for entry in entries if entry.campaign_id):
+        wanted = [entry for entry in entries if entry.campaign_id == campaign_id]
+        if not _read_states(reader, campaign_id, wanted, most_pages):
+            cut_short.append(campaign_id)
+    return cut_short
+
+
+def _read_states(reader: Reader, campaign_id: int, wanted: list[Entry], most_pages: int | None) -> bool:
+    """Find the wanted in the campaign's list; tell whether it was read as far as they need."""
+    index: dict[tuple[str, Any], list[Entry]] = {}
+    for entry in wanted:
+        name = next(name for name in IDENTIFIERS if name in entry.given)
+        index.setdefault((name, canonical(name, entry.given[name])), []).append(entry)
+    found: dict[int, list[Participant]] = {id(entry): [] for entry in wanted}
+    by_id = all("participant_id" in entry.given for entry in wanted)
+    complete = False
+    for number, page in enumerate(reader.participants(campaign_id), start=1):
+        for participant in page:
+            for name in IDENTIFIERS:
+                for entry in index.get((name, canonical(name, getattr(participant, name))), ()):
+                    if entry.fits(participant):
+                        found[id(entry)].append(participant)
+        complete = by_id and all(found.values())  # ids are unique: nothing more can turn up
+        if complete or number == most_pages:
+            break
+    else:
+        complete = True
+    for entry in wanted:
+        entry.found = found[id(entry)] if complete or found[id(entry)] else None
+    return complete or all(found.values())

@@ -1,0 +1,89 @@
+# Copyright (c) 2026 simops.yateota contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Judge a task's whole list before anything of it is sent."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from .._core.errors import InvalidInputError
+from .._core.identification import (
+    NAMED_AGAIN,
+    NAMINGS,
+    PARTICIPANT,
+    SIM,
+    all_duplicates,
+    first_indistinct,
+    may_be_one_sim,
+    named_again,
+    named_by,
+    why_not_named,
+)
+from .._core.identifiers import canonical, described
+from .._core.policy import ParticipantPlan, Verdict, plan_sim, worth
+from .._core.states import EntryOutcome
+from .entries import Entry
+
+if TYPE_CHECKING:
+    from .._api.models import Participant
+
+
+def judge(action: str, entries: Sequence[Entry], force: bool) -> str:
+    """Judge the whole list before anything of it is sent.
+
+    Of duplicates, under the same or other identifiers, one is acted on.
+
+    Returns:
+        A warning where two entries may be one SIM, as far as anything read shows; else an empty text.
+
+    Raises:
+        InvalidInputError: that, of a rerun.
+    """
+    for entry in entries:
+        entry.judge(_judged(action, entry, force))
+    for goes, stays in all_duplicates(
+        action, [each.known for each in entries], [_worth(action, each) for each in entries]
+    ):
+        reason = f"the list names it twice; it is acted on once, as {described(entries[stays].given)}"
+        if entries[goes].send:
+            entries[goes].judge(ParticipantPlan(Verdict.SKIP, entries[goes].state, entries[goes].state, reason))
+    for place in named_again(action, [{} if each.outcome == EntryOutcome.REFUSED else each.known for each in entries]):
+        if entries[place].send:
+            entries[place].judge(ParticipantPlan(Verdict.REFUSE, None, None, NAMED_AGAIN))
+    left = [entry for entry in entries if entry.send]
+    unit = NAMINGS[action].unit
+    two = first_indistinct([(frozenset(entry.known), bool(entry.found)) for entry in left], unit)
+    sentence = may_be_one_sim(left[two[0]].given, left[two[1]].given) if two else ""
+    if two and unit == SIM:
+        raise InvalidInputError(f"{action} is refused, nothing was sent. {sentence}")
+    return sentence
+
+
+def _judged(action: str, entry: Entry, force: bool) -> ParticipantPlan:
+    units = _units(action, entry.found or [])
+    if entry.found is not None and not entry.found:
+        reason = f"campaign {entry.campaign_id} has no such participant; check the identifiers"
+        return ParticipantPlan(Verdict.REFUSE, None, None, reason)
+    if len(units) > 1:
+        by_id = NAMINGS[action].unit == PARTICIPANT
+        units_are, wanted = ("participants", "participant_id") if by_id else ("SIMs", "iccid, or imsi")
+        ids = ", ".join(str(participant.participant_id) for participant in (entry.found or [])[:5])
+        reason = f"{len(units)} {units_are} fit it ({ids}); give {wanted}"
+        return ParticipantPlan(Verdict.REFUSE, None, None, reason)
+    why = why_not_named(action, entry.known)
+    if why:
+        return ParticipantPlan(Verdict.REFUSE, entry.state, entry.state, why)
+    return plan_sim(action, [participant.state for participant in entry.found or []] or [None], force)
+
+
+def _worth(action: str, entry: Entry) -> tuple[int, ...]:
+    return worth(action, entry.plan.verdict, named_by(action, entry.given), is_listed=bool(entry.found))
+
+
+def _units(action: str, found: Sequence[Participant]) -> set[Any]:
+    """Select what one request acts on: the participants found, or their SIMs."""
+    if NAMINGS[action].unit == PARTICIPANT:
+        return {participant.participant_id or id(participant) for participant in found}
+    return {canonical("iccid", each.iccid) or each.imsi or id(each) for each in found}

@@ -1,0 +1,169 @@
+# Copyright (c) 2026 simops.yateota contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Find participants that are planned twice under different names, by passes over the rows, in flat memory."""
+
+from __future__ import annotations
+
+import array
+from collections.abc import Callable
+from itertools import groupby
+from typing import Any
+
+from .._core.entries import kinds_of
+from .._core.identification import PARTICIPANT, SIM, SIM_IN_CAMPAIGN, Candidate, Naming, duplicates, first_indistinct
+from .._core.identifiers import IDENTIFIERS, SIM_IDENTIFIERS
+from .._core.states import RowState
+from .change import Change
+from .outage import repeatable
+from .readings import each_name_once
+from .tables import canonical_column, participants, sa
+
+Worth = Callable[[str | None, str, bool, bool], tuple[int, ...]]
+"""Ranks an entry by its server state, the identifier it is named by, whether a list tells its state, and whether a
+request for it has left. Of several that one request acts on, the smallest stays."""
+
+_BLOCK = 500
+
+
+class Duplicates:
+    """Find duplicates among the entries of a change that is being planned.
+
+    Args:
+        change: the change.
+        naming: how its action names what one request acts on.
+        worth: ranks entries.
+        is_planned: its plan is recorded, and some of it may be sent: those that go are recorded as skipped.
+    """
+
+    def __init__(self, change: Change, naming: Naming, worth: Worth, is_planned: bool = False) -> None:
+        self.ledger = change.ledger
+        self._change = change
+        self._naming = naming
+        self._worth = worth
+        sent, planned = participants.c.sent_at.is_not(None), participants.c.state == RowState.PLANNED
+        self._planned: tuple[sa.ColumnElement[bool], ...] = (change.rows, sa.or_(planned, sent))
+        self._gone: sa.Delete | sa.Update = participants.delete().where(change.rows)
+        if is_planned:
+            skip = participants.update().where(change.rows, planned)
+            self._gone = skip.values(state=RowState.SKIPPED, reason="another entry of the change names its SIM")
+            # One that no request can name is not sent, whoever it is.
+            self._planned += (sa.or_(sent, *(participants.c[name].is_not(None) for name in self._naming.by)),)
+        # A SIM in two campaigns is built for in each.
+        self._parts = [participants.c.campaign_id] if self._naming.unit == SIM_IN_CAMPAIGN else []
+
+    def drop(self) -> None:
+        """Keep one of the entries that one request acts on, with the identifiers of the others.
+
+        With new identifiers it may be a duplicate of further entries, so the passes are repeated then.
+        """
+        grows = True
+        while grows:
+            grows = False
+            for kind, which in self._passes():
+                grows = self._drop_equal(kind, which) or grows
+
+    def _passes(self) -> list[tuple[str, list[sa.ColumnElement[bool]]]]:
+        """List the identifiers by which entries are compared, and which entries: those in lists by their ids alone.
+
+        A SIM may have several numbers: an entry known by one of them is found only while the other is still there.
+        """
+        if self._naming.unit != PARTICIPANT:
+            return [(kind, []) for kind in reversed(IDENTIFIERS)]
+        nowhere: sa.ColumnElement[bool] = participants.c.campaign_id.is_(None)
+        return [*((kind, [nowhere]) for kind in reversed(SIM_IDENTIFIERS)), ("participant_id", [])]
+
+    def _drop_equal(self, kind: str, which: list[sa.ColumnElement[bool]]) -> bool:
+        """Make one pass; tell whether an entry that is kept got further identifiers by it."""
+        grown, stay, go = self._pairs(kind, which)
+        for place in range(0, len(go), _BLOCK):
+            those = slice(place, place + _BLOCK)
+            self._merge([list(pair) for pair in zip(stay[those], go[those], strict=True)])
+        return grown
+
+    @repeatable
+    def _pairs(self, kind: str, which: list[sa.ColumnElement[bool]]) -> tuple[bool, array.array[int], array.array[int]]:
+        """Pair entries that stay and go, in 16 bytes; tell whether one that goes has what the other lacks."""
+        stay, go, grown = array.array("q"), array.array("q"), False
+        # Of the statement, not of the connection: its time-outs are set by statements that give no rows.
+        equals = self._equal(kind, which).execution_options(yield_per=1000)
+        with self.ledger.read() as connection, connection.execute(equals) as found:
+            for _equal, rows in groupby(found, key=lambda row: tuple(row[: len(self._parts) + 1])):
+                equal = {row.seq: row for row in rows}
+                for goes, stays in duplicates(kind, map(self._candidate, equal.values())):
+                    stay.append(stays)
+                    go.append(goes)
+                    pairs = zip(equal[goes][-3:], equal[stays][-3:], strict=True)
+                    grown = grown or any(more is not None and less is None for more, less in pairs)
+        return grown, stay, go
+
+    def _equal(self, kind: str, which: list[sa.ColumnElement[bool]]) -> sa.Select[Any]:
+        """Select the entries that share an identifier of a kind, those that share it one after the other."""
+        columns = participants.c
+        value = canonical_column(kind, columns[kind])
+        those = (*self._planned, columns[kind].is_not(None), *which)
+        shared = sa.select(value.label("value")).where(*those).group_by(value).having(sa.func.count() > 1).cte("shared")
+        iccid = canonical_column("iccid", columns.iccid).label("canonical_iccid")
+        about = (columns.seq, columns.name, columns.state_now, columns.sent_at, iccid, columns.imsi, columns.msisdn)
+        return (
+            sa.select(value.label("value"), *self._parts, *about)
+            .join(shared, shared.c.value == value)
+            .where(*those)
+            .order_by(value, *self._parts, columns.seq)
+        )
+
+    def _candidate(self, row: Any) -> Candidate:
+        is_listed = not row.name.startswith("/")
+        worth = self._worth(row.state_now, kinds_of(row.name)[0], is_listed, row.sent_at is not None)
+        return Candidate(row.seq, worth, row.canonical_iccid or None, row.imsi or None)
+
+    @repeatable
+    def _merge(self, pairs: list[list[int]]) -> None:
+        """Give those that stay the identifiers of those that go, and delete or skip the latter."""
+        columns, gone = participants.c, participants.alias()
+        given = self.ledger.given(stays="integer", goes="integer").c
+        fill = (
+            participants.update()
+            .where(self._change.rows, columns.seq == given.stays)
+            .where(gone.c.change == self._change.number, gone.c.seq == given.goes)
+            .values({name: sa.func.coalesce(columns[name], gone.c[name]) for name in SIM_IDENTIFIERS})
+        )
+        drop = self._gone.where(columns.seq.in_(sa.select(given.goes)))
+        with self._change.write() as connection:
+            for block in each_name_once(pairs):
+                connection.execute(fill, {"rows": block})
+            connection.execute(drop, {"rows": pairs})
+
+    @repeatable
+    def first_indistinct(self) -> tuple[dict[str, Any], dict[str, Any]] | None:
+        """Find two entries that may be one SIM, as far as anything read shows; None where there are none such."""
+        columns = participants.c
+        kinds = [sa.case((columns[name].is_(None), 0), else_=1).label(f"has_{name}") for name in IDENTIFIERS]
+        was_read = sa.case((columns.campaign_id.is_(None), 0), else_=1).label("was_read")
+        sorts = sa.select(sa.func.min(columns.seq).label("seq"), *kinds, was_read).where(*self._planned)
+        with self.ledger.read() as connection:
+            found = connection.execute(sorts.group_by(*kinds, was_read).order_by(sa.literal_column("seq"))).all()
+            names = [frozenset(name for name in IDENTIFIERS if getattr(row, f"has_{name}")) for row in found]
+            places = first_indistinct(zip(names, [bool(row.was_read) for row in found], strict=True), self._naming.unit)
+            return places and tuple(self._identification(connection, found[place].seq) for place in places)  # type: ignore[return-value]
+
+    def _identification(self, connection: sa.Connection, seq: int) -> dict[str, Any]:
+        columns = [participants.c[name] for name in (*IDENTIFIERS, "campaign_id")]
+        row = connection.execute(sa.select(*columns).where(self._change.rows, participants.c.seq == seq)).one()
+        return dict(row._mapping)
+
+    @repeatable
+    def named_again(self) -> list[tuple[sa.ColumnElement[bool], ...]]:
+        """Select entries without a campaign where another entry names the same SIM in one: it may be the same."""
+        nowhere = participants.c.campaign_id.is_(None)
+        with self.ledger.read() as connection:
+            some = connection.execute(sa.select(participants.c.seq).where(*self._planned, nowhere).limit(1)).first()
+        if self._naming.unit == SIM or some is None:
+            return []
+        in_campaigns = sa.func.count(participants.c.campaign_id)
+        which: list[tuple[sa.ColumnElement[bool], ...]] = []
+        for name in SIM_IDENTIFIERS:
+            value = canonical_column(name, participants.c[name])
+            shared = sa.select(value).where(*self._planned, value.is_not(None)).group_by(value).correlate(None)
+            which.append((nowhere, value.in_(shared.having(in_campaigns > 0, sa.func.count() > in_campaigns))))
+        return which

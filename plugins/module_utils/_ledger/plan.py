@@ -1,0 +1,122 @@
+# Copyright (c) 2026 simops.yateota contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Record a change's plan: who is selected, and who is left out of it for which reason."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from .._core.entries import Row
+from .._core.identification import NAMED_AGAIN
+from .._core.states import ChangeStatus, RowState
+from .change import Change
+from .outage import repeatable
+from .tables import changes, participants, sa
+
+
+class Plan:
+    """The plan of a change that is being made.
+
+    Args:
+        change: the change.
+
+    Attributes:
+        ledger: the change's.
+    """
+
+    def __init__(self, change: Change) -> None:
+        self.ledger = change.ledger
+        self._change = change
+        self._planned = (change.rows, participants.c.state == RowState.PLANNED)
+
+    @repeatable
+    def begin(self) -> None:
+        """Delete what a run that was interrupted while it planned has left."""
+        with self._change.write() as connection:
+            connection.execute(participants.delete().where(self._change.rows))
+
+    @repeatable
+    def add(self, rows: Sequence[Row], first: int) -> None:
+        """Record selected participants, but those that are recorded already.
+
+        Args:
+            rows: as ``Selection.rows`` gives them.
+            first: the place of the first in the selection.
+        """
+        if not rows:
+            return
+        moment, planned = self._change.clock.moment(), str(RowState.PLANNED)
+        with self._change.write() as connection:
+            connection.execute(
+                self.ledger.insert_new(participants),
+                [
+                    {
+                        **row,
+                        "change": self._change.number,
+                        "seq": seq,
+                        "state": planned,
+                        "state_now": row["state_planned"],
+                        "read_at": moment if row["found"] else None,
+                        "reading": 0 if row["found"] else None,
+                    }
+                    for seq, row in enumerate(rows, start=first)
+                ],
+            )
+
+    @repeatable
+    def leave_out_misidentified(self, missing: str, several: str, unnamed: str, sent_by: Sequence[str]) -> None:
+        """Leave out entries that the campaigns' lists do not identify.
+
+        Args:
+            missing: the reason where an entry's campaign has no such participant.
+            several: the reason where several fit it.
+            unnamed: the reason where it has none of the identifiers in ``sent_by``.
+            sent_by: the identifiers by which the action is sent.
+        """
+        columns = participants.c
+        reasons = [
+            (missing, columns.campaign_id.is_not(None) & (columns.found == 0)),
+            (several, columns.found > 1),
+            (unnamed, sa.and_(*(columns[name].is_(None) for name in sent_by))),
+        ]
+        with self._change.write() as connection:
+            for reason, which in reasons:
+                self._leave_out(connection, RowState.REFUSED, reason, which)
+
+    @repeatable
+    def finish(
+        self,
+        left_out: Callable[[str | None], tuple[RowState, str] | None],
+        offered: int,
+        named_again: Sequence[Sequence[sa.ColumnElement[bool]]],
+    ) -> None:
+        """Leave out entries by their server states, and record that the plan is whole.
+
+        Args:
+            left_out: gives for a server state the row state and the reason with which it is left out, or None.
+            offered: how many entries the selection had, to count the duplicates.
+            named_again: which entries are left out because another entry names the same participant.
+        """
+        moment = self._change.clock.moment()
+        state_now = participants.c.state_now
+        with self._change.write() as connection:
+            for which in named_again:
+                self._leave_out(connection, RowState.REFUSED, NAMED_AGAIN, *which)
+            states = connection.execute(sa.select(state_now).where(*self._planned).distinct()).scalars().all()
+            for state in states:
+                if (left := left_out(state)) is not None:
+                    self._leave_out(connection, *left, state_now == state)
+            connection.execute(participants.update().where(self._change.rows).values(state_planned=state_now))
+            selected = connection.execute(sa.select(sa.func.count()).where(self._change.rows)).scalar_one()
+            connection.execute(
+                changes.update()
+                .where(changes.c.number == self._change.number)
+                .values(status=ChangeStatus.PLANNED, planned=moment, read_at=moment, duplicates=offered - selected)
+            )
+
+    def _leave_out(
+        self, connection: sa.Connection, state: RowState, reason: str, *which: sa.ColumnElement[bool]
+    ) -> None:
+        update = participants.update().where(*self._planned, *which)
+        connection.execute(update.values(state=state, reason=reason))

@@ -1,0 +1,134 @@
+# Copyright (c) 2026 simops.yateota contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Record the server states of a change's participants, and find those that are still to be read."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+from .._core.entries import Listed, row_name
+from .._core.identifiers import SIM_IDENTIFIERS
+from .change import Change
+from .outage import repeatable
+from .tables import changes, participants, sa
+
+IDENTITY = {"participant_id": "integer", **dict.fromkeys(SIM_IDENTIFIERS, "string")}
+"""Columns that name a participant, and their types in a statement's rows."""
+_identity = operator.attrgetter(*IDENTITY)
+
+
+class Readings:
+    """The readings of a change's states from the server.
+
+    Args:
+        change: the change.
+
+    Attributes:
+        ledger: the change's.
+    """
+
+    def __init__(self, change: Change) -> None:
+        self.ledger = change.ledger
+        self._change = change
+
+    @repeatable
+    def campaigns_of(self, states: Iterable[str]) -> list[int]:
+        """List the campaigns of the participants in these row states."""
+        with self.ledger.read() as connection:
+            found = connection.execute(
+                sa.select(participants.c.campaign_id)
+                .where(self._change.rows, participants.c.state.in_(states), participants.c.campaign_id.is_not(None))
+                .distinct()
+            )
+            return sorted(found.scalars())
+
+    @repeatable
+    def last_states(self, campaign_id: int, states: Iterable[str]) -> list[str]:
+        """List the server states in which participants in these row states were last read, the most frequent first."""
+        with self.ledger.read() as connection:
+            found = connection.execute(
+                sa.select(participants.c.state_now)
+                .where(self._change.rows, participants.c.campaign_id == campaign_id, participants.c.state.in_(states))
+                .group_by(participants.c.state_now)
+                .order_by(sa.func.count().desc())
+            )
+            return [state for state in found.scalars() if state]
+
+    @repeatable
+    def begin(self) -> int:
+        """Begin to read states anew; return the reading's number."""
+        with self._change.write() as connection:
+            connection.execute(
+                changes.update()
+                .where(changes.c.number == self._change.number)
+                .values(reading=changes.c.reading + 1, read_at=None)
+            )
+            number = connection.execute(
+                sa.select(changes.c.reading).where(changes.c.number == self._change.number)
+            ).scalar()
+        return int(number or 0)
+
+    @repeatable
+    def unread(self, campaign_id: int, states: Iterable[str], reading: int) -> int:
+        """Count the participants of a campaign in these row states that this reading has not found."""
+        with self.ledger.read() as connection:
+            count = connection.execute(
+                sa.select(sa.func.count()).where(
+                    self._change.rows,
+                    participants.c.campaign_id == campaign_id,
+                    participants.c.state.in_(states),
+                    sa.func.coalesce(participants.c.reading, -1) < reading,
+                )
+            ).scalar()
+        return int(count or 0)
+
+    def record(self, page: Sequence[Listed], kinds: Iterable[Sequence[str]], reading: int) -> None:
+        """Record the states of a page of the server's list.
+
+        Args:
+            page: the participants of one campaign.
+            kinds: the identifiers by which the change's participants are named.
+            reading: the reading's number.
+        """
+        columns = participants.c
+        given = self.ledger.given(name="string", state="string", **IDENTITY).c
+        is_it = columns.participant_id.is_(None) | (columns.participant_id == given.participant_id)
+        note = participants.update().where(self._change.rows, columns.name == given.name, is_it)
+        values = {"state_now": given.state, "read_at": self._change.clock.moment(), "reading": reading}
+        self._record(note.values(values), list(each_name_once(named_rows(page, kinds))))
+
+    @repeatable
+    def _record(self, note: sa.Update, blocks: list[list[list[Any]]]) -> None:
+        with self._change.write() as connection:
+            for block in blocks:
+                connection.execute(note, {"rows": block})
+
+
+def named_rows(page: Sequence[Listed], kinds: Iterable[Sequence[str]], in_campaign: bool = True) -> list[list[Any]]:
+    """Make rows of name, state and ``IDENTITY`` of a page of the server's list: one for each name of a participant.
+
+    Args:
+        page: the participants.
+        kinds: the identifiers by which entries are named, as they are given together.
+        in_campaign: the names are those of entries with a campaign; False for those without.
+    """
+    rows = []
+    for found in page:
+        identity = dict(zip(IDENTITY, _identity(found), strict=True))
+        for names in kinds:
+            if all(identity[name] is not None for name in names):
+                name = row_name(names, identity, found.campaign_id if in_campaign else None)
+                rows.append([name, found.state, *identity.values()])
+    return rows
+
+
+def each_name_once(rows: list[list[Any]]) -> Iterator[list[list[Any]]]:
+    """Part rows into blocks in which no first column comes twice: a statement changes a participant once."""
+    while rows:
+        block: dict[Any, list[Any]] = {}
+        rest = [row for row in rows if block.setdefault(row[0], row) is not row]
+        yield list(block.values())
+        rows = rest
