@@ -66,6 +66,6 @@ def test_nothing_is_sent_where_nothing_tells_who_was_rerun(
 ) -> None:
     result = half_done(bulk, sandbox, ledger, [known, {"imsi": B["imsi"]}])
     assert result["msg"].startswith("Change CHG1 was planned by an older release, by participant instead of by SIM")
-    assert "Plan those whom its report does not show as done under another change_id." in result["msg"]
+    assert "Plan those that its report does not show as done under another change_id." in result["msg"]
     assert result["change"]["counts"]["planned"] == 1
     assert not sandbox.writes()
