@@ -32,9 +32,11 @@ UNITS       := $(addprefix units-,$(TESTED))
 INTEGRATION := $(addprefix integration-,2.16 $(NEWEST))
 # The commands of README and docs, on the installed tarball.
 GUIDES      := $(addprefix guides-,$(TESTED))
-# Slow and seldom fails: the guides on the other versions, all the other way a task can run (see docs/in_process.md), and
-# how much quicker a list is than a loop. `make bench` runs them.
-SLOW        := integration-as-module molecule-as-module system-speed $(filter-out guides-2.16,$(GUIDES))
+# The two ways that a task can run (see docs/in_process.md), compared on the oldest and the newest.
+WAYS        := 2.16 $(or $(NEWEST),2.19)
+# Slow and seldom fails: the guides and the two ways on the other versions, the roles and targets as modules, and the system
+# tests that are marked `slow`. `make bench` runs them.
+SLOW        := integration-as-module molecule-as-module system-slow $(if $(NEWEST),system-ways-2.19) $(filter-out guides-2.16,$(GUIDES))
 # The longest first, so that the last to end is a short one.
 GATES       := system system-awx system-changes system-ways molecule $(INTEGRATION) guides-2.16 fuzz $(TARBALL) $(SANITY) $(UNITS) $(LINT)
 
@@ -71,7 +73,7 @@ integration: $(INTEGRATION) ## run the integration targets on the oldest and the
 
 GATE = $(PYTHON) tests/gates/gate.py --venv
 
-$(LINT) molecule molecule-as-module pytest fuzz system system-speed system-changes system-ways system-awx: $(VENV)/.dev
+$(LINT) molecule molecule-as-module pytest fuzz system system-slow system-changes system-ways system-ways-2.19 system-awx: $(VENV)/.dev
 
 ruff:
 	@$(GATE) $(VENV) $@ -- ruff check
@@ -108,28 +110,34 @@ pytest: ## run the unit tests without ansible-test, every Python warning an erro
 molecule-as-module:
 	@$(GATE) $(VENV) $@ -- env YATEOTA_IN_PROCESS=0 YATEOTA_REPEAT=side_effect molecule test --all
 system: ## run the system tests: real playbooks, TLS, secrets, memory, speed
-	@$(GATE) $(VENV) --count junit $@ -- env $(OLDEST) pytest --junit-xml tests/output/junit/system.xml tests/system \
+	@$(GATE) $(VENV) --count junit $@ -- env $(OLDEST) pytest --junit-xml tests/output/junit/system.xml -m 'not slow' tests/system \
 	  --ignore-glob='*/test_bulk_*' --ignore-glob='*/test_in_process.py' --ignore-glob='*/test_awx_*' \
-	  --ignore-glob='*/test_speed.py' --ignore-glob='*/test_readme.py' --ignore-glob='*/test_guides.py' --ignore-glob='*/test_role_readmes.py'
-system-speed:
-	@$(GATE) $(VENV) --count junit $@ -- pytest --junit-xml tests/output/junit/system.xml tests/system/test_speed.py
+	  --ignore-glob='*/test_readme.py' --ignore-glob='*/test_guides.py' --ignore-glob='*/test_role_readmes.py'
+system-slow: $(AWX)/.ready $(patsubst %,$(CORES)/%/.ready,2.18 $(TESTED))
+	@$(GATE) $(VENV) --count junit $@ -- env $(WITH_AWX) pytest --junit-xml tests/output/junit/system.xml -m slow tests/system
 system-changes:
 	@$(GATE) $(VENV) --count junit $@ -- env $(OLDEST) \
 	  sh -c 'exec pytest --junit-xml tests/output/junit/system.xml tests/system/test_bulk_*.py'
+WITH_AWX := YATEOTA_AWX_COLLECTIONS=$(AWX) YATEOTA_CORES=$(CORES)
 # The playbooks run on the oldest ansible-core, the tests and all other tools on the main one.
 OLDEST := YATEOTA_TEST_CORE=$(CORES)/2.16
 system system-changes: $(CORES)/2.16/.ready
 $(GUIDES): guides-%: $(CORES)/%/.ready $(VENV)/.dev
 	@$(GATE) $(VENV) --count junit $@ -- tests/gates/guides.sh $(CORES)/$* $(VENV)/bin/pytest
-system-ways: $(patsubst %,$(CORES)/%/.ready,$(TESTED))
-	@$(GATE) $(VENV) --count junit $@ -- env YATEOTA_TEST_CORES="$(TESTED:%=$(CORES)/%)" \
+system-ways: $(patsubst %,$(CORES)/%/.ready,$(WAYS))
+	@$(GATE) $(VENV) --count junit $@ -- env YATEOTA_TEST_CORES="$(WAYS:%=$(CORES)/%)" \
+	  pytest --junit-xml tests/output/junit/system.xml tests/system/test_in_process.py
+system-ways-2.19: $(CORES)/2.19/.ready
+	@$(GATE) $(VENV) --count junit $@ -- env YATEOTA_TEST_CORES="$(CORES)/2.19" \
 	  pytest --junit-xml tests/output/junit/system.xml tests/system/test_in_process.py
 system-awx: $(AWX)/.ready $(patsubst %,$(CORES)/%/.ready,2.18 $(TESTED))
-	@$(GATE) $(VENV) --count junit $@ -- env YATEOTA_AWX_COLLECTIONS=$(AWX) YATEOTA_CORES=$(CORES) \
-	  sh -c 'exec pytest --junit-xml tests/output/junit/system.xml --ignore-glob="*_guide.py" tests/system/test_awx_*.py'
-# pylint is half the time, and its rules hardly differ: the tarball meets them, on the oldest and on the newest.
+	@$(GATE) $(VENV) --count junit $@ -- env $(WITH_AWX) \
+	  sh -c 'exec pytest --junit-xml tests/output/junit/system.xml -m "not slow" --ignore-glob="*_guide.py" tests/system/test_awx_*.py'
+# pylint is half the time, and its rules hardly differ: the tarball meets them, on the oldest and on the newest. Tests that ask
+# nothing of Ansible, each in an environment of its own, run on one version.
+SKIPPED = pylint $(if $(filter-out 2.19,$*),changelog pep8 yamllint)
 $(SANITY): sanity-%: $(CORES)/%/.ready
-	@$(GATE) $(CORES)/$* --count sanity $@ -- ansible-test sanity --venv --python {python} --color no --skip-test pylint
+	@$(GATE) $(CORES)/$* --count sanity $@ -- ansible-test sanity --venv --python {python} --color no $(SKIPPED:%=--skip-test %)
 $(TARBALL): tarball-%: $(CORES)/%/.ready
 	@$(GATE) $(CORES)/$* --count sanity $@ -- tests/gates/tarball.sh {python}
 # All of them on the oldest and the newest; on the main ansible-core by ansible-test, which runs each test in a fork at twice

@@ -1,25 +1,36 @@
-"""Stand-in for the get-pip script that ansible-test fetches from a host of its own: pip comes from the wheel beside it.
+"""Stand-in for the get-pip script that ansible-test fetches from a host of its own: it links a pip that is there.
 
-ansible-test looks for it as get_pip_VERSION.py in its cache; `home.py` puts this file and the wheel there.
+ansible-test looks for it as get_pip_VERSION.py in its cache; `home.py` puts this file there, and pip, compiled, in
+pip-VERSION/. ansible-test makes an environment for nearly every sanity test: to link the files takes no time, where pip
+takes seconds to install and compile itself.
 """
 
 from __future__ import annotations
 
-import runpy
+import os
+import shutil
 import sys
+import sysconfig
 from pathlib import Path
 
 HERE = Path(__file__).resolve()
-# get-pip's own options, which pip does not know.
-NOT_PIPS = {"--no-setuptools", "--no-wheel"}
+
+
+def link(source: str, target: str) -> None:
+    """Link a file, or copy it to another file system."""
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copy2(source, target)
 
 
 def main() -> None:
-    """Install what the arguments name, with the wheel's own pip."""
-    version = HERE.stem.removeprefix("get_pip_").replace("_", ".")
-    sys.path.insert(0, str(next(HERE.parent.glob(f"pip-{version}-*.whl"))))
-    sys.argv[1:] = ["install", "--upgrade", "--force-reinstall", *(a for a in sys.argv[1:] if a not in NOT_PIPS)]
-    runpy.run_module("pip", run_name="__main__", alter_sys=True)
+    """Put pip, and what else the arguments name, into the environment of the Python that runs this."""
+    source = HERE.with_name("pip-" + HERE.stem.removeprefix("get_pip_").replace("_", "."))
+    for requirement in (word for word in sys.argv[1:] if not word.startswith("-")):
+        if not (source / f"{requirement.replace('==', '-')}.dist-info").is_dir():
+            sys.exit(f"{source} does not have {requirement}, which ansible-test asks for: see tests/gates/home.py.")
+    shutil.copytree(source, sysconfig.get_path("purelib"), copy_function=link, dirs_exist_ok=True)
 
 
 if __name__ == "__main__":

@@ -31,6 +31,10 @@ def write_pip_settings(venv: Path, home: Path) -> None:
         if not settings.has_option(section, option):
             settings.set(section, option, ast.literal_eval(value))
     settings.set("global", "quiet", "2")  # the log is for what failed
+    # What ansible-test installs is for one test: Python compiles what that test imports, which is a small part.
+    if not settings.has_section("install"):
+        settings.add_section("install")
+    settings.set("install", "no-compile", "true")
     target = home / ".config" / "pip" / "pip.conf"
     target.parent.mkdir(parents=True, exist_ok=True)
     with target.open("w", encoding="utf-8") as stream:
@@ -38,15 +42,18 @@ def write_pip_settings(venv: Path, home: Path) -> None:
 
 
 def write_pip_bootstrap(venv: Path, home: Path) -> None:
-    """Put the pip that this venv's ansible-test asks for into its cache."""
-    requirements = next(venv.glob("lib/python*/site-packages/ansible_test/_internal/python_requirements.py"))
+    """Put what this venv's ansible-test begins an environment with into its cache, and the script that links it."""
+    source = next(venv.glob("lib/python*/site-packages/ansible_test/_internal/python_requirements.py"))
+    found = re.search(r"default_packages = dict\(([^)]*)\)", source.read_text(encoding="utf-8"))
+    packages = dict(re.findall(r"(\w+)='([\d.]+)'", found[1])) if found else {}
     cache = home / ".ansible" / "test" / "cache"
-    cache.mkdir(parents=True, exist_ok=True)
-    for version in set(re.findall(r"\bpip='([\d.]+)'", requirements.read_text(encoding="utf-8"))):
-        subprocess.run(
-            [venv / "bin" / "pip", "download", "-qq", "--no-deps", "--dest", cache, f"pip=={version}"], check=True
-        )
-        shutil.copy(Path(__file__).with_name("get_pip.py"), cache / f"get_pip_{version.replace('.', '_')}.py")
+    folder = cache / f"pip-{packages['pip']}"
+    shutil.rmtree(folder, ignore_errors=True)
+    command = [venv / "bin" / "pip", "install", "-qq", "--no-deps", "--compile", "--target", folder]
+    subprocess.run([*command, *map("==".join, packages.items())], check=True)
+    # Not what would have to stand in an environment's own folder of commands.
+    shutil.rmtree(folder / "bin", ignore_errors=True)
+    shutil.copy(Path(__file__).with_name("get_pip.py"), cache / f"get_pip_{packages['pip'].replace('.', '_')}.py")
 
 
 if __name__ == "__main__":

@@ -157,7 +157,7 @@ def test_no_failure_shows_a_traceback(left_by: Callable[..., Left], in_process: 
         (given_by_module_defaults, True),
         (given_by_the_environment, True),
         # To a module, an option comes the same way from the task and from module_defaults.
-        (given_by_module_defaults, False),
+        pytest.param(given_by_module_defaults, False, marks=pytest.mark.slow),
         (given_by_the_environment, False),
     ],
     ids=lambda value: value.__name__ if callable(value) else "in-process" if value else "module",

@@ -8,11 +8,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
 from ansible_collections.simops.yateota.tests.system.conftest import SECRET
 from ansible_collections.simops.yateota.tests.system.harness import Ansible
 
 from yateota_sandbox import Sandbox
+
+pytestmark = pytest.mark.slow
 
 CAMPAIGN = 201  # of `city`: 15,000 participants, 1,200 of them failed
 # `make bench` compares with a loop of 200; the time of each is the same in a short one.
