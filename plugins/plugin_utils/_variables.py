@@ -18,7 +18,7 @@ from ._variable_names import name_problems
 from ._variable_specs import Scope
 from ._variable_values import is_given, read
 
-_CONFINED = ("bulk_change_report_directory", "bulk_change_source", "dest")
+CONFINED = ("bulk_change_report_directory", "bulk_change_source", "dest")
 """The paths that a survey may ask for."""
 
 
@@ -69,7 +69,7 @@ def _confined(name: str, value: Any, given: Given) -> Any:
     Raises:
         InvalidInputError: it leads out of the folder.
     """
-    root = given.resolved(given.variables.get("yateota_files_root")) if name in _CONFINED else None
+    root = given.resolved(given.variables.get("yateota_files_root")) if name in CONFINED else None
     if not is_given(root) or not isinstance(value, str):
         return value
     try:

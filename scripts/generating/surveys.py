@@ -48,12 +48,12 @@ def put(tree: Tree, roles: Mapping[str, Role]) -> None:
 
 
 def _members(role: Role, group: Mapping[str, Any]) -> Iterator[str]:
-    """The variables of a group: all that are options of a role's module, but secrets and those that it leaves out."""
+    """The variables of a group: all options of a role's module, but secrets, paths and those that it leaves out."""
     left_out = set(group["leaves_out"])
     if unknown := left_out - role.from_module:
         raise GenerateError(f"{SOURCE}: {', '.join(sorted(unknown))} is no option of the module: leave it out no more.")
     for name, option in role.variables.items():
-        if name in role.from_module - left_out and not option.get("no_log"):
+        if name in role.from_module - left_out and not option.get("no_log") and option["type"] != "path":
             yield name
 
 

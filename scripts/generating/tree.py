@@ -71,9 +71,16 @@ class Tree:
         self.put(name, "\n".join([f"{head}{begin}", *lines, f"{end}\n{tail}"]))
 
     def put_constants(self, name: str) -> None:
-        """Fill in each ``choices`` and ``default`` that a constant of the code is named behind: ``# from _core...``."""
+        """Fill in each ``choices`` and ``default`` that a constant of the code is named behind: ``# from _core...``.
+
+        Raises:
+            GenerateError: there is no such constant.
+        """
         text = self.text(name)
-        filled = _FROM.sub(lambda found: f"{found[1]}{flow(_constants(found[3].split(', ')))}{found[2]}", text)
+        try:
+            filled = _FROM.sub(lambda found: f"{found[1]}{flow(_constants(found[3].split(', ')))}{found[2]}", text)
+        except (ImportError, AttributeError) as error:
+            raise GenerateError(f"{name} names a constant that is not there ({error}): name one that is.") from None
         if filled != text:
             self.put(name, filled)
 
@@ -100,12 +107,9 @@ def _constants(names: list[str]) -> Any:
 
 
 def _constant(name: str) -> Any:
-    """The value of ``_core.operations.PARTICIPANT_ACTIONS`` and its like, as YAML has it."""
+    """The value of ``_core.states.Action`` and its like, as YAML has it."""
     parts = name.split(".")
-    try:
-        found: Any = importlib.import_module(".".join(["module_utils", *parts[:2]]))
-        for part in parts[2:]:
-            found = getattr(found, part)
-    except (ImportError, AttributeError) as error:
-        raise GenerateError(f"{name} is not there ({error}): name a constant of plugins/module_utils.") from None
+    found: Any = importlib.import_module(".".join(["module_utils", *parts[:2]]))
+    for part in parts[2:]:
+        found = getattr(found, part)
     return found

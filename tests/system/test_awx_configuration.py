@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import pytest
 import yaml
 from ansible_collections.simops.yateota.plugins.plugin_utils._variable_specs import playbook_scope, role_scope
+from ansible_collections.simops.yateota.plugins.plugin_utils._variables import CONFINED
 from ansible_collections.simops.yateota.tests.system import awx
 from ansible_collections.simops.yateota.tests.system.awx import read
 from ansible_collections.simops.yateota.tests.system.harness import COLLECTION, COLLECTIONS, Ansible, run
@@ -298,6 +299,21 @@ def test_a_question_is_of_something_that_the_playbook_takes(name: str, question:
         return
     if "default" in question:
         assert awx.complaint(question, question["default"]) is None
+
+
+def test_a_path_that_is_asked_is_kept_in_the_folder_of_the_files() -> None:
+    asked = {
+        question["variable"]: name
+        for name, template in TEMPLATES.items()
+        for question in awx.questions(template).values()
+    }
+    paths = {
+        variable
+        for variable, name in asked.items()
+        if PLAYBOOKS[name].specs(variable)[:1] and PLAYBOOKS[name].specs(variable)[0]["type"] in ("path", "whole_path")
+    }
+    assert paths == {"dest", "bulk_change_report_directory"}
+    assert paths <= set(CONFINED)
 
 
 def test_nothing_secret_is_asked() -> None:

@@ -32,6 +32,9 @@ IN_NONE = """
         description: The kind of escort.
         type: str
         choices: [band, choir]
+      song:
+        description: What they sing.
+        type: path
   herald_password:
     description:
       - The word that opens the gate.
@@ -115,7 +118,7 @@ def test_what_differs_is_named_and_a_second_run_changes_nothing(tree: Path) -> N
 def test_a_new_option_is_in_every_place(changed: Path) -> None:
     spec = ast.unparse(assigned(changed / MODULE, "ARGUMENTS"))
     assert "'tempo': {'type': 'int', 'default': 7}" in spec
-    assert "'escort': {'type': 'dict', 'options': {'kind': {'type': 'str', 'choices': ['band', 'choir']}}}" in spec
+    assert "{'kind': {'type': 'str', 'choices': ['band', 'choir']}, 'song': {'type': 'path'}}" in spec
     fallback = "'fallback': (env_fallback, ['YATEOTA_HERALD'])"
     assert f"'herald_password': {{'type': 'str', 'no_log': True, {fallback}}}" in spec
     assert ast.literal_eval(assigned(changed / MODULE, "BOUNDS"))["rollout.tempo"] == {"least": 2}
@@ -132,7 +135,10 @@ def test_a_new_option_is_in_every_place(changed: Path) -> None:
     assert types["bulk_change_escort_kind"] == {"type": "str", "choices": ["band", "choir"]}
     passed = read(role / "vars/main.yml")
     assert passed["__bulk_change_rollout"]["tempo"] == "{{ __bulk_change_given.tempo | default('') }}"
-    assert passed["__bulk_change_escort"] == {"kind": "{{ __bulk_change_given.escort_kind | default('') | string }}"}
+    assert passed["__bulk_change_escort"] == {
+        "kind": "{{ __bulk_change_given.escort_kind | default('') | string }}",
+        "song": "{{ __bulk_change_given.escort_song | default('') }}",
+    }
 
     for page in ("docs/bulk.md", "roles/bulk_change/README.md"):
         text = (changed / page).read_text(encoding="utf-8")
@@ -142,7 +148,7 @@ def test_a_new_option_is_in_every_place(changed: Path) -> None:
 
 
 def test_a_new_option_is_asked_by_the_surveys(changed: Path) -> None:
-    """What is a secret is none: it comes from a credential, whose question is somebody's decision."""
+    """A secret and a path are not: a credential gives the one, and the other has to be kept in a folder first."""
     templates = read(changed / "extensions/awx/templates.yml")
     asked = {
         each["name"].removeprefix("{{ yateota_name }} "): {
@@ -160,7 +166,7 @@ def test_a_new_option_is_asked_by_the_surveys(changed: Path) -> None:
             "default": 7,
         }
         assert asked[name]["bulk_change_escort_kind"]["choices"] == ["band", "choir"]
-        assert "bulk_change_herald_password" not in asked[name]
+        assert not asked[name].keys() & {"bulk_change_herald_password", "bulk_change_escort_song"}
     assert "bulk_change_tempo" not in asked["bulk report"]
 
 
@@ -194,5 +200,5 @@ def test_the_role_passes_a_new_option_to_the_module(
     assert told in run.words, run.output
     if told == "'tempo': 9":
         assert "the module was told [{" in run.words
-        assert "}, {'kind': 'choir'}, True]" in run.words
+        assert "}, {'kind': 'choir', 'song': None}, True]" in run.words
         assert "sesame" not in run.output
