@@ -41,7 +41,7 @@ SLOW        := integration-as-module molecule-as-module system-slow $(if $(NEWES
 GATES       := system system-awx system-changes system-ways molecule $(INTEGRATION) guides-2.16 fuzz $(TARBALL) $(SANITY) $(UNITS) $(LINT)
 
 .DEFAULT_GOAL := help
-.PHONY: help generate demo sandbox test bench setup venv tree browser pooler site clean lint sanity units integration gates $(GATES) $(SLOW)
+.PHONY: help generate demo sandbox test bench setup venv tree browser pooler site clean lint sanity units integration gates gate-names $(GATES) $(SLOW)
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -66,6 +66,9 @@ bench: $(VENV)/.dev tree $(if $(ARGS),,$(SLOW)) ## run the slow gates, measure a
 # --- Gates: each logs to .build/logs/GATE.log; any of them can be made alone, as in `make units-2.16` ------------------
 
 gates: $(GATES)
+gate-names:
+	@echo $(GATES)
+	@echo $(SLOW)
 lint: $(LINT) ## run the static checks
 sanity: $(SANITY) $(TARBALL) ## run ansible-test sanity on each ansible-core
 units: $(UNITS) ## run the unit tests on each ansible-core

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import subprocess
 import sys
@@ -74,6 +75,24 @@ def test_the_reason_of_what_is_skipped_is_told_once(tmp_path: Path) -> None:
 def test_only_a_clean_run_is_good(code: int, counts: tuple[int, int, int], log: str, good: bool) -> None:
     """It succeeded, ran something, nothing failed, and the log says nothing against it."""
     assert gate.is_good(code, counts, log, "^WARNING") is good
+
+
+def test_the_list_of_gates_is_whole() -> None:
+    """CONTRIBUTING.md names the gates of `make test` in one table, and those that `make bench` adds in the next."""
+    root = GATES.parents[1]
+    command = ["make", "--no-print-directory", "gate-names", f"PYTHON={sys.executable}", "NEWEST=newest"]
+    done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=True)
+    test = (root / "CONTRIBUTING.md").read_text(encoding="utf-8").partition("## Test")[2].partition("\n## ")[0]
+    first, second = test.split("`make bench` runs what is slow")
+    tables = [
+        re.findall(r"^\|(.*)\|$", part.partition("| What you change |")[0], re.MULTILINE) for part in (first, second)
+    ]
+    for table, names in zip(tables, done.stdout.splitlines(), strict=True):
+        listed = {name for row in table for name in re.findall(r"`([a-z0-9.-]+)`", row)}
+        expected = set(names.split())
+        assert expected - listed == set()
+        first_cells = {name for row in table for name in re.findall(r"`([a-z0-9.-]+)`", row.split("|")[0])}
+        assert first_cells - expected == set()
 
 
 # What a gate does first: it starts a process in a session of its own, and tells its number.

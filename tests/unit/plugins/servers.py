@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import contextlib
+import random
 import socket
 import socketserver
 import struct
@@ -143,17 +144,19 @@ def http(body: str | bytes, status: str = "200 OK", **headers: str) -> bytes:
 
 
 def free_port() -> int:
-    """A port of the loopback on which nothing listens."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
+    """A port of the loopback on which nothing listens, and which the system gives to nobody who asks for any."""
+    while True:
+        port = random.randrange(10_000, 32_000)  # noqa: S311 (no secret depends on it)
+        with socket.socket() as listener, contextlib.suppress(OSError):
+            listener.bind(("127.0.0.1", port))
+            return port
 
 
 class Keeper(socketserver.BaseRequestHandler):
     """Keeps its connections: answers each request with the next of `server.answers`, the last of them for ever.
 
     An answer is bytes, or a list of bytes and of seconds to wait in between. It ends a connection where the answer is
-    empty. `server.connections` counts them.
+    empty. `server.connections` counts them, and `server.sent` the answers that have left as a whole.
     """
 
     def handle(self) -> None:
@@ -165,11 +168,25 @@ class Keeper(socketserver.BaseRequestHandler):
                 answer = answers.pop(0) if len(answers) > 1 else answers[0]
                 for part in [answer] if isinstance(answer, bytes) else answer:
                     if not part:
+                        self.request.shutdown(socket.SHUT_RDWR)
+                        self._count_sent()
                         return
                     if isinstance(part, bytes):
                         self.request.sendall(part)
                     else:
                         time.sleep(part)
+                self._count_sent()
+
+    def _count_sent(self) -> None:
+        self.server.sent = getattr(self.server, "sent", 0) + 1
+
+
+def wait_until_sent(keeper: Any, answers: int) -> None:
+    """Wait until so many answers of a keeper have left: what has left over the loopback has arrived."""
+    deadline = time.monotonic() + 60
+    while getattr(keeper, "sent", 0) < answers:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
 
 
 class IdleReset(socketserver.BaseRequestHandler):

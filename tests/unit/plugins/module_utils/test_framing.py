@@ -21,7 +21,14 @@ from ansible_collections.simops.yateota.plugins.module_utils._core.errors import
     OutcomeUnknownError,
     TransportError,
 )
-from ansible_collections.simops.yateota.tests.unit.plugins.servers import Connect, IdleReset, Keeper, kept, serving
+from ansible_collections.simops.yateota.tests.unit.plugins.servers import (
+    Connect,
+    IdleReset,
+    Keeper,
+    kept,
+    serving,
+    wait_until_sent,
+)
 
 PAUSE = ("action_campaign", {"campaign_id": 144, "action": "pause"})
 COUNT = ("query_participants", {"campaign_id": 167})
@@ -97,7 +104,7 @@ def test_what_comes_after_an_answer_is_not_the_next_one(connect: Connect, keeper
     keeper.answers = [answer, kept('{"code": 403}'), DONE]
     client = connect(keeper.api_url)
     assert outcomes(client, 1) == ["done"]
-    time.sleep(0.1)
+    wait_until_sent(keeper, 1)
     assert outcomes(client, 2) == ["403", "done"]
     assert keeper.connections == 2
 
@@ -122,7 +129,7 @@ def test_nor_is_it_over_tls(connect: Connect, answer: Any) -> None:
         client = connect(keeper.api_url.replace("http:", "https:"), validate_certs=False)
         assert outcomes(client, 2) == ["done", "done"]
         assert keeper.connections == 1
-        time.sleep(0.1)
+        wait_until_sent(keeper, 2)
         assert outcomes(client, 2) == ["403", "done"]
         assert keeper.connections == 2
 
