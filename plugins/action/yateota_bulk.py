@@ -11,6 +11,7 @@ from typing import Any
 
 from ..module_utils._ansible.module import Result
 from ..module_utils._core.errors import TransportError
+from ..module_utils._core.states import ChangeStatus
 from ..modules import yateota_bulk
 from ..plugin_utils._change_words import has_stopped, progress_line
 from ..plugin_utils._steps import SteppedAction, asked
@@ -23,7 +24,7 @@ class ActionModule(SteppedAction):
 
     def is_stepped(self, options: Mapping[str, Any]) -> bool:
         """Whether a line is to be shown after each wave. Options that the module refuses are left to it."""
-        sends = options.get("state") == "applied" and not self._task.check_mode
+        sends = options.get("state") == ChangeStatus.APPLIED and not self._task.check_mode
         return sends and asked(options, "progress") and _most_waves(options) != 0
 
     def steps(self, options: Mapping[str, Any], stopped: threading.Event, variables: dict[str, Any]) -> Result:

@@ -10,6 +10,7 @@ from typing import Any
 
 from ansible.errors import AnsibleFilterError
 
+from ..module_utils._core.states import Action, RowState
 from ..plugin_utils._change_words import counted
 
 DOCUMENTATION = r"""
@@ -83,8 +84,10 @@ def change_plan(planned: Any, settings: Mapping[str, Any], check_mode: bool = Fa
             "change_plan expected a registered result of yateota_bulk with state=planned: pass one."
         )
     change = planned["change"]
-    doubtful = change["counts"]["unknown"] + change["counts"]["sending"]  # a run that was killed leaves them sending
-    resends = settings.get("unknown") == "resend" and doubtful > 0
+    unknown = (
+        change["counts"][RowState.UNKNOWN] + change["counts"][RowState.SENDING]
+    )  # a run that was killed leaves them sending
+    resends = settings.get("unknown") == "resend" and unknown > 0
     missing = _missing(change, settings) if planned["remaining"] or resends else []
     lacks = [f"Change {change['change_id']} is planned and nothing is sent: set {', and '.join(missing)}."] * bool(
         missing
@@ -99,7 +102,7 @@ def _missing(change: Mapping[str, Any], settings: Mapping[str, Any]) -> list[str
     if settings.get("require_approval", True) and not str(settings.get("approved_by") or "").strip():
         missing.append("bulk_change_approved_by to the name of who approves it")
     confirmed = settings.get("confirm_rerun")
-    if change["action"] == "rerun" and str(confirmed) != str(change["selected"]):
+    if change["action"] == Action.RERUN and str(confirmed) != str(change["selected"]):
         wrong = "" if confirmed is None else f" (not {confirmed})"
         missing.append(
             f"bulk_change_confirm_rerun={change['selected']}, the number of SIMs in the plan{wrong}, "
@@ -110,7 +113,7 @@ def _missing(change: Mapping[str, Any], settings: Mapping[str, Any]) -> list[str
 
 def _sentences(planned: Mapping[str, Any], resends: bool, check_mode: bool) -> Iterator[str]:
     change = planned["change"]
-    reruns = change["action"] == "rerun"
+    reruns = change["action"] == Action.RERUN
     units = "SIMs" if reruns else "participants"
     yield (
         f"Change {change['change_id']}: {change['action']} of {change['selected']} {units} "
@@ -118,7 +121,7 @@ def _sentences(planned: Mapping[str, Any], resends: bool, check_mode: bool) -> I
     )
     if reruns:
         yield "All older campaigns of each SIM run again."
-    others = counted(change["counts"], without=["planned"])
+    others = counted(change["counts"], without=[RowState.PLANNED])
     if change["duplicates"]:
         others.append(f"{change['duplicates']} named more than once")
     yield ", ".join([_left(planned, resends), *others]) + "."

@@ -11,7 +11,8 @@ from typing import Any
 
 from ansible.errors import AnsibleFilterError
 
-from ..plugin_utils._change_words import WINDOW_CLOSED, counted, has_stopped, why_stopped
+from ..module_utils._core.states import BAD_STATES, ChangeStatus, RowState
+from ..plugin_utils._change_words import counted, has_stopped, why_stopped
 
 DOCUMENTATION = r"""
 name: change_verdict
@@ -109,7 +110,7 @@ class _Standing:
     @property
     def bad(self) -> int:
         """How many went wrong. While others are left for a further run, that run may settle the unknown."""
-        states = ("failed", "refused") if self.later else ("failed", "refused", "unknown")
+        states = [state for state in BAD_STATES if not (self.later and state == RowState.UNKNOWN)]
         return sum(self.counts.get(state, 0) for state in states)
 
     @property
@@ -142,7 +143,7 @@ def change_verdict(sent: Any, verified: Any, settings: Mapping[str, Any]) -> dic
 def _standing(sent: Mapping[str, Any], verified: Mapping[str, Any], settings: Mapping[str, Any]) -> _Standing:
     change = verified.get("change") or sent.get("change") or {}
     counts = change.get("counts") or {}
-    left = counts.get("planned", 0) + counts.get("sending", 0)
+    left = counts.get(RowState.PLANNED, 0) + counts.get(RowState.SENDING, 0)
     limited = settings.get("max_waves") is not None and sent and not has_stopped(sent)
     waits = float(settings.get("verify_timeout") or 0) > 0
     return _Standing(
@@ -168,7 +169,7 @@ def _advice(standing: _Standing, settings: Mapping[str, Any]) -> str:
     """What to do next; empty where there is nothing to do."""
     if standing.left:
         return _advice_on_those_left(standing)
-    if standing.counts.get("unknown"):
+    if standing.counts.get(RowState.UNKNOWN):
         return (
             "Nothing proves whether the action was carried out for the unknown. Look at them, and run this again with "
             "bulk_change_unknown=resend to send for them once more."
@@ -184,11 +185,11 @@ def _advice(standing: _Standing, settings: Mapping[str, Any]) -> str:
 
 def _advice_on_those_left(standing: _Standing) -> str:
     status, opens = standing.change["status"], standing.change.get("window_opens")
-    if status == "aborted":
+    if status == ChangeStatus.ABORTED:
         return "Find out why its attempts went wrong, then run this again with bulk_change_resume_aborted=true."
-    if status == WINDOW_CLOSED and opens:
+    if status == ChangeStatus.WINDOW_CLOSED and opens:
         return f"It waits for its window, which opens at {opens}: run this again then."
-    if status == WINDOW_CLOSED:
+    if status == ChangeStatus.WINDOW_CLOSED:
         return "Run this again, with a window that is open, to send for those that are left."
     if standing.later:
         return "Run this again to send for those that are left."

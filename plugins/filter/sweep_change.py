@@ -10,6 +10,8 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from ..module_utils._core.states import COUNTED_STATES, ENDED_STATUSES, ChangeStatus
+
 DOCUMENTATION = r"""
 name: sweep_change
 short_description: Find the change under which a campaign is swept
@@ -69,8 +71,7 @@ _value:
       type: bool
 """
 
-_ENDED = ("applied", "verified", "purged")
-_COUNTED = ("finished", "pending_build", "pending_send", "failed", "canceled")
+_ENDED = (*ENDED_STATUSES, ChangeStatus.PURGED)
 
 
 def sweep_change(changes: Sequence[Mapping[str, Any]], name: str, campaign: Mapping[str, Any]) -> dict[str, Any]:
@@ -87,12 +88,12 @@ def _goes_on(change: Mapping[str, Any]) -> bool:
     if change["status"] not in _ENDED:
         return True
     hour = datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:")
-    return change["status"] != "purged" and str(change["planned"]).startswith(hour)
+    return change["status"] != ChangeStatus.PURGED and str(change["planned"]).startswith(hour)
 
 
 def _nobody_is_unallocated(campaign: Mapping[str, Any]) -> bool:
     """Whether that is certain: a server may send flags in place of counts."""
-    counts = [campaign[state] for state in _COUNTED]
+    counts = [campaign[state] for state in COUNTED_STATES]
     if any(isinstance(count, bool) or not isinstance(count, int) for count in counts):
         return False
     return bool(sum(counts) == campaign["participants"])

@@ -9,9 +9,9 @@ import re
 from collections.abc import Container, Mapping
 from typing import Any
 
-WINDOW_CLOSED = "window_closed"
+from ..module_utils._core.states import ChangeStatus, RowState
 
-_AMISS = ("failed", "unknown", "refused", "skipped", "sending")
+_AMISS = (RowState.FAILED, RowState.UNKNOWN, RowState.REFUSED, RowState.SKIPPED, RowState.SENDING)
 """The states that a line of progress names where there are any."""
 
 _ROLE_PREFIX = re.compile(r"(?<![a-z_.])(resume_aborted|lease_seconds)(?![a-z_])")
@@ -26,7 +26,7 @@ def counted(counts: Mapping[str, int], without: Container[str] = ()) -> list[str
 def has_stopped(result: Mapping[str, Any]) -> bool:
     """Whether nothing more may be sent after this result of ``yateota_bulk`` with ``state=applied``."""
     change = result.get("change")
-    return "failure" in result or not change or change["status"] == WINDOW_CLOSED
+    return "failure" in result or not change or change["status"] == ChangeStatus.WINDOW_CLOSED
 
 
 def why_stopped(result: Mapping[str, Any]) -> str:
@@ -51,7 +51,7 @@ def progress_line(result: Mapping[str, Any], soak: float = 0) -> str:
     change, left = result["change"], result["remaining"]
     wave = max((each["wave"] for each in change["waves"]), default=0)
     bad = {state: change["counts"][state] for state in _AMISS}
-    counts = [f"{change['counts']['done']} of {change['selected']} done", *counted(bad), f"{left} left"]
+    counts = [f"{change['counts'][RowState.DONE]} of {change['selected']} done", *counted(bad), f"{left} left"]
     pace = [f"{change['rate']}/s"] if change["sent"] else []
     if pace and left and change["rate"]:
         pace.append(f"{_time_left(change, left, soak)} to go")

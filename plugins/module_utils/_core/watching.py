@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from .states import CampaignState, ServerState
+
 RUNNING, FINISHED, BAD, HELD, UNCOUNTED, UNREAD = "running", "finished", "bad", "held", "uncounted", "unread"
 """The verdicts. ``UNREAD`` is that of a look at which the campaign could not be read, after it had been read before."""
 
@@ -27,11 +29,11 @@ def watched(campaign: Mapping[str, Any], most_failed: float | None, minimum: int
         minimum: from how many on that is judged.
     """
     title = f"Campaign {campaign['campaign_id']} ({campaign['name']})"
-    counts = [campaign["finished"], campaign["failed"]]
+    counts = [campaign[ServerState.FINISHED], campaign[ServerState.FAILED]]
     if any(isinstance(count, bool) or not isinstance(count, int) for count in counts):
         text = f"{title} cannot be watched: the server reports no numbers of those that have finished and failed."
         return _verdict(UNCOUNTED, None, text)
-    ended, failed = sum(counts), campaign["failed"]
+    ended, failed = sum(counts), campaign[ServerState.FAILED]
     share = 100 * failed / ended if ended else 0.0
     text = (
         f"{title} is {campaign['state'] or 'in a state that the server does not report'}: "
@@ -40,9 +42,11 @@ def watched(campaign: Mapping[str, Any], most_failed: float | None, minimum: int
     )
     if most_failed is not None and ended >= minimum and share > most_failed:
         return _verdict(BAD, share, text)
-    if campaign["state"] == "finished" or (campaign["state"] is None and campaign["progress"] == 100):
+    if campaign["state"] == CampaignState.FINISHED or (campaign["state"] is None and campaign["progress"] == 100):
         return _verdict(FINISHED, share, text)
-    return _verdict(HELD if campaign["state"] in ("paused", "stopped") else RUNNING, share, text)
+    return _verdict(
+        HELD if campaign["state"] in (CampaignState.PAUSED, CampaignState.STOPPED) else RUNNING, share, text
+    )
 
 
 def unread(name: Any, why: str) -> dict[str, Any]:

@@ -28,11 +28,18 @@ WORDS = {str(member) for each in ENUMS for member in each}
 MOMENTS = "columns of the ledger, and their names in results: when a change, a run or a wave was planned or began"
 # What means something else, by file: the words, and what they mean there.
 ELSEWHERE = {
+    "action/yateota_bulk.py": ({"failed", "unknown"}, "Ansible's result, and an option's name"),
+    "action/yateota_campaign_info.py": ({"failed"}, "Ansible's result"),
+    "filter/change_plan.py": ({"unknown"}, "an option's name"),
+    "filter/change_verdict.py": ({"skipped", "stopped"}, "Ansible's result, and a key of the filter's"),
     "filter/campaign_table.py": ({"failed", "finished"}, "titles of columns"),
+    "filter/sweep_change.py": ({"planned"}, MOMENTS),
+    "filter/watch_verdict.py": ({"skipped"}, "Ansible's result"),
     "module_utils/_ansible/module.py": ({"failed"}, "Ansible's result"),
     "module_utils/_change/options.py": ({"unknown"}, "an option's name"),
     "module_utils/_change/task.py": ({"failed"}, "what a run came to"),
     "module_utils/_core/campaign_policy.py": ({"restarted"}, "a key of the diff"),
+    "module_utils/_core/watching.py": ({"finished"}, "a verdict of the watch"),
     "module_utils/_ledger/change.py": ({"started"}, MOMENTS),
     "module_utils/_ledger/postgresql.py": ({"failed"}, "a word of a message"),
     "module_utils/_ledger/queries.py": ({"planned", "started", "finished"}, MOMENTS),
