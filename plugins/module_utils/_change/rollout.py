@@ -114,7 +114,10 @@ class Rollout:
         self._change.update(judged_from=self._judged_from)
 
     def _settle_unknown(self) -> None:
-        self._states.read()
+        if self._change.counts()[RowState.PLANNED]:
+            self._states.read()
+        else:
+            self._states.read_unknown()
         self._attempts.settle_unknown(functools.partial(policy.proves_carried_out, self._action))
 
     # --- Waves -----------------------------------------------------------------------------------------------------

@@ -8,8 +8,10 @@ from __future__ import annotations
 import math
 import threading
 from collections.abc import Sequence
+from dataclasses import replace
 
 from .._api.reader import PAGE_SIZE, Reader
+from .._core.entries import Numbered
 from .._core.errors import TransportError
 from .._core.identification import NAMINGS, PARTICIPANT
 from .._core.policy import deciding_states, goal_of
@@ -17,6 +19,8 @@ from .._core.states import FILTER_STATES, UNSETTLED_STATES, RowState
 from .._ledger.change import Change
 from .._ledger.look_up import LookUp
 from .._ledger.readings import Readings
+
+_MOST_NUMBERS = 20  # more of unknown outcome than that are read by lists
 
 
 class StateReader:
@@ -80,6 +84,35 @@ class StateReader:
         for campaign_id in self._readings.campaigns_of(wanted):
             self._read_campaign(campaign_id, wanted, reading)
         self._change.update(read_at=moment)
+
+    def read_unknown(self) -> None:
+        """Read the states of those of unknown outcome, where nobody is left to be sent for.
+
+        One request for each number [V] takes the place of the lists where all numbers are known and the server answers.
+
+        Raises:
+            YateotaError: as ``Reader.participants``, ``Reader.states_of_number``, and as the ledger.
+        """
+        unknown = self._readings.numbered(RowState.UNKNOWN, _MOST_NUMBERS + 1)
+        found = self._by_number(unknown) if len(unknown) <= _MOST_NUMBERS else None
+        if found is None:
+            self.read()
+            return
+        # The change's read_at stays empty: this is no reading of all, which a wave would need.
+        self._readings.record(found, self._kinds(), self._readings.begin())
+
+    def _by_number(self, unknown: Sequence[Numbered]) -> list[Numbered] | None:
+        """Return the participants with their states by number, or None where one is not to be had so."""
+        found = []
+        for each in unknown:
+            if each.campaign_id is None or each.msisdn is None:
+                return None
+            self.count_page()
+            states = self._reader.states_of_number(each.msisdn) or {}
+            if each.campaign_id not in states:
+                return None
+            found.append(replace(each, state=states[each.campaign_id]))
+        return found
 
     def is_older_than(self, seconds: float) -> bool:
         """Tell whether the last whole reading began longer ago than some seconds."""

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from .identifiers import canonical
@@ -40,6 +41,18 @@ class Listed(Protocol):
     @property
     def state(self) -> str | None:
         """The server state."""
+
+
+@dataclass(frozen=True)
+class Numbered:
+    """A participant by its recorded identifiers, and the server state that was read for its number."""
+
+    participant_id: int | None
+    campaign_id: int | None
+    iccid: str | None
+    imsi: str | None
+    msisdn: str | None
+    state: str | None = None
 
 
 def row_name(kinds: Iterable[str], identifiers: Mapping[str, Any], campaign_id: int | None) -> str:

@@ -116,10 +116,21 @@ def unknown_of(entries: Sequence[Entry]) -> list[Entry]:
     return [entry for entry in entries if entry.outcome == EntryOutcome.UNKNOWN and entry.found]
 
 
+def _read_by_number(reader: Reader, entry: Entry) -> bool:
+    """Read an entry's state by its number, in one request; tell whether that was possible."""
+    if entry.campaign_id is None or not entry.found or len(entry.found) != 1 or entry.found[0].msisdn is None:
+        return False
+    state = (reader.states_of_number(entry.found[0].msisdn) or {}).get(entry.campaign_id)
+    if state is None:
+        return False
+    entry.found = [entry.found[0].model_copy(update={"state": state})]
+    return True
+
+
 def settle_unknown(reader: Reader, action: str, unknown: Sequence[Entry]) -> None:
     """Read the states of entries of unknown outcome, and settle those whose new state proves the action."""
     try:
-        look_up(reader, unknown, None)
+        look_up(reader, [entry for entry in unknown if not _read_by_number(reader, entry)], None)
     except Exception:  # noqa: BLE001 (whatever it is: the outcomes stay unknown, and are reported with all others)
         return
     for entry in unknown:

@@ -9,7 +9,7 @@ import operator
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from .._core.entries import Listed, row_name
+from .._core.entries import Listed, Numbered, row_name
 from .._core.identifiers import SIM_IDENTIFIERS
 from .change import Change
 from .outage import repeatable
@@ -56,6 +56,16 @@ class Readings:
                 .order_by(sa.func.count().desc())
             )
             return [state for state in found.scalars() if state]
+
+    @repeatable
+    def numbered(self, state: str, most: int) -> list[Numbered]:
+        """List the first participants in a row state, with their identifiers and campaigns as recorded."""
+        wanted = [participants.c[name] for name in (*IDENTITY, "campaign_id")]
+        query = sa.select(*wanted).where(self._change.rows, participants.c.state == state)
+        with self.ledger.read() as connection:
+            return [
+                Numbered(**row._mapping) for row in connection.execute(query.order_by(participants.c.seq).limit(most))
+            ]
 
     @repeatable
     def begin(self) -> int:

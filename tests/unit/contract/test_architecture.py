@@ -16,7 +16,9 @@ PACKAGES = {path.name for path in MODULE_UTILS.iterdir() if path.is_dir() and no
 
 
 def floors() -> list[set[str]]:
-    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"]["contracts"]
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"][
+        "contracts"
+    ]
     (layers,) = [contract["layers"] for contract in contracts if contract["type"] == "layers"]
     return [{name.strip() for name in re.split(r"[|:]", layer)} for layer in layers]
 

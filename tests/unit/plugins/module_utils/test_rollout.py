@@ -147,6 +147,31 @@ def test_an_outcome_that_the_state_proves_is_settled(bulk: Bulk, sandbox: Sandbo
     assert max(acted_on(sandbox).values()) == 1
 
 
+def reads_after_the_last_write(box: Sandbox) -> list[tuple[str, str | None]]:
+    """Each read that came after the last write: its request, and the number that it names."""
+    journal = box.journal()
+    last = max(place for place, entry in enumerate(journal) if entry["request"] == "action_participant")
+    return [(entry["request"], entry["params"].get("msisdn")) for entry in journal[last + 1 :]]
+
+
+def test_an_unknown_outcome_is_settled_by_one_request_for_its_number(bulk: Bulk, sandbox: Sandbox) -> None:
+    sandbox.fault(request="action_participant", kind="drop_after", nth=3)
+    assert bulk("applied")["change"]["counts"] == {**NOBODY, "done": 44}
+    (read,) = reads_after_the_last_write(sandbox)
+    assert read[0] == "get_campaign"
+    assert read[1]
+
+
+@pytest.mark.parametrize("options", [{"get_campaign": False}, {"get_campaign_msisdn": "campaigns"}], ids=str)
+def test_an_unknown_outcome_is_settled_by_lists_where_no_number_can_be_asked_for(
+    bulk: Bulk, start_sandbox: StartSandbox, options: dict[str, Any]
+) -> None:
+    box = start_sandbox(**options)
+    box.fault(request="action_participant", kind="drop_after", nth=3)
+    assert bulk("applied", server=box)["change"]["counts"] == {**NOBODY, "done": 44}
+    assert "query_participants" in dict(reads_after_the_last_write(box))
+
+
 def test_an_unknown_outcome_is_reported_and_sent_again_only_on_request(
     bulk: Bulk, sandbox: Sandbox, tmp_path: Path
 ) -> None:

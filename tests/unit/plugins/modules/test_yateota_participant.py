@@ -476,6 +476,8 @@ def test_an_unknown_outcome_is_settled_by_the_new_state(run_task: RunTask, sandb
     assert result["changed"]
     assert result["results"][0]["message"] == "no answer came, but it is pending_build now: it was carried out"
     assert sandbox.participant(195)["reruns"] == 1
+    last = sandbox.journal()[-1]
+    assert (last["request"], last["params"]["msisdn"]) == ("get_campaign", sandbox.participant(195)["msisdn"])
 
 
 @pytest.mark.parametrize("kind", ["drop_before", "timeout_before", "http_502"])
@@ -505,6 +507,7 @@ def test_an_unknown_outcome_stays_unknown_where_nothing_proves_it(
 def test_an_unknown_outcome_stays_unknown_where_the_state_cannot_be_read(run_task: RunTask, sandbox: Sandbox) -> None:
     sandbox.fault(request="action_participant", kind="drop_after")
     sandbox.fault(request="query_participants", nth=3, times=99, kind="http_500")
+    sandbox.set(get_campaign=False)
     result = run_task(yateota_participant, sandbox, action="rerun", campaign_id=167, participant_id=195)
     assert result["failure"]["kind"] == "outcome_unknown"
     assert result["summary"]["unknown"] == 1
