@@ -49,7 +49,7 @@ def write_pip_bootstrap(venv: Path, home: Path) -> None:
     cache = home / ".ansible" / "test" / "cache"
     folder = cache / f"pip-{packages['pip']}"
     shutil.rmtree(folder, ignore_errors=True)
-    command = [venv / "bin" / "pip", "install", "-qq", "--no-deps", "--compile", "--target", folder]
+    command = [f"{venv}/bin/pip", "install", "-qq", "--no-deps", "--compile", "--target", str(folder)]
     subprocess.run([*command, *map("==".join, packages.items())], check=True)
     # Not what would have to stand in an environment's own folder of commands.
     shutil.rmtree(folder / "bin", ignore_errors=True)
