@@ -13,7 +13,7 @@ from ..module_utils._ansible.module import Result
 from ..module_utils._core.errors import TransportError
 from ..module_utils._core.states import ChangeStatus
 from ..modules import yateota_bulk
-from ..plugin_utils._change_words import has_stopped, progress_line
+from ..plugin_utils._change_words import has_stopped, progress_line, waiting
 from ..plugin_utils._steps import SteppedAction, asked
 
 
@@ -29,15 +29,25 @@ class ActionModule(SteppedAction):
 
     def steps(self, options: Mapping[str, Any], stopped: threading.Event, variables: dict[str, Any]) -> Result:
         """Send wave by wave, each as a run of the module; the result of all of them."""
-        results: list[Result] = []
         most = _most_waves(options)
-        while not results or _goes_on(results, most, stopped):
+        # A window that is closed before the task is waited for by the first run, and one after a window's end by none.
+        at_once = {**options, "wait_for_window": False} if asked(options, "wait_for_window") else options
+        first, early = self._wave(at_once, variables), list[Result]()
+        if at_once is not options and _is_early(first) and not stopped.is_set():
+            self.show(waiting(first["change"]))
+            early, first = [first], self._wave(options, variables)
+        results = [first]
+        while _goes_on(results, most, stopped):
             # Sent once more are those that were unknown before the task: not those that became so a wave ago.
-            unknown = {"unknown": "report"} if results else {}
-            results.append(self.step({**options, **unknown, "max_waves": 1}, variables))
-            if results[-1].get("change"):
-                self.show(progress_line(results[-1], _soak(options)))
-        return _together(results, most, stopped)
+            results.append(self._wave({**at_once, "unknown": "report"}, variables))
+        return _together(results, most, stopped, early)
+
+    def _wave(self, options: Mapping[str, Any], variables: dict[str, Any]) -> Result:
+        """Run the module for a wave, and show how far the change has come."""
+        result = self.step({**options, "max_waves": 1}, variables)
+        if result.get("change") and not _is_early(result):
+            self.show(progress_line(result, _soak(options)))
+        return result
 
 
 def _most_waves(options: Mapping[str, Any]) -> int | None:
@@ -53,6 +63,12 @@ def _soak(options: Mapping[str, Any]) -> float:
     return float(rollout.get("soak") or 0) if isinstance(rollout, Mapping) else 0.0
 
 
+def _is_early(result: Result) -> bool:
+    """Whether a run has sent nothing because its window is yet to open."""
+    change = result.get("change")
+    return has_stopped(result) and "failure" not in result and bool(change and not change["sent"] and waiting(change))
+
+
 def _goes_on(results: Sequence[Result], most: int | None, stopped: threading.Event) -> bool:
     """Whether another wave is to be sent."""
     last, first = results[-1], results[0]
@@ -63,8 +79,16 @@ def _goes_on(results: Sequence[Result], most: int | None, stopped: threading.Eve
     return len(results) < (waves if most is None else min(waves, most))
 
 
-def _together(results: Sequence[Result], most: int | None, stopped: threading.Event) -> Result:
-    """The result of all runs: the last, with what the task did as a whole."""
+def _together(waves: Sequence[Result], most: int | None, stopped: threading.Event, early: Sequence[Result]) -> Result:
+    """The result of all runs: the last, with what the task did as a whole.
+
+    Args:
+        waves: the results of the runs, one or more.
+        most: ``max_waves``.
+        stopped: set by a signal.
+        early: the result of a run before them that has found the window closed, if there was one.
+    """
+    results = [*early, *waves]
     last: Result = {**results[-1], "changed": any(result.get("changed") for result in results)}
     warnings = dict.fromkeys(warning for result in results for warning in result.get("warnings", []))
     if warnings:
@@ -81,7 +105,7 @@ def _together(results: Sequence[Result], most: int | None, stopped: threading.Ev
     if "invocation" in results[0]:
         options = results[0]["invocation"]["module_args"]
         last["invocation"] = {"module_args": {**options, "max_waves": most}}
-    if stopped.is_set() and last.get("remaining") and "failure" not in last and most != len(results):
+    if stopped.is_set() and last.get("remaining") and "failure" not in last and most != len(waves):
         error = TransportError(f"Change {last['change']['change_id']} was stopped by a signal: run it again to go on.")
         last.update(failed=True, msg=str(error), failure=error.failure())
     return last

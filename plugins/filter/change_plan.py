@@ -11,7 +11,7 @@ from typing import Any
 from ansible.errors import AnsibleFilterError
 
 from ..module_utils._core.states import Action, RowState
-from ..plugin_utils._change_words import counted
+from ..plugin_utils._change_words import counted, opening
 
 DOCUMENTATION = r"""
 name: change_plan
@@ -130,8 +130,8 @@ def _sentences(planned: Mapping[str, Any], resends: bool, check_mode: bool) -> I
             "Those that are unknown are sent once more: where the first rerun was carried out, the SIM's OTA counter "
             "is reset a second time, which can lock the SIM out of OTA."
         )
-    if change.get("window_opens"):
-        yield f"Its window opens at {change['window_opens']}."
+    if opening(change):
+        yield f"Its window opens at {opening(change)}."
     columns = (change["selection"].get("columns") or {}).items()
     renamed = [f"{field} under '{name}'" for field, name in columns if name != field]
     if renamed:

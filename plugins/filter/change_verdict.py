@@ -12,7 +12,7 @@ from typing import Any
 from ansible.errors import AnsibleFilterError
 
 from ..module_utils._core.states import BAD_STATES, ChangeStatus, RowState
-from ..plugin_utils._change_words import counted, has_stopped, why_stopped
+from ..plugin_utils._change_words import counted, has_stopped, opening, why_stopped
 
 DOCUMENTATION = r"""
 name: change_verdict
@@ -184,7 +184,7 @@ def _advice(standing: _Standing, settings: Mapping[str, Any]) -> str:
 
 
 def _advice_on_those_left(standing: _Standing) -> str:
-    status, opens = standing.change["status"], standing.change.get("window_opens")
+    status, opens = standing.change["status"], opening(standing.change)
     if status == ChangeStatus.ABORTED:
         return "Find out why its attempts went wrong, then run this again with bulk_change_resume_aborted=true."
     if status == ChangeStatus.WINDOW_CLOSED and opens:

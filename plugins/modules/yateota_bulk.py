@@ -163,15 +163,54 @@ options:
     type: bool
     default: false
   window:
-    description: When to send. Outside it nothing is sent; at its end the run stops, and the change is V(window_closed) until a later run resumes it.
+    description:
+      - When to send. Everything given must allow a moment. It is asked before every try of every request.
+      - Outside it nothing is sent. At its end the run stops, and the change is V(window_closed) until a later run resumes it.
     type: dict
     suboptions:
       start:
         description: ISO 8601 with a zone, such as V(2026-06-01T22:00:00+02:00).
         type: str
       end:
-        description: As O(window.start).
+        description: As O(window.start). Nothing is sent from this moment on.
         type: str
+      hours:
+        description:
+          - Hours of the day, such as V(22:00-05:00), by the clock of O(window.time_zone). With several, any of them allows a moment.
+          - Hours over midnight belong to the day on which they start. The end is not part of them.
+          - What the clock on the wall shows decides. Hours that are skipped when clocks are set forward do not come that night. Hours that come twice when
+            clocks are set back count both times.
+        type: list
+        elements: str
+      days:
+        description: Days of the week, by the clock of O(window.time_zone). Every day by default.
+        type: list
+        elements: str
+        choices: [mon, tue, wed, thu, fri, sat, sun]  # from _change.hours.DAYS
+      time_zone:
+        description: The zone of the clock that O(window.hours) and O(window.days) are read by, such as V(Europe/Berlin). Needed with them.
+        type: str
+      calendar:
+        description:
+          - An iCalendar file on the machine that runs the module. Recurring events are expanded. O(window.calendar_means) tells what its events are.
+          - Cancelled events do not count. A tentative event counts as a freeze, and not as a window.
+          - Whole days, and times without a zone, are of the zone that the file states (X-WR-TIMEZONE), else of O(window.time_zone).
+          - The task fails before anything is sent where the file cannot be read, has no event, or has one that is not certain to be read as it is meant.
+          - A file that has changed is read again before each wave, and once a second while the run waits.
+        type: path
+      calendar_means:
+        description:
+          - What the events of O(window.calendar) are. Needed with it.
+          - V(allowed), nothing is sent outside them. V(frozen), nothing is sent during them.
+        type: str
+        choices: [allowed, frozen]  # from _change.calendars.MEANINGS
+  wait_for_window:
+    description:
+      - Wait for the next opening of O(window) where it is closed when the run begins. Without it, the run ends at once, and says when the window opens.
+      - The run keeps its lease while it waits, so that no other run begins. SIGTERM and Ctrl-C end the wait.
+      - The change is V(window_closed) meanwhile. A run that comes to the window's end stops, with and without this.
+    type: bool
+    default: false
   unknown:
     description:
       - What to do with participants whose outcome is unknown.
@@ -280,6 +319,18 @@ EXAMPLES = r"""
       end: "2026-06-02T05:00:00+02:00"
     approved_by: "{{ approver }}"
 
+- name: Send in the nights before working days, but not while the company's calendar has a freeze
+  simops.yateota.yateota_bulk:
+    ledger: /var/lib/yateota/ledger.sqlite
+    change_id: CHG0012345
+    state: applied
+    window:
+      hours: ["22:00-05:00"]
+      days: [sun, mon, tue, wed, thu]
+      time_zone: Europe/Berlin
+      calendar: /etc/yateota/freezes.ics
+      calendar_means: frozen
+
 - name: Say who has not finished, and write a report
   simops.yateota.yateota_bulk:
     ledger: /var/lib/yateota/ledger.sqlite
@@ -369,7 +420,12 @@ change:
           description: When it ended, its soak included. Null while it has not.
           type: str
     window_opens:
-      description: When the O(window) of this task opens, where that is yet to come. Nothing is sent before. Null otherwise.
+      description:
+        - When the O(window) of this task opens next, in UTC, where it is closed. Nothing is sent before.
+        - Null where it is open, and where it does not open within 400 days.
+      type: str
+    window_opens_local:
+      description: The same moment by the clock of O(window.time_zone), with its offset.
       type: str
     pages_read:
       description: How many pages of participants this task read.
@@ -412,6 +468,7 @@ change:
         started: "2026-06-01T20:00:01Z"
         finished: "2026-06-01T20:00:02Z"
     window_opens: null
+    window_opens_local: null
     pages_read: 1
     sent: 43
     rate: 141.2
@@ -552,7 +609,19 @@ ARGUMENTS: dict[str, Any] = {
         },
     },
     "resume_aborted": {"type": "bool", "default": False},
-    "window": {"type": "dict", "options": {"start": {"type": "str"}, "end": {"type": "str"}}},
+    "window": {
+        "type": "dict",
+        "options": {
+            "start": {"type": "str"},
+            "end": {"type": "str"},
+            "hours": {"type": "list", "elements": "str"},
+            "days": {"type": "list", "elements": "str", "choices": ["mon", "tue", "wed", "thu", "fri", "sat", "sun"]},
+            "time_zone": {"type": "str"},
+            "calendar": {"type": "path"},
+            "calendar_means": {"type": "str", "choices": ["allowed", "frozen"]},
+        },
+    },
+    "wait_for_window": {"type": "bool", "default": False},
     "unknown": {"type": "str", "choices": ["report", "resend"], "default": "report"},
     "recheck_after": {"type": "float", "default": 300},
     "max_waves": {"type": "int"},

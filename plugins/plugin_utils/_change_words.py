@@ -14,7 +14,7 @@ from ..module_utils._core.states import ChangeStatus, RowState
 _AMISS = (RowState.FAILED, RowState.UNKNOWN, RowState.REFUSED, RowState.SKIPPED, RowState.SENDING)
 """The states that a line of progress names where there are any."""
 
-_ROLE_PREFIX = re.compile(r"(?<![a-z_.])(resume_aborted|lease_seconds)(?![a-z_])")
+_ROLE_PREFIX = re.compile(r"(?<![a-z_./])(?:(window)\.(?=[a-z])|(resume_aborted|lease_seconds)(?![a-z_]))")
 """The module's options that its sentences name, and that are variables of the role ``bulk_change``."""
 
 
@@ -33,12 +33,26 @@ def why_stopped(result: Mapping[str, Any]) -> str:
     """A sentence on what has stopped a run, with the variables of the role ``bulk_change`` in place of options."""
     change = result.get("change")
     if result.get("msg"):
-        return _ROLE_PREFIX.sub(r"bulk_change_\1", str(result["msg"]))
+        return _ROLE_PREFIX.sub(_as_variable, str(result["msg"]))
     if not change:
         return "The module broke down."
-    if change.get("window_opens"):
-        return f"Change {change['change_id']} waits for its window, which opens at {change['window_opens']}."
-    return "The window closed."
+    return waiting(change) or "The window closed."
+
+
+def _as_variable(found: re.Match[str]) -> str:
+    return "bulk_change_window_" if found[1] else f"bulk_change_{found[2]}"
+
+
+def waiting(change: Mapping[str, Any]) -> str:
+    """A sentence on the window that a change waits for; empty where it is open, or does not open any more."""
+    moment = opening(change)
+    return f"Change {change['change_id']} waits for its window, which opens at {moment}." if moment else ""
+
+
+def opening(change: Mapping[str, Any]) -> str:
+    """When a change's window opens, by its own clock and by UTC; empty where it is open, or does not open any more."""
+    utc, local = change.get("window_opens") or "", change.get("window_opens_local") or ""
+    return f"{local} ({utc})" if utc and local and not local.endswith("+00:00") else utc
 
 
 def progress_line(result: Mapping[str, Any], soak: float = 0) -> str:

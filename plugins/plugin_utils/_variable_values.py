@@ -18,7 +18,7 @@ from ansible.module_utils.common.validation import (
     check_type_path,
 )
 
-from ..module_utils._change.options import read_moment
+from ..module_utils._change.windows import read_moment
 from ..module_utils._core.bounds import check_number
 from ..module_utils._core.errors import InvalidInputError
 from ..module_utils._core.identifiers import check_sim_identifier, parse_id, read_identification

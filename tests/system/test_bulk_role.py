@@ -11,6 +11,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+import zoneinfo
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -256,10 +257,37 @@ def test_a_window_that_ends_in_the_middle_and_then_a_wave_at_a_time(bulk: Ansibl
 def test_a_window_that_is_yet_to_open(bulk: Ansible, sandbox: Any) -> None:
     early = bulk("bulk_retry", {**APPROVED, "bulk_change_window_start": "2126-11-26T22:00:00+01:00"})
     assert not early.ok
-    assert "Its window opens at 2126-11-26T21:00:00.000Z." in early.words
-    assert "Change CHG1 waits for its window, which opens at 2126-11-26T21:00:00.000Z." in early.words
-    assert "It waits for its window, which opens at 2126-11-26T21:00:00.000Z: run this again then." in early.words
+    opens = "opens at 2126-11-26T22:00:00+01:00 (2126-11-26T21:00:00.000Z)"
+    assert f"Its window {opens}." in early.words
+    assert f"Change CHG1 waits for its window, which {opens}." in early.words
+    assert f"It waits for its window, which {opens}: run this again then." in early.words
     assert sandbox.writes() == []
+
+
+def test_windows_that_recur_and_a_run_that_waits(bulk: Ansible, sandbox: Any, tmp_path: Path) -> None:
+    def there(hours: float) -> datetime.datetime:
+        return datetime.datetime.now(zoneinfo.ZoneInfo("Asia/Kolkata")) + datetime.timedelta(hours=hours)
+
+    hours = f"{there(2):%H:%M}-{there(3):%H:%M}"
+    days = {"bulk_change_window_days": "mon, tue, wed, thu, fri, sat, sun"}
+    nightly = {**days, "bulk_change_window_hours": hours, "bulk_change_window_time_zone": "Asia/Kolkata"}
+    early = bulk("bulk_retry", {**APPROVED, **nightly})
+    assert not early.ok
+    assert f"T{hours[:5]}:00+05:30 (" in early.words.partition("which opens at ")[2]
+    wrong = bulk("bulk_retry", {**APPROVED, **nightly, "bulk_change_window_hours": "22-5"})
+    assert "window.hours must be HH:MM-HH:MM, got '22-5'." in wrong.words
+
+    freezes = tmp_path / "freezes.ics"
+    event = f"BEGIN:VEVENT\nUID:1\nDTSTART;VALUE=DATE:{there(-48):%Y%m%d}\nDURATION:P9D\nEND:VEVENT"
+    freezes.write_text(f"BEGIN:VCALENDAR\nX-WR-TIMEZONE:Asia/Kolkata\n{event}\nEND:VCALENDAR\n")
+    given = {"bulk_change_window_calendar": str(freezes), "bulk_change_window_calendar_means": "frozen"}
+    assert "waits for its window" in bulk("bulk_retry", {**APPROVED, **given}).words
+    assert sandbox.writes() == []
+
+    waits = {"bulk_change_wait_for_window": True, "bulk_change_window_start": in_seconds(15)}
+    waited = bulk("bulk_retry", {**APPROVED, **waits})
+    assert waited.ok, waited.output
+    assert all_once(sandbox)
 
 
 def test_an_outcome_that_nothing_tells_is_sent_again_only_when_told_to(bulk: Ansible, sandbox: Any) -> None:

@@ -18,7 +18,7 @@ from .._core.libraries import guarded, missing
 from .hours import zone_named
 from .spans import Spans, clipped, merged, outside
 
-ALLOWED, FROZEN = "allowed", "frozen"
+MEANINGS = ALLOWED, FROZEN = ("allowed", "frozen")
 """The values of ``window.calendar_means``."""
 
 _LIBRARIES = ("icalendar", "recurring_ical_events")
@@ -51,7 +51,7 @@ class Calendar:
     """
 
     def __init__(self, path: str, means: str, zone: datetime.tzinfo | None) -> None:
-        if means not in (ALLOWED, FROZEN):
+        if means not in MEANINGS:
             raise InvalidInputError(f"window.calendar_means must be {ALLOWED} or {FROZEN}, got {means!r}. Give one.")
         self._path, self._freezes, self._given = path, means == FROZEN, zone
         lacking = missing(_LIBRARIES)

@@ -5,12 +5,11 @@
 
 from __future__ import annotations
 
-import datetime
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
-from .._core.errors import InvalidInputError
+from .windows import Window, window_of
 
 REPORT, RESEND = "report", "resend"
 
@@ -20,7 +19,8 @@ class RolloutOptions:
     """How a change is carried out: the module's options, with seconds and percent as numbers.
 
     Attributes:
-        opens, closes: the window, as Unix seconds; None where it has no such end.
+        window: when requests may leave.
+        wait_for_window: whether a run waits for a window that is closed when it begins.
         Others: the options of the same name.
     """
 
@@ -31,8 +31,8 @@ class RolloutOptions:
     soak: float
     threshold_percentage: float
     minimum_executed: int
-    opens: float | None
-    closes: float | None
+    window: Window
+    wait_for_window: bool
     resume_aborted: bool
     resend: bool
     recheck_after: float
@@ -50,11 +50,11 @@ class RolloutOptions:
 
     def is_open(self, moment: float) -> bool:
         """Tell whether the window is open."""
-        return (self.opens is None or moment >= self.opens) and (self.closes is None or moment < self.closes)
+        return self.window.allows(moment)
 
     def waits_until(self, moment: float) -> float | None:
-        """Find when the window opens, where that is still to come."""
-        return self.opens if self.opens is not None and moment < self.opens else None
+        """Find when a closed window opens next; None where it is open, or does not open as far as is looked ahead."""
+        return None if self.window.allows(moment) else self.window.next_opening(moment)
 
 
 def rollout_options(params: Mapping[str, Any], arguments: Mapping[str, Mapping[str, Any]]) -> RolloutOptions:
@@ -68,37 +68,15 @@ def rollout_options(params: Mapping[str, Any], arguments: Mapping[str, Mapping[s
         InvalidInputError: an option has a wrong value; names the option, the value and the fix.
     """
     given: dict[str, Any] = {}
-    for option in ("rollout", "abort", "window"):
+    for option in ("rollout", "abort"):
         spec = arguments[option]["options"]
         given |= {name: (params[option] or {}).get(name, each.get("default")) for name, each in spec.items()}
-    opens, closes = (read_moment(f"window.{name}", given.pop(name)) for name in ("start", "end"))
-    if opens is not None and closes is not None and opens >= closes:
-        raise InvalidInputError("window.end is not after window.start: give a later end.")
     return RolloutOptions(
         **{field.name: given[field.name] for field in fields(RolloutOptions) if field.name in given},
-        opens=opens,
-        closes=closes,
+        window=window_of(params["window"] or {}),
+        wait_for_window=params["wait_for_window"],
         resume_aborted=params["resume_aborted"],
         resend=params["unknown"] == RESEND,
         recheck_after=params["recheck_after"],
         max_waves=params["max_waves"],
     )
-
-
-def read_moment(option: str, value: str | None) -> float | None:
-    """Read an ISO 8601 moment as Unix seconds; None stays None.
-
-    Raises:
-        InvalidInputError: it is not a moment, or has no zone.
-    """
-    if value is None:
-        return None
-    try:
-        moment = datetime.datetime.fromisoformat(value)
-    except ValueError:
-        moment = None
-    if moment is None or moment.tzinfo is None:
-        raise InvalidInputError(
-            f"{option} '{value}' is not valid: give ISO 8601 with a zone, such as 2026-06-01T22:00:00+02:00."
-        )
-    return moment.timestamp()

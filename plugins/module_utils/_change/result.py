@@ -69,6 +69,7 @@ def _result(task: BulkTask, change: Change, work: Work, before: Mapping[str, int
     report = Report(change, masked=False)
     counts = change.counts()
     done = report.waves_done()
+    opens = task.rollout.waits_until(change.clock.now())
     return {
         "changed": work.changed,
         "change": {
@@ -79,7 +80,8 @@ def _result(task: BulkTask, change: Change, work: Work, before: Mapping[str, int
             "waves_done": done,
             "waves_total": done + _waves_left(report, task.rollout),
             "waves": report.waves(SHOWN),
-            "window_opens": iso(task.rollout.waits_until(change.clock.now())),
+            "window_opens": iso(opens),
+            "window_opens_local": None if opens is None else task.rollout.window.local(opens),
             "pages_read": work.pages_read,
             "sent": work.sent,
             "rate": round(work.sent / work.sending_seconds, 1) if work.sent else 0.0,

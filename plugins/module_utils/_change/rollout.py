@@ -23,6 +23,7 @@ from .._ledger.waves import Waves
 from .options import RolloutOptions
 from .sending import Judged, Pipeline, SenderPool, plan_again
 from .states_reader import StateReader
+from .waiting import wait_for
 
 _RESUME = "Find the cause, then set resume_aborted to go on."
 
@@ -103,6 +104,8 @@ class Rollout:
             if self._options.resend:
                 self._attempts.plan_unknown_again()
         self._count_attempts()
+        if self._change.counts()[RowState.PLANNED]:
+            self._wait_for_window()
         waves = 0
         while waves != self._options.max_waves and self._carry_out_wave():
             waves += 1
@@ -112,6 +115,18 @@ class Rollout:
         check_resumable(self._change, self._options)
         self._judged_from = self._change.clock.moment()
         self._change.update(judged_from=self._judged_from)
+
+    def _wait_for_window(self) -> None:
+        """Wait for the window where that is asked for; the lease is kept, so that no other run begins."""
+        change, window = self._change, self._options.window
+        if self._options.wait_for_window and not window.allows(change.clock.now()):
+            change.update(status=ChangeStatus.WINDOW_CLOSED)
+            wait_for(window, change.clock.now, self._may_wait, self._stopped.wait)
+
+    def _may_wait(self) -> bool:
+        """Tell whether to wait any longer. What ends the wait is what ``_may_send`` gives as the reason then."""
+        lease = self._change.lease
+        return not (self._stopped.is_set() or self._switch.is_on or (lease and lease.is_lost()))
 
     def _settle_unknown(self) -> None:
         if self._change.counts()[RowState.PLANNED]:
@@ -127,6 +142,7 @@ class Rollout:
         wave = self._waves.current()
         if wave is None and not self._change.counts()[RowState.PLANNED]:
             return False
+        self._options.window.refresh(self._change.clock.now())
         if not self._may_send():
             return self._stop()
         if self._states.is_older_than(self._options.recheck_after):

@@ -86,12 +86,9 @@ class Window:
             until = max(until, end)
         return until if until < self._limit(moment) else None
 
-    def shown(self, moment: float) -> str:
-        """A moment by the clock of the window's zone, and by UTC's where that is another."""
-        utc = datetime.datetime.fromtimestamp(moment, datetime.UTC).replace(microsecond=0)
-        local = utc.astimezone(self._zone)
-        words = f"{utc:%Y-%m-%d %H:%M:%S} UTC"
-        return words if local.utcoffset() == datetime.timedelta(0) else f"{local.isoformat()} ({words})"
+    def local(self, moment: float) -> str:
+        """A moment by the clock of the window's zone, in ISO 8601 with its offset."""
+        return datetime.datetime.fromtimestamp(math.floor(moment), self._zone).isoformat()
 
     def refresh(self, moment: float) -> None:
         """Read the calendar again where its file has changed, and check that it can be followed from a moment on.

@@ -145,6 +145,10 @@ class Lease:
         """Tell whether a request may leave now."""
         return not self._ran_out and elapsed() - self._renewed < self._seconds * _SENDING_SHARE
 
+    def is_lost(self) -> bool:
+        """Whether it may be another run's by now."""
+        return self._ran_out or elapsed() - self._renewed >= self._seconds
+
     def _mine(self) -> tuple[sa.ColumnElement[bool], sa.ColumnElement[bool]]:
         return changes.c.number == self._number, changes.c.lease_token == self._token
 

@@ -80,6 +80,16 @@ HEAD = "Change CHG1: retry of 44 participants on https://ota.example.net/api.php
             "44 to be sent in 5 waves. Its window opens at 2126-01-01T00:00:00Z.",
         ),
         (
+            change(planned=44, window_opens="2126-01-01T00:00:00Z", window_opens_local="2126-01-01T00:00:00+00:00"),
+            APPROVED,
+            "44 to be sent in 1 wave. Its window opens at 2126-01-01T00:00:00Z.",
+        ),
+        (
+            change(planned=44, window_opens="2126-01-01T00:00:00Z", window_opens_local="2126-01-01T01:00:00+01:00"),
+            APPROVED,
+            "44 to be sent in 1 wave. Its window opens at 2126-01-01T01:00:00+01:00 (2126-01-01T00:00:00Z).",
+        ),
+        (
             change(planned=44, selection={"columns": {"iccid": "SIM", "imsi": "imsi", "msisdn": "Phone"}}),
             APPROVED,
             "44 to be sent in 1 wave. Read from the file: iccid under 'SIM', msisdn under 'Phone'.",

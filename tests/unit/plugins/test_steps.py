@@ -41,12 +41,16 @@ class Steps:
 # --- Waves -----------------------------------------------------------------------------------------------------------
 
 
+FACTS = ("sent", "window_opens", "window_opens_local")
+
+
 def wave(number: int, status: str = "in_progress", **further: Any) -> dict[str, Any]:
     """The result of one of three waves of ten."""
     counts = dict.fromkeys(("planned", "sending", "done", "skipped", "refused", "failed", "unknown"), 0)
     counts |= {"done": 10 * number, "planned": 30 - 10 * number}
     change = {"change_id": "CHG1", "status": status, "counts": counts, "selected": 30, "waves": [{"wave": number}]}
     facts = {"waves_done": number, "waves_total": 3, "sent": 10, "rate": 5.0, "pages_read": 2, "window_opens": None}
+    facts |= {name: further.pop(name) for name in FACTS if name in further}
     diff = {"before": {"done": 10 * number - 10}, "after": {"done": 10 * number}}
     return {"changed": True, "change": change | facts, "remaining": counts["planned"], "diff": diff} | further
 
@@ -68,6 +72,47 @@ def test_all_waves_are_one_result() -> None:
     assert (done["change"]["sent"], done["change"]["rate"], done["change"]["pages_read"]) == (30, 5.0, 6)
     assert done["diff"] == {"before": {"done": 0}, "after": {"done": 30}}
     assert done["warnings"] == ["Once.", "Twice."]
+
+
+CLOSED = wave(
+    0,
+    "window_closed",
+    sent=0,
+    window_opens="2126-11-26T21:00:00.000Z",
+    window_opens_local="2126-11-26T22:00:00+01:00",
+    warnings=["Early."],
+)
+WAITS = "Change CHG1 waits for its window, which opens at 2126-11-26T22:00:00+01:00 (2126-11-26T21:00:00.000Z)."
+
+
+def test_a_task_says_which_window_it_waits_for_and_waits_before_its_first_wave_alone() -> None:
+    steps = Steps(yateota_bulk.ActionModule, [CLOSED, *THREE])
+    done = steps.run({**BULK, "wait_for_window": "yes"})
+    assert [each["wait_for_window"] for each in steps.asked] == [False, "yes", False, False]
+    assert [each["unknown"] for each in steps.asked] == ["resend", "resend", "report", "report"]
+    assert steps.shown[0] == WAITS
+    assert steps.shown[1].startswith("Wave 1 of 3: ")
+    assert (len(steps.shown), done["change"]["sent"]) == (4, 30)
+    assert done["warnings"] == ["Early.", "Once.", "Twice."]
+
+
+def test_a_task_that_is_not_to_wait_ends_where_its_window_is_closed() -> None:
+    steps = Steps(yateota_bulk.ActionModule, [CLOSED, *THREE])
+    assert steps.run(BULK)["change"]["status"] == "window_closed"
+    assert len(steps.asked) == 1
+
+
+def test_an_open_window_is_not_waited_for() -> None:
+    steps = Steps(yateota_bulk.ActionModule, THREE)
+    steps.run({**BULK, "wait_for_window": True})
+    assert [each["wait_for_window"] for each in steps.asked] == [False] * 3
+
+
+def test_a_signal_before_the_wait_ends_the_task() -> None:
+    steps = Steps(yateota_bulk.ActionModule, [CLOSED, *THREE])
+    steps.stopped.set()
+    done = steps.run({**BULK, "wait_for_window": True})
+    assert (len(steps.asked), done["failure"]["kind"]) == (1, "transport")
 
 
 def test_as_many_waves_as_are_asked_for() -> None:

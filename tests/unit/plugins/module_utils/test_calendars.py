@@ -237,6 +237,19 @@ def test_other_meanings_than_the_two_are_refused(make: Make) -> None:
         make(text(ONE), "open")
 
 
+def test_the_guides_example_is_as_the_guide_says() -> None:
+    path = Path(__file__).parents[4] / "docs" / "examples" / "freezes.ics"
+    window = window_of({"calendar": str(path), "calendar_means": "frozen"})
+    assert opened(window, "2026-06-02T00:00", "2026-08-01T00:00") == [
+        ("06-02 00:00", "06-30 16:00"),  # the cancelled night is no freeze
+        ("07-01 10:00", "07-31 16:00"),
+    ]
+    assert opened(window, "2026-12-01T12:00", "2027-01-10T00:00") == [
+        ("12-01 12:00", "12-17 23:00"),
+        ("01-06 23:00", "01-10 00:00"),
+    ]
+
+
 def test_a_file_that_has_changed_is_read_again(make: Make, tmp_path: Path) -> None:
     window, now = make(text(ONE), "frozen"), unix("2026-06-01T12:30:00+00:00")
     assert window.allows(now)

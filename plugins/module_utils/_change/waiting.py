@@ -1,0 +1,37 @@
+# Copyright (c) 2026 simops.yateota contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Waiting for a window to open: cleanly ended, and by the calendar as it is then."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from .windows import Window
+
+_LOOK_EVERY = 1.0
+"""Seconds between two looks at the calendar, and at whether to wait any longer."""
+
+
+def wait_for(
+    window: Window, now: Callable[[], float], goes_on: Callable[[], bool], pause: Callable[[float], Any]
+) -> None:
+    """Wait until a window is open, as long as it opens at all.
+
+    Args:
+        window: the window.
+        now: the present moment, in Unix seconds.
+        goes_on: whether to wait any longer.
+        pause: waits for so many seconds, or less.
+
+    Raises:
+        InvalidInputError: its calendar has changed, and cannot be read any more.
+    """
+    while goes_on():
+        moment = now()
+        window.refresh(moment)
+        opening = window.next_opening(moment)
+        if opening is None or opening <= moment:
+            return
+        pause(min(opening - moment, _LOOK_EVERY))
