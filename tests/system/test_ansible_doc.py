@@ -37,6 +37,7 @@ SCENARIO = {
             "state": "started",
             "first_participant": 180,
             "initial": {"pending_send": 4},
+            "failure_rate": 0,
         },
         {
             "campaign_id": 167,
@@ -109,14 +110,16 @@ def test_the_examples_run_as_they_stand(
     tasks = yaml.safe_load(documented[name]["examples"])
     if name == "yateota_bulk_info":
         tasks = yaml.safe_load(documented["yateota_bulk"]["examples"])[:1] + tasks  # which makes the ledger
-    # Only a bulk change waits for its messages to be delivered.
-    box = start_sandbox(scenario=SCENARIO, speed=20000 if name == "yateota_bulk" else 0)
+    # Only a bulk change and a watch wait for messages to be delivered.
+    speed = 20000 if name in ("yateota_bulk", "yateota_campaign_info") else 0
+    box = start_sandbox(scenario=SCENARIO, speed=speed)
     text = yaml.safe_dump([{"hosts": "localhost", "gather_facts": False, "tasks": tasks}], sort_keys=False)
     for real, rehearsed in {
         r"https://ota\.example\.net/api\.php": box.url,
         r"/var/(tmp|lib/yateota)/": f"{tmp_path}/",
+        r"/etc/yateota/": f"{COLLECTION}/docs/examples/",
         r"end: '\d{4}-": "end: '2126-",
-        r"soak: \d+": "soak: 1",
+        r"(soak|interval): \d+": r"\1: 1",
     }.items():
         text = re.sub(real, rehearsed, text)
     path = tmp_path / "examples.yml"

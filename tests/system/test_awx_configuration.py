@@ -429,7 +429,7 @@ def test_an_execution_environment_gets_every_library(ansible_playbook: Ansible, 
     assert all(re.fullmatch(r"[\w-]+(\[\w+\])?(>=[\d.]+)?", line) for line in lines)
     pages = [path.read_text(encoding="utf-8") for path in COLLECTION.glob("plugins/*/*.py")]
     asked = [line for page in pages for block in REQUIREMENTS.findall(page) for line in block.splitlines()]
-    libraries = {re.match(r"\w+", name)[0].lower() for line in asked for name in line.strip(" -").split(" and ")}
+    libraries = {re.match(r"[\w-]+", name)[0].lower() for line in asked for name in line.strip(" -").split(" and ")}
     # Jinja2 comes with Ansible.
     assert libraries - {"jinja2"} <= {re.split(r"[\[>]", line)[0].lower() for line in lines}
     assert {"requests", "sqlalchemy", "prometheus_client"} <= libraries

@@ -58,11 +58,9 @@ def check_same(task: BulkTask, change: Change) -> None:
                 f"change_id '{record.change_id}' is recorded with {option} '{recorded}', not '{value}': "
                 "give that, or another change_id for another change."
             )
-    if (
-        task.options["selection"]
-        and record.status != ChangeStatus.PURGED
-        and not same_selection(record.selection, task.selection)
-    ):
+    if record.status == ChangeStatus.PURGED or not task.options["selection"]:
+        return
+    if not same_selection(record.selection, task.selection):
         raise InvalidInputError(
             f"change_id '{record.change_id}' is recorded with another selection ({words(record.selection)}): "
             "leave selection out to continue with it, or give another change_id."

@@ -112,7 +112,7 @@ def waves_chart(waves: Sequence[Mapping[str, Any]]) -> str:
         An ``svg`` element, its texts escaped.
     """
     each = math.ceil(len(waves) / _BARS)
-    groups = [waves[start : start + each] for start in range(0, len(waves), each)]
+    groups = [[*itertools.islice(waves, start, start + each)] for start in range(0, len(waves), each)]
     counts = [{state: sum(wave["counts"][state] for wave in group) for state in COLORS} for group in groups]
     states = [state for state in COLORS if any(count[state] for count in counts)]
     most = max(sum(count.values()) for count in counts)

@@ -166,17 +166,20 @@ def test_of_several_that_open_it_at_once_one_upgrades_it(older: str) -> None:
     assert len(content(older)["yateota_changes"]) == len(CHANGES)
 
 
+def end_of_process(*_any: object) -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
 @pytest.mark.parametrize("before_the_commit", [True, False], ids=["columns added", "all but committed"])
 def test_one_that_is_killed_in_its_upgrade_leaves_the_old_one(older: str, before_the_commit: bool) -> None:
     before = content(older)
     child = os.fork()
     if not child:
         try:
-            end = lambda *_any: os.kill(os.getpid(), signal.SIGKILL)  # noqa: E731
             if before_the_commit:
-                migrations._STEPS[1] = end
+                migrations._STEPS[1] = end_of_process
             else:
-                migrations.upgraded = end  # type: ignore[assignment]
+                migrations.upgraded = end_of_process  # type: ignore[assignment]
             open_ledger(older, None)
         finally:
             os._exit(1)
