@@ -17,7 +17,8 @@ version_added: 1.1.0
 description:
   - Gives a line for each change, the latest first, with how many of its participants are settled and how many of them
     went wrong.
-  - For a change that is being carried out it shows the rate and the time that is left as well.
+  - For a change that is being carried out it shows the rate and the time that is left as well, for one that is held
+    by whom.
   - In the output of a playbook a line takes no more than 100 columns.
 author:
   - The simops.yateota contributors (@simops)
@@ -52,7 +53,7 @@ _value:
   elements: str
 """
 
-_ID = 15
+_ID, _RUN = 15, 20
 _ROW = "{:<15} {:<13} {:<11} {:>8} {:>7} {:>5} {}"
 _HEADER = _ROW.format("change", "status", "action", "SIMs", "settled", "bad", "run").rstrip()
 _LEFT_OPEN = (RowState.PLANNED, RowState.SENDING)
@@ -81,7 +82,10 @@ def _line(change: Mapping[str, Any]) -> str:
 
 
 def _run(change: Mapping[str, Any]) -> str:
-    """What a run that has the change at present is doing."""
+    """What a run that has the change at present is doing, or who holds it from being run."""
+    if change.get("held"):
+        words = f"held by {change['held']['by']}"
+        return words if len(words) <= _RUN else f"{words[: _RUN - 1]}…"
     if not change["held_by"]:
         return ""
     words = ["alive"] if change["rate"] is None else [f"{change['rate']:g}/s"]

@@ -35,11 +35,17 @@ options:
     description:
       - V(planned) selects the participants and records them. Nothing is sent.
       - V(applied) plans, if that is not done, and acts until nothing is left to do.
+      - V(held) holds the change, with a O(reason). Nothing is sent for it, by any run, until it is released. A run in progress sends its last
+        request within a second, records what came of those under way, and fails with the kind C(held).
+      - V(released) ends the hold. The next run with V(applied) continues where the last one ended.
+      - V(stopped) ends the change, with a O(reason). The participants that are left are never sent for, and stay V(planned) in its report. It
+        cannot be released.
+      - V(held), V(released) and V(stopped) need no run to end, and are the only ones that can be used while one is in progress.
       - V(verified) reads the new states, counts them in RV(change.states), and says who has not finished.
       - V(purged) removes the identifiers of a change that has ended, and keeps its counts.
     type: str
     required: true
-    choices: [planned, applied, verified, purged]  # from _core.states.DESIRED_STATUSES
+    choices: [planned, applied, held, released, stopped, verified, purged]  # from _core.states.DESIRED_STATUSES
   action:
     description: The action, as in M(simops.yateota.yateota_participant). Needed to plan; later it must be the one recorded.
     type: str
@@ -249,6 +255,12 @@ options:
   requested_by:
     description: Who asks for the change, for the record. The user who runs the module by default.
     type: str
+  reason:
+    description:
+      - Why the change is held or stopped. Required with O(state=held) and O(state=stopped). It is shown to all who run the change meanwhile.
+      - Name no subscriber in it, since O(state=purged) keeps it.
+    type: str
+    version_added: 1.1.0
   approved_by:
     description: Who approved the change, for the record. The run keeps it, and the change too once the run has sent.
     type: str
@@ -331,6 +343,19 @@ EXAMPLES = r"""
       calendar: /etc/yateota/freezes.ics
       calendar_means: frozen
 
+- name: Hold the change, from any machine that reaches the ledger
+  simops.yateota.yateota_bulk:
+    ledger: postgresql+psycopg://yateota@db.example.net/yateota
+    change_id: CHG0012345
+    state: held
+    reason: The SMSC has queued for ten minutes
+
+- name: Let it continue with the next run
+  simops.yateota.yateota_bulk:
+    ledger: postgresql+psycopg://yateota@db.example.net/yateota
+    change_id: CHG0012345
+    state: released
+
 - name: Say who has not finished, and write a report
   simops.yateota.yateota_bulk:
     ledger: /var/lib/yateota/ledger.sqlite
@@ -354,6 +379,7 @@ change:
       description:
         - V(planned), nothing is sent yet. V(in_progress), sending continues or was interrupted. V(applied), nothing is left to send.
         - V(verified), all that were acted on have come to their end as well. V(aborted), too many went wrong. V(window_closed), the window ended. V(purged).
+        - V(held), nothing is sent until it is released, and RV(change.held) says by whom. V(stopped), nothing is sent any more.
       type: str
     action:
       description: The action.
@@ -419,6 +445,22 @@ change:
         finished:
           description: When it ended, its soak included. Null while it has not.
           type: str
+    held:
+      description: Who holds the change, so that nothing is sent for it. Null where nobody does, or the hold is released.
+      type: dict
+      contains:
+        by:
+          description: The O(requested_by) of the task that did it.
+          type: str
+        since:
+          description: Since when.
+          type: str
+        reason:
+          description: Why.
+          type: str
+    stopped:
+      description: Who stopped the change, so that nothing is sent for it any more, as RV(change.held). Null where nobody has.
+      type: dict
     window_opens:
       description:
         - When the O(window) of this task opens next, in UTC, where it is closed. Nothing is sent before.
@@ -467,6 +509,8 @@ change:
         counts: {planned: 0, sending: 0, done: 5, skipped: 0, refused: 0, failed: 0, unknown: 0}
         started: "2026-06-01T20:00:01Z"
         finished: "2026-06-01T20:00:02Z"
+    held: null
+    stopped: null
     window_opens: null
     window_opens_local: null
     pages_read: 1
@@ -523,7 +567,8 @@ report:
   type: str
   sample: /var/lib/yateota/CHG0012345.csv
 failure:
-  description: What went wrong, for playbooks to decide on. With participants that are unknown, its kind is V(outcome_unknown).
+  description: What went wrong, for playbooks to decide on. With participants that are unknown, its kind is V(outcome_unknown). With a change that somebody holds or has
+    stopped, it is V(held) or V(stopped).
   returned: failure
   type: dict
   sample:
@@ -554,7 +599,11 @@ LIBRARIES = (*COMMON_LIBRARIES, "sqlalchemy")
 # Generated by `make generate` from DOCUMENTATION: do not edit.
 ARGUMENTS: dict[str, Any] = {
     "change_id": {"type": "str", "required": True},
-    "state": {"type": "str", "required": True, "choices": ["planned", "applied", "verified", "purged"]},
+    "state": {
+        "type": "str",
+        "required": True,
+        "choices": ["planned", "applied", "held", "released", "stopped", "verified", "purged"],
+    },
     "action": {"type": "str", "choices": ["cancel", "hurry", "retry", "retry_build", "rerun"]},
     "selection": {
         "type": "dict",
@@ -629,6 +678,7 @@ ARGUMENTS: dict[str, Any] = {
     "verify_timeout": {"type": "float", "default": 0},
     "lease_seconds": {"type": "float", "default": 60},
     "requested_by": {"type": "str"},
+    "reason": {"type": "str"},
     "approved_by": {"type": "str"},
     "job_id": {"type": "str"},
     "report_dest": {"type": "path"},

@@ -130,6 +130,12 @@ changes:
     held_by:
       description: The run that has the change at present, null where none does.
       type: str
+    held:
+      description: Who holds the change, so that nothing is sent for it, as in M(simops.yateota.yateota_bulk). Null where nobody does.
+      type: dict
+    stopped:
+      description: Who stopped the change, as in M(simops.yateota.yateota_bulk). Null where nobody has.
+      type: dict
     rate:
       description: Answers a second over the last minute, null where no run has the change.
       type: float
@@ -161,6 +167,12 @@ change:
     held_by:
       description: The run that has the change at present, null where none does.
       type: str
+    held:
+      description: Who holds the change, so that nothing is sent for it, as in M(simops.yateota.yateota_bulk). Null where nobody does.
+      type: dict
+    stopped:
+      description: Who stopped the change, as in M(simops.yateota.yateota_bulk). Null where nobody has.
+      type: dict
     runs:
       description: The latest 20 runs of the change, in order. The report with O(format=html) shows all.
       type: list
@@ -188,7 +200,7 @@ change:
           description: When it ended, null where it is not over or was killed.
           type: str
         outcome:
-          description: The status that it left the change in, or V(failed) where it ended with a failure.
+          description: The status that it left the change in, or V(failed) where it ended with a failure. V(held) or V(stopped) where that ended it.
           type: str
 failures:
   description: As M(simops.yateota.yateota_bulk) returns them.

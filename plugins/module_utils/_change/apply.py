@@ -18,6 +18,7 @@ from .._ledger.change import Change
 from .._ledger.duplicates import Duplicates
 from .._ledger.queries import Report
 from .bulk_task import BulkTask, ModuleState, Work
+from .hold import check_not_halted, check_seen
 from .rollout import Rollout, check_resumable
 from .states_reader import StateReader
 
@@ -35,7 +36,7 @@ def apply(task: BulkTask, change: Change, run: int) -> Work:
     ):
         return Work()
     _separate_sims(change)
-    states = StateReader(change, task.reader(), task.stopped)
+    states = StateReader(change, task.reader(), task.stopped, check_seen)
     rollout = Rollout(change, Attempts(change, run), task.client(), states, task.rollout, task.stopped)
     changed, error = False, None
     try:
@@ -84,6 +85,8 @@ def _separate_sims(change: Change) -> None:
 
 def _check(task: BulkTask, change: Change) -> None:
     record, counts = change.record(), change.counts()
+    if _would_change(task, change):
+        check_not_halted(record)
     if record.status == ChangeStatus.ABORTED:
         check_resumable(change, task.rollout)
     elif record.status == ChangeStatus.PURGED and (

@@ -113,6 +113,10 @@ def _changes_nothing(_task: BulkTask, _change: Change) -> bool:
     return False
 
 
+def _nothing_further(_task: BulkTask, _change: Change) -> Mapping[str, Any]:
+    return {}
+
+
 @dataclass(frozen=True)
 class ModuleState:
     """What a task does for one value of the module's option ``state``.
@@ -123,6 +127,7 @@ class ModuleState:
         check: refuses what the change's status does not allow.
         check_end: fails where the change has come to its end and not all went well. Asked once the work is done.
         would_change: whether ``perform`` would change anything, for check mode.
+        foreseen: further keys of the module's result in check mode, such as what a diff shows.
         plans: a change that is not recorded is planned first.
         takes_lease: no other run may write the change meanwhile.
     """
@@ -131,5 +136,6 @@ class ModuleState:
     check: Callable[[BulkTask, Change], None] = _allow
     check_end: Callable[[BulkTask, Change], None] = _allow
     would_change: Callable[[BulkTask, Change], bool] = _changes_nothing
+    foreseen: Callable[[BulkTask, Change], Mapping[str, Any]] = _nothing_further
     plans: bool = False
     takes_lease: bool = True

@@ -88,8 +88,8 @@ def _result(task: BulkTask, change: Change, work: Work, before: Mapping[str, int
         },
         "failures": report.failures(),
         "remaining": counts[RowState.PLANNED],
-        **work.further,
         "diff": {"before": dict(before or counts), "after": counts},
+        **work.further,
     }
 
 

@@ -20,10 +20,18 @@ from .._ledger.change import Change
 from .._ledger.queries import Report
 from .._ledger.tables import changes, sa
 from .._ledger.waves import Waves
+from .hold import why_halted
 from .options import RolloutOptions
 from .sending import Judged, Pipeline, SenderPool, plan_again
 from .states_reader import StateReader
 from .waiting import wait_for
+
+_SEEN_WITHIN = 0.6
+"""Seconds ago at the most, before a request leaves, that it was read whether somebody holds the change.
+
+It is less than the second within which a hold has to be seen: what follows until the bytes leave is not measured.
+"""
+_PAUSE = 0.2  # seconds between two looks while nothing is sent
 
 _RESUME = "Find the cause, then set resume_aborted to go on."
 
@@ -77,7 +85,7 @@ class Rollout:
         self._stopped = stopped
         self._switch = StopSwitch()
         limiter = RateLimiter(options.maximum_per_second, self._switch)
-        self._delivery = Delivery(client, limiter, self._switch, self._may_send)
+        self._delivery = Delivery(client, limiter, self._switch, self._may_leave)
         record = change.record()
         if options.resume_aborted and record.status not in (ChangeStatus.PLANNED, ChangeStatus.ABORTED):
             self._delivery.refusals.accept_alike()
@@ -94,6 +102,7 @@ class Rollout:
             InvalidInputError: the change was aborted before, or another run has taken it over.
             ApiError, OutcomeUnknownError: too many attempts went wrong; the change is aborted now.
             TransportError: it was stopped from outside.
+            HeldError: somebody holds or has stopped the change.
             YateotaError: the server or the ledger failed. What was sent is recorded.
         """
         if self._status == ChangeStatus.ABORTED:
@@ -194,11 +203,21 @@ class Rollout:
         """Wait for the wave's new server states, and judge by them; tell whether sending may go on."""
         last_sent = self._waves.last_sent(wave)
         if self._options.soak and last_sent:
-            if self._stopped.wait(max(0.0, last_sent + self._options.soak - self._change.clock.moment())):
+            if not self._wait_until(last_sent + self._options.soak):
                 return self._may_send()
             self._states.read(done_too=True)
             self._count_attempts()
         return not self._switch.is_on
+
+    def _wait_until(self, moment: float) -> bool:
+        """Wait; return False as soon as a signal, a hold or a stop ends the run."""
+        while (left := moment - self._change.clock.moment()) > 0:
+            if self._stopped.wait(min(left, _PAUSE)):
+                return False
+            self._change.look()
+            if self._change.halt:
+                return False
+        return True
 
     # --- Reasons to stop -------------------------------------------------------------------------------------------
 
@@ -225,13 +244,24 @@ class Rollout:
                 )
             )
 
+    def _may_leave(self) -> bool:
+        """Tell whether a request may leave now, where that was read a moment ago that nobody holds the change."""
+        lease = self._change.lease
+        while self._may_send():
+            if lease is None or lease.seconds_since_look() < _SEEN_WITHIN:
+                return self._change.halt is None
+            self._switch.wait(0.02)  # until the pipeline has looked, however slow the ledger or the machine is
+        return False
+
     def _may_send(self) -> bool:
-        """Tell whether a request may leave now; stop where none may."""
+        """Tell whether sending may go on; stop where it may not."""
         while self._change.ledger.outage.is_on and not self._switch.is_on:
             self._switch.wait(0.1)  # nothing is sent while the ledger is away
         if self._stopped.is_set():
             stop = f"Change {self._change_id} was stopped by a signal: run it again to go on."
             self._switch.stop(TransportError(stop))
+        elif self._change.halt:
+            self._switch.stop(why_halted(self._change_id, self._change.halt))
         elif self._change.lease and not self._change.lease.is_safe():
             self._switch.stop(
                 InvalidInputError(

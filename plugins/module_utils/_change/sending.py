@@ -247,6 +247,12 @@ class Pipeline:
             self._begun |= {attempt.seq: attempt for attempt in marked}
             if marked or passed or back:
                 self._attempts.record(passed + back, marked)
+            else:
+                self._attempts.look(sum(attempt.sent_at is not None for attempt in self._begun.values()))
+            for attempt in marked:
+                if attempt.state != RowState.SENDING:  # somebody holds or has stopped the change
+                    del self._begun[attempt.seq]
+            marked = [attempt for attempt in marked if attempt.seq in self._begun]
             for attempt in back:
                 del self._begun[attempt.seq]
                 if attempt.sent_at:

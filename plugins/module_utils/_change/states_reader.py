@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from .._api.reader import PAGE_SIZE, Reader
@@ -30,20 +30,28 @@ class StateReader:
         change: whose participants they are.
         reader: reads the server's lists.
         stopped: set from outside to stop.
+        check: called for each page; raises where the reading is to end.
 
     Attributes:
         pages: how many pages of participants were read so far.
     """
 
-    def __init__(self, change: Change, reader: Reader, stopped: threading.Event) -> None:
+    def __init__(
+        self,
+        change: Change,
+        reader: Reader,
+        stopped: threading.Event,
+        check: Callable[[Change], None] = lambda _change: None,
+    ) -> None:
         self._change = change
         self._readings = Readings(change)
         self._reader = reader
         self._stopped = stopped
+        self._check = check
         self.pages = 0
 
     def count_page(self) -> None:
-        """Count a page that was read, and stop where a signal asks for that.
+        """Count a page that was read, and end where a signal or ``check`` asks for that.
 
         Raises:
             TransportError: it is stopped.
@@ -53,6 +61,7 @@ class StateReader:
             raise TransportError(
                 "The task was stopped by a signal while it read from the server: run it again to go on."
             )
+        self._check(self._change)
 
     def _kinds(self) -> list[list[str]]:
         """List the identifiers by which the change's participants are named, as they are given together."""

@@ -13,17 +13,19 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from .._core.change_id import check_change_id
-from .._core.errors import InvalidInputError, YateotaError
+from .._core.errors import HeldError, InvalidInputError, YateotaError
 from .._core.outcome import Outcome
 from .._core.states import ChangeStatus
 from .._ledger.change import Change
 from .._ledger.database import Ledger, look_into, open_ledger, scratch_ledger
+from .._ledger.halts import status_of
 from .._ledger.lease import Lease, least_seconds
 from . import result
 from .apply import APPLIED, warn_of_resending
 from .bulk_task import BulkTask, ModuleState, Work
 from .find import check_may_plan, check_same, create, find_planned
 from .foresight import check_ledger, check_seconds
+from .hold import HELD, RELEASED, STOPPED
 from .plan import PLANNED, plan
 from .purge import PURGED
 from .report_file import check_report
@@ -32,6 +34,9 @@ from .verify import VERIFIED
 STATES: dict[str, ModuleState] = {
     ChangeStatus.PLANNED: PLANNED,
     ChangeStatus.APPLIED: APPLIED,
+    ChangeStatus.HELD: HELD,
+    ChangeStatus.RELEASED: RELEASED,
+    ChangeStatus.STOPPED: STOPPED,
     ChangeStatus.VERIFIED: VERIFIED,
     ChangeStatus.PURGED: PURGED,
 }
@@ -113,7 +118,7 @@ def _foresee(task: BulkTask, state: ModuleState, change: Change) -> Outcome:
             state.check_end(task, change)
     except YateotaError as error:
         return result.failure(task, change, Work(), error)
-    return result.success(task, change, Work(changed=would_change))
+    return result.success(task, change, Work(changed=would_change, further=state.foreseen(task, change)))
 
 
 @contextlib.contextmanager
@@ -147,10 +152,12 @@ def _perform(task: BulkTask, state: ModuleState, change: Change) -> Work:
     try:
         work = _work(task, state, change, run, planned)
         if work.error is None:
-            outcome = change.record().status
+            outcome = status_of(change.record())
     except YateotaError as error:
         work = replace(work, error=error)
     finally:
+        if isinstance(work.error, HeldError):
+            outcome = work.error.kind
         with contextlib.suppress(YateotaError):
             change.end_run(run, outcome)
     return work

@@ -105,6 +105,18 @@ def lacking(what: str, answer: Mapping[str, Any], request: str) -> BadAnswerErro
     )
 
 
+class HeldError(YateotaError):
+    """Somebody holds the change: nothing is sent for it until it is released."""
+
+    kind = "held"
+
+
+class StoppedError(HeldError):
+    """Somebody stopped the change: nothing is sent for it any more."""
+
+    kind = "stopped"
+
+
 class OutcomeUnknownError(YateotaError):
     """A write left this machine and nothing tells whether it was carried out. It must not be sent again on a guess."""
 

@@ -131,6 +131,12 @@ class ChangeStatus(StrEnum):
     """Its plan is whole, and nothing was sent."""
     IN_PROGRESS = "in_progress"
     """Waves were begun, and participants are left to send for."""
+    HELD = "held"
+    """Somebody holds it: nothing is sent until it is released. The ledger keeps the status it had beside that."""
+    RELEASED = "released"
+    """Only asked for, as the ``state`` of ``yateota_bulk``: a released change has the status it had before."""
+    STOPPED = "stopped"
+    """Somebody stopped it: participants are left that are never sent for."""
     WINDOW_CLOSED = "window_closed"
     """Its window ended with participants left to send for."""
     ABORTED = "aborted"
@@ -146,7 +152,15 @@ class ChangeStatus(StrEnum):
 ENDED_STATUSES = (ChangeStatus.APPLIED, ChangeStatus.VERIFIED)
 """The statuses of a change that has nothing left to send."""
 
-DESIRED_STATUSES = (ChangeStatus.PLANNED, ChangeStatus.APPLIED, ChangeStatus.VERIFIED, ChangeStatus.PURGED)
+DESIRED_STATUSES = (
+    ChangeStatus.PLANNED,
+    ChangeStatus.APPLIED,
+    ChangeStatus.HELD,
+    ChangeStatus.RELEASED,
+    ChangeStatus.STOPPED,
+    ChangeStatus.VERIFIED,
+    ChangeStatus.PURGED,
+)
 """The values of ``yateota_bulk``'s ``state``."""
 
 

@@ -108,6 +108,11 @@ class Attempts:
             .values(state=RowState.SENDING, state_before=columns.state_now, run=run, sent_at=sa.bindparam("moment"))
             .values(blank)
         )
+        self._unmark = (
+            participants.update()
+            .where(change.rows, columns.seq == given.seq, own_mark)
+            .values(state=RowState.PLANNED, sent_at=None)
+        )
         given = change.ledger.given(seq="integer", **_OUTCOME).c
         self._settle = (
             participants.update()
@@ -120,29 +125,47 @@ class Attempts:
 
         Args:
             ended: their ``state`` and what belongs to it is recorded.
-            marked: come to the row state ``SENDING``. None of their requests may leave before this returns.
+            marked: come to the row state ``SENDING``. None of their requests may leave before this returns. They stay
+                planned where somebody holds or has stopped the change.
         """
         outcomes = sum(attempt.sent_at is not None for attempt in ended)
         try:
             with self.ledger.outage.holding_outcomes(outcomes > 0):
-                self._record(
+                is_marked = self._record(
                     [(attempt.seq, *_outcome(attempt)) for attempt in ended],
                     [(attempt.seq,) for attempt in marked],
                     self._change.clock.moment(),
                 )
         except LedgerAwayError as error:
             raise _unrecorded(error, outcomes) from None
-        for attempt in marked:
-            attempt.state = RowState.SENDING
-        self._has_marked = self._has_marked or bool(marked)
+        if is_marked:
+            self._has_marked = True
+            for attempt in marked:
+                attempt.state = RowState.SENDING
+
+    def look(self, leaving: int) -> None:
+        """Have ``Change.look`` read whether the run may go on.
+
+        Args:
+            leaving: how many requests have left whose outcomes are not recorded yet.
+        """
+        try:
+            with self.ledger.outage.holding_outcomes(leaving > 0):
+                self._change.look()
+        except LedgerAwayError as error:
+            raise _unrecorded(error, leaving) from None
 
     @repeatable
-    def _record(self, ended: list[tuple[Any, ...]], marked: list[tuple[int]], moment: float) -> None:
+    def _record(self, ended: list[tuple[Any, ...]], marked: list[tuple[int]], moment: float) -> bool:
+        """Record and mark; return whether any are marked."""
         with self._change.write() as connection:
             if ended:
                 connection.execute(self._settle, {"rows": ended})
             if not marked:
-                return
+                return False
+            if self._change.halt:  # as this transaction has read it
+                connection.execute(self._unmark, {"rows": marked})  # marked where the answer to a commit was lost
+                return False
             self.ledger.fold(connection)
             if not self._has_marked:
                 self._note_approver(connection)
@@ -152,6 +175,7 @@ class Attempts:
                     "The ledger does not hold the participants that are next as planned: another program has changed "
                     "it. Nothing was sent for them. Run this again."
                 )
+        return True
 
     def _note_approver(self, connection: sa.Connection) -> None:
         """Record who approved the change, where this run named an approver, now that it sends."""

@@ -10,12 +10,16 @@ from collections.abc import Iterator
 from typing import Any
 
 from .._core.change_id import check_alone
-from .._core.clock import Clock
+from .._core.clock import Clock, elapsed
 from .._core.states import ChangeStatus, RowState
 from .database import Ledger
+from .halts import HALT_COLUMNS, IS_HELD, Halt
 from .lease import Lease
 from .outage import repeatable
 from .tables import changes, participants, runs, sa
+
+_LOOK_EVERY = 0.2
+"""Seconds between two looks at whether somebody holds or has stopped a change that is written more seldom."""
 
 
 class Change:
@@ -98,6 +102,51 @@ class Change:
                 sa.select(participants.c.state, sa.func.count()).where(self.rows).group_by(participants.c.state)
             )
             return no_counts() | dict(found.all())
+
+    # --- Hold, release, stop ---------------------------------------------------------------------------------------
+
+    @property
+    def halt(self) -> Halt | None:
+        """Why nothing may be sent, as this run has last seen it under its lease; None where nothing forbids it."""
+        return self.lease.halt if self.lease else None
+
+    @repeatable
+    def look(self) -> None:
+        """Read whether somebody holds or has stopped it, unless this run did so a moment ago."""
+        if self.lease is None or self.lease.seconds_since_look() < _LOOK_EVERY:
+            return
+        moment = elapsed()
+        with self.ledger.read() as connection:
+            record = connection.execute(sa.select(*HALT_COLUMNS).where(changes.c.number == self.number)).one()
+        self.lease.note_halt(record, moment)
+
+    def hold(self, by: str, reason: str) -> bool:
+        """Record that somebody holds it; return False where somebody does already. No lease is needed."""
+        values = {"held_by": by, "held_reason": reason, "released_at": None, "released_by": None}
+        return self._set_once("held_at", ~IS_HELD, values)
+
+    def release(self, by: str) -> bool:
+        """Record that its hold is released; return False where nobody holds it."""
+        return self._set_once("released_at", IS_HELD, {"released_by": by})
+
+    def stop(self, by: str, reason: str) -> bool:
+        """Record that it is stopped; return False where it is stopped already."""
+        values = {"stopped_by": by, "stop_reason": reason}
+        return self._set_once("stopped_at", changes.c.stopped_at.is_(None), values)
+
+    def _set_once(self, column: str, condition: sa.ColumnElement[bool], values: dict[str, Any]) -> bool:
+        """Set a moment in its row, with what belongs to it, where a condition allows it; return whether it did."""
+        return self._set_moment(changes.c[column], self.clock.moment(), condition, values)
+
+    @repeatable
+    def _set_moment(
+        self, column: sa.Column[float], moment: float, condition: sa.ColumnElement[bool], values: dict[str, Any]
+    ) -> bool:
+        own = changes.c.number == self.number
+        with self.write() as connection:
+            connection.execute(changes.update().where(own, condition).values({column: moment, **values}))
+            # By the moment, since the answer to an earlier commit may have been lost.
+            return bool(connection.execute(sa.select(column).where(own)).scalar() == moment)
 
     # --- Runs ------------------------------------------------------------------------------------------------------
 

@@ -6,14 +6,17 @@
 from __future__ import annotations
 
 import datetime
+import math
 import os
 import socket
 import threading
 import uuid
+from typing import Any
 
 from .._core.clock import elapsed
 from .._core.errors import InvalidInputError, YateotaError
 from .database import Ledger
+from .halts import HALT_COLUMNS, Halt, halt_of
 from .tables import changes, sa
 
 _SENDING_SHARE = 2 / 3
@@ -42,6 +45,10 @@ class Lease:
         change_id: the change's name, for messages.
         holder: the lease holder: names this run for those who are refused.
         seconds: how long the lease lasts without a renewal.
+
+    Attributes:
+        halt: why nothing may be sent, once this run has seen that somebody holds or has stopped the change. It stays
+            when the hold is released: this run has begun to end by then.
     """
 
     def __init__(self, ledger: Ledger, number: int, change_id: str, holder: str, seconds: float) -> None:
@@ -51,7 +58,14 @@ class Lease:
         self._holder = holder
         self._seconds = seconds
         self._token = uuid.uuid4().hex
-        self._renewal = changes.update().where(*self._mine()).values(lease_expires=ledger.clock() + seconds)
+        self._renewal = (
+            changes.update()
+            .where(*self._mine())
+            .values(lease_expires=ledger.clock() + seconds)
+            .returning(*HALT_COLUMNS)  # so that each transaction of the run sees whether it may go on
+        )
+        self.halt: Halt | None = None
+        self._looked = -math.inf
         self._renewed = -seconds
         self._ran_out = False
         self._over = threading.Event()
@@ -99,6 +113,7 @@ class Lease:
                     lease_expires=self._ledger.clock() + self._seconds,
                 )
             )
+        self.note_halt(found, moment)
         return moment
 
     def __exit__(self, *exception: object) -> None:
@@ -127,13 +142,29 @@ class Lease:
             LeaseLostError: another run has it.
         """
         moment = elapsed()
-        if connection.execute(self._renewal).rowcount != 1:
+        record = connection.execute(self._renewal).one_or_none()
+        if record is None:
             self._renewed = -self._seconds
             raise LeaseLostError(
                 f"Change {self._change_id} was taken over by another run, because this one was held up for more than "
                 f"{self._seconds:g} seconds. Nothing more was sent. Look at that run, or raise lease_seconds."
             )
+        self.note_halt(record, moment)
         return moment
+
+    def note_halt(self, record: Any, moment: float) -> None:
+        """Note whether somebody holds or has stopped the change.
+
+        Args:
+            record: the change's row, with ``HALT_COLUMNS``.
+            moment: a moment before it was read, as ``elapsed`` gives it.
+        """
+        self.halt = self.halt or halt_of(record)  # before the moment: senders ask for both
+        self._looked = max(self._looked, moment)
+
+    def seconds_since_look(self) -> float:
+        """Give how long ago it was last read whether somebody holds or has stopped the change."""
+        return elapsed() - self._looked
 
     def confirm(self, moment: float) -> None:
         """Take it as renewed at a moment, now that the transaction that did it is durable."""

@@ -40,8 +40,8 @@ def changes_of(ledger: Ledger) -> list[dict[str, Any]]:
 
 
 def _records(connection: sa.Connection, ledger: Ledger) -> Sequence[Any]:
-    held = (changes.c.lease_expires > ledger.clock()).label("held")
-    return connection.execute(sa.select(changes, held).order_by(changes.c.number)).all()
+    is_leased = (changes.c.lease_expires > ledger.clock()).label("is_leased")
+    return connection.execute(sa.select(changes, is_leased).order_by(changes.c.number)).all()
 
 
 def _counted(connection: sa.Connection) -> Sequence[Any]:
@@ -62,13 +62,13 @@ def _answered(connection: sa.Connection, ledger: Ledger) -> Sequence[Any]:
 
 
 def _entry(record: Any, counts: dict[str, int], rate: float | None) -> dict[str, Any]:
-    running = rate if record.held else None
+    running = rate if record.is_leased else None
     left = counts[RowState.PLANNED]
     return {
         **change_facts(record),
         "selected": sum(counts.values()),
         "counts": counts,
-        "held_by": record.lease_holder if record.held else None,
+        "held_by": record.lease_holder if record.is_leased else None,
         "rate": None if running is None else round(running, 1),
         "seconds_left": round(left / running) if running and left else None,
     }

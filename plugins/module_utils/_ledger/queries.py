@@ -15,6 +15,7 @@ from .._core.identifiers import IDENTIFIERS, LONG_NUMBER, SIM_IDENTIFIERS
 from .._core.masking import mask_row, words_of
 from .._core.states import BAD_STATES, ChangeStatus, RowState
 from .change import Change, no_counts
+from .halts import hold_of, status_of, stop_of
 from .outage import repeatable
 from .tables import (
     canonical_column,
@@ -318,7 +319,17 @@ def change_facts(record: Any) -> dict[str, Any]:
     """Give the facts of a change that every result has."""
     return {
         **{name: getattr(record, name) for name in _FACTS},
+        "status": status_of(record),
         **{name: iso(getattr(record, name)) for name in ("planned", "started", "finished")},
+        **halt_facts(record),
+    }
+
+
+def halt_facts(record: Any) -> dict[str, Any]:
+    """Give who holds a change and who has stopped it, each None where nobody has."""
+    return {
+        name: halt and {"by": halt.by, "since": iso(halt.since), "reason": halt.reason}
+        for name, halt in (("held", hold_of(record)), ("stopped", stop_of(record)))
     }
 
 

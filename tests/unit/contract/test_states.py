@@ -26,23 +26,27 @@ ENUMS = [each for each in vars(states).values() if isinstance(each, type) and is
 WORDS = {str(member) for each in ENUMS for member in each}
 
 MOMENTS = "columns of the ledger, and their names in results: when a change, a run or a wave was planned or began"
+HALTS = "a key of the result: who holds or has stopped a change"
 # What means something else, by file: the words, and what they mean there.
 ELSEWHERE = {
     "action/yateota_bulk.py": ({"failed", "unknown"}, "Ansible's result, and an option's name"),
     "action/yateota_campaign_info.py": ({"failed"}, "Ansible's result"),
+    "filter/change_table.py": ({"held"}, HALTS),
     "filter/change_plan.py": ({"unknown"}, "an option's name"),
     "filter/change_verdict.py": ({"skipped", "stopped"}, "Ansible's result, and a key of the filter's"),
     "filter/campaign_table.py": ({"failed", "finished"}, "titles of columns"),
     "filter/sweep_change.py": ({"planned"}, MOMENTS),
     "filter/watch_verdict.py": ({"skipped"}, "Ansible's result"),
     "module_utils/_ansible/module.py": ({"failed"}, "Ansible's result"),
+    "module_utils/_change/hold.py": ({"held", "stopped"}, HALTS),
     "module_utils/_change/options.py": ({"unknown"}, "an option's name"),
     "module_utils/_change/task.py": ({"failed"}, "what a run came to"),
     "module_utils/_core/campaign_policy.py": ({"restarted"}, "a key of the diff"),
-    "module_utils/_core/watching.py": ({"finished"}, "a verdict of the watch"),
+    "module_utils/_core/errors.py": ({"held", "stopped"}, "kinds of failures"),
+    "module_utils/_core/watching.py": ({"finished", "held"}, "verdicts of the watch"),
     "module_utils/_ledger/change.py": ({"started"}, MOMENTS),
     "module_utils/_ledger/postgresql.py": ({"failed"}, "a word of a message"),
-    "module_utils/_ledger/queries.py": ({"planned", "started", "finished"}, MOMENTS),
+    "module_utils/_ledger/queries.py": ({"planned", "started", "finished", "held", "stopped"}, f"{MOMENTS}; {HALTS}"),
     "module_utils/_ledger/sqlite.py": ({"failed"}, "a word of a message"),
     "module_utils/_ledger/tables.py": ({"planned", "started", "finished"}, MOMENTS),
     "module_utils/_report/charts.py": ({"started"}, MOMENTS),

@@ -59,6 +59,8 @@ def test_a_change_shows_how_far_it_has_come_and_whether_a_run_has_it() -> None:
     assert silent.endswith("alive")
     ended = change_table([{**CHANGE, "held_by": None, "status": "applied"}])[1]
     assert ended.split()[-1] == "6"
+    held = {"by": "ann", "since": "2026-06-01T20:00:01.000Z", "reason": "The SMSC queues"}
+    assert change_table([{**CHANGE, "held": held, "status": "held"}])[1].endswith("  6 held by ann")
 
 
 def test_the_latest_change_is_the_first() -> None:
@@ -85,6 +87,9 @@ def test_every_line_fits() -> None:
     }
     change = {**CHANGE, "change_id": "C" * 200, "status": "window_closed", "action": "retry_build", "counts": large}
     lines = campaign_table([campaign]) + change_table(
-        [{**change, "selected": 10_000_000, "seconds_left": 400_000, "rate": 2900.5}]
+        [
+            {**change, "selected": 10_000_000, "seconds_left": 400_000, "rate": 2900.5},
+            {**change, "held": {"by": "a" * 60}},
+        ]
     )
     assert max(map(len, lines)) <= COLUMNS - AROUND

@@ -1,0 +1,170 @@
+# Copyright (c) 2026 simops.yateota contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""``state: held``, ``released`` and ``stopped``: nothing is sent for a change, by whoever runs it.
+
+They take no lease: a run that is under way sees what they record within a second, and ends.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from .._core.errors import HeldError, InvalidInputError, StoppedError
+from .._core.states import ENDED_STATUSES, ChangeStatus
+from .._ledger.change import Change
+from .._ledger.halts import Halt, halt_of, hold_of, stop_of
+from .._ledger.queries import halt_facts, iso
+from .bulk_task import BulkTask, ModuleState, Work
+
+
+def why_halted(change_id: str, halt: Halt) -> HeldError:
+    """Give the failure of a run that may not send: who holds or has stopped the change, since when, and why."""
+    moment = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(halt.since))
+    reason = halt.reason.rstrip(" .")
+    if halt.status == ChangeStatus.STOPPED:
+        return StoppedError(
+            f"Change {change_id} was stopped by {halt.by} at {moment}: {reason}. What is left is never sent. Plan it "
+            "under another change_id where it is to be sent after all."
+        )
+    return HeldError(
+        f"Change {change_id} is held by {halt.by} since {moment}: {reason}. Release it with the playbook bulk_release "
+        "(state=released) to continue."
+    )
+
+
+def check_not_halted(record: Any) -> None:
+    """Refuse to send for a change that somebody holds or has stopped.
+
+    Args:
+        record: the change's row.
+
+    Raises:
+        HeldError: somebody does.
+    """
+    halt = halt_of(record)
+    if halt:
+        raise why_halted(record.change_id, halt)
+
+
+def check_seen(change: Change) -> None:
+    """End a run that reads from the server, where somebody holds or has stopped its change meanwhile.
+
+    Raises:
+        HeldError: somebody does.
+    """
+    change.look()
+    if change.halt:
+        raise why_halted(change.record().change_id, change.halt)
+
+
+def reason_of(task: BulkTask) -> str:
+    """Give the reason, in one line.
+
+    Raises:
+        InvalidInputError: there is none.
+    """
+    reason = " ".join(str(task.options["reason"] or "").split())
+    if not reason:
+        raise InvalidInputError(
+            f"reason is required with state={task.options['state']}: say why, for those who run the change."
+        )
+    return reason
+
+
+def _check_hold(task: BulkTask, change: Change) -> None:
+    reason_of(task)
+    record = change.record()
+    _check_not_stopped(record)
+    _check_has_not_ended(record)
+
+
+def _check_release(_task: BulkTask, change: Change) -> None:
+    _check_not_stopped(change.record())
+
+
+def _check_stop(task: BulkTask, change: Change) -> None:
+    reason_of(task)
+    record = change.record()
+    if not stop_of(record):
+        _check_has_not_ended(record)
+
+
+def _check_not_stopped(record: Any) -> None:
+    stop = stop_of(record)
+    if stop:
+        raise why_halted(record.change_id, stop)
+
+
+def _check_has_not_ended(record: Any) -> None:
+    """Refuse a change with nothing left to send.
+
+    Raises:
+        InvalidInputError: it has ended, or is purged.
+    """
+    if record.status in (*ENDED_STATUSES, ChangeStatus.PURGED):
+        raise InvalidInputError(
+            f"Change {record.change_id} is {record.status}: it has ended, and nothing is left to send. Read how it "
+            "stands with the playbook bulk_status."
+        )
+
+
+def _hold(task: BulkTask, change: Change, _run: int) -> Work:
+    return _recorded(change, lambda: change.hold(task.requested_by, reason_of(task)))
+
+
+def _release(task: BulkTask, change: Change, _run: int) -> Work:
+    return _recorded(change, lambda: change.release(task.requested_by))
+
+
+def _stop(task: BulkTask, change: Change, _run: int) -> Work:
+    return _recorded(change, lambda: change.stop(task.requested_by, reason_of(task)))
+
+
+def _recorded(change: Change, record: Callable[[], bool]) -> Work:
+    """Record something, and show in the diff what it changed."""
+    before = halt_facts(change.record())
+    changed = record()
+    return Work(changed=changed, further=_diff(before, halt_facts(change.record())))
+
+
+def _would_hold(_task: BulkTask, change: Change) -> bool:
+    return hold_of(change.record()) is None
+
+
+def _would_release(_task: BulkTask, change: Change) -> bool:
+    return hold_of(change.record()) is not None
+
+
+def _would_stop(_task: BulkTask, change: Change) -> bool:
+    return stop_of(change.record()) is None
+
+
+def _foresee_halt(name: str, task: BulkTask, change: Change) -> dict[str, Any]:
+    """Show what a hold or a stop would change, by its name in the result."""
+    before = halt_facts(change.record())
+    new = {"by": task.requested_by, "since": iso(change.clock.now()), "reason": reason_of(task)}
+    return _diff(before, {**before, name: before[name] or new})
+
+
+def _foresee_release(_task: BulkTask, change: Change) -> dict[str, Any]:
+    before = halt_facts(change.record())
+    return _diff(before, {**before, "held": None})
+
+
+def _diff(before: dict[str, Any], after: dict[str, Any]) -> dict[str, Any]:
+    return {"diff": {"before": before, "after": after}}
+
+
+HELD = ModuleState(
+    _hold, _check_hold, would_change=_would_hold, foreseen=partial(_foresee_halt, "held"), takes_lease=False
+)
+RELEASED = ModuleState(
+    _release, _check_release, would_change=_would_release, foreseen=_foresee_release, takes_lease=False
+)
+STOPPED = ModuleState(
+    _stop, _check_stop, would_change=_would_stop, foreseen=partial(_foresee_halt, "stopped"), takes_lease=False
+)

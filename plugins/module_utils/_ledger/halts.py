@@ -1,0 +1,63 @@
+# Copyright (c) 2026 simops.yateota contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Read from a change's record whether somebody holds or has stopped it, so that nothing may be sent."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from .._core.states import ENDED_STATUSES, ChangeStatus
+from .tables import changes
+
+IS_HELD = changes.c.held_at.is_not(None) & changes.c.released_at.is_(None)
+"""The condition that a change is held: a new hold has no release yet."""
+
+HALT_COLUMNS = tuple(
+    changes.c[name]
+    for name in ("held_at", "held_by", "held_reason", "released_at", "stopped_at", "stopped_by", "stop_reason")
+)
+"""The columns that ``halt_of`` reads."""
+
+
+@dataclass(frozen=True)
+class Halt:
+    """Why nothing may be sent for a change.
+
+    Attributes:
+        status: ``HELD`` or ``STOPPED``.
+        by: who holds or has stopped it.
+        since: since when, in Unix seconds.
+        reason: why.
+    """
+
+    status: ChangeStatus
+    by: str
+    since: float
+    reason: str
+
+
+def hold_of(record: Any) -> Halt | None:
+    """Give the hold of a change that is not released; None where there is none."""
+    if record.held_at is None or record.released_at is not None:
+        return None
+    return Halt(ChangeStatus.HELD, record.held_by, record.held_at, record.held_reason)
+
+
+def stop_of(record: Any) -> Halt | None:
+    """Give the stop of a change, which lasts; None where nobody has stopped it."""
+    if record.stopped_at is None:
+        return None
+    return Halt(ChangeStatus.STOPPED, record.stopped_by, record.stopped_at, record.stop_reason)
+
+
+def halt_of(record: Any) -> Halt | None:
+    """Give why nothing may be sent for a change, its stop before its hold; None where nothing forbids it."""
+    return stop_of(record) or hold_of(record)
+
+
+def status_of(record: Any) -> str:
+    """Give a change's status. Neither a hold nor a stop changes that of a change which has nothing left to send."""
+    halt = None if record.status in (*ENDED_STATUSES, ChangeStatus.PURGED) else halt_of(record)
+    return halt.status if halt else str(record.status)
