@@ -66,6 +66,10 @@ svg { width: 100%; height: auto; }
 <body>
 <h1>Change {{ change.change_id }}</h1>
 <p>{{ change.action }} on {{ change.api_url }}, node {{ change.node }}: <strong>{{ change.status }}</strong></p>
+{% for name in ("held", "stopped") if change[name] %}
+<p id="{{ name }}">{{ name | capitalize }} by {{ change[name].by }} since {{ change[name].since | moment }}:
+{{ change[name].reason }}</p>
+{% endfor %}
 
 <h2>Who and when</h2>
 <table>
