@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import threading
 import time
@@ -13,10 +14,12 @@ from collections.abc import Iterator
 from .._api.client import Client
 from .._api.delivery import Delivery, RateLimiter, StopSwitch
 from .._core import policy
+from .._core.clock import elapsed
 from .._core.errors import ApiError, InvalidInputError, TransportError
 from .._core.states import ENDED_STATUSES, ChangeStatus, RowState
 from .._ledger.attempts import Attempt, Attempts, Tally
 from .._ledger.change import Change
+from .._ledger.outage import LedgerAwayError
 from .._ledger.queries import Report
 from .._ledger.tables import changes, sa
 from .._ledger.waves import Waves
@@ -130,12 +133,13 @@ class Rollout:
         change, window = self._change, self._options.window
         if self._options.wait_for_window and not window.allows(change.clock.now()):
             change.update(status=ChangeStatus.WINDOW_CLOSED)
-            wait_for(window, change.clock.now, self._may_wait, self._stopped.wait)
+            wait_for(window, change.clock.now, self._may_wait, self._wait)
 
     def _may_wait(self) -> bool:
         """Tell whether to wait any longer. What ends the wait is what ``_may_send`` gives as the reason then."""
         lease = self._change.lease
-        return not (self._stopped.is_set() or self._switch.is_on or (lease and lease.is_lost()))
+        is_over = self._stopped.is_set() or self._switch.is_on or self._change.halt
+        return not (is_over or (lease and lease.is_lost()))
 
     def _settle_unknown(self) -> None:
         if self._change.counts()[RowState.PLANNED]:
@@ -203,21 +207,23 @@ class Rollout:
         """Wait for the wave's new server states, and judge by them; tell whether sending may go on."""
         last_sent = self._waves.last_sent(wave)
         if self._options.soak and last_sent:
-            if not self._wait_until(last_sent + self._options.soak):
+            if not self._wait(last_sent + self._options.soak - self._change.clock.moment()):
                 return self._may_send()
             self._states.read(done_too=True)
             self._count_attempts()
         return not self._switch.is_on
 
-    def _wait_until(self, moment: float) -> bool:
+    def _wait(self, seconds: float) -> bool:
         """Wait; return False as soon as a signal, a hold or a stop ends the run."""
-        while (left := moment - self._change.clock.moment()) > 0:
+        until = elapsed() + seconds
+        while (left := until - elapsed()) > 0:
             if self._stopped.wait(min(left, _PAUSE)):
                 return False
-            self._change.look()
+            with contextlib.suppress(LedgerAwayError):  # it may be back when the wait is over
+                self._change.look_once()
             if self._change.halt:
                 return False
-        return True
+        return not self._stopped.is_set()
 
     # --- Reasons to stop -------------------------------------------------------------------------------------------
 

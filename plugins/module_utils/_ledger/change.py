@@ -113,6 +113,10 @@ class Change:
     @repeatable
     def look(self) -> None:
         """Read whether somebody holds or has stopped it, unless this run did so a moment ago."""
+        self.look_once()
+
+    def look_once(self) -> None:
+        """Read that as ``look``, without waiting for a ledger that is away."""
         if self.lease is None or self.lease.seconds_since_look() < _LOOK_EVERY:
             return
         moment = elapsed()

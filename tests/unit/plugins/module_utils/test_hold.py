@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import contextlib
+import datetime
 import threading
 import time
 from collections import Counter
@@ -256,6 +257,19 @@ def test_a_hold_ends_each_wait(bulk: Bulk, sandbox: Sandbox, ledger: str, waits:
     check_halted(running.result())
     assert time.monotonic() - begun < 25
     assert len(acted_on(sandbox)) == 3
+
+
+def test_a_hold_ends_the_wait_for_a_window(bulk: Bulk, sandbox: Sandbox, ledger: str) -> None:
+    opens = datetime.datetime.now(datetime.UTC) + datetime.timedelta(hours=1)
+    bulk("planned")
+    running = Running(bulk, window={"start": opens.isoformat()}, wait_for_window=True)
+    with opened(ledger) as change:
+        wait_until(lambda: change.record().status == ChangeStatus.WINDOW_CLOSED)
+        change.hold("ann", "now")
+    result = running.result()
+    check_halted(result)
+    assert result["change"]["status"] == "held"
+    assert sandbox.writes() == []
 
 
 def test_a_run_in_the_middle_of_a_reading_sees_a_hold(
