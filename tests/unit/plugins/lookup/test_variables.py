@@ -34,6 +34,7 @@ NEEDED = {
     "retry_build_sweep_campaigns": "144",
     "campaign_id": 167,
     "change_id": "CHG1",
+    "reason": "The SMSC queues",
     "participant_id": 195,
     "sims": "001010000000011",
     "dest": "/var/tmp/x",
