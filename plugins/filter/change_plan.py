@@ -67,13 +67,16 @@ _value:
     text:
       description: The plan in sentences. What is missing follows, unless C(only) is V(plan).
       type: str
+    sends:
+      description: Whether there is anything to send.
+      type: bool
     lacks:
       description: What to set before anything is sent, a sentence. Empty where nothing is missing.
       type: str
 """
 
 
-def change_plan(planned: Any, settings: Mapping[str, Any], check_mode: bool = False) -> dict[str, str]:
+def change_plan(planned: Any, settings: Mapping[str, Any], check_mode: bool = False) -> dict[str, Any]:
     """The plan in words: the keys of RETURN.
 
     Raises:
@@ -88,12 +91,13 @@ def change_plan(planned: Any, settings: Mapping[str, Any], check_mode: bool = Fa
         change["counts"][RowState.UNKNOWN] + change["counts"][RowState.SENDING]
     )  # a run that was killed leaves them sending
     resends = settings.get("unknown") == "resend" and unknown > 0
-    missing = _missing(change, settings) if planned["remaining"] or resends else []
+    sends = bool(planned["remaining"] or resends)
+    missing = _missing(change, settings) if sends else []
     lacks = [f"Change {change['change_id']} is planned and nothing is sent: set {', and '.join(missing)}."] * bool(
         missing
     )
     text = [*_sentences(planned, resends, check_mode), *(lacks if settings.get("only") != "plan" else [])]
-    return {"text": " ".join(text), "lacks": " ".join(lacks)}
+    return {"text": " ".join(text), "sends": sends, "lacks": " ".join(lacks)}
 
 
 def _missing(change: Mapping[str, Any], settings: Mapping[str, Any]) -> list[str]:

@@ -24,7 +24,7 @@ description:
     because of C(max_waves) are no failure.
 author:
   - The simops.yateota contributors (@simops)
-positional: verified, settings
+positional: verified, settings, refusal
 options:
   _input:
     description: >-
@@ -44,6 +44,10 @@ options:
       - Used are C(max_waves) and C(verify_timeout).
     type: dict
     required: true
+  refusal:
+    description: Why the gate has stopped the run, a sentence. Empty where it has not.
+    type: str
+    default: ""
 """
 
 EXAMPLES = r"""
@@ -93,6 +97,7 @@ class _Standing:
         unfinished: how many have not finished in the time that was given.
         unread: whether the new states could not be read.
         why: what has stopped the run.
+        refusal: why the gate has stopped it; empty where it has not.
     """
 
     change: Mapping[str, Any]
@@ -101,6 +106,7 @@ class _Standing:
     unfinished: int
     unread: bool
     why: str
+    refusal: str
 
     @property
     def counts(self) -> Mapping[str, int]:
@@ -116,10 +122,11 @@ class _Standing:
     @property
     def well(self) -> bool:
         """Whether nothing is left to do."""
-        return bool(self.change) and not (self.left - self.later or self.bad or self.unfinished or self.unread)
+        lacks = self.left - self.later or self.bad or self.unfinished or self.unread or self.refusal
+        return bool(self.change) and not lacks
 
 
-def change_verdict(sent: Any, verified: Any, settings: Mapping[str, Any]) -> dict[str, Any]:
+def change_verdict(sent: Any, verified: Any, settings: Mapping[str, Any], refusal: str = "") -> dict[str, Any]:
     """The verdict: the keys of RETURN.
 
     Raises:
@@ -129,8 +136,8 @@ def change_verdict(sent: Any, verified: Any, settings: Mapping[str, Any]) -> dic
         if not isinstance(result, Mapping):
             raise AnsibleFilterError("change_verdict expected registered results of yateota_bulk: pass two.")
     sent, verified = ({} if result.get("skipped") else result for result in (sent, verified))
-    standing = _standing(sent, verified, settings)
-    stopped = why_stopped(sent) if sent and has_stopped(sent) else ""
+    standing = _standing(sent, verified, settings, refusal)
+    stopped = refusal or (why_stopped(sent) if sent and has_stopped(sent) else "")
     return {
         "well": standing.well,
         "text": _text(standing, settings),
@@ -140,11 +147,13 @@ def change_verdict(sent: Any, verified: Any, settings: Mapping[str, Any]) -> dic
     }
 
 
-def _standing(sent: Mapping[str, Any], verified: Mapping[str, Any], settings: Mapping[str, Any]) -> _Standing:
+def _standing(
+    sent: Mapping[str, Any], verified: Mapping[str, Any], settings: Mapping[str, Any], refusal: str
+) -> _Standing:
     change = verified.get("change") or sent.get("change") or {}
     counts = change.get("counts") or {}
     left = counts.get(RowState.PLANNED, 0) + counts.get(RowState.SENDING, 0)
-    limited = settings.get("max_waves") is not None and sent and not has_stopped(sent)
+    limited = settings.get("max_waves") is not None and sent and not has_stopped(sent) and not refusal
     waits = float(settings.get("verify_timeout") or 0) > 0
     return _Standing(
         change=change,
@@ -153,12 +162,13 @@ def _standing(sent: Mapping[str, Any], verified: Mapping[str, Any], settings: Ma
         unfinished=verified.get("remaining", 0) if waits else 0,
         unread="failure" in verified,
         why=why_stopped(sent or verified),
+        refusal=refusal,
     )
 
 
 def _text(standing: _Standing, settings: Mapping[str, Any]) -> str:
     if not standing.change:
-        return standing.why
+        return standing.refusal or standing.why
     change = standing.change
     counts = ", ".join(counted(standing.counts)) or "nobody is in it"
     advice = _advice(standing, settings)
@@ -167,6 +177,8 @@ def _text(standing: _Standing, settings: Mapping[str, Any]) -> str:
 
 def _advice(standing: _Standing, settings: Mapping[str, Any]) -> str:
     """What to do next; empty where there is nothing to do."""
+    if standing.refusal:
+        return standing.refusal
     if standing.left:
         return _advice_on_those_left(standing)
     if standing.counts.get(RowState.UNKNOWN):

@@ -55,6 +55,12 @@ def opening(change: Mapping[str, Any]) -> str:
     return f"{local} ({utc})" if utc and local and not local.endswith("+00:00") else utc
 
 
+def tally(change: Mapping[str, Any], left: int) -> str:
+    """The counts of a change in words: those that are done, those that went wrong, and those that are left."""
+    bad = {state: change["counts"][state] for state in _AMISS}
+    return ", ".join([f"{change['counts'][RowState.DONE]} of {change['selected']} done", *counted(bad), f"{left} left"])
+
+
 def progress_line(result: Mapping[str, Any], soak: float = 0) -> str:
     """How far a change has come, in a line: the wave, the counts, the rate, and the time left at this rate.
 
@@ -64,12 +70,10 @@ def progress_line(result: Mapping[str, Any], soak: float = 0) -> str:
     """
     change, left = result["change"], result["remaining"]
     wave = max((each["wave"] for each in change["waves"]), default=0)
-    bad = {state: change["counts"][state] for state in _AMISS}
-    counts = [f"{change['counts'][RowState.DONE]} of {change['selected']} done", *counted(bad), f"{left} left"]
     pace = [f"{change['rate']}/s"] if change["sent"] else []
     if pace and left and change["rate"]:
         pace.append(f"{_time_left(change, left, soak)} to go")
-    line = f"Wave {wave} of {change['waves_total']}: {', '.join(counts)}"
+    line = f"Wave {wave} of {change['waves_total']}: {tally(change, left)}"
     return f"{line}; {', '.join(pace)}" if pace else line
 
 

@@ -23,6 +23,7 @@ from ..module_utils._core.bounds import check_number
 from ..module_utils._core.errors import InvalidInputError
 from ..module_utils._core.identifiers import check_sim_identifier, parse_id, read_identification
 from ..module_utils._core.states import CampaignState
+from ._tasks_file import check_tasks_file
 
 Spec = Mapping[str, Any]
 
@@ -99,6 +100,12 @@ def _whole_path(name: str, spec: Spec, value: Any) -> str:
     path = _seen(name, text(name, value, spec))
     if not re.match("[/~].", path):
         raise _invalid(name, spec, value)
+    return path
+
+
+def _tasks_file(name: str, spec: Spec, value: Any) -> str:
+    path = _path(name, spec, value)
+    check_tasks_file(name, path)
     return path
 
 
@@ -283,6 +290,7 @@ _READERS: dict[str, Callable[[str, Spec, Any], Any]] = {
     "str": _text,
     "path": _path,
     "whole_path": _whole_path,
+    "tasks_file": _tasks_file,
     "int": _converted(check_type_int, "a whole number"),
     "float": _converted(_number, "a number"),
     "bool": _converted(check_type_bool, "true or false"),

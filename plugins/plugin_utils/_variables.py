@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,6 +15,7 @@ from ansible.module_utils.common.validation import check_type_path
 
 from ..filter.confined_path import confined_path
 from ..module_utils._core.errors import InvalidInputError
+from ._tasks_file import outside
 from ._variable_names import name_problems
 from ._variable_specs import Scope
 from ._variable_values import is_given, read
@@ -53,7 +55,7 @@ def examined(given: Given, scope: Scope) -> tuple[list[str], dict[str, Any]]:
         try:
             value = plain(given.ready[name] if name in given.ready else given.resolved(given.variables[name]))
             if is_given(value) and not _is_omitted(value, given.variables):
-                values[name] = read(name, spec, _confined(name, value, given))
+                values[name] = read(name, spec, _located(name, _confined(name, value, given), given, scope))
             if values.get(name) == [] and spec.get("type") == "sims":
                 del values[name]  # text without a SIM
         except InvalidInputError as error:
@@ -77,6 +79,23 @@ def _confined(name: str, value: Any, given: Given) -> Any:
         return confined_path(value.strip(), check_type_path(root).strip() if isinstance(root, str) else root)
     except AnsibleFilterError as error:
         raise InvalidInputError(f"{name}: {error}") from None
+
+
+def _located(name: str, value: Any, given: Given, scope: Scope) -> Any:
+    """A tasks file's path, from the folder of the user's playbook on; any other value as it is.
+
+    A playbook of the collection's own lies where users have no files: there the path must be whole.
+
+    Raises:
+        InvalidInputError: it is in the folder ``yateota_files_root``.
+    """
+    if scope.known[name].get("type") != "tasks_file" or not isinstance(value, str):
+        return value
+    path = str(check_type_path(value)).strip()
+    if not scope.is_playbook:
+        path = os.path.join(str(given.variables.get("playbook_dir", "")), path)
+    root = given.resolved(given.variables.get("yateota_files_root"))
+    return outside(name, path, str(check_type_path(root)).strip()) if is_given(root) else path
 
 
 def plain(value: Any) -> Any:

@@ -12,9 +12,16 @@ from .tree import GenerateError, Tree
 from .writing import quoted, yaml_lines
 
 # The types that Ansible does not know, by the type that it checks in their place.
-_SPEC_TYPES = {"id": "raw", "participants": "raw", "sim_lines": "raw", "moment": "str", "names": "list"}
+_SPEC_TYPES = {
+    "id": "raw",
+    "participants": "raw",
+    "sim_lines": "raw",
+    "moment": "str",
+    "names": "list",
+    "tasks_file": "path",
+}
 # What Ansible lets pass where it is left empty; other optional variables have the type raw there.
-_EMPTY_PASSES = {"str", "path", "moment"}
+_EMPTY_PASSES = {"str", "path", "moment", "tasks_file"}
 _WORDS = {"int": "Whole number.", "float": "Number.", "bool": "Boolean.", "id": "Id."}
 _LIMITS = ("least", "above", "most")
 _MACRO = re.compile(r"\b(O|RV)\(([^()=#]+)((?:=[^()]*)?)\)")

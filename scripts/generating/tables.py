@@ -16,6 +16,7 @@ _KINDS = {
     "float": "number",
     "str": "text",
     "path": "path",
+    "tasks_file": "path",
     "id": "id",
     "moment": "time",
     "list": "list",

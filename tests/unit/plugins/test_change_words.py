@@ -97,7 +97,8 @@ HEAD = "Change CHG1: retry of 44 participants on https://ota.example.net/api.php
     ],
 )
 def test_a_plan_in_sentences(planned: dict[str, Any], settings: dict[str, Any], text: str) -> None:
-    assert change_plan(result(planned), settings) == {"text": HEAD + text, "lacks": ""}
+    sends = not text.startswith("Nothing is left")
+    assert change_plan(result(planned), settings) == {"text": HEAD + text, "sends": sends, "lacks": ""}
 
 
 def test_a_rerun_says_what_it_does_to_each_sim() -> None:
@@ -295,6 +296,28 @@ def test_a_change_that_is_not_there_is_told_by_what_was_said_of_it() -> None:
     assert (lost["well"], lost["found"], lost["text"]) == (False, False, "It is not in the ledger.")
     broken = change_verdict({"failed": True, "changed": False}, SKIPPED, {})
     assert (broken["text"], broken["stopped"]) == ("The module broke down.",) * 2
+
+
+@pytest.mark.parametrize(
+    ("sent", "settings", "text"),
+    [
+        (result(change("planned", planned=44)), {}, "Change CHG1 is planned: 44 planned. It is on hold."),
+        (
+            result(change(planned=39, done=5)),
+            {"max_waves": 2},
+            "Change CHG1 is in_progress: 39 planned, 5 done. It is on hold.",
+        ),
+        (
+            result(change("applied", done=43, unknown=1)),
+            {},
+            "Change CHG1 is applied: 43 done, 1 unknown. It is on hold.",
+        ),
+        ({}, {}, "It is on hold."),
+    ],
+)
+def test_a_gate_that_refuses_is_the_reason(sent: dict[str, Any], settings: dict[str, Any], text: str) -> None:
+    verdict = change_verdict(sent, SKIPPED, settings, "It is on hold.")
+    assert (verdict["well"], verdict["text"], verdict["stopped"]) == (False, text, "It is on hold.")
 
 
 def test_the_verdict_says_what_has_stopped_the_run() -> None:

@@ -1,0 +1,61 @@
+# Copyright (c) 2026 simops.yateota contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Files of tasks of the user's own, which a role includes: found and read before the role does anything."""
+
+from __future__ import annotations
+
+import os
+
+from ansible.errors import AnsibleError
+from ansible.parsing.dataloader import DataLoader
+
+from ..module_utils._core.errors import InvalidInputError
+
+_VAULT = b"$ANSIBLE_VAULT"
+
+
+def check_tasks_file(name: str, path: str) -> None:
+    """Check that a file holds a list of tasks. One that Ansible Vault has encrypted is taken as it is.
+
+    Args:
+        name: the variable that names it, for an error's sentence.
+        path: the file's whole path.
+
+    Raises:
+        InvalidInputError: it cannot be read, or holds no tasks; names the variable, the file and what to do.
+    """
+    if not os.path.isabs(path):
+        raise InvalidInputError(f"{name} '{path}' is not valid: give the whole path of a tasks file.")
+    try:
+        with open(path, "rb") as file:
+            if file.read(len(_VAULT)) == _VAULT:
+                return
+        tasks = DataLoader().load_from_file(path)
+    except OSError as error:
+        raise InvalidInputError(
+            f"{name} '{path}' cannot be read ({error.strerror}): give the path of a tasks file."
+        ) from None
+    except (AnsibleError, UnicodeDecodeError):
+        raise InvalidInputError(f"{name} '{path}' is not valid YAML: correct the tasks file.") from None
+    if not (isinstance(tasks, list) and tasks and all(isinstance(task, dict) for task in tasks)):
+        raise InvalidInputError(f"{name} '{path}' is not a list of tasks: write it as the tasks of a role are written.")
+
+
+def outside(name: str, path: str, root: str) -> str:
+    """The path of a tasks file, which must not be where surveys and reports put files.
+
+    Args:
+        name: the variable that names it, for an error's sentence.
+        path: the file's whole path.
+        root: the folder ``yateota_files_root``.
+
+    Raises:
+        InvalidInputError: it is in that folder.
+    """
+    folder, file = os.path.realpath(root), os.path.realpath(path)
+    if os.path.commonpath([folder, file]) == folder:
+        raise InvalidInputError(
+            f"{name} '{path}' is in yateota_files_root, where jobs write files: keep it with the playbook."
+        )
+    return path
