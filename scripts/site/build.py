@@ -22,6 +22,7 @@ GUIDES = [
     "getting_started",
     "routine_operations",
     "bulk",
+    "tickets",
     "how_to",
     "awx",
     "fleets",
