@@ -34,6 +34,7 @@ options:
   state:
     description:
       - V(planned) selects the participants and records them. Nothing is sent.
+      - V(approved) records who approves the plan, when and in which job, bound to the plan's digest. Who planned the change cannot approve it.
       - V(applied) plans, if that is not done, and acts until nothing is left to do.
       - V(held) holds the change, with a O(reason). Nothing is sent for it, by any run, until it is released. A run in progress sends its last
         request within a second, records what came of those under way, and fails with the kind C(held).
@@ -45,7 +46,7 @@ options:
       - V(purged) removes the identifiers of a change that has ended, and keeps its counts.
     type: str
     required: true
-    choices: [planned, applied, held, released, stopped, verified, purged]  # from _core.states.DESIRED_STATUSES
+    choices: [planned, approved, applied, held, released, stopped, verified, purged]  # from _core.states.DESIRED_STATUSES
   action:
     description: The action, as in M(simops.yateota.yateota_participant). Needed to plan; later it must be the one recorded.
     type: str
@@ -262,8 +263,38 @@ options:
     type: str
     version_added: 1.1.0
   approved_by:
-    description: Who approved the change, for the record. The run keeps it, and the change too once the run has sent.
+    description:
+      - Who approved the change, for the record. The run keeps it, and the change too once the run has sent, unless its plan is approved.
+      - With O(state=approved) who approves, O(requested_by) by default.
     type: str
+  require_approval:
+    description:
+      - Whether nothing is sent for the change before O(state=approved). It is recorded when the change is planned, and stays.
+      - A recorded approval binds, whether one is required or not. It is void when the plan is another than the one approved, and limits
+        looser than those approved are refused.
+    type: bool
+    default: false
+    version_added: 1.1.0
+  replan:
+    description:
+      - With O(state=planned), plan a recorded change anew, with the limits and the selection of this task. An approval is void then.
+      - Once something was sent, its selection stays, and only the limits are recorded anew. The limits are O(rollout), O(abort) and O(window).
+    type: bool
+    default: false
+    version_added: 1.1.0
+  approval_note:
+    description: What the approver has to say, for the record.
+    type: str
+    version_added: 1.1.0
+  confirm_count:
+    description: With O(state=approved), the number of participants or SIMs that the plan acts on. Required with O(action=rerun). Must be 0 or more.
+    type: int
+    version_added: 1.1.0
+  allow_self_approval:
+    description: Whether who planned the change may approve it too.
+    type: bool
+    default: false
+    version_added: 1.1.0
   job_id:
     description: The job that runs this, such as AWX's, for the record.
     type: str
@@ -356,6 +387,15 @@ EXAMPLES = r"""
     change_id: CHG0012345
     state: released
 
+- name: Approve the plan of a rerun, by another person than the one who planned it
+  simops.yateota.yateota_bulk:
+    ledger: /var/lib/yateota/ledger.sqlite
+    change_id: CHG0012346
+    state: approved
+    approved_by: j.doe
+    approval_note: Looked at the plan with the SIMs' owner
+    confirm_count: 4
+
 - name: Say who has not finished, and write a report
   simops.yateota.yateota_bulk:
     ledger: /var/lib/yateota/ledger.sqlite
@@ -377,7 +417,7 @@ change:
       type: str
     status:
       description:
-        - V(planned), nothing is sent yet. V(in_progress), sending continues or was interrupted. V(applied), nothing is left to send.
+        - V(planned), nothing is sent yet. V(approved), the plan was approved, and nothing is sent yet. V(in_progress), sending continues or was interrupted. V(applied), nothing is left to send.
         - V(verified), all that were acted on have come to their end as well. V(aborted), too many went wrong. V(window_closed), the window ended. V(purged).
         - V(held), nothing is sent until it is released, and RV(change.held) says by whom. V(stopped), nothing is sent any more.
       type: str
@@ -399,8 +439,35 @@ change:
       description: Who planned it.
       type: str
     approved_by:
-      description: Who approved it, as the latest run that sent and named one said.
+      description: Who approved its plan, else whom the latest run that sent named.
       type: str
+    plan_digest:
+      description:
+        - The SHA-256 of its plan. It covers the action, the server, the node, each participant selected in order, and the limits.
+        - Null for a change that release 1.0.0 planned, until it is approved.
+      type: str
+    require_approval:
+      description: Whether nothing is sent for it without an approval.
+      type: bool
+    approval:
+      description: The approval of its plan. Null where there is none.
+      type: dict
+      contains:
+        by:
+          description: Who approved it.
+          type: str
+        at:
+          description: When.
+          type: str
+        job:
+          description: In which job.
+          type: str
+        note:
+          description: What the approver had to say.
+          type: str
+        digest:
+          description: The plan's digest when it was approved.
+          type: str
     job_id:
       description: The job that planned it.
       type: str
@@ -496,6 +563,14 @@ change:
     selection: {campaign_id: 167, state: failed}
     requested_by: noc
     approved_by: j.doe
+    plan_digest: 2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae
+    require_approval: true
+    approval:
+      by: j.doe
+      at: "2026-06-01T19:59:40Z"
+      job: "4712"
+      note: null
+      digest: 2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae
     job_id: "4711"
     selected: 44
     duplicates: 0
@@ -588,6 +663,7 @@ from ansible.module_utils.basic import env_fallback
 from ..module_utils._ansible.module import LIBRARIES as COMMON_LIBRARIES
 from ..module_utils._ansible.module import Task, run_module
 from ..module_utils._change.bulk_task import BulkTask
+from ..module_utils._change.limits import limits_of
 from ..module_utils._change.options import rollout_options
 from ..module_utils._change.task import run_bulk
 from ..module_utils._core.bounds import check_bounds
@@ -602,7 +678,7 @@ ARGUMENTS: dict[str, Any] = {
     "state": {
         "type": "str",
         "required": True,
-        "choices": ["planned", "applied", "held", "released", "stopped", "verified", "purged"],
+        "choices": ["planned", "approved", "applied", "held", "released", "stopped", "verified", "purged"],
     },
     "action": {"type": "str", "choices": ["cancel", "hurry", "retry", "retry_build", "rerun"]},
     "selection": {
@@ -680,6 +756,11 @@ ARGUMENTS: dict[str, Any] = {
     "requested_by": {"type": "str"},
     "reason": {"type": "str"},
     "approved_by": {"type": "str"},
+    "require_approval": {"type": "bool", "default": False},
+    "replan": {"type": "bool", "default": False},
+    "approval_note": {"type": "str"},
+    "confirm_count": {"type": "int"},
+    "allow_self_approval": {"type": "bool", "default": False},
     "job_id": {"type": "str"},
     "report_dest": {"type": "path"},
     "format": {"type": "str", "choices": ["csv", "jsonl"], "default": "csv"},
@@ -698,6 +779,7 @@ BOUNDS: dict[str, dict[str, float]] = {
     "max_waves": {"least": 1},
     "verify_timeout": {"least": 0},
     "lease_seconds": {"least": 1},
+    "confirm_count": {"least": 0},
 }
 # End of the generated part.
 RULES: dict[str, Any] = {}
@@ -711,6 +793,7 @@ def run(task: Task) -> Outcome:
     asked = BulkTask(
         options=task.params,
         rollout=rollout,
+        limits=limits_of(task.params, ARGUMENTS),
         api_url=task.server.api_url,
         node=task.server.node,
         check_mode=task.check_mode,

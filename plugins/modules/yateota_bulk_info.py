@@ -107,8 +107,17 @@ changes:
       description: Who planned it.
       type: str
     approved_by:
-      description: Who approved it.
+      description: Who approved its plan, else whom the latest run that sent named.
       type: str
+    plan_digest:
+      description: The SHA-256 of its plan, as M(simops.yateota.yateota_bulk) returns it.
+      type: str
+    require_approval:
+      description: Whether nothing is sent for it without an approval.
+      type: bool
+    approval:
+      description: The approval of its plan, as M(simops.yateota.yateota_bulk) returns it. Null where there is none.
+      type: dict
     job_id:
       description: The job that planned it.
       type: str

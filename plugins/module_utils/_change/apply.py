@@ -5,20 +5,17 @@
 
 from __future__ import annotations
 
-import functools
-
 from .._api.delivery import UnexpectedError
 from .._core.errors import ApiError, InvalidInputError, OutcomeUnknownError, YateotaError
-from .._core.identification import NAMINGS, SIM, may_be_one_sim
 from .._core.identifiers import described
-from .._core.policy import worth_by_state
 from .._core.states import BAD_STATES, ENDED_STATUSES, Action, ChangeStatus, RowState
 from .._ledger.attempts import Attempts
 from .._ledger.change import Change
-from .._ledger.duplicates import Duplicates
 from .._ledger.queries import Report
+from .approve import check_approved
 from .bulk_task import BulkTask, ModuleState, Work
 from .hold import check_not_halted, check_seen
+from .one_sim import separate_sims
 from .rollout import Rollout, check_resumable
 from .states_reader import StateReader
 
@@ -35,7 +32,7 @@ def apply(task: BulkTask, change: Change, run: int) -> Work:
         record.status in ENDED_STATUSES and not counts[RowState.UNKNOWN] + counts[RowState.PLANNED]
     ):
         return Work()
-    _separate_sims(change)
+    separate_sims(change)
     states = StateReader(change, task.reader(), task.stopped, check_seen)
     rollout = Rollout(change, Attempts(change, run), task.client(), states, task.rollout, task.stopped)
     changed, error = False, None
@@ -60,29 +57,6 @@ def warn_of_resending(task: BulkTask, change: Change) -> None:
         )
 
 
-def _separate_sims(change: Change) -> None:
-    """Have each SIM in a rerun's plan once, where a release recorded it that planned by participant.
-
-    Raises:
-        InvalidInputError: nothing recorded shows whether two of its entries are one SIM.
-    """
-    record = change.record()
-    unit = NAMINGS[record.action].unit
-    if unit != SIM or record.selection.get("unit") == unit:
-        return
-    worth = functools.partial(worth_by_state, record.action)
-    found = Duplicates(change, NAMINGS[record.action], worth, is_planned=True)
-    found.drop()
-    two = found.first_indistinct()
-    if two:
-        raise InvalidInputError(
-            f"Change {record.change_id} was planned by an older release, by participant instead of by SIM: nothing "
-            f"more is sent for it. {may_be_one_sim(*two)} Plan those that its report does not show as done under "
-            "another change_id."
-        )
-    change.update(selection={**record.selection, "unit": unit})
-
-
 def _check(task: BulkTask, change: Change) -> None:
     record, counts = change.record(), change.counts()
     if _would_change(task, change):
@@ -96,6 +70,8 @@ def _check(task: BulkTask, change: Change) -> None:
             f"Change {record.change_id} is purged: its remaining participants are not known any more. Plan them under "
             "another change_id."
         )
+    if _would_change(task, change):
+        check_approved(task, change)
 
 
 def _would_change(task: BulkTask, change: Change) -> bool:

@@ -28,6 +28,7 @@ class BulkTask:
     Attributes:
         options: the module's options, as it documents them.
         rollout: the rollout options, checked.
+        limits: what an approval binds of them, as ``limits_of`` returns it.
         api_url, node: the server.
         check_mode: nothing is sent, and nothing written.
         client, reader: return the task's one client, made at the first call, and what reads through it.
@@ -38,6 +39,7 @@ class BulkTask:
 
     options: Mapping[str, Any]
     rollout: RolloutOptions
+    limits: Mapping[str, Mapping[str, Any]]
     api_url: str
     node: str
     check_mode: bool
@@ -61,6 +63,11 @@ class BulkTask:
             return getpass.getuser()
         except (KeyError, OSError):  # no such user in a container's list
             return f"uid {os.getuid()}"
+
+    @property
+    def approver(self) -> str:
+        """Who approves the change: the option, or else who asks for it, so that nobody approves without a name."""
+        return str(self.options["approved_by"] or self.requested_by)
 
     @cached_property
     def selection(self) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from .._core.change_id import check_alone
 from .._core.errors import InvalidInputError
-from .._core.states import ChangeStatus
+from .._core.states import NOT_BEGUN_STATUSES, ChangeStatus
 from .._ledger.change import Change, create_change, find_change, recorded_ids
 from .._ledger.database import Ledger
 from .bulk_task import BulkTask, ModuleState
@@ -22,11 +22,18 @@ def find_planned(task: BulkTask, ledger: Ledger) -> Change | None:
     """
     change = find_change(ledger, task.change_id)
     if change and not change.is_being_planned():
-        check_same(task, change)
-        return change
+        anew = plans_anew(task, change)
+        check_same(task, change, selection_too=not anew)
+        return None if anew else change
     if change is None:
         check_alone(task.change_id, recorded_ids(ledger))
     return None
+
+
+def plans_anew(task: BulkTask, change: Change) -> bool:
+    """Tell whether the task is to plan a change once more, of which nothing was sent."""
+    asks = task.options["replan"] and task.options["state"] == ChangeStatus.PLANNED
+    return bool(asks) and change.record().status in NOT_BEGUN_STATUSES
 
 
 def create(task: BulkTask, state: ModuleState, ledger: Ledger) -> Change:
@@ -48,8 +55,8 @@ def check_may_plan(task: BulkTask, state: ModuleState, ledger: Ledger) -> None:
             raise InvalidInputError(f"{option} is required to plan change {task.change_id}: set it.")
 
 
-def check_same(task: BulkTask, change: Change) -> None:
-    """Refuse a task whose options are of another change than the one recorded."""
+def check_same(task: BulkTask, change: Change, selection_too: bool = True) -> None:
+    """Refuse a task whose options are of another change than the one recorded; its selection may be left out of it."""
     record = change.record()
     for option, value in {"api_url": task.api_url, "node": task.node, "action": task.options["action"]}.items():
         recorded = getattr(record, option)
@@ -58,7 +65,8 @@ def check_same(task: BulkTask, change: Change) -> None:
                 f"change_id '{record.change_id}' is recorded with {option} '{recorded}', not '{value}': "
                 "give that, or another change_id for another change."
             )
-    if record.status == ChangeStatus.PURGED or not task.options["selection"]:
+    asked = selection_too and task.options["selection"]
+    if record.status == ChangeStatus.PURGED or not asked:
         return
     if not same_selection(record.selection, task.selection):
         raise InvalidInputError(

@@ -7,15 +7,20 @@ from __future__ import annotations
 
 import contextlib
 import functools
+from collections.abc import Sequence
 from typing import Any
 
 from .._core.entries import kinds_of
 from .._core.errors import InvalidInputError, YateotaError
 from .._core.identification import NAMINGS, PARTICIPANT, SIM, may_be_one_sim
 from .._core.policy import left_out, misidentified, worth_by_state
+from .._core.states import NOT_BEGUN_STATUSES, ChangeStatus
 from .._ledger.change import Change
+from .._ledger.digest import plan_digest
 from .._ledger.duplicates import Duplicates
 from .._ledger.plan import Plan
+from .._ledger.tables import sa
+from .approve import check_limits
 from .bulk_task import BulkTask, ModuleState, Work
 from .selection import Selection, words
 from .states_reader import StateReader
@@ -35,10 +40,13 @@ def plan(task: BulkTask, change: Change) -> Work:
         offered, description = _record(task, change, recorded, selection, states)
         if not selection.listed:
             states.look_up()
-        _judge(task, change, recorded, selection, offered)
+        named_again = _judge(task, change, recorded, selection)
+        change.update(limits=task.limits, plan_digest=plan_digest(change, task.limits), **_asked_for(task, change))
+        recorded.finish(functools.partial(left_out, task.options["action"]), offered, named_again)
     except BaseException:
         with contextlib.suppress(YateotaError):
-            change.discard()
+            if change.record().planned is None:  # one that is planned anew keeps its record, and is planned next time
+                change.discard()
         raise
     if not offered:
         task.warn(
@@ -66,26 +74,60 @@ def _record(
     return offered, description
 
 
-def _judge(task: BulkTask, change: Change, recorded: Plan, selection: Selection, offered: int) -> None:
-    """Leave duplicates out of the plan, and entries that the action is not for."""
+def _asked_for(task: BulkTask, change: Change) -> dict[str, Any]:
+    """Give what the record says of who plans and of the approval, which is void once a change is planned anew."""
+    record = change.record()
+    return {
+        "require_approval": record.require_approval or task.options["require_approval"],
+        "planned_by": list(dict.fromkeys([*(record.planned_by or []), task.requested_by])),
+        "approved_by": None,
+        "approved_at": None,
+        "approval": None,
+    }
+
+
+def _judge(
+    task: BulkTask, change: Change, recorded: Plan, selection: Selection
+) -> Sequence[Sequence[sa.ColumnElement[bool]]]:
+    """Leave duplicates out of the plan, and entries that no list identifies; give those that may be duplicates."""
     action = task.options["action"]
     recorded.leave_out_misidentified(*misidentified(action))
     found = Duplicates(change, NAMINGS[action], functools.partial(worth_by_state, action))
     if selection.listed and NAMINGS[action].unit == PARTICIPANT:
-        recorded.finish(functools.partial(left_out, action), offered, [])  # the ids of a list are each there once
-        return
+        return []  # the ids of a list are each there once
     found.drop()
     two = found.first_indistinct()
     if two and NAMINGS[action].unit == SIM:
         raise InvalidInputError(f"{action} is refused, nothing was recorded or sent. {may_be_one_sim(*two)}")
     if two:
         task.warn(may_be_one_sim(*two))
-    recorded.finish(functools.partial(left_out, action), offered, found.named_again())
+    return found.named_again()
 
 
-def _nothing_more(_task: BulkTask, _change: Change, _run: int) -> Work:
-    return Work()
+def _renew(task: BulkTask, change: Change, _run: int) -> Work:
+    """Record of a planned change that it needs an approval, and limits that it is planned anew with after it began.
+
+    Every task of a state that plans has planned the change before it performs the state.
+    """
+    values: dict[str, Any] = {}
+    if task.options["require_approval"] and not change.record().require_approval:
+        values["require_approval"] = True
+    if _plans_limits_anew(task, change):
+        values |= {"limits": task.limits, "plan_digest": plan_digest(change, task.limits), **_asked_for(task, change)}
+    if values:
+        change.update(**values)
+    return Work(changed=bool(values))
 
 
-PLANNED = ModuleState(_nothing_more, plans=True)
-"""Every task of a state that plans has planned the change before it performs the state."""
+def _plans_limits_anew(task: BulkTask, change: Change) -> bool:
+    record = change.record()
+    begun = record.status not in (*NOT_BEGUN_STATUSES, ChangeStatus.PURGED)
+    return bool(task.options["replan"]) and begun and record.limits != task.limits
+
+
+def _would_renew(task: BulkTask, change: Change) -> bool:
+    needs = task.options["require_approval"] and not change.record().require_approval
+    return bool(needs) or _plans_limits_anew(task, change)
+
+
+PLANNED = ModuleState(_renew, check_limits, would_change=_would_renew, plans=True)

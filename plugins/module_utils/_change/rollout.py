@@ -16,7 +16,7 @@ from .._api.delivery import Delivery, RateLimiter, StopSwitch
 from .._core import policy
 from .._core.clock import elapsed
 from .._core.errors import ApiError, InvalidInputError, TransportError
-from .._core.states import ENDED_STATUSES, ChangeStatus, RowState
+from .._core.states import ENDED_STATUSES, NOT_BEGUN_STATUSES, ChangeStatus, RowState
 from .._ledger.attempts import Attempt, Attempts, Tally
 from .._ledger.change import Change
 from .._ledger.outage import LedgerAwayError
@@ -90,7 +90,7 @@ class Rollout:
         limiter = RateLimiter(options.maximum_per_second, self._switch)
         self._delivery = Delivery(client, limiter, self._switch, self._may_leave)
         record = change.record()
-        if options.resume_aborted and record.status not in (ChangeStatus.PLANNED, ChangeStatus.ABORTED):
+        if options.resume_aborted and record.status not in (*NOT_BEGUN_STATUSES, ChangeStatus.ABORTED):
             self._delivery.refusals.accept_alike()
         self._change_id, self._action, self._status = record.change_id, record.action, record.status
         self._judged_from = record.judged_from

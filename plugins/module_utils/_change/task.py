@@ -22,8 +22,9 @@ from .._ledger.halts import status_of
 from .._ledger.lease import Lease, least_seconds
 from . import result
 from .apply import APPLIED, warn_of_resending
+from .approve import APPROVED
 from .bulk_task import BulkTask, ModuleState, Work
-from .find import check_may_plan, check_same, create, find_planned
+from .find import check_may_plan, check_same, create, find_planned, plans_anew
 from .foresight import check_ledger, check_seconds
 from .hold import HELD, RELEASED, STOPPED
 from .plan import PLANNED, plan
@@ -33,6 +34,7 @@ from .verify import VERIFIED
 
 STATES: dict[str, ModuleState] = {
     ChangeStatus.PLANNED: PLANNED,
+    ChangeStatus.APPROVED: APPROVED,
     ChangeStatus.APPLIED: APPLIED,
     ChangeStatus.HELD: HELD,
     ChangeStatus.RELEASED: RELEASED,
@@ -136,6 +138,8 @@ def _leased(task: BulkTask, state: ModuleState, change: Change) -> Iterator[Chan
 
 def _perform(task: BulkTask, state: ModuleState, change: Change) -> Work:
     """Plan the change where that is not done, then do what the state is for, as one run in the change's record."""
+    if plans_anew(task, change):
+        change.update(status=ChangeStatus.PLANNING)
     planned = not change.is_being_planned()
     if planned:
         check_same(task, change)  # another run may have planned another since it was looked at
@@ -168,10 +172,11 @@ def _work(task: BulkTask, state: ModuleState, change: Change, run: int, planned:
         state.check(task, change)
         return state.perform(task, change, run)
     first = plan(task, change)
-    if first.is_empty or task.check_mode:
+    if first.is_empty:
         return first
     try:
-        then = state.perform(task, change, run)
+        state.check(task, change)
+        then = Work() if task.check_mode else state.perform(task, change, run)
     except YateotaError as error:
         then = Work(error=error)
     return replace(then, changed=first.changed or then.changed, pages_read=first.pages_read + then.pages_read)

@@ -44,6 +44,11 @@ def check_change_id(change_id: str) -> None:
         )
 
 
+def same_name(one: str, other: str) -> bool:
+    """Tell whether two names of people differ by case, blanks or Unicode form alone."""
+    return _plain(one) == _plain(other)
+
+
 def alike(change_id: str, others: Iterable[str]) -> str | None:
     """The first of the others that differs from a ``change_id`` by case, blanks or Unicode form alone, or None."""
     plain = _plain(change_id)

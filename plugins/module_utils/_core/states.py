@@ -129,6 +129,8 @@ class ChangeStatus(StrEnum):
     """Its plan is being made, or was interrupted: no result shows it."""
     PLANNED = "planned"
     """Its plan is whole, and nothing was sent."""
+    APPROVED = "approved"
+    """Its plan was approved, and nothing was sent."""
     IN_PROGRESS = "in_progress"
     """Waves were begun, and participants are left to send for."""
     HELD = "held"
@@ -152,8 +154,12 @@ class ChangeStatus(StrEnum):
 ENDED_STATUSES = (ChangeStatus.APPLIED, ChangeStatus.VERIFIED)
 """The statuses of a change that has nothing left to send."""
 
+NOT_BEGUN_STATUSES = (ChangeStatus.PLANNED, ChangeStatus.APPROVED)
+"""The statuses of a change with a plan for which nothing was sent."""
+
 DESIRED_STATUSES = (
     ChangeStatus.PLANNED,
+    ChangeStatus.APPROVED,
     ChangeStatus.APPLIED,
     ChangeStatus.HELD,
     ChangeStatus.RELEASED,

@@ -178,12 +178,11 @@ class Attempts:
         return True
 
     def _note_approver(self, connection: sa.Connection) -> None:
-        """Record who approved the change, where this run named an approver, now that it sends."""
+        """Record who approved the change, where this run named an approver and nobody approved its plan."""
         approver = connection.execute(sa.select(runs.c.approved_by).where(runs.c.number == self._run)).scalar()
         if approver:
-            connection.execute(
-                changes.update().where(changes.c.number == self._change.number).values(approved_by=approver)
-            )
+            mine = changes.update().where(changes.c.number == self._change.number, changes.c.approved_at.is_(None))
+            connection.execute(mine.values(approved_by=approver))
 
     @repeatable
     def mark_interrupted(self) -> int:

@@ -51,6 +51,7 @@ REPORT_COLUMNS = (
     "code",
     "message",
     "earlier_sends",
+    "plan_digest",
 )
 """The columns of a report."""
 
@@ -210,16 +211,16 @@ class Report:
 
     def rows(self) -> Iterator[dict[str, Any]]:
         """Give every participant, in the order of the selection, as ``REPORT_COLUMNS``."""
-        earlier = self._earlier_attempts()
+        earlier, digest = self._earlier_attempts(), self._change.record().plan_digest
         after = -1
         while True:
             block = self._block(after)
             if not block:
                 return
             for found in block:
-                row = {name: getattr(found, name) for name in REPORT_COLUMNS if name != "earlier_sends"}
+                row = {name: getattr(found, name) for name in REPORT_COLUMNS if name in participants.c}
                 row |= {name: iso(row[name]) for name in _MOMENTS}
-                row["earlier_sends"] = earlier.get(found.seq, [])
+                row |= {"earlier_sends": earlier.get(found.seq, []), "plan_digest": digest}
                 yield self._shown(row)
             after = block[-1].seq
 
@@ -321,6 +322,9 @@ def change_facts(record: Any) -> dict[str, Any]:
         **{name: getattr(record, name) for name in _FACTS},
         "status": status_of(record),
         **{name: iso(getattr(record, name)) for name in ("planned", "started", "finished")},
+        "plan_digest": record.plan_digest,
+        "require_approval": bool(record.require_approval),
+        "approval": record.approval and {**record.approval, "at": iso(record.approved_at)},
         **halt_facts(record),
     }
 

@@ -62,10 +62,11 @@ changes = sa.Table(
     sa.Column("lease_place", sa.Text),
     sa.Column("lease_pid", sa.Integer),
     sa.Column("lease_expires", _moment, nullable=False, default=0),
-    # What is approved: the SHA-256 of the plan, and the rollout, abort, window and attempts as planned. Not used yet.
+    # What is approved: the SHA-256 of the plan, and the rollout, abort, window and attempts as planned.
     sa.Column("plan_digest", sa.Text),
     sa.Column("limits", sa.JSON(none_as_null=True)),
-    # Whether it needs an approval; when it was approved, and by whom, for what. Not used yet.
+    # Who planned it, and planned it anew; whether it needs an approval; when it was approved, and by whom, for what.
+    sa.Column("planned_by", sa.JSON(none_as_null=True)),
     sa.Column("require_approval", sa.Boolean, nullable=False, server_default=sa.false()),
     sa.Column("approved_at", _moment),
     sa.Column("approval", sa.JSON(none_as_null=True)),

@@ -206,12 +206,26 @@ def _facts(change: Mapping[str, Any]) -> list[tuple[str, Any]]:
     return [
         ("Requested by", change["requested_by"]),
         ("Approved by", change["approved_by"] or "nobody"),
+        ("Plan digest", change["plan_digest"]),
+        *_approval(change["approval"] or {}),
         ("Job", change["job_id"]),
         ("Selected", selection),
         ("Named more than once", change["duplicates"] or None),
         ("Planned", _moment(change["planned"])),
         ("First sent", _moment(change["started"]) or "never"),
         ("Nothing left to send", _moment(change["finished"]) or "not yet"),
+    ]
+
+
+def _approval(approval: Mapping[str, Any]) -> list[tuple[str, Any]]:
+    """List what the record says of the approval; nothing where there is none."""
+    if not approval:
+        return []
+    return [
+        ("Plan approved", f"{_moment(approval['at'])} by {approval['by']}"),
+        ("Approved in job", approval["job"]),
+        ("Approval note", approval["note"]),
+        ("Digest approved", approval["digest"]),
     ]
 
 

@@ -1,0 +1,143 @@
+# Copyright (c) 2026 simops.yateota contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Read the limits that a change is planned with, and find those that a later task loosens."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from .hours import DAYS, read_hours
+from .windows import read_moment
+
+LIMITS = ("rollout", "abort", "window", "attempts")
+"""The options that are limits, those of them that the module has."""
+
+_DAY = 1440  # minutes
+
+Limits = Mapping[str, Mapping[str, Any]]
+
+
+def _more(approved: Any, given: Any) -> bool:
+    return approved is not None and (given is None or given > approved)
+
+
+def _less(approved: Any, given: Any) -> bool:
+    return approved is not None and (given is None or given < approved)
+
+
+def _beyond(approved: Any, given: Any) -> bool:
+    return approved is not None and (given is None or not given <= approved)
+
+
+def _another(approved: Any, given: Any) -> bool:
+    return approved is not None and given != approved
+
+
+_LOOSER: Mapping[str, Callable[[Any, Any], bool]] = {
+    "rollout.canary": _more,
+    "rollout.wave_size": _more,
+    "rollout.maximum_per_second": _more,
+    "rollout.concurrency": _more,
+    "rollout.soak": _less,
+    "abort.threshold_percentage": _more,
+    "abort.minimum_executed": _more,
+    "window.start": _less,
+    "window.end": _more,
+    "window.days": _beyond,
+    "window.hours": _beyond,
+    "window.time_zone": _another,
+    "window.calendar": _another,
+    "window.calendar_means": _another,
+}
+"""Suboption -> whether a given value is looser than the approved one. A value that is not set is no limit."""
+
+
+class Loosened(NamedTuple):
+    """A limit that is looser than approved: the suboption, the approved value and the one given."""
+
+    option: str
+    approved: Any
+    given: Any
+
+
+def limits_of(params: Mapping[str, Any], arguments: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Read the limits from the module's options, with defaults in place of what is not given.
+
+    The defaults are recorded with the rest, so that those of a later release do not change what was approved.
+
+    Args:
+        params: the module's options.
+        arguments: the module's argument spec, for the defaults of suboptions.
+
+    Raises:
+        InvalidInputError: a moment is not valid.
+    """
+    limits: dict[str, dict[str, Any]] = {}
+    for option in LIMITS:
+        if option in arguments and (params[option] is not None or option != "attempts"):
+            given, spec = params[option] or {}, arguments[option]["options"]
+            limits[option] = {name: given.get(name, each.get("default")) for name, each in spec.items()}
+    for name in ("start", "end"):
+        moment = read_moment(f"window.{name}", limits["window"][name])
+        limits["window"][name] = moment and moment.astimezone(datetime.UTC).isoformat()
+    return limits
+
+
+def loosened(approved: Limits, given: Limits) -> list[Loosened]:
+    """List the limits that are looser than those approved.
+
+    Args:
+        approved: as ``limits_of`` returned them when the change was planned.
+        given: as ``limits_of`` returns them now.
+    """
+    found = []
+    before, now = _effective(approved), _effective(given)
+    if _beyond(before["window.days"], now["window.days"]):
+        before["window.hours"] = None  # said once
+    for option, is_looser in _LOOSER.items():
+        if is_looser(before.get(option), now.get(option)):
+            name, suboption = option.split(".")
+            found.append(Loosened(option, approved.get(name, {}).get(suboption), given.get(name, {}).get(suboption)))
+    return found
+
+
+def _effective(limits: Limits) -> dict[str, Any]:
+    """Flatten limits, with values that can be compared: without a canary the first wave is like all others."""
+    flat = {f"{option}.{name}": value for option, those in limits.items() for name, value in those.items()}
+    flat["rollout.canary"] = flat.get("rollout.canary") or flat.get("rollout.wave_size")
+    hours, days = flat.get("window.hours"), flat.get("window.days")
+    recurs = hours is not None or days is not None
+    flat["window.days"] = None if days is None else set(days)
+    flat["window.hours"] = _minutes(hours, days) if recurs else None
+    if not recurs and flat.get("window.calendar") is None:
+        flat["window.time_zone"] = None  # it is the clock of nothing
+    return flat
+
+
+def _minutes(hours: Sequence[str] | None, days: Sequence[str] | None) -> set[int]:
+    """Give the minutes of a week that hours and days allow: hours over midnight are of the day on which they start."""
+    spans = [read_hours("window.hours", each) for each in hours or ["00:00-24:00"]]
+    starts = [DAYS.index(day) * _DAY for day in days or DAYS]
+    return {
+        minute % (len(DAYS) * _DAY)
+        for midnight in starts
+        for start, end in spans
+        for minute in range(midnight + start // 60, midnight + end // 60)
+    }
+
+
+def described(loose: Loosened) -> str:
+    """Say in words what is looser than approved."""
+    approved, given = (_shown(value) for value in loose[1:])
+    return f"{loose.option} is {given}, expected {approved} or tighter"
+
+
+def _shown(value: Any) -> str:
+    if value is None:
+        return "not set"
+    if isinstance(value, list):
+        return " and ".join(map(str, value))
+    return f"{value:.0f}" if isinstance(value, float) and value.is_integer() else str(value)

@@ -1,0 +1,56 @@
+# Copyright (c) 2026 simops.yateota contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Digest a recorded plan, so that an approval can be bound to it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from .._core.identifiers import SIM_IDENTIFIERS
+from .change import Change
+from .tables import participants, sa
+
+# The name is how the selection names it; the others are what requests name it by. Nothing of it changes once the plan
+# is recorded, until it is purged.
+_IDENTIFICATION = ("seq", "name", "campaign_id", "participant_id", *SIM_IDENTIFIERS)
+_BLOCK = 2000
+
+
+def plan_digest(change: Change, limits: Mapping[str, Any] | None) -> str:
+    """Compute the SHA-256 of a change's plan, by one pass over its rows as the ledger holds them now.
+
+    It covers the action, the server, the node, the limits, and each participant selected, in order. It is the same on
+    every database.
+
+    Args:
+        change: the change, its participants recorded.
+        limits: the limits it is planned with; None where an older release planned it.
+
+    Returns:
+        64 hexadecimal digits.
+    """
+    record = change.record()
+    plan = {"action": record.action, "server": record.api_url, "node": record.node, "limits": limits}
+    rows = (
+        sa.select(*(participants.c[name] for name in _IDENTIFICATION))
+        .where(change.rows)
+        .order_by(participants.c.seq)
+        .execution_options(yield_per=_BLOCK)
+    )
+
+    def compute() -> str:
+        digest = hashlib.sha256(_line(plan))
+        with change.ledger.read() as connection, connection.execute(rows) as found:
+            for block in found.partitions():
+                digest.update(b"".join(_line(tuple(row)) for row in block))
+        return digest.hexdigest()
+
+    return change.ledger.outage.repeat(compute)
+
+
+def _line(value: Any) -> bytes:
+    return json.dumps(value, sort_keys=True, separators=(",", ":")).encode() + b"\n"
