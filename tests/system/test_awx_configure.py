@@ -105,7 +105,7 @@ def check_workflows(controller: Controller, workflows: list[dict[str, Any]]) -> 
             "yateota_awx_collection must be awx.awx or ansible.controller, got awx.avx.",
         ),
         ({"yateota_api_secret": ""}, "yateota_api_secret is missing: give it in a vault"),
-        ({"yateota_organization": "Nowhere"}, "yateota_organization 'Nowhere' is not on the server"),
+        ({"yateota_organization": "Nowhere"}, "yateota_organization 'Nowhere' does not exist on the server"),
     ],
 )
 def test_what_is_missing_is_named_before_anything_is_written(desk: Desk, variables: dict[str, str], says: str) -> None:

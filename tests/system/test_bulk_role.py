@@ -475,7 +475,7 @@ def test_a_wave_takes_one_line_and_leaves_standard_output_to_callbacks(
     assert done.returncode == 0, done.stdout + done.stderr
     assert "Wave" not in done.stdout
     assert len(re.findall("Wave", done.stderr)) == len(progress(Run(0, done.stderr))) == 5
-    sending = done.stdout.partition("Send wave by wave, with a line for each]")[2].partition("\nTASK")[0]
+    sending = done.stdout.partition("Send wave by wave, and show progress]")[2].partition("\nTASK")[0]
     assert sending.split() == [sending.split()[0], "changed:", "[localhost]"]
 
 

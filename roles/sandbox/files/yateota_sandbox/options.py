@@ -1,7 +1,7 @@
 # Copyright (c) 2026 simops.yateota contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the sandbox can be told: the one list of its options, for Python, the command line and the admin path."""
+"""The one list of the sandbox's options, for Python, the command line and the admin path."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .scenario import Scenario
 
 
 class Options(BaseModel):
-    """The options of one sandbox; a value that does not fit raises `pydantic.ValidationError`."""
+    """The options of one sandbox. A wrong value raises `pydantic.ValidationError`."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -24,54 +24,59 @@ class Options(BaseModel):
     host: str = Field(default="127.0.0.1", description="Address to listen on.")
     port: int = Field(default=0, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
     secret: SecretStr | None = Field(
-        default=None, description="Secret of the X-Authentication header; without it none is asked."
+        default=None, description="Secret of the X-Authentication header; without it, the server asks for none."
     )
     admin_token: SecretStr | None = Field(
-        default=None, description="Token of the admin path's X-Sandbox-Token header; without it the admin path is off."
+        default=None, description="Token of the admin path's X-Sandbox-Token header; without it, the admin path is off."
     )
     database: str = Field(
-        default=":memory:", description="SQLite file, written anew at each start; in memory by default."
+        default=":memory:", description="SQLite file, overwritten at each start; in memory by default."
     )
     speed: float = Field(
-        default=1.0, ge=0, allow_inf_nan=False, description="Simulated seconds in a real second; 0 stops the clock."
+        default=1.0, ge=0, allow_inf_nan=False, description="Simulated seconds for each real second; 0 stops the clock."
     )
     seed: int | None = Field(
-        default=None, ge=0, lt=2**63, description="Seed of all that chance decides; the scenario's own by default."
+        default=None, ge=0, lt=2**63, description="Seed of all random choices; the scenario's own by default."
     )
-    tls: bool = Field(default=False, description="Serve HTTPS, with a certificate of a test CA made at the start.")
-    ca_dest: Path | None = Field(default=None, description="Where the test CA's certificate is written (with TLS).")
-    client_ca: Path | None = Field(default=None, description="CA whose client certificates are asked for (with TLS).")
+    tls: bool = Field(default=False, description="Serve HTTPS, with a certificate of a test CA created at the start.")
+    ca_dest: Path | None = Field(default=None, description="File to write the test CA's certificate to (with TLS).")
+    client_ca: Path | None = Field(
+        default=None, description="CA of the client certificates that the server requires (with TLS)."
+    )
     ids: Literal["string", "number"] = Field(default="string", description="How ids and counts are written in answers.")
     not_writeable: bool = Field(default=False, description='Append the "// Not writeable" line to every answer.')
     campaigns: Literal["bare", "full"] = Field(
         default="bare",
-        description="Whether query_campaigns tells campaign_id and state (full), or not, as documented (bare).",
+        description="Whether query_campaigns returns campaign_id and state (full), or not, as documented (bare).",
     )
     participant_state: Literal["state", "status", "none"] = Field(
-        default="state", description="Key of a participant's state; with none, no list tells it."
+        default="state", description="Key of a participant's state in lists; with none, lists have no state."
     )
     connection: Literal["keep-alive", "close"] = Field(
-        default="keep-alive", description="What becomes of a connection."
+        default="keep-alive", description="Whether the server keeps connections open or closes them after an answer."
     )
     get_campaign: bool = Field(default=True, description="Whether the server knows the request get_campaign.")
     get_campaign_msisdn: Literal["participants", "campaigns"] = Field(
         default="participants",
-        description="What get_campaign answers for an msisdn: its participants' states, or the items of its campaigns.",
+        description="What get_campaign returns for an msisdn: its participants' states, or the items of its campaigns.",
     )
     refuse_writes: bool = Field(default=False, description="Refuse every action, with the body code 403.")
     strict_identification: bool = Field(
         default=True,
-        description="Refuse an action that names its participant or SIM in another form than the documented ones.",
+        description="Refuse an action that does not name its participant or SIM in a documented form.",
     )
     service_time: float = Field(
-        default=0.0, ge=0, allow_inf_nan=False, description="Seconds that each request holds one of the node's places."
+        default=0.0,
+        ge=0,
+        allow_inf_nan=False,
+        description="Seconds that each request occupies one of the node's places.",
     )
     front_end_timeout: float = Field(
         default=5.0, gt=0, allow_inf_nan=False, description="Seconds until the front end gives up on the node."
     )
     journal: bool = Field(default=True, description="Whether requests are recorded in the journal.")
     ready_file: Path | None = Field(
-        default=None, description="JSON file with the server's address, written once it serves."
+        default=None, description="JSON file with the server's address, written when it is ready."
     )
 
     @field_validator("secret", "admin_token", mode="before")
