@@ -45,7 +45,7 @@ def mapping(given: dict[str, str]) -> Iterator[str]:
         given: what is given instead of a variable of the role.
     """
     known = {name: option for name, option in options().items() if not option["no_log"]}
-    yield "# Options that come with a value; one left empty is not told, so that the server's own default holds."
+    yield "# Options with a value. An empty one is left out, so that the server's own default applies."
     yield "__sandbox_values:"
     for name, option in known.items():
         if option["type"] != "bool":

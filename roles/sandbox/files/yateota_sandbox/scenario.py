@@ -1,7 +1,7 @@
 # Copyright (c) 2026 simops.yateota contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The scenario: which SIMs and campaigns there are when the sandbox starts, and how the campaigns go on."""
+"""The scenario: the SIMs and campaigns at the start, and how the campaigns continue."""
 
 from __future__ import annotations
 
@@ -182,7 +182,7 @@ def load_scenario(source: str | dict[str, Any] | Scenario) -> Scenario:
 # The parser in C, where PyYAML has it: most of a sandbox's start is otherwise spent in reading its scenario.
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
-# A million of them are made when a nation is: each digit doubled, and the sum of the two digits where there are two.
+# A nation needs a million of them: twice each digit, and the sum of its two digits if there are two.
 _DOUBLED = bytes.maketrans(b"0123456789", bytes((0, 2, 4, 6, 8, 1, 3, 5, 7, 9)))
 
 

@@ -47,7 +47,7 @@ def create(path: str) -> sqlite3.Connection:
     """Create a database with empty tables and no indexes.
 
     Args:
-        path: SQLite file, written anew, or ":memory:".
+        path: SQLite file, overwritten, or ":memory:".
 
     Returns:
         A connection that a transaction is begun on explicitly, and that other threads may close.

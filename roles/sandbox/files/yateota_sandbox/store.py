@@ -20,7 +20,7 @@ class Store:
     """SIMs, campaigns and participants.
 
     Args:
-        path: SQLite file, written anew, or ":memory:".
+        path: SQLite file, overwritten, or ":memory:".
         scenario: what there is at the start.
         chance: draws what the scenario leaves open.
         clock: tells the simulated time.

@@ -76,7 +76,7 @@ class Clock:
         self._passed += seconds
 
     def set_speed(self, speed: float) -> None:
-        """Go on from now at another speed."""
+        """Continue from now at another speed."""
         self._passed, self._since, self._speed = self.now(), time.monotonic(), speed
 
 
