@@ -178,7 +178,11 @@ def _text(standing: _Standing, settings: Mapping[str, Any]) -> str:
 def _advice(standing: _Standing, settings: Mapping[str, Any]) -> str:
     """What to do next; empty where there is nothing to do."""
     if standing.refusal:
-        return standing.refusal
+        held = standing.change["status"] == ChangeStatus.HELD
+        release = (
+            " When that is settled, release it with the playbook bulk_release, and run this again." if held else ""
+        )
+        return f"{standing.refusal.rstrip(' .')}.{release}"
     if standing.left:
         return _advice_on_those_left(standing)
     if standing.counts.get(RowState.UNKNOWN):

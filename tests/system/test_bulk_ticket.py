@@ -119,9 +119,20 @@ def test_a_ticket_put_on_hold_stops_the_change_before_the_next_wave(desk: Desk, 
     assert not held.ok
     assert len(sandbox.writes()) == 5
     assert "CHG-7 does not allow wave 2: its stat" in held.words or "it is on hold (CAB asks why)" in held.words
-    assert "39 planned, 5 done" in held.words
+    assert "Change CHG-7 is held: 39 planned, 5 done. " in held.words
     assert "does not allow wave 2" in desk.ticket.written("note")[-1]  # the ticket says why nothing more is sent
     assert desk.ticket.written("state") == []
+
+    desk.release()
+    refused = desk.change()
+    assert not refused.ok
+    assert "Change CHG-7 is held by noc since " in refused.words
+    assert len(sandbox.writes()) == 5
+    released = desk.ansible("bulk_release", {"change_id": "CHG-7"})
+    assert released.ok, released.output
+    done = desk.change()
+    assert done.ok, done.output
+    assert all_once(sandbox)
 
 
 @both
@@ -181,6 +192,7 @@ def test_a_ticket_that_does_not_allow_it_leaves_nothing_sent(
     refused = desk.change()
     assert not refused.ok
     assert says in refused.words
+    assert "Change CHG-7 is held: 44 planned. " in refused.words
     assert sandbox.writes() == []
     assert desk.ticket.written("state") == []
 
@@ -335,8 +347,9 @@ def test_the_gate_of_the_guide_runs_as_it_stands(ansible: Ansible, sandbox: Any)
     (gate,) = re.findall(r"^```yaml\n(.*?)^```$", guide, re.MULTILINE | re.DOTALL)
     refused = own(ansible, gate=gate)
     assert not refused.ok
-    assert "Change CHG1 is planned: 44 planned. CHG1.allowed is not there, so wave 1 is not sent." in refused.words
+    assert "Change CHG1 is held: 44 planned. CHG1.allowed is not there, so wave 1 is not sent." in refused.words
     assert sandbox.writes() == []
     (ansible.folder / "CHG1.allowed").touch()
+    assert ansible("bulk_release", {"change_id": "CHG1"}).ok
     assert own(ansible, gate=gate).ok
     assert all_once(sandbox)

@@ -312,6 +312,12 @@ def test_a_change_that_is_not_there_is_told_by_what_was_said_of_it() -> None:
             {},
             "Change CHG1 is applied: 43 done, 1 unknown. It is on hold.",
         ),
+        (
+            result(change("held", planned=44)),
+            {},
+            "Change CHG1 is held: 44 planned. It is on hold. When that is settled, release it with the playbook "
+            "bulk_release, and run this again.",
+        ),
         ({}, {}, "It is on hold."),
     ],
 )
