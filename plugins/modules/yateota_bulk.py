@@ -667,8 +667,8 @@ from ..module_utils._change.limits import limits_of
 from ..module_utils._change.options import rollout_options
 from ..module_utils._change.task import run_bulk
 from ..module_utils._core.bounds import check_bounds
-from ..module_utils._core.outcome import Outcome
 from ..module_utils._core.signals import stops_on_signals
+from ..module_utils._core.task_result import TaskResult
 
 LIBRARIES = (*COMMON_LIBRARIES, "sqlalchemy")
 
@@ -785,7 +785,7 @@ BOUNDS: dict[str, dict[str, float]] = {
 RULES: dict[str, Any] = {}
 
 
-def run(task: Task) -> Outcome:
+def run(task: Task) -> TaskResult:
     """Bring the change to the state asked for."""
     check_bounds(task.params, BOUNDS)
     rollout, stopped = rollout_options(task.params, ARGUMENTS), threading.Event()

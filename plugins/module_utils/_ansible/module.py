@@ -20,8 +20,8 @@ from .._core.errors import InvalidInputError, YateotaError
 from .._core.identifiers import IDS, SIM_IDENTIFIERS, check_text, parse_id
 from .._core.libraries import missing
 from .._core.masking import Masking
-from .._core.outcome import Outcome
 from .._core.states import plain
+from .._core.task_result import TaskResult
 from .arguments import CONNECTION_ARGUMENTS, connection, url_passwords
 
 if TYPE_CHECKING:
@@ -108,30 +108,30 @@ class Task:
         self._warnings.clear()
 
 
-def perform(run: Callable[[Task], Result | Outcome], task: Task) -> Result:
+def perform(run: Callable[[Task], Result | TaskResult], task: Task) -> Result:
     """Run a module's code: its result, or for an expected failure one with ``failed``, ``msg`` and ``failure``."""
     try:
-        outcome = _outcome(run, task)
+        ended = _task_result(run, task)
         if task.masking:
-            task.masking.learn(outcome.identifiers)
-        error = outcome.error
+            task.masking.learn(ended.identifiers)
+        error = ended.error
         if error is None:
-            return cast(Result, task.shown(plain(outcome.result)))
+            return cast(Result, task.shown(plain(ended.result)))
         # Shown first, since the failure's sentence may name those that its details tell of.
-        details = task.shown({**plain(outcome.result), "failure": error.failure()})
+        details = task.shown({**plain(ended.result), "failure": error.failure()})
         text = task.masking.sentence(str(error), error.message) if task.masking else str(error)
         return {**details, "failed": True, "msg": text}
     finally:
         task.close()
 
 
-def _outcome(run: Callable[[Task], Result | Outcome], task: Task) -> Outcome:
+def _task_result(run: Callable[[Task], Result | TaskResult], task: Task) -> TaskResult:
     try:
         task.params = read_params(task.params)
         came_to = run(task)
     except YateotaError as error:
-        return Outcome(error.details, error)
-    return came_to if isinstance(came_to, Outcome) else Outcome(came_to)
+        return TaskResult(error.details, error)
+    return came_to if isinstance(came_to, TaskResult) else TaskResult(came_to)
 
 
 def masking_of(params: Mapping[str, Any]) -> Masking | None:
@@ -189,7 +189,7 @@ def argument_spec(arguments: Mapping[str, Any]) -> dict[str, Any]:
 
 def run_module(
     arguments: Mapping[str, Any],
-    run: Callable[[Task], Result | Outcome],
+    run: Callable[[Task], Result | TaskResult],
     rules: Mapping[str, Any] | None = None,
     libraries: Sequence[str] = LIBRARIES,
 ) -> None:

@@ -25,7 +25,7 @@ from .._core.errors import (
 from .._core.identifiers import described
 from .._core.operations import is_write
 from .answer import Border, NoAnswerError, title_of, whole_number
-from .paging import Item, Seen, pages
+from .paging import Item, Seen, read_moving_list
 from .retry_after import retry_after
 from .transport import Connection, ExchangeError, Transport
 from .wire import CLOSED, SPEAKS_TLS, HeldBackError, Reply, always
@@ -149,7 +149,7 @@ class Client:
             if seconds <= 0:
                 return
 
-    def pages(
+    def read_list(
         self,
         request: str,
         params: Mapping[str, Any],
@@ -158,22 +158,22 @@ class Client:
         seen: Seen,
         total: int | None = None,
     ) -> Iterator[list[Item]]:
-        """Read a whole list of the API page by page, each item once (see ``_api.paging.pages``).
+        """Read a whole list of the API page by page, each item once (see ``_api.paging.read_moving_list``).
 
         Args:
             request: a request that takes ``limit`` and ``offset``.
             params: its other params.
             item_key: the field that identifies an item.
-            page_size, seen, total: as in ``_api.paging.pages``.
+            page_size, seen, total: as in ``_api.paging.read_moving_list``.
 
         Raises:
-            As ``call`` and ``_api.paging.pages``.
+            As ``call`` and ``_api.paging.read_moving_list``.
         """
 
         def fetch(offset: int, limit: int) -> list[Item]:
             return items(self.call(request, {**params, "offset": offset, "limit": limit}), request)
 
-        return pages(fetch, item_key, page_size, seen, total)
+        return read_moving_list(fetch, item_key, page_size, seen, total)
 
     def close(self) -> None:
         """Close the kept-alive connections."""

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from .._core.errors import ApiError, NotSentError, OutcomeUnknownError, TransportError, YateotaError
 from .._core.identifiers import described
-from .._core.policy import AttemptOutcome
+from .._core.policy import RequestOutcome
 from .._core.refusals import Refusals
 from .client import Client
 
@@ -107,7 +107,7 @@ class RateLimiter:
 class AttemptResult(NamedTuple):
     """What came of one request, and the failure behind it; None where it was held back."""
 
-    outcome: AttemptOutcome
+    outcome: RequestOutcome
     error: YateotaError | None = None
 
 
@@ -169,20 +169,20 @@ class Delivery:
         try:
             self.call("action_participant", params, may_send)
         except OutcomeUnknownError as error:
-            return AttemptResult(AttemptOutcome.UNKNOWN, error)
+            return AttemptResult(RequestOutcome.UNKNOWN, error)
         except NotSentError:
-            return AttemptResult(AttemptOutcome.NOT_CARRIED_OUT)
+            return AttemptResult(RequestOutcome.NOT_CARRIED_OUT)
         except ApiError as error:
             return self._refused(error, params, subject)
         except YateotaError as error:
             self._switch.stop(error)
-            return AttemptResult(AttemptOutcome.NOT_CARRIED_OUT, error)
+            return AttemptResult(RequestOutcome.NOT_CARRIED_OUT, error)
         except BaseException as error:  # noqa: BLE001 (whatever it is, no outcome may be lost by it)
-            return self.broken(error, params, AttemptOutcome.UNKNOWN)
-        self.refusals.carried_out()
-        return AttemptResult(AttemptOutcome.CARRIED_OUT)
+            return self.broken(error, params, RequestOutcome.UNKNOWN)
+        self.refusals.note_carried_out()
+        return AttemptResult(RequestOutcome.CARRIED_OUT)
 
-    def broken(self, error: BaseException, params: Mapping[str, Any], outcome: AttemptOutcome) -> AttemptResult:
+    def broken(self, error: BaseException, params: Mapping[str, Any], outcome: RequestOutcome) -> AttemptResult:
         """Give the result of a request that an unexpected exception ended, and end all sending.
 
         Args:
@@ -195,11 +195,11 @@ class Delivery:
         return AttemptResult(outcome, failure)
 
     def _refused(self, error: ApiError, params: Mapping[str, Any], subject: Any) -> AttemptResult:
-        if not self.refusals.stop_all(error, params, subject):
-            return AttemptResult(AttemptOutcome.REFUSED, error)
+        if not self.refusals.note_refusal(error, params, subject):
+            return AttemptResult(RequestOutcome.REFUSED, error)
         alike = "The server refuses every request alike: " if self.refusals.taken_back else ""
         self._switch.stop(error.restated(f"{alike}{error} Nothing more was sent.", {}))
-        return AttemptResult(AttemptOutcome.NOT_CARRIED_OUT, error)
+        return AttemptResult(RequestOutcome.NOT_CARRIED_OUT, error)
 
 
 def send_write(client: Client, request: str, params: Mapping[str, Any]) -> dict[str, Any]:

@@ -60,7 +60,9 @@ def key_of(item: Item, name: str) -> int | str:
     return int(text) if text.isascii() and text.isdecimal() and len(text) <= _LONGEST_NUMBER else text
 
 
-def pages(fetch: Fetch, key: str, page_size: int, seen: Seen, total: int | None = None) -> Iterator[list[Item]]:
+def read_moving_list(
+    fetch: Fetch, key: str, page_size: int, seen: Seen, total: int | None = None
+) -> Iterator[list[Item]]:
     """Read a whole list, page by page, each item once.
 
     Offsets shift when an item before them leaves the list, and what then slides over the page's edge would be lost.

@@ -124,7 +124,9 @@ class Reader:
             return items(self._client.call(request, {}), request)
         seen = Seen()
         try:
-            return [item for page in self._client.pages(request, {}, "campaign_id", page_size, seen) for item in page]
+            return [
+                item for page in self._client.read_list(request, {}, "campaign_id", page_size, seen) for item in page
+            ]
         finally:
             seen.close()
 
@@ -221,7 +223,7 @@ class Reader:
         try:
             params = {"campaign_id": campaign_id, "state": state}
             stateless = 0
-            for page in self._client.pages("query_participants", params, "participant_id", page_size, seen, total):
+            for page in self._client.read_list("query_participants", params, "participant_id", page_size, seen, total):
                 found = [_participant(item, campaign_id, state) for item in page]
                 stateless += sum(each.state is None for each in found)
                 yield found

@@ -21,7 +21,7 @@ def find_planned(task: BulkTask, ledger: Ledger) -> Change | None:
         InvalidInputError: it is recorded with other options, or under a name that may be taken for this one.
     """
     change = find_change(ledger, task.change_id)
-    if change and not change.is_being_planned():
+    if change and not change.lacks_plan():
         anew = plans_anew(task, change)
         check_same(task, change, selection_too=not anew)
         return None if anew else change

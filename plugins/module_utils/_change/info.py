@@ -11,8 +11,8 @@ from typing import Any
 
 from .._core.change_id import alike
 from .._core.errors import InvalidInputError
-from .._core.outcome import Outcome
 from .._core.states import RowState
+from .._core.task_result import TaskResult
 from .._ledger.change import Change, find_change, recorded_ids
 from .._ledger.database import Ledger, look_into
 from .._ledger.listing import changes_of
@@ -24,7 +24,7 @@ Shown = Callable[[Mapping[str, Any]], Any]
 """Returns a result, or a part of one, as it may be shown."""
 
 
-def run_info(options: Mapping[str, Any], check_mode: bool, shown: Shown) -> Outcome:
+def run_info(options: Mapping[str, Any], check_mode: bool, shown: Shown) -> TaskResult:
     """Read one change, or list all.
 
     Args:
@@ -38,16 +38,16 @@ def run_info(options: Mapping[str, Any], check_mode: bool, shown: Shown) -> Outc
     check_seconds(options, "ledger_timeout")
     if options["report_check"]:
         check_report({**options, "report_dest": nearest(options["report_dest"])}, check_mode=True)
-        return Outcome({"changed": False})
+        return TaskResult({"changed": False})
     if options["report_dest"]:
         check_report(options, check_mode)
     ledger = look_into(options["ledger"], options["ledger_password"], options["ledger_timeout"])
     if ledger is None:
         error = f"ledger '{options['ledger']}' does not exist: give the one that the changes were recorded in."
-        return Outcome({"ledger_found": False}, InvalidInputError(error))
+        return TaskResult({"ledger_found": False}, InvalidInputError(error))
     with contextlib.closing(ledger):
         if not options["change_id"]:
-            return Outcome({"changed": False, "changes": changes_of(ledger)})
+            return TaskResult({"changed": False, "changes": changes_of(ledger)})
         change = _recorded(ledger, options["change_id"])
         result, facts = _result_and_facts(change)
         if options["report_dest"]:
@@ -57,7 +57,7 @@ def run_info(options: Mapping[str, Any], check_mode: bool, shown: Shown) -> Outc
                 result["changed"] = write_rows(change, options, check_mode)
             if not check_mode:
                 result["report"] = options["report_dest"]
-        return Outcome(result)
+        return TaskResult(result)
 
 
 def _recorded(ledger: Ledger, change_id: str) -> Change:

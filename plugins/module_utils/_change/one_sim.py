@@ -9,7 +9,7 @@ import functools
 
 from .._core.errors import InvalidInputError
 from .._core.identification import NAMINGS, SIM, may_be_one_sim
-from .._core.policy import worth_by_state
+from .._core.policy import keep_rank_by_state
 from .._ledger.change import Change
 from .._ledger.duplicates import Duplicates
 
@@ -24,10 +24,10 @@ def separate_sims(change: Change) -> None:
     unit = NAMINGS[record.action].unit
     if unit != SIM or record.selection.get("unit") == unit:
         return
-    worth = functools.partial(worth_by_state, record.action)
-    found = Duplicates(change, NAMINGS[record.action], worth, is_planned=True)
+    keep_rank = functools.partial(keep_rank_by_state, record.action)
+    found = Duplicates(change, NAMINGS[record.action], keep_rank, plan_is_recorded=True)
     found.drop()
-    two = found.first_indistinct()
+    two = found.first_indistinct_entries()
     if two:
         raise InvalidInputError(
             f"Change {record.change_id} was planned by an older release, by participant instead of by SIM: nothing "

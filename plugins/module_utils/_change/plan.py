@@ -13,7 +13,7 @@ from typing import Any
 from .._core.entries import kinds_of
 from .._core.errors import InvalidInputError, YateotaError
 from .._core.identification import NAMINGS, PARTICIPANT, SIM, may_be_one_sim
-from .._core.policy import left_out, misidentified, worth_by_state
+from .._core.policy import keep_rank_by_state, left_out, misidentified
 from .._core.states import NOT_BEGUN_STATUSES, ChangeStatus
 from .._ledger.change import Change
 from .._ledger.digest import plan_digest
@@ -61,7 +61,7 @@ def _record(
 ) -> tuple[int, dict[str, Any]]:
     """Record the selection's rows, and what describes it; how many rows it has, and that description."""
     action, offered, kinds = task.options["action"], 0, set()
-    for rows in selection.rows(action, task.reader(), states.count_page, task.warn):
+    for rows in selection.rows(action, task.reader(), states.note_request, task.warn):
         recorded.add(rows, offered)
         offered += len(rows)
         kinds |= {"/".join(kinds_of(row["name"])) for row in rows}
@@ -92,16 +92,16 @@ def _judge(
     """Leave duplicates out of the plan, and entries that no list identifies; give those that may be duplicates."""
     action = task.options["action"]
     recorded.leave_out_misidentified(*misidentified(action))
-    found = Duplicates(change, NAMINGS[action], functools.partial(worth_by_state, action))
+    found = Duplicates(change, NAMINGS[action], functools.partial(keep_rank_by_state, action))
     if selection.listed and NAMINGS[action].unit == PARTICIPANT:
         return []  # the ids of a list are each there once
     found.drop()
-    two = found.first_indistinct()
+    two = found.first_indistinct_entries()
     if two and NAMINGS[action].unit == SIM:
         raise InvalidInputError(f"{action} is refused, nothing was recorded or sent. {may_be_one_sim(*two)}")
     if two:
         task.warn(may_be_one_sim(*two))
-    return found.named_again()
+    return found.conditions_named_again()
 
 
 def _renew(task: BulkTask, change: Change, _run: int) -> Work:

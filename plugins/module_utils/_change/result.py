@@ -11,8 +11,8 @@ from dataclasses import replace
 from typing import Any
 
 from .._core.errors import YateotaError
-from .._core.outcome import Outcome
 from .._core.states import RowState
+from .._core.task_result import TaskResult
 from .._ledger.change import Change
 from .._ledger.queries import SHOWN, Report, iso
 from .bulk_task import BulkTask, Work
@@ -20,7 +20,7 @@ from .options import RolloutOptions
 from .report_file import write_rows
 
 
-def success(task: BulkTask, change: Change, work: Work, before: Mapping[str, int] | None = None) -> Outcome:
+def success(task: BulkTask, change: Change, work: Work, before: Mapping[str, int] | None = None) -> TaskResult:
     """What a task came to that did what it was asked for. It fails all the same where its report cannot be written.
 
     Args:
@@ -35,12 +35,12 @@ def success(task: BulkTask, change: Change, work: Work, before: Mapping[str, int
     identifiers = _identifiers(task, change)
     result = _result(task, change, work, before)
     error = _write_report(task, change, result)
-    return Outcome(result, error, identifiers)
+    return TaskResult(result, error, identifiers)
 
 
 def failure(
     task: BulkTask, change: Change, work: Work, error: YateotaError, before: Mapping[str, int] | None = None
-) -> Outcome:
+) -> TaskResult:
     """What a task came to that ended with an error. What fails while that is read is a warning.
 
     Args:
@@ -62,7 +62,7 @@ def failure(
         further = unread
     if further:
         task.warn(str(further))
-    return Outcome(result, error, identifiers)
+    return TaskResult(result, error, identifiers)
 
 
 def _result(task: BulkTask, change: Change, work: Work, before: Mapping[str, int] | None) -> dict[str, Any]:

@@ -209,7 +209,7 @@ class Rollout:
         if self._options.soak and last_sent:
             if not self._wait(last_sent + self._options.soak - self._change.clock.moment()):
                 return self._may_send()
-            self._states.read(done_too=True)
+            self._states.read(include_done=True)
             self._count_attempts()
         return not self._switch.is_on
 

@@ -14,7 +14,7 @@ from queue import SimpleQueue
 
 from .._api.delivery import AttemptResult, Delivery, StopSwitch, UnexpectedError
 from .._core.identification import request_names
-from .._core.policy import AttemptOutcome, LeftOut, comes_to
+from .._core.policy import LeftOut, RequestOutcome, states_after_request
 from .._core.states import RowState
 from .._ledger.attempts import Attempt, Attempts
 
@@ -150,7 +150,7 @@ class SenderPool:
             try:
                 self._try(attempt)
             except BaseException as error:  # noqa: BLE001 (a dead thread would be waited for, and its attempt lost)
-                outcome = AttemptOutcome.UNKNOWN if attempt.sent_at else AttemptOutcome.NOT_CARRIED_OUT
+                outcome = RequestOutcome.UNKNOWN if attempt.sent_at else RequestOutcome.NOT_CARRIED_OUT
                 self._note(attempt, self._delivery.broken(error, attempt.identification, outcome))
             self._ended.append(attempt)
             if len(self._ended) >= self._wanted:
@@ -164,14 +164,14 @@ class SenderPool:
 
     def _note(self, attempt: Attempt, result: AttemptResult) -> None:
         outcome, error = result
-        if outcome is AttemptOutcome.NOT_CARRIED_OUT:
+        if outcome is RequestOutcome.NOT_CARRIED_OUT:
             plan_again(attempt)
             return
         attempt.answered_at = self._moment()
         attempt.sent_at = attempt.sent_at or attempt.answered_at
         attempt.code, attempt.message = (error.code, error.message) if error else (0, None)
-        attempt.state, _outcome = comes_to(outcome, attempt.code)
-        if outcome is AttemptOutcome.UNKNOWN:
+        attempt.state, _outcome = states_after_request(outcome, attempt.code)
+        if outcome is RequestOutcome.UNKNOWN:
             attempt.reason = error.reason if isinstance(error, UnexpectedError) else _NO_ANSWER
 
 

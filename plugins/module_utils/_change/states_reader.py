@@ -30,10 +30,10 @@ class StateReader:
         change: whose participants they are.
         reader: reads the server's lists.
         stopped: set from outside to stop.
-        check: called for each page; raises where the reading is to end.
+        check: called for each request; raises where the reading is to end.
 
     Attributes:
-        pages: how many pages of participants were read so far.
+        pages: how many requests have read participants so far: pages, and look-ups by number.
     """
 
     def __init__(
@@ -50,8 +50,8 @@ class StateReader:
         self._check = check
         self.pages = 0
 
-    def count_page(self) -> None:
-        """Count a page that was read, and end where a signal or ``check`` asks for that.
+    def note_request(self) -> None:
+        """Count a request for participants, and raise where a signal or ``check`` ends the reading.
 
         Raises:
             TransportError: it is stopped.
@@ -78,16 +78,16 @@ class StateReader:
         found = LookUp(self._change, self._kinds(), deciding)
         for campaign_id in self._readings.campaigns_of(UNSETTLED_STATES):
             for page in self._reader.participants(campaign_id):
-                self.count_page()
+                self.note_request()
                 found.record(page)
 
-    def read(self, done_too: bool = False) -> None:
-        """Read the states of all that are not settled, and with ``done_too`` of those that were acted on.
+    def read(self, include_done: bool = False) -> None:
+        """Read the states of all that are not settled, and with ``include_done`` of those that were acted on.
 
         Raises:
             YateotaError: as ``Reader.participants``, and as the ledger.
         """
-        wanted = (*UNSETTLED_STATES, RowState.DONE) if done_too else UNSETTLED_STATES
+        wanted = (*UNSETTLED_STATES, RowState.DONE) if include_done else UNSETTLED_STATES
         moment = self._change.clock.moment()
         reading = self._readings.begin()
         for campaign_id in self._readings.campaigns_of(wanted):
@@ -116,7 +116,7 @@ class StateReader:
         for each in unknown:
             if each.campaign_id is None or each.msisdn is None:
                 return None
-            self.count_page()
+            self.note_request()
             states = self._reader.states_of_number(each.msisdn) or {}
             if each.campaign_id not in states:
                 return None
@@ -135,7 +135,7 @@ class StateReader:
             self._read_list(campaign_id, state, reading)
             if not self._readings.unread(campaign_id, wanted, reading):
                 return
-        # Some states have no list. Those to be sent for, of unknown outcome, or in such a state, are worth all pages.
+        # The rest is in states without a list of their own. To find them, read the whole campaign.
         if self._readings.unread(campaign_id, self._unlisted(wanted), reading):
             self._read_list(campaign_id, None, reading)
 
@@ -147,7 +147,7 @@ class StateReader:
     def _read_list(self, campaign_id: int, state: str | None, reading: int) -> None:
         kinds = self._kinds()
         for page in self._reader.participants(campaign_id, state):
-            self.count_page()
+            self.note_request()
             self._readings.record(page, kinds, reading)
 
     def _cheapest_lists(self, campaign_id: int, wanted: Sequence[str]) -> list[str | None]:

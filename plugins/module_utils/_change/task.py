@@ -14,8 +14,8 @@ from dataclasses import replace
 
 from .._core.change_id import check_change_id
 from .._core.errors import HeldError, InvalidInputError, YateotaError
-from .._core.outcome import Outcome
 from .._core.states import ChangeStatus
+from .._core.task_result import TaskResult
 from .._ledger.change import Change
 from .._ledger.database import Ledger, look_into, open_ledger, scratch_ledger
 from .._ledger.halts import status_of
@@ -45,7 +45,7 @@ STATES: dict[str, ModuleState] = {
 """What a task does, for each value of the module's ``state``."""
 
 
-def run_bulk(task: BulkTask) -> Outcome:
+def run_bulk(task: BulkTask) -> TaskResult:
     """Bring the change to the state asked for. In check mode nothing is sent or written.
 
     Raises:
@@ -83,7 +83,7 @@ def _check_options(task: BulkTask) -> None:
         check_report(options, task.check_mode)  # one that cannot be written stops nothing half done
 
 
-def _bring(task: BulkTask, state: ModuleState, ledger: Ledger) -> Outcome:
+def _bring(task: BulkTask, state: ModuleState, ledger: Ledger) -> TaskResult:
     """Bring the change to the state: it is found or made, and performed under its lease."""
     change = find_planned(task, ledger) or create(task, state, ledger)
     before = change.counts()
@@ -104,12 +104,12 @@ def _bring(task: BulkTask, state: ModuleState, ledger: Ledger) -> Outcome:
     if work.error is None:
         return result.success(task, change, work, before)
     with contextlib.suppress(YateotaError):  # the failure that led here is the one to report
-        if not change.is_being_planned():
+        if not change.lacks_plan():
             return result.failure(task, change, work, work.error, before)
-    return Outcome({}, work.error)
+    return TaskResult({}, work.error)
 
 
-def _foresee(task: BulkTask, state: ModuleState, change: Change) -> Outcome:
+def _foresee(task: BulkTask, state: ModuleState, change: Change) -> TaskResult:
     """Check mode for a change that is recorded: it fails where the real run would."""
     if state.plans:
         warn_of_resending(task, change)
@@ -140,7 +140,7 @@ def _perform(task: BulkTask, state: ModuleState, change: Change) -> Work:
     """Plan the change where that is not done, then do what the state is for, as one run in the change's record."""
     if plans_anew(task, change):
         change.update(status=ChangeStatus.PLANNING)
-    planned = not change.is_being_planned()
+    planned = not change.lacks_plan()
     if planned:
         check_same(task, change)  # another run may have planned another since it was looked at
     else:

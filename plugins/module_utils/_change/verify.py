@@ -33,7 +33,7 @@ def verify(task: BulkTask, change: Change, run: int) -> Work:
     deadline = time.monotonic() + task.options["verify_timeout"]
     while True:
         begun = time.monotonic()
-        states.read(done_too=True)
+        states.read(include_done=True)
         attempts.settle_unknown(functools.partial(proves_carried_out, record.action))
         left, first = report.unfinished(goal_of(record.action))
         now = time.monotonic()

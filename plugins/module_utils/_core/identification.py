@@ -93,12 +93,12 @@ class Candidate(NamedTuple):
 
     Attributes:
         place: where it stands in the selection.
-        worth: its rank by ``policy.worth``: of one SIM's entries the smallest stays.
+        keep_rank: its rank by ``policy.keep_rank``: of one SIM's entries the smallest stays.
         iccid, imsi: in canonical form; None where they are not known.
     """
 
     place: int
-    worth: tuple[int, ...]
+    keep_rank: tuple[int, ...]
     iccid: str | None
     imsi: str | None
 
@@ -130,19 +130,19 @@ def duplicates(kind: str, entries: Iterable[Candidate]) -> Iterator[tuple[int, i
         elif each.iccid:
             without_imsi = without_imsi or sim
     for sim in sims:
-        stays = min(sim, key=lambda entry: (entry.worth, entry.place))
+        stays = min(sim, key=lambda entry: (entry.keep_rank, entry.place))
         yield from ((each.place, stays.place) for each in sim if each is not stays)
 
 
 def all_duplicates(
-    action: str, known: Sequence[Mapping[str, Any]], worths: Sequence[tuple[int, ...]]
+    action: str, known: Sequence[Mapping[str, Any]], ranks: Sequence[tuple[int, ...]]
 ) -> list[tuple[int, int]]:
     """Pair the places (goes, stays) of entries on which one request acts; none that goes is one that stays.
 
     Args:
         action: one of ``NAMINGS``.
         known: for each of the list its identifiers, and ``campaign_id``.
-        worths: their ranks: of several, the first of the smallest stays.
+        ranks: their ranks: of several, the first of the smallest stays.
     """
     joined = {place: dict(each) for place, each in enumerate(known)}
     stays_for: dict[int, int] = {}
@@ -151,7 +151,7 @@ def all_duplicates(
         grows = False
         for kind in reversed(IDENTIFIERS):  # all numbers of one SIM are compared before one is kept
             for equal in _equal(kind, NAMINGS[action].unit, joined):
-                for goes, stays in duplicates(kind, [_candidate(each, worths[each], joined[each]) for each in equal]):
+                for goes, stays in duplicates(kind, [_candidate(each, ranks[each], joined[each]) for each in equal]):
                     gone = joined.pop(goes)
                     joined[stays].update(
                         {name: gone[name] for name in SIM_IDENTIFIERS if name in {*gone} - {*joined[stays]}}
@@ -160,8 +160,8 @@ def all_duplicates(
     return [(goes, _last(stays_for, stays)) for goes, stays in stays_for.items()]
 
 
-def _candidate(place: int, worth: tuple[int, ...], known: Mapping[str, Any]) -> Candidate:
-    return Candidate(place, worth, canonical("iccid", known.get("iccid")), known.get("imsi"))
+def _candidate(place: int, keep_rank: tuple[int, ...], known: Mapping[str, Any]) -> Candidate:
+    return Candidate(place, keep_rank, canonical("iccid", known.get("iccid")), known.get("imsi"))
 
 
 def _equal(kind: str, unit: str, joined: Mapping[int, Mapping[str, Any]]) -> list[list[int]]:

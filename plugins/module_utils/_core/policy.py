@@ -205,10 +205,11 @@ def misidentified(action: str) -> Misidentified:
     )
 
 
-def worth(action: str, verdict: Verdict, named_by: str, is_listed: bool, was_sent: bool = False) -> tuple[int, ...]:
-    """Rank an entry among several that one request acts on: the smallest stays.
+def keep_rank(action: str, verdict: Verdict, named_by: str, is_listed: bool, was_sent: bool = False) -> tuple[int, ...]:
+    """Rank an entry among several that one request acts on: the one of the smallest rank is kept.
 
-    One stays that was sent for, else that is under way, else that can be read, else that gives the best name.
+    Kept first: one that was sent for. Then: one whose message is under way, one that a list shows, one with the best
+    identifier.
 
     Args:
         action: an ``Action``.
@@ -221,12 +222,14 @@ def worth(action: str, verdict: Verdict, named_by: str, is_listed: bool, was_sen
     return not was_sent, rank, not is_listed, (*NAMINGS[action].by, *IDENTIFIERS).index(named_by)
 
 
-def worth_by_state(action: str, state: str | None, named_by: str, is_listed: bool, was_sent: bool) -> tuple[int, ...]:
-    """Rank an entry as ``worth`` does, with the verdict on its server state."""
-    return worth(action, plan_participant(action, state).verdict, named_by, is_listed, was_sent)
+def keep_rank_by_state(
+    action: str, state: str | None, named_by: str, is_listed: bool, was_sent: bool
+) -> tuple[int, ...]:
+    """Rank an entry as ``keep_rank`` does, with the verdict on its server state."""
+    return keep_rank(action, plan_participant(action, state).verdict, named_by, is_listed, was_sent)
 
 
-class AttemptOutcome(enum.Enum):
+class RequestOutcome(enum.Enum):
     """What came of one request. ``NOT_CARRIED_OUT`` says nothing of its participant, the other three do."""
 
     CARRIED_OUT = enum.auto()
@@ -235,23 +238,23 @@ class AttemptOutcome(enum.Enum):
     UNKNOWN = enum.auto()
 
 
-_COMES_TO = {
-    AttemptOutcome.CARRIED_OUT: (RowState.DONE, EntryOutcome.ACTED),
-    AttemptOutcome.NOT_CARRIED_OUT: (RowState.PLANNED, EntryOutcome.FAILED),
-    AttemptOutcome.UNKNOWN: (RowState.UNKNOWN, EntryOutcome.UNKNOWN),
+_AFTER_REQUEST = {
+    RequestOutcome.CARRIED_OUT: (RowState.DONE, EntryOutcome.ACTED),
+    RequestOutcome.NOT_CARRIED_OUT: (RowState.PLANNED, EntryOutcome.FAILED),
+    RequestOutcome.UNKNOWN: (RowState.UNKNOWN, EntryOutcome.UNKNOWN),
 }
 
 
-def comes_to(outcome: AttemptOutcome, code: int | None) -> tuple[RowState, EntryOutcome]:
-    """Give what a participant comes to by an attempt: in a change, and in a task without a ledger.
+def states_after_request(outcome: RequestOutcome, code: int | None) -> tuple[RowState, EntryOutcome]:
+    """Give the states of a participant after a request: in a change, and in a task without a ledger.
 
     Args:
         outcome: what came of the request.
         code: the body code, where the server answered with one.
     """
-    if outcome is AttemptOutcome.REFUSED:
+    if outcome is RequestOutcome.REFUSED:
         return (RowState.REFUSED, EntryOutcome.REFUSED) if is_refusal(code) else (RowState.FAILED, EntryOutcome.FAILED)
-    return _COMES_TO[outcome]
+    return _AFTER_REQUEST[outcome]
 
 
 def goal_of(action: str) -> ServerState:

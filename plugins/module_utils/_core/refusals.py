@@ -14,7 +14,7 @@ from typing import Any
 from .errors import ApiError
 from .identifiers import IDENTIFIERS
 
-ALIKE = 3
+ALIKE_LIMIT = 3
 """How many refusals alike, before anything was carried out, count as the server's refusal of every request [A]."""
 
 REFUSAL_CODES = {
@@ -77,7 +77,10 @@ def about(code: int | None, message: str, params: Mapping[str, Any]) -> About:
 
 
 class Refusals:
-    """Tell the refusals of one run apart. Safe to ask from several threads.
+    """Tell the refusals of one run apart. Safe to use from several threads.
+
+    Three alike before anything was carried out stop the run. Only the third shows it: the earlier two counted as their
+    participants' own, and are planned again (``taken_back``).
 
     Attributes:
         taken_back: the subjects of refusals that counted as a participant's own until more like them came.
@@ -85,21 +88,23 @@ class Refusals:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._takes_writes = False
+        self._alike_are_their_own = False
         self._kind: tuple[int | None, str] | None = None
         self._alike: list[Any] = []
         self.taken_back: list[Any] = []
 
-    def carried_out(self) -> None:
+    def note_carried_out(self) -> None:
         """Note that the server carried a request out: it does not refuse them all."""
-        self._takes_writes = True
+        self._alike_are_their_own = True
 
     def accept_alike(self) -> None:
         """Note that a person has found refusals alike to be the participants' own."""
-        self._takes_writes = True
+        self._alike_are_their_own = True
 
-    def stop_all(self, error: ApiError, params: Mapping[str, Any], subject: Any) -> bool:
-        """Tell whether the next request would be refused as well, so that the participant is not to blame.
+    def note_refusal(self, error: ApiError, params: Mapping[str, Any], subject: Any) -> bool:
+        """Note a refusal; tell whether the next request would be refused as well.
+
+        The participant is not to blame then, and the sending is to stop.
 
         Args:
             error: the refusal.
@@ -110,14 +115,14 @@ class Refusals:
         with self._lock:
             if what is About.REQUEST:
                 return True
-            if what is About.PARTICIPANT or self._takes_writes:
+            if what is About.PARTICIPANT or self._alike_are_their_own:
                 self._alike = []
                 return False
             kind = (error.code, re.sub(r"\d+", "#", error.message or ""))
             if kind != self._kind:
                 self._kind, self._alike = kind, []
             self._alike.append(subject)
-            if len(self._alike) < ALIKE:
+            if len(self._alike) < ALIKE_LIMIT:
                 return False
             self.taken_back = self._alike
             return True

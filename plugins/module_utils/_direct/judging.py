@@ -22,7 +22,7 @@ from .._core.identification import (
     why_not_named,
 )
 from .._core.identifiers import canonical, described
-from .._core.policy import ParticipantPlan, Verdict, plan_sim, worth
+from .._core.policy import ParticipantPlan, Verdict, keep_rank, plan_sim
 from .._core.states import EntryOutcome
 from .entries import Entry
 
@@ -44,7 +44,7 @@ def judge(action: str, entries: Sequence[Entry], force: bool) -> str:
     for entry in entries:
         entry.judge(_judged(action, entry, force))
     for goes, stays in all_duplicates(
-        action, [each.known for each in entries], [_worth(action, each) for each in entries]
+        action, [each.known for each in entries], [_keep_rank(action, each) for each in entries]
     ):
         reason = f"the list names it twice; it is acted on once, as {described(entries[stays].given)}"
         if entries[goes].send:
@@ -78,8 +78,8 @@ def _judged(action: str, entry: Entry, force: bool) -> ParticipantPlan:
     return plan_sim(action, [participant.state for participant in entry.found or []] or [None], force)
 
 
-def _worth(action: str, entry: Entry) -> tuple[int, ...]:
-    return worth(action, entry.plan.verdict, named_by(action, entry.given), is_listed=bool(entry.found))
+def _keep_rank(action: str, entry: Entry) -> tuple[int, ...]:
+    return keep_rank(action, entry.plan.verdict, named_by(action, entry.given), is_listed=bool(entry.found))
 
 
 def _units(action: str, found: Sequence[Participant]) -> set[Any]:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from .._api.client import Client
 from .._api.delivery import AttemptResult, Delivery, RateLimiter, StopSwitch, UnexpectedError
 from .._core.errors import TransportError
-from .._core.policy import AttemptOutcome, comes_to, proves_carried_out
+from .._core.policy import RequestOutcome, proves_carried_out, states_after_request
 from .._core.states import EntryOutcome
 from .entries import Entry, look_up
 
@@ -89,7 +89,7 @@ class _Sending:
                     {**entry.params(self._action), "action": self._action}, entry, lambda: None
                 )
             except BaseException as error:  # noqa: BLE001 (the outcome of a dead thread would be lost)
-                result = self._delivery.broken(error, entry.given, AttemptOutcome.UNKNOWN)
+                result = self._delivery.broken(error, entry.given, RequestOutcome.UNKNOWN)
             self._note(entry, result)
 
     def hold_back_rest(self) -> None:
@@ -101,12 +101,12 @@ class _Sending:
 
     def _note(self, entry: Entry, result: AttemptResult) -> None:
         outcome, error = result
-        if outcome is AttemptOutcome.CARRIED_OUT:
+        if outcome is RequestOutcome.CARRIED_OUT:
             return
         if error is None:
             entry.hold_back(EntryOutcome.FAILED, _NOT_REACHED, self._switch.error)
             return
-        _row_state, came_to = comes_to(outcome, error.code)
+        _row_state, came_to = states_after_request(outcome, error.code)
         after = None if came_to is EntryOutcome.UNKNOWN else entry.plan.before
         entry.settle(came_to, after, str(error), error)
 

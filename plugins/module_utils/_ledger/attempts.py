@@ -22,7 +22,7 @@ from .tables import (
     sa,
 )
 
-_OUTCOME = {
+_RECORDED_COLUMNS = {
     "state": "string",
     "sent_at": "float",
     "answered_at": "float",
@@ -30,7 +30,7 @@ _OUTCOME = {
     "message": "string",
     "reason": "string",
 }
-_outcome = operator.attrgetter(*_OUTCOME)
+_recorded_values = operator.attrgetter(*_RECORDED_COLUMNS)
 
 INTERRUPTED = "the run was interrupted before its outcome was recorded"
 """The reason of a row that is unknown because its run was killed."""
@@ -113,11 +113,11 @@ class Attempts:
             .where(change.rows, columns.seq == given.seq, own_mark)
             .values(state=RowState.PLANNED, sent_at=None)
         )
-        given = change.ledger.given(seq="integer", **_OUTCOME).c
+        given = change.ledger.given(seq="integer", **_RECORDED_COLUMNS).c
         self._settle = (
             participants.update()
             .where(change.rows, columns.seq == given.seq)
-            .values({name: given[name] for name in _OUTCOME})
+            .values({name: given[name] for name in _RECORDED_COLUMNS})
         )
 
     def record(self, ended: Sequence[Attempt], marked: Sequence[Attempt]) -> None:
@@ -132,7 +132,7 @@ class Attempts:
         try:
             with self.ledger.outage.holding_outcomes(outcomes > 0):
                 is_marked = self._record(
-                    [(attempt.seq, *_outcome(attempt)) for attempt in ended],
+                    [(attempt.seq, *_recorded_values(attempt)) for attempt in ended],
                     [(attempt.seq,) for attempt in marked],
                     self._change.clock.moment(),
                 )

@@ -43,12 +43,15 @@ class Change:
         self._clock: Clock | None = None
 
     def under(self, lease: Lease) -> Change:
-        """Give the same change, written under a lease. Its clock is read anew: no other run adds to the record now."""
+        """Give the same change, written under a lease.
+
+        Its clock is read anew, since no other run adds to the record now. This object keeps its old clock.
+        """
         return Change(self.ledger, self.number, lease)
 
     @property
     def clock(self) -> Clock:
-        """Give the moments that are recorded of it, and compared."""
+        """The clock for all moments recorded of this change. The first use reads the ledger."""
         return self._clock or self._read_clock()
 
     @repeatable
@@ -81,8 +84,8 @@ class Change:
             return connection.execute(sa.select(changes).where(changes.c.number == self.number)).one()
 
     @repeatable
-    def is_being_planned(self) -> bool:
-        """Tell whether its plan is not whole, was given up, or is empty, as older releases recorded it."""
+    def lacks_plan(self) -> bool:
+        """Tell whether there is no whole plan: it is being made, was given up, is empty, or the change is gone."""
         with self.ledger.read() as connection:
             status = connection.execute(sa.select(changes.c.status).where(changes.c.number == self.number)).scalar()
             anybody = connection.execute(sa.select(participants.c.seq).where(self.rows).limit(1)).first()

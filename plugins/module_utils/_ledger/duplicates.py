@@ -19,7 +19,7 @@ from .outage import repeatable
 from .readings import each_name_once
 from .tables import canonical_column, participants, sa
 
-Worth = Callable[[str | None, str, bool, bool], tuple[int, ...]]
+KeepRank = Callable[[str | None, str, bool, bool], tuple[int, ...]]
 """Ranks an entry by its server state, the identifier it is named by, whether a list tells its state, and whether a
 request for it has left. Of several that one request acts on, the smallest stays."""
 
@@ -27,28 +27,31 @@ _BLOCK = 500
 
 
 class Duplicates:
-    """Find duplicates among the entries of a change that is being planned.
+    """Find entries of a change that one request would act on twice.
+
+    While the change is planned, or in a plan of an older release.
 
     Args:
         change: the change.
         naming: how its action names what one request acts on.
-        worth: ranks entries.
-        is_planned: its plan is recorded, and some of it may be sent: those that go are recorded as skipped.
+        keep_rank: ranks entries.
+        plan_is_recorded: an older release has recorded the plan, and may have sent some of it: those that go are
+            recorded as skipped, not deleted.
     """
 
-    def __init__(self, change: Change, naming: Naming, worth: Worth, is_planned: bool = False) -> None:
+    def __init__(self, change: Change, naming: Naming, keep_rank: KeepRank, plan_is_recorded: bool = False) -> None:
         self.ledger = change.ledger
         self._change = change
         self._naming = naming
-        self._worth = worth
-        sent, planned = participants.c.sent_at.is_not(None), participants.c.state == RowState.PLANNED
-        self._planned: tuple[sa.ColumnElement[bool], ...] = (change.rows, sa.or_(planned, sent))
+        self._keep_rank = keep_rank
+        sent, row_is_planned = participants.c.sent_at.is_not(None), participants.c.state == RowState.PLANNED
+        self._compared: tuple[sa.ColumnElement[bool], ...] = (change.rows, sa.or_(row_is_planned, sent))
         self._gone: sa.Delete | sa.Update = participants.delete().where(change.rows)
-        if is_planned:
-            skip = participants.update().where(change.rows, planned)
+        if plan_is_recorded:
+            skip = participants.update().where(change.rows, row_is_planned)
             self._gone = skip.values(state=RowState.SKIPPED, reason="another entry of the change names its SIM")
             # One that no request can name is not sent, whoever it is.
-            self._planned += (sa.or_(sent, *(participants.c[name].is_not(None) for name in self._naming.by)),)
+            self._compared += (sa.or_(sent, *(participants.c[name].is_not(None) for name in self._naming.by)),)
         # A SIM in two campaigns is built for in each.
         self._parts = [participants.c.campaign_id] if self._naming.unit == SIM_IN_CAMPAIGN else []
 
@@ -101,7 +104,7 @@ class Duplicates:
         """Select the entries that share an identifier of a kind, those that share it one after the other."""
         columns = participants.c
         value = canonical_column(kind, columns[kind])
-        those = (*self._planned, columns[kind].is_not(None), *which)
+        those = (*self._compared, columns[kind].is_not(None), *which)
         shared = sa.select(value.label("value")).where(*those).group_by(value).having(sa.func.count() > 1).cte("shared")
         iccid = canonical_column("iccid", columns.iccid).label("canonical_iccid")
         about = (columns.seq, columns.name, columns.state_now, columns.sent_at, iccid, columns.imsi, columns.msisdn)
@@ -114,8 +117,8 @@ class Duplicates:
 
     def _candidate(self, row: Any) -> Candidate:
         is_listed = not row.name.startswith("/")
-        worth = self._worth(row.state_now, kinds_of(row.name)[0], is_listed, row.sent_at is not None)
-        return Candidate(row.seq, worth, row.canonical_iccid or None, row.imsi or None)
+        keep_rank = self._keep_rank(row.state_now, kinds_of(row.name)[0], is_listed, row.sent_at is not None)
+        return Candidate(row.seq, keep_rank, row.canonical_iccid or None, row.imsi or None)
 
     @repeatable
     def _merge(self, pairs: list[list[int]]) -> None:
@@ -135,12 +138,12 @@ class Duplicates:
             connection.execute(drop, {"rows": pairs})
 
     @repeatable
-    def first_indistinct(self) -> tuple[dict[str, Any], dict[str, Any]] | None:
+    def first_indistinct_entries(self) -> tuple[dict[str, Any], dict[str, Any]] | None:
         """Find two entries that may be one SIM, as far as anything read shows; None where there are none such."""
         columns = participants.c
         kinds = [sa.case((columns[name].is_(None), 0), else_=1).label(f"has_{name}") for name in IDENTIFIERS]
         was_read = sa.case((columns.campaign_id.is_(None), 0), else_=1).label("was_read")
-        sorts = sa.select(sa.func.min(columns.seq).label("seq"), *kinds, was_read).where(*self._planned)
+        sorts = sa.select(sa.func.min(columns.seq).label("seq"), *kinds, was_read).where(*self._compared)
         with self.ledger.read() as connection:
             found = connection.execute(sorts.group_by(*kinds, was_read).order_by(sa.literal_column("seq"))).all()
             names = [frozenset(name for name in IDENTIFIERS if getattr(row, f"has_{name}")) for row in found]
@@ -153,17 +156,17 @@ class Duplicates:
         return dict(row._mapping)
 
     @repeatable
-    def named_again(self) -> list[tuple[sa.ColumnElement[bool], ...]]:
+    def conditions_named_again(self) -> list[tuple[sa.ColumnElement[bool], ...]]:
         """Select entries without a campaign where another entry names the same SIM in one: it may be the same."""
         nowhere = participants.c.campaign_id.is_(None)
         with self.ledger.read() as connection:
-            some = connection.execute(sa.select(participants.c.seq).where(*self._planned, nowhere).limit(1)).first()
+            some = connection.execute(sa.select(participants.c.seq).where(*self._compared, nowhere).limit(1)).first()
         if self._naming.unit == SIM or some is None:
             return []
         in_campaigns = sa.func.count(participants.c.campaign_id)
         which: list[tuple[sa.ColumnElement[bool], ...]] = []
         for name in SIM_IDENTIFIERS:
             value = canonical_column(name, participants.c[name])
-            shared = sa.select(value).where(*self._planned, value.is_not(None)).group_by(value).correlate(None)
+            shared = sa.select(value).where(*self._compared, value.is_not(None)).group_by(value).correlate(None)
             which.append((nowhere, value.in_(shared.having(in_campaigns > 0, sa.func.count() > in_campaigns))))
         return which

@@ -89,19 +89,19 @@ class Plan:
         self,
         left_out: Callable[[str | None], tuple[RowState, str] | None],
         offered: int,
-        named_again: Sequence[Sequence[sa.ColumnElement[bool]]],
+        conditions_named_again: Sequence[Sequence[sa.ColumnElement[bool]]],
     ) -> None:
         """Leave out entries by their server states, and record that the plan is whole.
 
         Args:
             left_out: gives for a server state the row state and the reason with which it is left out, or None.
             offered: how many entries the selection had, to count the duplicates.
-            named_again: which entries are left out because another entry names the same participant.
+            conditions_named_again: which entries are left out because another entry names the same participant.
         """
         moment = self._change.clock.moment()
         state_now = participants.c.state_now
         with self._change.write() as connection:
-            for which in named_again:
+            for which in conditions_named_again:
                 self._leave_out(connection, RowState.REFUSED, NAMED_AGAIN, *which)
             states = connection.execute(sa.select(state_now).where(*self._planned).distinct()).scalars().all()
             for state in states:

@@ -283,8 +283,8 @@ def test_a_run_in_the_middle_of_a_reading_sees_a_hold(
         count(reader)
 
     bulk("planned")
-    count = states_reader.StateReader.count_page
-    monkeypatch.setattr(states_reader.StateReader, "count_page", lambda reader: hold_at_first(reader, count))
+    count = states_reader.StateReader.note_request
+    monkeypatch.setattr(states_reader.StateReader, "note_request", lambda reader: hold_at_first(reader, count))
     monkeypatch.setattr(Change, "look", lambda change: look_now(change))
     check_halted(bulk("applied", recheck_after=0))
     assert sandbox.writes() == []

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from ansible_collections.simops.yateota.plugins.module_utils._api.paging import Item, Seen, key_of, pages
+from ansible_collections.simops.yateota.plugins.module_utils._api.paging import Item, Seen, key_of, read_moving_list
 from ansible_collections.simops.yateota.plugins.module_utils._core.errors import BadAnswerError
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -61,7 +61,7 @@ def read_all(fetch: Any, page_size: int, total: int | None = None) -> list[int]:
     """All ids that a reading yields, in its order."""
     keys = Seen()
     try:
-        found = [key_of(item, KEY) for page in pages(fetch, KEY, page_size, keys, total) for item in page]
+        found = [key_of(item, KEY) for page in read_moving_list(fetch, KEY, page_size, keys, total) for item in page]
         assert keys.count == len(found)
     finally:
         keys.close()
@@ -146,7 +146,7 @@ def test_a_server_that_ignores_the_offset_is_an_error_and_no_loop(seen: Seen) ->
         return [{KEY: 1}, {KEY: 2}, {KEY: 3}]
 
     with pytest.raises(BadAnswerError, match=r"does not end.*after 3 items.*does not seem to heed the offset"):
-        list(pages(fetch, KEY, 3, seen))
+        list(read_moving_list(fetch, KEY, 3, seen))
     assert len(asked) < 40
 
 
@@ -158,12 +158,12 @@ def test_a_server_that_sends_unknown_items_at_every_offset_is_an_error(seen: See
         return [{KEY: 1}, {KEY: 2}] if offset == 0 else [{KEY: next(numbers)}, {KEY: next(numbers)}]
 
     with pytest.raises(BadAnswerError, match="does not end"):
-        list(pages(fetch, KEY, 2, seen))
+        list(read_moving_list(fetch, KEY, 2, seen))
 
 
 def test_no_page_is_yielded_that_holds_nothing_new(seen: Seen) -> None:
     resting = MovingList(5)
-    assert [len(page) for page in pages(resting.fetch, KEY, 3, seen)] == [3, 2]
+    assert [len(page) for page in read_moving_list(resting.fetch, KEY, 3, seen)] == [3, 2]
 
 
 @pytest.mark.parametrize(

@@ -13,19 +13,19 @@ from ansible_collections.simops.yateota.plugins.module_utils._core.errors import
 from ansible_collections.simops.yateota.plugins.module_utils._core.operations import OPERATIONS, PARTICIPANT_ACTIONS
 from ansible_collections.simops.yateota.plugins.module_utils._core.policy import (
     CAME_BACK_BAD,
-    AttemptOutcome,
+    RequestOutcome,
     Verdict,
-    comes_to,
     deciding_states,
     is_bad,
+    keep_rank,
+    keep_rank_by_state,
     left_out,
     left_out_of_wave,
     must_abort,
     plan_participant,
     plan_sim,
     proves_carried_out,
-    worth,
-    worth_by_state,
+    states_after_request,
 )
 from ansible_collections.simops.yateota.plugins.module_utils._core.states import DESIRED_CAMPAIGN_STATES, RowState
 
@@ -182,32 +182,32 @@ def test_of_a_sims_participants_the_one_that_is_under_way_decides(action: str) -
 
 def test_which_of_several_entries_stays() -> None:
     best_first = [
-        worth("retry", Verdict.REFUSE, "imsi", is_listed=False, was_sent=True),
-        worth("retry", Verdict.SKIP, "imsi", is_listed=False),
-        worth("retry", Verdict.ACT, "imsi", is_listed=True),
-        worth("retry", Verdict.ACT, "participant_id", is_listed=False),
-        worth("retry", Verdict.ACT, "iccid", is_listed=False),
-        worth("retry", Verdict.REFUSE, "participant_id", is_listed=True),
+        keep_rank("retry", Verdict.REFUSE, "imsi", is_listed=False, was_sent=True),
+        keep_rank("retry", Verdict.SKIP, "imsi", is_listed=False),
+        keep_rank("retry", Verdict.ACT, "imsi", is_listed=True),
+        keep_rank("retry", Verdict.ACT, "participant_id", is_listed=False),
+        keep_rank("retry", Verdict.ACT, "iccid", is_listed=False),
+        keep_rank("retry", Verdict.REFUSE, "participant_id", is_listed=True),
     ]
     assert best_first == sorted(best_first)
-    assert worth_by_state("retry", "finished", "imsi", False, False) == best_first[1]
+    assert keep_rank_by_state("retry", "finished", "imsi", False, False) == best_first[1]
 
 
 @pytest.mark.parametrize(
     ("outcome", "code", "row", "direct"),
     [
-        (AttemptOutcome.CARRIED_OUT, 0, "done", "acted"),
-        (AttemptOutcome.UNKNOWN, None, "unknown", "unknown"),
-        (AttemptOutcome.UNKNOWN, 200, "unknown", "unknown"),
-        (AttemptOutcome.NOT_CARRIED_OUT, 403, "planned", "failed"),
-        *((AttemptOutcome.REFUSED, code, "refused", "refused") for code in (401, 402, 403, 404)),
-        *((AttemptOutcome.REFUSED, code, "failed", "failed") for code in (400, 405, 999, None)),
+        (RequestOutcome.CARRIED_OUT, 0, "done", "acted"),
+        (RequestOutcome.UNKNOWN, None, "unknown", "unknown"),
+        (RequestOutcome.UNKNOWN, 200, "unknown", "unknown"),
+        (RequestOutcome.NOT_CARRIED_OUT, 403, "planned", "failed"),
+        *((RequestOutcome.REFUSED, code, "refused", "refused") for code in (401, 402, 403, 404)),
+        *((RequestOutcome.REFUSED, code, "failed", "failed") for code in (400, 405, 999, None)),
     ],
 )
 def test_an_attempt_comes_to_the_same_with_and_without_a_ledger(
-    outcome: AttemptOutcome, code: int | None, row: str, direct: str
+    outcome: RequestOutcome, code: int | None, row: str, direct: str
 ) -> None:
-    assert comes_to(outcome, code) == (row, direct)
+    assert states_after_request(outcome, code) == (row, direct)
 
 
 @pytest.mark.parametrize(

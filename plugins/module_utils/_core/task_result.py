@@ -1,7 +1,7 @@
 # Copyright (c) 2026 simops.yateota contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a task came to: its result, and beside it the error that it ended with."""
+"""Define what a task ends with: its result, and the error beside it."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from .errors import YateotaError
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """What a task came to.
+class TaskResult:
+    """What a task ends with.
 
     Attributes:
         result: the keys of the module's result. Where the task failed, what is known all the same.
