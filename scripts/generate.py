@@ -6,6 +6,7 @@ From these come argument specs, the roles' files, the survey questions of AWX, a
 
 from __future__ import annotations
 
+import argparse
 import sys
 from pathlib import Path
 
@@ -27,15 +28,18 @@ def generate(tree: Tree) -> None:
     tables.put(tree, known)
 
 
-def main(arguments: list[str]) -> int:
+def main() -> int:
     """Write what differs, or with ``--check`` name it; the exit code is 1 where something would differ."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--check", action="store_true", help="name what would differ, and write nothing")
+    given = parser.parse_args()
     tree = Tree(Path(__file__).resolve().parents[1])
     try:
         generate(tree)
     except GenerateError as error:
         print(f"generate: {error}", file=sys.stderr)
         return 1
-    if "--check" not in arguments:
+    if not given.check:
         print("\n".join(tree.write()) or "Nothing has changed.")
         return 0
     for name in tree.changed():
@@ -44,4 +48,4 @@ def main(arguments: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main())

@@ -38,7 +38,9 @@ class Tree:
     def text(self, name: str) -> str:
         """A file's text, as it will be; empty where there is no such file."""
         path = self.root / name
-        return self._texts.get(path) or (path.read_text(encoding="utf-8") if path.exists() else "")
+        if path in self._texts:
+            return self._texts[path]
+        return path.read_text(encoding="utf-8") if path.exists() else ""
 
     def data(self, name: str) -> Any:
         """What a YAML file holds."""

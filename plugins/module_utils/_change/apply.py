@@ -75,6 +75,8 @@ def _check(task: BulkTask, change: Change) -> None:
 
 
 def _would_change(task: BulkTask, change: Change) -> bool:
+    if not (task.rollout.wait_for_window or task.rollout.is_open(change.clock.now())):
+        return False
     counts = change.counts()
     return counts[RowState.PLANNED] > 0 or (
         task.rollout.resend and counts[RowState.UNKNOWN] + counts[RowState.SENDING] > 0

@@ -50,7 +50,7 @@ def failure(
         error: what it ended with.
         before: as ``success`` takes it.
     """
-    work = replace(work, changed=work.sent > 0)
+    work = replace(work, changed=work.changed or work.sent > 0)
     result: dict[str, Any] = {"changed": work.changed}
     identifiers: frozenset[str] = frozenset()
     further: YateotaError | None

@@ -14,7 +14,7 @@ from .._api.reader import PAGE_SIZE, Reader
 from .._core.entries import Numbered
 from .._core.errors import TransportError
 from .._core.identification import NAMINGS, PARTICIPANT
-from .._core.policy import deciding_states, goal_of
+from .._core.policy import RANK_OF_OTHERS, goal_of, ranks
 from .._core.states import FILTER_STATES, UNSETTLED_STATES, RowState
 from .._ledger.change import Change
 from .._ledger.look_up import LookUp
@@ -74,8 +74,8 @@ class StateReader:
             YateotaError: as ``Reader.participants``, and as the ledger.
         """
         action = self._change.record().action
-        deciding = None if NAMINGS[action].unit == PARTICIPANT else deciding_states(action)
-        found = LookUp(self._change, self._kinds(), deciding)
+        ranking = None if NAMINGS[action].unit == PARTICIPANT else (ranks(action), RANK_OF_OTHERS)
+        found = LookUp(self._change, self._kinds(), ranking)
         for campaign_id in self._readings.campaigns_of(UNSETTLED_STATES):
             for page in self._reader.participants(campaign_id):
                 self.note_request()
@@ -133,7 +133,7 @@ class StateReader:
     def _read_campaign(self, campaign_id: int, wanted: Sequence[str], reading: int) -> None:
         for state in self._cheapest_lists(campaign_id, wanted):
             self._read_list(campaign_id, state, reading)
-            if not self._readings.unread(campaign_id, wanted, reading):
+            if state is None or not self._readings.unread(campaign_id, wanted, reading):
                 return
         # The rest is in states without a list of their own. To find them, read the whole campaign.
         if self._readings.unread(campaign_id, self._unlisted(wanted), reading):

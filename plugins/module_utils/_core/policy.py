@@ -133,20 +133,30 @@ def plan_participant(action: str, current: str | None, force: bool = False) -> P
 
 
 def plan_sim(action: str, states: Sequence[str | None], force: bool = False) -> ParticipantPlan:
-    """Judge one action on a SIM by the server states of its participants: the one that is under way decides.
+    """Judge one action on a SIM by the server states of its participants: the one of the highest rank decides.
 
     Args:
         action: an ``Action``.
         states: at least one.
         force: send whatever the states.
     """
-    plans = [plan_participant(action, state, force) for state in states]
-    return next((plan for plan in plans if plan.verdict is Verdict.SKIP), plans[0])
+    return min((plan_participant(action, state, force) for state in states), key=lambda plan: _RANK[plan.verdict])
 
 
-def deciding_states(action: str) -> list[ServerState]:
-    """List the server states by which ``plan_sim`` judges a SIM, whatever the states of its other participants."""
-    return [state for state in ServerState if plan_participant(action, state).verdict is Verdict.SKIP]
+# A message that is under way is not sent twice; what can be sent for one participant is not refused for another.
+_RANK = {Verdict.SKIP: 0, Verdict.ACT: 1, Verdict.REFUSE: 2}
+
+
+def ranks(action: str) -> dict[ServerState, int]:
+    """The rank of each server state among those of one SIM's participants: that of the lowest number decides.
+
+    A state that is not in the table has the rank of one that is acted on, as ``plan_participant`` judges it.
+    """
+    return {state: _RANK[plan_participant(action, state).verdict] for state in ServerState}
+
+
+RANK_OF_OTHERS = _RANK[Verdict.ACT]
+"""The rank of a state that ``ranks`` does not have."""
 
 
 def left_out(action: str, state: str | None) -> LeftOut | None:

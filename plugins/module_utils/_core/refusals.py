@@ -124,5 +124,6 @@ class Refusals:
             self._alike.append(subject)
             if len(self._alike) < ALIKE_LIMIT:
                 return False
-            self.taken_back = self._alike
+            self.taken_back += self._alike
+            self._alike = []
             return True

@@ -10,16 +10,26 @@ import signal
 import threading
 from collections.abc import Iterator
 
+# What a signal sets: the event of each block that is entered. A task that runs in steps has one within another.
+_stopping: list[threading.Event] = []
+
+
+def _stop(*_signal: object) -> None:
+    for event in _stopping:
+        event.set()
+
 
 @contextlib.contextmanager
 def stops_on_signals(stopped: threading.Event) -> Iterator[None]:
-    """Let SIGTERM and SIGINT stop the run cleanly instead of killing it."""
+    """Let SIGTERM and SIGINT set an event, so that the run stops cleanly, instead of killing the process."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = {number: signal.signal(number, lambda *_: stopped.set()) for number in (signal.SIGTERM, signal.SIGINT)}
+    _stopping.append(stopped)
+    before = {number: signal.signal(number, _stop) for number in (signal.SIGTERM, signal.SIGINT)}
     try:
         yield
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+        _stopping.remove(stopped)

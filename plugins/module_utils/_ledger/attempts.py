@@ -169,8 +169,7 @@ class Attempts:
             self.ledger.fold(connection)
             if not self._has_marked:
                 self._note_approver(connection)
-            # Python's SQLite module counts no rows (-1) of a statement that begins with WITH.
-            if connection.execute(self._mark, {"rows": marked, "moment": moment}).rowcount not in (-1, len(marked)):
+            if self.ledger.rows_changed(connection, self._mark, {"rows": marked, "moment": moment}) != len(marked):
                 raise InvalidInputError(
                     "The ledger does not hold the participants that are next as planned: another program has changed "
                     "it. Nothing was sent for them. Run this again."

@@ -127,6 +127,12 @@ class Ledger:
         array = sa.func.json_array if on_sqlite else sa.func.json_build_array
         return sa.select(gather(array(*query.subquery().c), type_=sa.JSON))
 
+    def rows_changed(self, connection: sa.Connection, statement: sa.Update, values: dict[str, Any]) -> int:
+        """Execute a statement; return how many rows it has changed."""
+        changed = int(connection.execute(statement, values).rowcount)
+        # Python's SQLite module counts no rows (-1) of a statement that begins with WITH.
+        return changed if changed >= 0 else int(connection.execute(sa.text("SELECT changes()")).scalar_one())
+
     def insert_new(self, table: sa.Table) -> Any:
         """An INSERT that passes over rows which are there already."""
         dialect = tables.sqlite if self._is_file else tables.postgresql

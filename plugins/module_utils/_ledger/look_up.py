@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from .._core.entries import Listed
 from .._core.identifiers import SIM_IDENTIFIERS
@@ -23,11 +23,13 @@ class LookUp:
     Args:
         change: the change.
         kinds: the identifiers by which its entries are named, as they are given together.
-        deciding: where a request acts on a SIM, the server states that decide, whatever its other participants are
-            in; None where it acts on a participant.
+        ranking: where a request acts on a SIM, the rank of each server state and that of all others: of a SIM's
+            participants the one of the lowest rank decides. None where it acts on a participant.
     """
 
-    def __init__(self, change: Change, kinds: Sequence[Sequence[str]], deciding: Sequence[str] | None) -> None:
+    def __init__(
+        self, change: Change, kinds: Sequence[Sequence[str]], ranking: tuple[Mapping[str, int], int] | None
+    ) -> None:
         self.ledger = change.ledger
         self._change = change
         self._kinds = kinds
@@ -45,9 +47,10 @@ class LookUp:
         # The same one may be found again: the server's pages shift, and a commit may be repeated.
         again = sa.and_(columns.found > 0, columns.participant_id == given.participant_id)
         found: sa.ColumnElement[int] = columns.found + sa.case((again, 0), else_=1)
-        if deciding is not None:
-            is_not = sa.func.coalesce(columns.state_now.not_in(deciding), sa.true())
-            takes, found = first | (given.state.in_(deciding) & is_not), sims
+        if ranking is not None:
+            ranks, others = ranking
+            new, old = (sa.case(ranks, value=state, else_=others) for state in (given.state, columns.state_now))
+            takes, found = first | (new < old), sims
         self._note = note.values(
             found=found,
             state_now=sa.case((takes, given.state), else_=columns.state_now),

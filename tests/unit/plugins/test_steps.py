@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import signal
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from types import SimpleNamespace
@@ -12,9 +13,24 @@ from typing import Any
 
 import pytest
 from ansible_collections.simops.yateota.plugins.action import yateota_bulk, yateota_campaign_info
+from ansible_collections.simops.yateota.plugins.module_utils._core.signals import stops_on_signals
 from ansible_collections.simops.yateota.plugins.plugin_utils._steps import SteppedAction
 
 BULK = {"state": "applied", "progress": True, "unknown": "resend", "rollout": {"soak": "1"}}
+
+
+def test_a_signal_within_a_step_ends_the_steps_too() -> None:
+    """A run sees to its own end, and may have come to it already when the signal arrives."""
+    outer, inner = threading.Event(), threading.Event()
+    before = signal.getsignal(signal.SIGTERM)
+    with stops_on_signals(outer):
+        with stops_on_signals(inner):
+            signal.raise_signal(signal.SIGTERM)
+        assert (inner.is_set(), outer.is_set()) == (True, True)
+        inner.clear()
+        signal.raise_signal(signal.SIGINT)
+        assert not inner.is_set()
+    assert signal.getsignal(signal.SIGTERM) is before
 
 
 class Steps:

@@ -13,9 +13,9 @@ from ansible_collections.simops.yateota.plugins.module_utils._core.errors import
 from ansible_collections.simops.yateota.plugins.module_utils._core.operations import OPERATIONS, PARTICIPANT_ACTIONS
 from ansible_collections.simops.yateota.plugins.module_utils._core.policy import (
     CAME_BACK_BAD,
+    RANK_OF_OTHERS,
     RequestOutcome,
     Verdict,
-    deciding_states,
     is_bad,
     keep_rank,
     keep_rank_by_state,
@@ -25,6 +25,7 @@ from ansible_collections.simops.yateota.plugins.module_utils._core.policy import
     plan_participant,
     plan_sim,
     proves_carried_out,
+    ranks,
     states_after_request,
 )
 from ansible_collections.simops.yateota.plugins.module_utils._core.states import DESIRED_CAMPAIGN_STATES, RowState
@@ -171,12 +172,14 @@ def test_what_a_wave_leaves_out(
 
 
 @pytest.mark.parametrize("action", PARTICIPANT_TABLE)
-def test_of_a_sims_participants_the_one_that_is_under_way_decides(action: str) -> None:
-    deciding = {state for state, verdict in zip(STATES, PARTICIPANT_TABLE[action], strict=True) if verdict is U}
-    assert set(deciding_states(action)) == deciding
-    for first in STATES:
-        for second in STATES:
-            decides = next((state for state in (first, second) if state in deciding), first)
+def test_of_a_sims_participants_one_under_way_decides_then_one_to_act_on(action: str) -> None:
+    verdicts = {**dict(zip(STATES, PARTICIPANT_TABLE[action], strict=True)), "not_named_yet": A, None: A}
+    order = [U, A, R]
+    assert ranks(action) == {state: order.index(verdicts[state]) for state in STATES}
+    assert order.index(A) == RANK_OF_OTHERS
+    for first in verdicts:
+        for second in verdicts:
+            decides = min((first, second), key=lambda state: order.index(verdicts[state]))
             assert plan_sim(action, [first, second]) == plan_participant(action, decides)
 
 

@@ -22,6 +22,7 @@ from ansible_collections.simops.yateota.plugins.module_utils._ledger.attempts im
 from ansible_collections.simops.yateota.plugins.module_utils._ledger.change import find_change
 from ansible_collections.simops.yateota.plugins.module_utils._ledger.database import open_ledger
 from ansible_collections.simops.yateota.plugins.module_utils._ledger.queries import Report
+from ansible_collections.simops.yateota.plugins.module_utils._ledger.tables import participants
 from ansible_collections.simops.yateota.tests.unit.plugins.module_utils.conftest import Bulk
 from ansible_collections.simops.yateota.tests.unit.plugins.servers import Connect, StartSandbox, free_port
 
@@ -233,6 +234,49 @@ def crowd(**initial: int) -> dict[str, Any]:
     sims = {"count": sum(initial.values()), "imsi": "001010000000001", "iccid": "893101000000000001"}
     campaign = {"campaign_id": 9, "name": "Crowd", "type": "RFM", "state": "started", "first_participant": 1}
     return {"sims": [sims | {"msisdn": "882990000001"}], "campaigns": [campaign | {"initial": initial}]}
+
+
+def test_a_whole_list_without_one_of_the_change_is_read_once(
+    bulk: Bulk, start_sandbox: StartSandbox, ledger: str
+) -> None:
+    box = start_sandbox(scenario=crowd(failed=30))
+    given = {"server": box, "selection": {"campaign_id": 9, "state": "failed"}}
+    bulk("planned", **given)
+    with contextlib.closing(open_ledger(ledger, None)) as opened, opened.write() as connection:
+        gone = participants.update().where(participants.c.seq == 0)
+        connection.execute(gone.values(participant_id=99, name="9/participant_id/99"))
+    applied = bulk("applied", **given, recheck_after=0)
+    assert applied["change"]["counts"] == {**NOBODY, "done": 29, "skipped": 1}
+    assert applied["change"]["pages_read"] == 1
+
+
+def test_a_change_that_is_recorded_though_nothing_could_be_sent_has_changed_something(
+    bulk: Bulk, sandbox: Sandbox
+) -> None:
+    sandbox.set(refuse_writes=True)
+    result = bulk("applied")
+    assert (result["failed"], result["changed"], result["change"]["sent"]) == (True, True, 0)
+    again = bulk("applied")
+    assert (again["failed"], again["changed"], again["change"]["sent"]) == (True, False, 0)
+
+
+def test_a_row_that_another_program_has_changed_is_not_sent_for(
+    bulk: Bulk, sandbox: Sandbox, ledger: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bulk("planned")
+    record = Attempts.record
+
+    def interfere(self: Attempts, ended: Any, marked: Any) -> None:
+        monkeypatch.undo()
+        with self.ledger.write() as connection:
+            first = participants.update().where(participants.c.seq == marked[0].seq)
+            connection.execute(first.values(state="skipped"))
+        record(self, ended, marked)
+
+    monkeypatch.setattr(Attempts, "record", interfere)
+    result = bulk("applied")
+    assert "another program has changed it" in result["msg"]
+    assert sandbox.writes() == []
 
 
 def test_states_that_no_list_holds_are_read_before_they_are_judged(bulk: Bulk, start_sandbox: StartSandbox) -> None:

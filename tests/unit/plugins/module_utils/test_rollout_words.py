@@ -55,7 +55,7 @@ def test_an_abort_tells_its_most_frequent_reasons(bulk: Bulk, sandbox: Sandbox) 
     options: dict[str, Any] = {"rollout": {"canary": 5}, "abort": {"minimum_executed": 5, "threshold_percentage": 50}}
     aborted = bulk("applied", **options)
     reasons = "The most frequent reasons: 2 refused with code 403 (SIM … is locked), 1 refused with code 402 (busy)."
-    assert f"is the limit. Nothing more was sent. {reasons} Find the cause, then set resume_aborted" in aborted["msg"]
+    assert f"(limit 50 %). Nothing more was sent. {reasons} Find the cause, then set resume_aborted" in aborted["msg"]
     assert f"is aborted. {reasons} Find the cause, then set resume_aborted to go on." in bulk("applied")["msg"]
 
 

@@ -19,7 +19,8 @@ import pytest
 from ansible_collections.simops.yateota.plugins.module_utils._api.transport import Transport
 from ansible_collections.simops.yateota.plugins.module_utils._change.options import RolloutOptions
 from ansible_collections.simops.yateota.plugins.module_utils._change.sending import SenderPool
-from ansible_collections.simops.yateota.plugins.module_utils._core.refusals import About, about
+from ansible_collections.simops.yateota.plugins.module_utils._core.errors import ApiError
+from ansible_collections.simops.yateota.plugins.module_utils._core.refusals import ALIKE_LIMIT, About, Refusals, about
 from ansible_collections.simops.yateota.plugins.module_utils._direct import sending as acting
 from ansible_collections.simops.yateota.plugins.module_utils._ledger.attempts import Attempts
 from ansible_collections.simops.yateota.plugins.modules import yateota_participant
@@ -276,6 +277,14 @@ def test_refusals_alike_from_the_start_are_the_servers(bulk: Bulk, direct: Bulk,
     sandbox.fault(**fault, nth=4, times=5)
     own = bulk("applied", rollout={"concurrency": 1}, abort={"threshold_percentage": 100})
     assert left(own) == {"done": 37, "refused": 7}
+
+
+def test_refusals_of_two_kinds_that_were_under_way_are_all_taken_back() -> None:
+    refusals = Refusals()
+    for place, message in enumerate(["Missing parameter 'x'"] * ALIKE_LIMIT + ["Missing parameter 'y'"] * ALIKE_LIMIT):
+        error = ApiError("refused", code=402, message=message)
+        assert refusals.note_refusal(error, {}, place) == (place % ALIKE_LIMIT == ALIKE_LIMIT - 1)
+    assert refusals.taken_back == list(range(2 * ALIKE_LIMIT))
 
 
 def test_refusals_alike_that_are_the_first_participants_own_hold_up_no_list(bulk: Bulk, sandbox: Sandbox) -> None:

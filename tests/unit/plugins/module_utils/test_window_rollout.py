@@ -124,6 +124,15 @@ def test_a_run_that_waits_keeps_its_lease_and_is_ended_by_a_signal(
     assert bulk("applied")["change"]["counts"]["done"] == 44
 
 
+@pytest.mark.parametrize(("opens", "waits", "changes"), [(-1, False, True), (1, False, False), (1, True, True)])
+def test_check_mode_tells_whether_the_window_lets_anything_be_sent(
+    bulk: Bulk, sandbox: Sandbox, opens: float, waits: bool, changes: bool
+) -> None:
+    bulk("planned")
+    given = {"window": {"start": soon(opens).isoformat()}, "wait_for_window": waits}
+    assert bulk("applied", check_mode=True, **given)["changed"] is changes
+
+
 @pytest.mark.parametrize("waits", [False, True])
 def test_a_window_that_does_not_open_any_more_is_not_waited_for(bulk: Bulk, sandbox: Sandbox, waits: bool) -> None:
     closed = bulk("applied", window={"end": soon(-1).isoformat()}, wait_for_window=waits)["change"]
