@@ -155,7 +155,7 @@ def test_a_job_is_held_from_a_second_terminal_and_goes_on_when_released(
 
     again = ansible("bulk_hold", {"change_id": "CHG1", "reason": "another"})
     assert (again.ok, again.changed) == (True, 0)
-    assert "It was held before." in again.words
+    assert "The change was already held." in again.words
     released = ansible("bulk_release", {"change_id": "CHG1"})
     assert released.ok, released.output
     assert "Change CHG1 is in_progress" in released.words
@@ -190,12 +190,12 @@ def test_a_stopped_change_is_never_sent(job_on: Callable[[int], tuple[Any, Ansib
     assert planned.ok, planned.output
     checked = ansible("bulk_stop", {"change_id": "CHG1", "reason": "wrong campaign"}, "--check")
     assert checked.ok, checked.output
-    assert "In check mode nothing is recorded. It would be stopped." in checked.words
+    assert "Nothing is recorded in check mode. The change would be stopped." in checked.words
     assert "Change CHG1 is planned" in checked.words
     stopped = ansible("bulk_stop", {"change_id": "CHG1", "reason": "wrong campaign", "bulk_change_requested_by": "bob"})
     assert stopped.ok, stopped.output
     assert "Change CHG1 is stopped, by bob since " in stopped.words
-    assert "60 of 60 are left to send for." in stopped.words
+    assert "60 of 60 participants are left to send." in stopped.words
     for playbook, given in (("bulk_retry", change(60, None)), ("bulk_release", {"change_id": "CHG1"})):
         refused = ansible(playbook, given)
         assert not refused.ok
