@@ -288,6 +288,8 @@ def test_a_run_in_the_middle_of_a_reading_sees_a_hold(
     monkeypatch.setattr(Change, "look", lambda change: look_now(change))
     check_halted(bulk("applied", recheck_after=0))
     assert sandbox.writes() == []
+    with opened(ledger) as change:
+        assert change.record().read_at is None  # the reading was not brought to its end
 
 
 def look_now(change: Change) -> None:
