@@ -20,6 +20,7 @@ from ansible_collections.simops.yateota.plugins.module_utils._ledger.attempts im
 from ansible_collections.simops.yateota.plugins.module_utils._ledger.change import Change, find_change
 from ansible_collections.simops.yateota.plugins.module_utils._ledger.database import Ledger, open_ledger
 from ansible_collections.simops.yateota.plugins.module_utils._ledger.outage import LedgerUnreachableError
+from ansible_collections.simops.yateota.plugins.module_utils._ledger.queries import Report
 from ansible_collections.simops.yateota.plugins.modules import yateota_bulk_info
 from ansible_collections.simops.yateota.tests.unit.plugins.module_utils.conftest import Bulk, Postgresql
 from ansible_collections.simops.yateota.tests.unit.plugins.servers import RunTask
@@ -315,6 +316,8 @@ def test_no_mark_is_made_once_a_hold_is_recorded(
     check_halted(result)
     assert left(result) == {"planned": 44}
     assert sandbox.writes() == []
+    with opened(ledger) as change:
+        assert {row["run"] for row in Report(change, masked=False).rows()} == {None}  # a mark names its run
 
 
 def test_a_mark_whose_answer_was_lost_is_taken_back(
