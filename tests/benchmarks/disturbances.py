@@ -119,6 +119,21 @@ def hold_up(options: dict[str, Any], chance: random.Random, _database: Database)
     return [held_up.result(), taking_over.result()]
 
 
+def hold_and_release(options: dict[str, Any], chance: random.Random, _database: Database) -> Results:
+    """Hold the change from another process at some moment, maybe kill the run, and release it for the next."""
+    run = Run(options)
+    run.wait(chance.uniform(0, 0.4))
+    held = Run({**options, "state": "held", "reason": "a trial"}).result()
+    if chance.random() < 0.3:
+        run.signal(signal.SIGKILL)
+    result = run.result()
+    released = Run({**options, "state": "released"}).result()
+    # One that was not planned yet, or has ended, is not held.
+    if held and held.get("changed") and not (released and released.get("changed")):
+        raise RuntimeError(f"a change that was held was not released: {released}")
+    return [result]
+
+
 def skew_clocks(options: dict[str, Any], chance: random.Random, _database: Database) -> Results:
     """Kill it at some moment, on a machine whose clock is wrong; the next one's may be as wrong the other way."""
     run = Run(options, lambda: _skew(chance.uniform(-CLOCKS_APART, CLOCKS_APART)))
@@ -166,8 +181,8 @@ def end_backends(options: dict[str, Any], chance: random.Random, database: Datab
 
 
 DISTURBANCES: dict[str, tuple[Disturbance, ...]] = {
-    "sqlite": (kill, kill, hold_up, skew_clocks, fill_disk),
-    "postgresql": (kill, kill, hold_up, skew_clocks, restart_database, end_backends),
+    "sqlite": (kill, kill, hold_up, hold_and_release, skew_clocks, fill_disk),
+    "postgresql": (kill, kill, hold_up, hold_and_release, skew_clocks, restart_database, end_backends),
 }
 """Those of each kind of database, the likelier ones named more than once."""
 

@@ -22,5 +22,5 @@ def test_disturbed_changes_are_resumed_with_no_participant_acted_on_twice_or_los
         said, _nothing = process.communicate(timeout=900)
         assert process.returncode == 0, said
         assert f"{TRIALS} trials, " in said
-        for what in (" kill, ", " hold up", " skew clocks", " done", " unknown"):
+        for what in (" kill, ", " hold up", " hold and release", " skew clocks", " done", " unknown"):
             assert what in said
