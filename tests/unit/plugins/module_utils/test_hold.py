@@ -28,6 +28,8 @@ from ansible_collections.simops.yateota.tests.unit.plugins.servers import RunTas
 from yateota_sandbox import Sandbox
 
 PATIENCE_SECONDS = 60.0
+LONG_LEASE = 600.0
+"""Its renewals, which see a hold as well, come long after these tests have to be over."""
 SENTENCE = "Change CHG1 is held by ann since "
 HOLD = {"requested_by": "ann", "reason": "The SMSC\n queues."}
 STOP = {"requested_by": "bob", "reason": "wrong campaign"}
@@ -253,7 +255,7 @@ def test_a_hold_ends_each_wait(bulk: Bulk, sandbox: Sandbox, ledger: str, waits:
         sandbox.fault(request="action_participant", kind="http_429", seconds=30, nth=4, times=99)
     bulk("planned")
     begun = time.monotonic()
-    running = Running(bulk, rollout=rollout)
+    running = Running(bulk, rollout=rollout, lease_seconds=LONG_LEASE)
     hold_after(sandbox, ledger, sent=3)
     check_halted(running.result())
     assert time.monotonic() - begun < 25
@@ -263,7 +265,7 @@ def test_a_hold_ends_each_wait(bulk: Bulk, sandbox: Sandbox, ledger: str, waits:
 def test_a_hold_ends_the_wait_for_a_window(bulk: Bulk, sandbox: Sandbox, ledger: str) -> None:
     opens = datetime.datetime.now(datetime.UTC) + datetime.timedelta(hours=1)
     bulk("planned")
-    running = Running(bulk, window={"start": opens.isoformat()}, wait_for_window=True)
+    running = Running(bulk, window={"start": opens.isoformat()}, wait_for_window=True, lease_seconds=LONG_LEASE)
     with opened(ledger) as change:
         wait_until(lambda: change.record().status == ChangeStatus.WINDOW_CLOSED)
         change.hold("ann", "now")
