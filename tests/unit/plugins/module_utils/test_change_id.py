@@ -70,7 +70,7 @@ def test_one_that_differs_by_case_alone_is_refused(
         ({"action": "retry", "selection": OTHER}, "is recorded with another selection"),
         (
             {"action": "retry", "selection": {"campaign_id": 144, "state": "canceled"}},
-            "given it up",
+            "ended without a plan",
         ),
     ],
 )
