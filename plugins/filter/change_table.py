@@ -17,8 +17,8 @@ version_added: 1.1.0
 description:
   - Gives a line for each change, the latest first, with how many of its participants are settled and how many of them
     went wrong.
-  - For a change that is being carried out it shows the rate and the time that is left as well, for one that is held
-    by whom.
+  - For a change that is being carried out it shows the rate and the time that is left as well, for a held change who
+    holds it.
   - In the output of a playbook a line takes no more than 100 columns.
 author:
   - The simops.yateota contributors (@simops)

@@ -260,7 +260,7 @@ class Rollout:
         return False
 
     def _may_send(self) -> bool:
-        """Tell whether sending may go on; stop where it may not."""
+        """Tell whether sending may continue; stop where it may not."""
         while self._change.ledger.outage.is_on and not self._switch.is_on:
             self._switch.wait(0.1)  # nothing is sent while the ledger is away
         if self._stopped.is_set():
