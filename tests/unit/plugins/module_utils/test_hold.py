@@ -222,10 +222,10 @@ def wait_until(is_so: Callable[[], bool]) -> None:
         time.sleep(0.01)
 
 
-def hold_after(sandbox: Sandbox, ledger: str, sent: int) -> float:
-    """Hold the change once so many requests were sent; the moment at which that is recorded."""
-    wait_until(lambda: len(sandbox.writes()) >= sent)
+def hold_after(ledger: str, done: int) -> float:
+    """Hold the change once so many outcomes are recorded; the moment at which that is recorded."""
     with opened(ledger) as change:
+        wait_until(lambda: change.counts()["done"] >= done)
         assert change.hold("ann", "The SMSC queues.")
     return time.time()
 
@@ -235,7 +235,7 @@ def test_a_run_sees_a_hold_within_a_second(bulk: Bulk, sandbox: Sandbox, ledger:
     """At 0.4 a second nothing is written for longer than that."""
     bulk("planned")
     running = Running(bulk, rollout={"maximum_per_second": per_second, "wave_size": 15})
-    held_at = hold_after(sandbox, ledger, sent=3)
+    held_at = hold_after(ledger, done=3)
     result = running.result()
     check_halted(result)
     assert result["change"]["status"] == "held"
@@ -256,7 +256,7 @@ def test_a_hold_ends_each_wait(bulk: Bulk, sandbox: Sandbox, ledger: str, waits:
     bulk("planned")
     begun = time.monotonic()
     running = Running(bulk, rollout=rollout, lease_seconds=LONG_LEASE)
-    hold_after(sandbox, ledger, sent=3)
+    hold_after(ledger, done=3)
     check_halted(running.result())
     assert time.monotonic() - begun < 25
     assert len(acted_on(sandbox)) == 3
@@ -350,7 +350,7 @@ def test_a_mark_whose_answer_was_lost_is_taken_back(
 def test_nothing_leaves_where_the_last_look_is_long_ago(
     bulk: Bulk, sandbox: Sandbox, ledger: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The run's main thread is held up in the ledger, whose senders have marks to go on with."""
+    """The run's main thread waits for the ledger, while its senders have marks left."""
     record, is_held, late = Attempts.record, threading.Event(), []
 
     def held_up(attempts: Attempts, ended: Any, marked: Any) -> None:
