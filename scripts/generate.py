@@ -1,7 +1,7 @@
-"""Derive all that says again what one file says: generate.py, or generate.py --check to name what would differ.
+"""Generate files from the options' one source: generate.py, or generate.py --check to list differences.
 
-An option is told in one place: a module's DOCUMENTATION, the sandbox's options.py, or a role's meta/options.yml.
-From these come argument specs, the roles' files, the survey questions of AWX, and tables of options.
+An option is defined in one place: a module's DOCUMENTATION, the sandbox's options.py, or a role's meta/options.yml.
+Argument specs, the roles' files, the survey questions of AWX, and tables of options are generated from these.
 """
 
 from __future__ import annotations
@@ -17,7 +17,10 @@ ROLES = "roles/*/meta/options.yml"
 
 
 def generate(tree: Tree) -> None:
-    """Give all files their generated parts. Each step reads what the steps before it have made."""
+    """Generate all files and parts of files.
+
+    Each step reads the results of the steps before it.
+    """
     for name in [*tree.names("plugins/modules/*.py"), documentation.FRAGMENT, surveys.SOURCE, surveys.PLAYBOOKS]:
         tree.put_constants(name)
     documentation.put_arguments(tree)
@@ -43,7 +46,7 @@ def main() -> int:
         print("\n".join(tree.write()) or "Nothing has changed.")
         return 0
     for name in tree.changed():
-        print(f"{name} is not what `make generate` makes of its sources: run it, and commit what it has made.")
+        print(f"{name} is not up to date with its sources: run `make generate`, and commit the result.")
     return 1 if tree.changed() else 0
 
 

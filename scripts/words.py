@@ -1,7 +1,7 @@
-"""Check the words of guides, docstrings, comments, messages and option descriptions against docs/vocabulary.md.
+"""Check the words of docs, docstrings, comments and messages against docs/vocabulary.md.
 
-It names each place that uses a word of the table's last column; the exit code says whether there is one. With `--text`
-it prints all that it checks, one piece a line, for a prose linter to read.
+It lists each place that uses a word of the table's last column; the exit code is 1 if there is one. With `--text` it
+prints all text that it checks, one piece per line, for a prose linter.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ import yaml
 ROOT = Path(__file__).resolve().parents[1]
 VOCABULARY = ROOT / "docs" / "vocabulary.md"
 FOLDERS = ("docs", "extensions", "playbooks", "plugins", "roles", "scripts", "tests")
-# YAML keys whose text a person reads.
+# YAML keys with text for people.
 READ_BY_PEOPLE = {"description", "fail_msg", "msg", "name", "question_description", "question_name"}
 _FENCE = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
 _CODE = re.compile(r"`[^`\n]*`|``[^`]*``|\{\{.*?\}\}|https?://\S+")
@@ -31,7 +31,7 @@ _PROSE = re.compile(r"[A-Za-z]\w*[ ,]+\w+ ")  # a string of code has fewer words
 
 @dataclass(frozen=True)
 class Piece:
-    """A piece of prose, and where it stands."""
+    """A piece of prose, and its place."""
 
     path: Path
     line: int
@@ -39,7 +39,10 @@ class Piece:
 
 
 def vocabulary() -> dict[str, str]:
-    """Each word that is not used -> the one that is. Those with a remark are left to the reader's judgment."""
+    """Return each unwanted word -> the one to use.
+
+    Words with a remark need a reader's judgment, and are left out.
+    """
     words = {}
     for line in VOCABULARY.read_text(encoding="utf-8").splitlines():
         cells = [cell.strip() for cell in line.strip("|").split("|")]
@@ -49,7 +52,7 @@ def vocabulary() -> dict[str, str]:
 
 
 def pieces(path: Path) -> Iterator[Piece]:
-    """The prose of one file."""
+    """Yield the prose of one file."""
     if path.suffix == ".md":
         yield from _markdown(path)
     elif path.suffix in (".yml", ".yaml"):
@@ -96,7 +99,7 @@ def _python(path: Path) -> Iterator[Piece]:
 
 
 def all_pieces() -> Iterator[Piece]:
-    """The prose of the whole collection, but for the vocabulary and the changelog, which names what was."""
+    """Yield the prose of the collection, except the vocabulary and the changelog, which names old things."""
     paths = [*ROOT.glob("*.md"), *(path for folder in FOLDERS for path in sorted((ROOT / folder).rglob("*")))]
     for path in paths:
         if path.is_file() and path not in (VOCABULARY, ROOT / "CHANGELOG.md") and "output" not in path.parts:
@@ -104,7 +107,7 @@ def all_pieces() -> Iterator[Piece]:
 
 
 def main() -> int:
-    """Print what is asked for; 1 where a word is used that the vocabulary does not want."""
+    """Print the text or the unwanted words; return 1 if there are unwanted words."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--text", action="store_true")
     if parser.parse_args().text:

@@ -23,27 +23,30 @@ class ActionModule(SteppedAction):
     module = yateota_bulk
 
     def is_stepped(self, options: Mapping[str, Any]) -> bool:
-        """Whether a line is to be shown after each wave. Options that the module refuses are left to it."""
+        """Return whether a line is to be shown after each wave.
+
+        Options that the module refuses are left to it.
+        """
         sends = options.get("state") == ChangeStatus.APPLIED and not self._task.check_mode
         return sends and asked(options, "progress") and _most_waves(options) != 0
 
     def steps(self, options: Mapping[str, Any], stopped: threading.Event, variables: dict[str, Any]) -> Result:
-        """Send wave by wave, each as a run of the module; the result of all of them."""
+        """Send wave by wave, each as a run of the module, and return the result of all of them."""
         most = _most_waves(options)
-        # A window that is closed before the task is waited for by the first run, and one after a window's end by none.
+        # Only the first run waits for a window that is closed before the task; no run waits after a window's end.
         at_once = {**options, "wait_for_window": False} if asked(options, "wait_for_window") else options
         first, early = self._wave(at_once, variables), list[Result]()
         if at_once is not options and _is_early(first) and not stopped.is_set():
             self.show(waiting(first["change"]))
             early, first = [first], self._wave(options, variables)
         results = [first]
-        while _goes_on(results, most, stopped):
-            # Sent once more are those that were unknown before the task: not those that became so a wave ago.
+        while _continues(results, most, stopped):
+            # Only those that were unknown before the task are sent once more, not those of an earlier wave of it.
             results.append(self._wave({**at_once, "unknown": "report"}, variables))
         return _together(results, most, stopped, early)
 
     def _wave(self, options: Mapping[str, Any], variables: dict[str, Any]) -> Result:
-        """Run the module for a wave, and show how far the change has come."""
+        """Run the module for a wave, and show the progress of the change."""
         result = self.step({**options, "max_waves": 1}, variables)
         if result.get("change") and not _is_early(result):
             self.show(progress_line(result, _soak(options)))
@@ -51,7 +54,7 @@ class ActionModule(SteppedAction):
 
 
 def _most_waves(options: Mapping[str, Any]) -> int | None:
-    """``max_waves``: None where it is not set, 0 where it is not a number above 0."""
+    """Return ``max_waves``: None if it is not set, 0 if it is not a number above 0."""
     given = options.get("max_waves")
     if given is None:
         return None
@@ -64,29 +67,29 @@ def _soak(options: Mapping[str, Any]) -> float:
 
 
 def _is_early(result: Result) -> bool:
-    """Whether a run has sent nothing because its window is yet to open."""
+    """Return whether a run has sent nothing because its window is not open yet."""
     change = result.get("change")
     return has_stopped(result) and "failure" not in result and bool(change and not change["sent"] and waiting(change))
 
 
-def _goes_on(results: Sequence[Result], most: int | None, stopped: threading.Event) -> bool:
-    """Whether another wave is to be sent."""
+def _continues(results: Sequence[Result], most: int | None, stopped: threading.Event) -> bool:
+    """Return whether to send another wave."""
     last, first = results[-1], results[0]
     if has_stopped(last) or last.get("failed") or not last["remaining"] or stopped.is_set():
         return False
-    # By what the first run says: one that came to no end for a reason of its own must not be repeated for ever.
+    # By the first run's result: a run that cannot end the change for its own reason must not be repeated endlessly.
     waves = 1 + first["change"]["waves_total"] - first["change"]["waves_done"]
     return len(results) < (waves if most is None else min(waves, most))
 
 
 def _together(waves: Sequence[Result], most: int | None, stopped: threading.Event, early: Sequence[Result]) -> Result:
-    """The result of all runs: the last, with what the task did as a whole.
+    """Return the result of all runs: the last, with what the task did as a whole.
 
     Args:
         waves: the results of the runs, one or more.
         most: ``max_waves``.
         stopped: set by a signal.
-        early: the result of a run before them that has found the window closed, if there was one.
+        early: the result of an earlier run that found the window closed, if there was one.
     """
     results = [*early, *waves]
     last: Result = {**results[-1], "changed": any(result.get("changed") for result in results)}
@@ -106,6 +109,6 @@ def _together(waves: Sequence[Result], most: int | None, stopped: threading.Even
         options = results[0]["invocation"]["module_args"]
         last["invocation"] = {"module_args": {**options, "max_waves": most}}
     if stopped.is_set() and last.get("remaining") and "failure" not in last and most != len(waves):
-        error = TransportError(f"Change {last['change']['change_id']} was stopped by a signal: run it again to go on.")
+        error = TransportError(f"Change {last['change']['change_id']} was stopped by a signal: run it again.")
         last.update(failed=True, msg=str(error), failure=error.failure())
     return last

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 simops.yateota contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Runs the module of the same name in the controller's process where it can, and look by look where it waits."""
+"""Run the module of the same name in the controller's process if possible, and repeatedly for a wait."""
 
 from __future__ import annotations
 
@@ -25,13 +25,16 @@ class ActionModule(SteppedAction):
     module = yateota_campaign_info
 
     def is_stepped(self, options: Mapping[str, Any]) -> bool:
-        """Whether it waits. In check mode it looks once, which the module does by itself."""
+        """Return whether it waits.
+
+        In check mode it looks once, which the module does by itself.
+        """
         return _wait_of(options) is not None and not self._task.check_mode
 
     def steps(self, options: Mapping[str, Any], stopped: threading.Event, variables: dict[str, Any]) -> Result:
-        """Look again until the campaign has come to an end, or the time is over; the result of the latest look."""
+        """Read the campaign until it has ended or the time is over, and return the latest result."""
         result, looks = self.step(options, variables), 1
-        begun = time.monotonic()  # now: on a slow machine, too, there is a second look where the time is for one
+        begun = time.monotonic()  # after the first reading, so that even a slow machine has time for a second one
         while "watched" in result:
             self.show(result["watched"]["text"])
             result["watched"].update(looks=looks)
@@ -47,8 +50,11 @@ class ActionModule(SteppedAction):
         return result
 
     def _look(self, options: Mapping[str, Any], before: Result, variables: dict[str, Any]) -> Result:
-        """One more look. A server that cannot be reached for a while does not end the wait."""
-        campaign_id = before["campaigns"][0]["campaign_id"]  # a name would be looked up in the whole list each time
+        """Read the campaign once more.
+
+        A server that cannot be reached for a while does not end the wait.
+        """
+        campaign_id = before["campaigns"][0]["campaign_id"]  # by name, the whole list would be read each time
         if campaign_id is not None:
             unnamed = {option: value for option, value in options.items() if option != "name"}
             options = {**unnamed, "campaign_id": campaign_id}
@@ -59,7 +65,7 @@ class ActionModule(SteppedAction):
 
 
 def _wait_of(options: Mapping[str, Any]) -> dict[str, Any] | None:
-    """The option ``wait``; None where it is not set, or is not a dictionary, which the module refuses."""
+    """Return the option ``wait``; None where it is not set, or is not a dictionary, which the module refuses."""
     try:
         return None if options.get("wait") is None else dict(check_type_dict(options["wait"]))
     except TypeError:
@@ -67,6 +73,6 @@ def _wait_of(options: Mapping[str, Any]) -> dict[str, Any] | None:
 
 
 def _seconds(name: str, options: Mapping[str, Any]) -> float:
-    """A number of seconds that the module has checked at the first look."""
+    """Return a number of seconds that the module has checked at the first reading."""
     given = (_wait_of(options) or {}).get(name)
     return float(yateota_campaign_info.ARGUMENTS["wait"]["options"][name]["default"] if given is None else given)

@@ -12,32 +12,32 @@ options:
   api_url:
     description:
       - URL of the server's JSON API, for example V(https://ota.example.net/api.php).
-      - A URL without a path gets V(/api.php). Credentials in it are refused; give O(api_secret) instead.
+      - V(/api.php) is added to a URL without a path. Credentials in the URL are refused; use O(api_secret) instead.
       - If not set, the environment variable E(YATEOTA_API_URL) is used.
     type: str
     required: true
   api_secret:
     description:
-      - The secret that the server asks for, sent in the header C(X-Authentication) and shown nowhere.
-      - A server without a configured secret needs none.
+      - The secret that the server requires, sent in the header C(X-Authentication) and never shown.
+      - Not needed for a server without a configured secret.
       - If not set, the environment variable E(YATEOTA_API_SECRET) is used.
     type: str
   node:
     description:
-      - The node that requests are for.
+      - The node that handles the requests.
       - If not set, the environment variable E(YATEOTA_NODE) is used.
     type: str
     default: ota  # from _api.transport.Connection.node
   validate_certs:
     description:
-      - Whether to verify the server's TLS certificate. V(false) is warned of, since whoever answers then gets the secret.
+      - Whether to verify the server's TLS certificate. V(false) gives a warning, because any server that answers then receives the secret.
       - If not set, the environment variable E(YATEOTA_VALIDATE_CERTS) is used.
     type: bool
     default: true  # from _api.transport.Connection.validate_certs
   ca_path:
     description:
       - File, or folder hashed by C(openssl rehash), of the CA certificates in PEM form that the server's certificate is verified against.
-      - Without it the system's trust store is used.
+      - If not set, the system's trust store is used.
       - If not set, the environment variable E(YATEOTA_CA_PATH) is used.
     type: path
   client_cert:
@@ -52,22 +52,22 @@ options:
     type: path
   timeout:
     description:
-      - Seconds to wait for the connection, and again for the whole answer, of each request. An answer that comes too slowly is not waited for.
-      - Keep it above the 5 seconds after which the server itself gives up on a node. Must be more than 0 and up to 86400.
+      - For each request, the seconds to wait for the connection, and again for the complete answer.
+      - Keep it above the 5 seconds after which the server itself stops waiting for a node. Must be more than 0 and up to 86400.
       - If not set, the environment variable E(YATEOTA_TIMEOUT) is used.
     type: float
     default: 10.0  # from _api.transport.Connection.timeout
   retries:
     description:
-      - How many further times a request is tried after a failure that may pass, with growing pauses. Must be 0 or more.
-      - Reads are tried again after any such failure; a request that changes something only where it provably never left this machine.
-      - A pause that the server asks for before it takes a change (HTTP 429, or 503 with C(Retry-After)) is kept and not counted, for up to 10 minutes.
+      - How many times a request is tried again after a temporary failure, with increasing pauses. Must be 0 or more.
+      - Reads are tried again after any such failure; a request that changes something only if it provably never left this machine.
+      - A pause that the server asks for before it accepts a write (HTTP 429, or 503 with C(Retry-After)) does not count, for up to 10 minutes.
       - If not set, the environment variable E(YATEOTA_RETRIES) is used.
     type: int
     default: 3  # from _api.transport.Connection.retries
   use_proxy:
     description:
-      - Whether to heed the environment's proxy variables, such as E(HTTPS_PROXY) and E(NO_PROXY).
+      - Whether to use the environment's proxy variables, such as E(HTTPS_PROXY) and E(NO_PROXY).
       - If not set, the environment variable E(YATEOTA_USE_PROXY) is used.
     type: bool
     default: true  # from _api.transport.Connection.use_proxy
@@ -92,7 +92,7 @@ attributes:
 options: {}
 attributes:
   check_mode:
-    description: Reads from the server, sends nothing that changes anything, and returns what a real run would.
+    description: Only reads from the server, and returns what a real run would return. Nothing is written.
     support: full
   diff_mode:
     description: Returns the states before and after.
@@ -103,7 +103,7 @@ attributes:
 options: {}
 attributes:
   check_mode:
-    description: Only reads from the server, in check mode too. A file is not written then, only compared.
+    description: Only reads from the server, also outside of check mode. In check mode a file is compared, but not written.
     support: full
   diff_mode:
     description: There is nothing to compare.

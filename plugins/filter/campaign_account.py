@@ -1,7 +1,7 @@
 # Copyright (c) 2026 simops.yateota contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The filter ``campaign_account``: what was sent for campaigns, a line for each."""
+"""Provide the filter ``campaign_account``: what was sent for campaigns, in a line for each."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from typing import Any
 
 DOCUMENTATION = r"""
 name: campaign_account
-short_description: Say what was sent for campaigns, a line for each
+short_description: Describe what was sent for campaigns, in a line for each
 version_added: 1.1.0
 description:
   - Takes results of M(simops.yateota.yateota_campaign).
-  - Says for each campaign which action was sent, and its state.
+  - Returns the action that was sent for each campaign, and its state.
 author:
   - The simops.yateota contributors (@simops)
 positional: check_mode
@@ -25,7 +25,7 @@ options:
     elements: dict
     required: true
   check_mode:
-    description: Whether they are those of check mode, so that an action would be sent.
+    description: Whether the results are from check mode, where an action would be sent.
     type: bool
     default: false
 """
@@ -52,7 +52,7 @@ _value:
 
 
 def campaign_account(results: Sequence[Mapping[str, Any]], check_mode: bool = False) -> list[str]:
-    """The lines, in the order of the results."""
+    """Return the lines, in the order of the results."""
     return [_line(result, check_mode) for result in results]
 
 

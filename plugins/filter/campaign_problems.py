@@ -1,7 +1,7 @@
 # Copyright (c) 2026 simops.yateota contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The filter ``campaign_problems``: why a list of campaigns and their states cannot be carried out."""
+"""Provide the filter ``campaign_problems``: the problems in a list of campaigns and their states."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from typing import Any
 
 DOCUMENTATION = r"""
 name: campaign_problems
-short_description: Say why a list of campaigns and their states cannot be carried out
+short_description: List the problems in a list of campaigns and their states
 version_added: 1.1.0
 description:
   - Takes results of M(simops.yateota.yateota_campaign) in check mode, one for each entry of a list, also failed ones.
-  - An entry has a problem where its check has failed, and a campaign where more than one entry names it.
+  - An entry has a problem if its check has failed, and a campaign if more than one entry names it.
 author:
   - The simops.yateota contributors (@simops)
 options:
@@ -50,7 +50,7 @@ _value:
 
 
 def campaign_problems(results: Sequence[Mapping[str, Any]]) -> list[str]:
-    """The problems, those of single entries first."""
+    """Return the problems, those of single entries first."""
     failed = [
         f"Entry {number} of campaigns_desired: {_sentence(result.get('msg', 'it could not be checked'))}"
         for number, result in enumerate(results, 1)

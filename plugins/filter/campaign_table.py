@@ -1,7 +1,7 @@
 # Copyright (c) 2026 simops.yateota contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The filter ``campaign_table``: campaigns as lines of a table that fits a terminal."""
+"""Provide the filter ``campaign_table``, which formats campaigns as a table for a terminal."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from ..module_utils._core.states import COUNTED_STATES
 
 DOCUMENTATION = r"""
 name: campaign_table
-short_description: Campaigns as lines of a table that fits a terminal
+short_description: Format campaigns as a table that fits a terminal
 version_added: 1.1.0
 description:
-  - Gives a line for each campaign, with the shares of its participants in percent.
+  - Returns a line for each campaign, with the shares of its participants in percent.
   - C(pending) are those whose message is being built or waits to be sent. C(waiting) are others that have not ended,
     such as those whose SIM has not answered yet.
   - In the output of a playbook a line takes no more than 100 columns.
@@ -29,7 +29,7 @@ options:
     elements: dict
     required: true
   most:
-    description: How many campaigns to show. The rest is counted in a last line. V(0) shows all.
+    description: How many campaigns to show. The last line counts the others. V(0) shows all.
     type: int
     default: 0
 """
@@ -58,7 +58,7 @@ _UNKNOWN = "-"
 
 
 def campaign_table(campaigns: Sequence[Mapping[str, Any]], most: int = 0) -> list[str]:
-    """The lines of the table, a header first."""
+    """Return the lines of the table, a header first."""
     shown = campaigns[:most] if most else campaigns
     more = [f"and {len(campaigns) - len(shown)} more"] if len(shown) < len(campaigns) else []
     return [_HEADER, *map(_line, shown), *more]
@@ -72,7 +72,7 @@ def _line(campaign: Mapping[str, Any]) -> str:
 
 
 def _shares(campaign: Mapping[str, Any]) -> list[str]:
-    """Finished, pending, waiting and failed in percent; on a server that sends flags or no counts, not known."""
+    """Return finished, pending, waiting and failed in percent; not known if the server sends no counts."""
     total = campaign["participants"]
     counts = [campaign[name] for name in COUNTED_STATES]
     if not total or any(isinstance(count, bool) or not isinstance(count, int) for count in counts):

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 simops.yateota contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The filter ``change_plan``: what a bulk change is about to do, and what it lacks to be carried out."""
+"""Provide the filter ``change_plan``: what a bulk change will do, and which settings are missing."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from ..plugin_utils._change_words import counted, opening
 
 DOCUMENTATION = r"""
 name: change_plan
-short_description: Say what a bulk change is about to do, and what it lacks to be carried out
+short_description: Describe what a bulk change will do, and which settings are missing
 version_added: 1.1.0
 description:
   - Takes a registered result of M(simops.yateota.yateota_bulk) with
     O(simops.yateota.yateota_bulk#module:state=planned), and says in sentences what is planned.
-  - Says as well which settings are missing before anything may be sent. These are the approver's name, and for a rerun
+  - Also lists the settings that are missing before anything may be sent. These are the approver's name, and for a rerun
     the number of SIMs.
 author:
   - The simops.yateota contributors (@simops)
@@ -61,7 +61,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 _value:
-  description: What is planned.
+  description: The description of the plan.
   type: dict
   contains:
     text:
@@ -71,13 +71,13 @@ _value:
       description: Whether there is anything to send.
       type: bool
     lacks:
-      description: What to set before anything is sent, a sentence. Empty where nothing is missing.
+      description: What to set before anything is sent, in a sentence. Empty if nothing is missing.
       type: str
 """
 
 
 def change_plan(planned: Any, settings: Mapping[str, Any], check_mode: bool = False) -> dict[str, Any]:
-    """The plan in words: the keys of RETURN.
+    """Return the plan in words: the keys of RETURN.
 
     Raises:
         AnsibleFilterError: the result is not one of a plan.
@@ -101,7 +101,7 @@ def change_plan(planned: Any, settings: Mapping[str, Any], check_mode: bool = Fa
 
 
 def _missing(change: Mapping[str, Any], settings: Mapping[str, Any]) -> list[str]:
-    """The variables to set, and to what."""
+    """Return the variables to set, and to what."""
     missing = []
     if settings.get("require_approval", True) and not str(settings.get("approved_by") or "").strip():
         missing.append("bulk_change_approved_by to the name of who approves it")

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 simops.yateota contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The filter ``change_table``: bulk changes as lines of a table that fits a terminal."""
+"""Provide the filter ``change_table``, which formats bulk changes as a table for a terminal."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ..module_utils._core.states import BAD_STATES, RowState
 
 DOCUMENTATION = r"""
 name: change_table
-short_description: Bulk changes as lines of a table that fits a terminal
+short_description: Format bulk changes as a table that fits a terminal
 version_added: 1.1.0
 description:
   - Gives a line for each change, the latest first, with how many of its participants are settled and how many of them
@@ -30,7 +30,7 @@ options:
     elements: dict
     required: true
   most:
-    description: How many changes to show. The rest is counted in a last line. V(0) shows all.
+    description: How many changes to show. The last line counts the others. V(0) shows all.
     type: int
     default: 0
 """
@@ -60,7 +60,7 @@ _LEFT_OPEN = (RowState.PLANNED, RowState.SENDING)
 
 
 def change_table(changes: Sequence[Mapping[str, Any]], most: int = 0) -> list[str]:
-    """The lines of the table, a header first, the latest change before the others."""
+    """Return the lines of the table, a header first, the latest change before the others."""
     latest = list(reversed(changes))
     shown = latest[:most] if most else latest
     more = [f"and {len(latest) - len(shown)} more"] if len(shown) < len(latest) else []
@@ -82,7 +82,7 @@ def _line(change: Mapping[str, Any]) -> str:
 
 
 def _run(change: Mapping[str, Any]) -> str:
-    """What a run that has the change at present is doing, or who holds it from being run."""
+    """Return the progress of the run that has the change's lease, or the person who holds the change."""
     if change.get("held"):
         words = f"held by {change['held']['by']}"
         return words if len(words) <= _RUN else f"{words[: _RUN - 1]}…"

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 simops.yateota contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The filter ``change_verdict``: how a bulk change stands after a run, and what to do next."""
+"""Provide the filter ``change_verdict``: the state of a bulk change after a run, and the next step."""
 
 from __future__ import annotations
 
@@ -16,25 +16,25 @@ from ..plugin_utils._change_words import counted, has_stopped, opening, why_stop
 
 DOCUMENTATION = r"""
 name: change_verdict
-short_description: Say how a bulk change stands after a run, and what to do next
+short_description: Describe the state of a bulk change after a run, and the next step
 version_added: 1.1.0
 description:
   - Takes the registered results of sending and of the verification by M(simops.yateota.yateota_bulk), also failed ones.
-  - A change is well where nobody is left, refused, failed or unknown. Participants that are left for a further run
-    because of C(max_waves) are no failure.
+  - A change is well if no participant is left, refused, failed or unknown. Participants that are left for a further run
+    because of C(max_waves) are not a failure.
 author:
   - The simops.yateota contributors (@simops)
 positional: verified, settings, refusal
 options:
   _input:
     description: >-
-      The result with O(simops.yateota.yateota_bulk#module:state=applied). Empty or skipped where nothing was to be
+      The result with O(simops.yateota.yateota_bulk#module:state=applied). Empty or skipped if nothing was to be
       sent.
     type: dict
     required: true
   verified:
     description: >-
-      The result with O(simops.yateota.yateota_bulk#module:state=verified). Empty or skipped where the states were not
+      The result with O(simops.yateota.yateota_bulk#module:state=verified). Empty or skipped if the states were not
       read.
     type: dict
     required: true
@@ -72,23 +72,23 @@ _value:
       description: Whether all went well.
       type: bool
     text:
-      description: How the change stands, and what to do next.
+      description: The state of the change, and the next step.
       type: str
     states:
-      description: The states of those that were acted on, as last read, a sentence. Empty where they were not read.
+      description: The states of the participants acted on, as last read, in a sentence. Empty if they were not read.
       type: str
     found:
       description: Whether the change is in the ledger, and could be read.
       type: bool
     stopped:
-      description: Why nothing more is sent, a sentence. Empty where nothing has stopped the run.
+      description: Why nothing more is sent, in a sentence. Empty if nothing has stopped the run.
       type: str
 """
 
 
 @dataclass(frozen=True)
 class _Standing:
-    """What a verdict is made of.
+    """The facts that a verdict is based on.
 
     Attributes:
         change: the change as last known; empty where it is not known.
@@ -115,7 +115,10 @@ class _Standing:
 
     @property
     def bad(self) -> int:
-        """How many went wrong. While others are left for a further run, that run may settle the unknown."""
+        """The number of bad participants.
+
+        While others are left for a further run, that run may settle the unknown.
+        """
         states = [state for state in BAD_STATES if not (self.later and state == RowState.UNKNOWN)]
         return sum(self.counts.get(state, 0) for state in states)
 
@@ -127,7 +130,7 @@ class _Standing:
 
 
 def change_verdict(sent: Any, verified: Any, settings: Mapping[str, Any], refusal: str = "") -> dict[str, Any]:
-    """The verdict: the keys of RETURN.
+    """Return the verdict: the keys of RETURN.
 
     Raises:
         AnsibleFilterError: a result is not one of a module.
@@ -170,13 +173,13 @@ def _text(standing: _Standing, settings: Mapping[str, Any]) -> str:
     if not standing.change:
         return standing.refusal or standing.why
     change = standing.change
-    counts = ", ".join(counted(standing.counts)) or "nobody is in it"
+    counts = ", ".join(counted(standing.counts)) or "it has no participants"
     advice = _advice(standing, settings)
     return f"Change {change['change_id']} is {change['status']}: {counts}.{' ' if advice else ''}{advice}"
 
 
 def _advice(standing: _Standing, settings: Mapping[str, Any]) -> str:
-    """What to do next; empty where there is nothing to do."""
+    """Return the next step; empty if there is nothing to do."""
     if standing.refusal:
         held = standing.change["status"] == ChangeStatus.HELD
         release = (
@@ -187,7 +190,7 @@ def _advice(standing: _Standing, settings: Mapping[str, Any]) -> str:
         return _advice_on_those_left(standing)
     if standing.counts.get(RowState.UNKNOWN):
         return (
-            "Nothing proves whether the action was carried out for the unknown. Look at them, and run this again with "
+            "Nothing proves whether the action was carried out for the unknown. Check them, and run this again with "
             "bulk_change_unknown=resend to send for them once more."
         )
     if standing.bad:

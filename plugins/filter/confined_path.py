@@ -1,7 +1,7 @@
 # Copyright (c) 2026 simops.yateota contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The filter ``confined_path``: a path that stays inside a folder."""
+"""Provide the filter ``confined_path``, which keeps a path inside a folder."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ name: confined_path
 short_description: Keep a path inside a folder
 version_added: 1.1.0
 description:
-  - Takes a path that somebody else may choose, for example in a survey, and gives the whole path inside a folder.
-  - A path that leads out of the folder is refused, be it absolute, by C(..), or by a symbolic link. So is one with a
-    variable of the environment, which modules would fill in.
+  - Takes a path that another person may choose, for example in a survey, and returns the whole path inside a folder.
+  - A path that leads out of the folder is refused, whether it is absolute, or by C(..) or a symbolic link. So is a path
+    with an environment variable, which modules would replace.
 author:
   - The simops.yateota contributors (@simops)
 positional: root
 options:
   _input:
-    description: The path. One that is not absolute is taken from O(root) on.
+    description: The path. A relative path starts at O(root).
     type: str
     required: true
   root:
-    description: The folder. Where it is empty, the path is given as it is.
+    description: The folder. If it is empty, the path is returned as it is.
     type: path
     required: true
 """
@@ -49,11 +49,11 @@ _value:
 
 
 _FILLED_IN = re.compile(r"\$[A-Za-z_{]|[\x00-\x1f\x7f]")
-"""What modules fill in from the environment, which holds secrets, and characters that no path should have."""
+"""Environment variables, which modules would replace and may be secrets, and characters that no path should have."""
 
 
 def confined_path(path: Any, root: Any) -> str:
-    """The whole path inside ``root``.
+    """Return the whole path inside ``root``.
 
     Raises:
         AnsibleFilterError: the path leads out of ``root``, or has a variable of the environment or a control character.

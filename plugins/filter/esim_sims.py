@@ -1,7 +1,7 @@
 # Copyright (c) 2026 simops.yateota contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The filter ``esim_sims``: SIMs that are to be rerun, compared with what the server tells of them."""
+"""Provide the filter ``esim_sims``, which compares SIMs to be rerun with the server's data."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from ..module_utils._core.identifiers import SIM_IDENTIFIERS, canonical, check_s
 
 DOCUMENTATION = r"""
 name: esim_sims
-short_description: Compare SIMs that are to be rerun with what the server tells of them
+short_description: Compare SIMs to be rerun with the data that the server returned
 version_added: 1.0.0
 description:
   - Reads SIMs from a list or from text, and compares them with the participants that
     M(simops.yateota.yateota_participant_info) has written to files.
-  - A SIM has a problem when it is in none of the files, when its identifiers are not all of one SIM, when it is named
-    twice, and when the API leaves open whether it is the one that its number is on now.
+  - A SIM has a problem if it is in none of the files, if its identifiers are not all of one SIM, if it is named
+    twice, or if the API does not show whether it is the SIM that its number is on now.
 author:
   - The simops.yateota contributors (@simops)
 positional: paths
@@ -33,7 +33,7 @@ options:
       - Text with a SIM in each line, or a list of such lines, or of dictionaries with any of C(iccid), C(imsi) and
         C(msisdn).
       - A line has one or more identifiers of its SIM with blanks between them. An MSISDN begins with C(+), an ICCID has
-        18 digits or more, and what is shorter is an IMSI.
+        18 digits or more, and a shorter number is an IMSI.
     type: raw
     required: true
   paths:
@@ -59,17 +59,17 @@ EXAMPLES = r"""
 
 RETURN = r"""
 _value:
-  description: What was found.
+  description: The result of the comparison.
   type: dict
   contains:
     sims:
       description:
-        - The SIMs as M(simops.yateota.yateota_bulk) takes them, each with all identifiers that the files tell.
-        - One that is named by its MSISDN alone stays so, since a rerun by it means other campaigns.
+        - The SIMs as M(simops.yateota.yateota_bulk) takes them, each with all identifiers in the files.
+        - A SIM that is named only by its MSISDN stays so, because a rerun by it means other campaigns.
       type: list
       elements: dict
     problems:
-      description: What is wrong, a sentence each.
+      description: The problems, a sentence each.
       type: list
       elements: str
 """
@@ -79,7 +79,7 @@ Sim = dict[str, str]
 
 
 def esim_sims(given: Any, paths: list[str]) -> dict[str, Any]:
-    """The SIMs and their problems: the keys of RETURN.
+    """Return the SIMs and their problems: the keys of RETURN.
 
     Raises:
         AnsibleFilterError: a file cannot be read.
@@ -112,7 +112,7 @@ def _sim(entry: Any) -> Sim:
         sim = dict(entry)
     else:
         raise InvalidInputError(
-            f"{entry!r} is no SIM: give a line of text in quotes, or a dictionary with any of "
+            f"{entry!r} is not a SIM: give a line of text in quotes, or a dictionary with any of "
             f"{', '.join(SIM_IDENTIFIERS)}."
         )
     for kind, value in sim.items():
@@ -127,12 +127,12 @@ def _kind(word: str) -> str:
 
 
 def _reported(sims: list[Sim], paths: list[str], spelled: Sim) -> list[Sim]:
-    """What the files tell of these SIMs, and of all others that their numbers are or were on; each once.
+    """Return each SIM in the files that is one of these, or that their numbers are or were on.
 
     Args:
         sims: the SIMs.
         paths: the files.
-        spelled: is given the spelling of each ICCID there.
+        spelled: receives the spelling of each ICCID there.
     """
     named = {(kind, value) for sim in sims for kind, value in sim.items()}
     found = _having(named, paths, spelled)
@@ -149,7 +149,7 @@ def _having(named: set[tuple[str, str]], paths: list[str], spelled: Sim) -> list
 
 
 def _completed(sim: Sim, reported: list[Sim], spelled: Sim) -> Sim:
-    """A SIM with all that the files tell of it, so that two names of one are known as that.
+    """Return a SIM with all its identifiers in the files, so that two names of one SIM are found.
 
     One that is named by its number alone stays so: a rerun by it means other campaigns [S].
     """
@@ -163,7 +163,7 @@ def _completed(sim: Sim, reported: list[Sim], spelled: Sim) -> Sim:
 
 
 def _identities(paths: list[str]) -> Iterator[tuple[str, Sim]]:
-    """The participants of the files: their ICCID as it is spelled there, and all identifiers in canonical form."""
+    """Yield the files' participants: the ICCID as spelled there, and all identifiers in canonical form."""
     for path in paths:
         try:
             with open(path, encoding="utf-8") as lines:
@@ -180,36 +180,36 @@ def _fits(sim: Sim, reported: list[Sim]) -> list[Sim]:
 
 
 def _problem(sim: Sim, reported: list[Sim]) -> str:
-    """Why a SIM must not be rerun; empty where nothing speaks against it."""
+    """Return why a SIM must not be rerun; empty if it can be."""
     name = described(sim)
     fits = _fits(sim, reported)
     if not fits:
         others = [each for each in reported if not sim.items().isdisjoint(each.items())]
         if not others:
             return f"{name} is in none of the campaigns read: check it."
-        return f"{name} is not one SIM: the server tells {described(others[0])}."
+        return f"{name} is not one SIM: the server returned {described(others[0])}."
     if "msisdn" in sim and len(sim) > 1:
-        return ""  # Who names both says which SIM the number is on now.
+        return ""  # Both identifiers together say which SIM the number is on now.
     numbers = {each["msisdn"] for each in fits} - {""}
     cards = sorted({each["imsi"] or each["iccid"] for each in reported if each["msisdn"] in numbers})
     if len(cards) < 2:
         return ""
-    beside = "the IMSI or ICCID of the one" if "msisdn" in sim else "the MSISDN, with its +,"
+    other = "the IMSI or ICCID of the right one" if "msisdn" in sim else "the MSISDN, with its +,"
     return (
         f"{name} has a number that is reported on {len(cards)} SIMs ({', '.join(cards)}), "
-        f"and the API does not tell which it is on now: give {beside} beside it."
+        f"and the API does not show which it is on now: give {other} too."
     )
 
 
 def _named_twice(sims: list[Sim], reported: list[Sim]) -> list[str]:
-    """A second rerun of a SIM would reset its OTA counter once more."""
+    """Return SIMs that are named twice: a second rerun would reset the OTA counter once more."""
     first: dict[tuple[str, str], Sim] = {}
     problems = []
     for sim in sims:
         cards = {(kind, each[kind]) for each in _fits(sim, reported) for kind in ("imsi", "iccid") if each[kind]}
-        twin = next((first[card] for card in cards if card in first), None)
-        if twin:
-            problems.append(f"{described(sim)} and {described(twin)} are one SIM: name it once.")
+        duplicate = next((first[card] for card in cards if card in first), None)
+        if duplicate:
+            problems.append(f"{described(sim)} and {described(duplicate)} are one SIM: name it once.")
         first.update(dict.fromkeys(cards, sim))
     return problems
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 simops.yateota contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The filter ``node_metrics``: verdicts on nodes in the form that Prometheus reads."""
+"""Provide the filter ``node_metrics``, which writes verdicts on nodes in the format of Prometheus."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from ..module_utils._core.libraries import guarded, missing
 
 DOCUMENTATION = r"""
 name: node_metrics
-short_description: Verdicts on YateOTA nodes as Prometheus metrics
+short_description: Write verdicts on YateOTA nodes as Prometheus metrics
 version_added: 1.0.0
 description:
   - Writes verdicts of the filter P(simops.yateota.node_verdict#filter) as text in the exposition format of Prometheus,
     for the textfile collector of its node exporter.
   - The metrics are C(yateota_node_reachable), C(yateota_node_healthy), C(yateota_node_operational) and, for each
     statistic that is a number, C(yateota_node_statistic). All have the labels C(server) and C(node), the last has
-    C(statistic) besides. What is not known is left out.
+    C(statistic) too. Unknown values are left out.
 author:
   - The simops.yateota contributors (@simops)
 requirements:
@@ -55,20 +55,20 @@ _value:
 
 _client = guarded("prometheus_client")
 
-# A verdict's key that says yes or no, and what its metric is for.
+# The boolean keys of a verdict, and the help text of their metrics.
 _FLAGS = {
-    "reachable": "Whether the node could be asked.",
+    "reachable": "Whether the node could be reached.",
     "healthy": "Whether the node is within all its limits.",
-    "operational": "Whether the node says that it is operational.",
+    "operational": "Whether the node reports that it is operational.",
 }
 _LABELS = ("server", "node")
 
 
 def node_metrics(verdicts: Sequence[Mapping[str, Any]], server: str) -> str:
-    """The verdicts on a server's nodes as text of Prometheus.
+    """Return the verdicts on a server's nodes as text of Prometheus.
 
     Raises:
-        AnsibleFilterError: prometheus_client is not installed, or an entry is no verdict.
+        AnsibleFilterError: prometheus_client is not installed, or an entry is not a verdict.
     """
     if missing(["prometheus_client"]):
         raise AnsibleFilterError(
@@ -96,7 +96,7 @@ def node_metrics(verdicts: Sequence[Mapping[str, Any]], server: str) -> str:
                 if number is not None:
                     figures.labels(*where, path).set(number)
     except (KeyError, TypeError):
-        raise AnsibleFilterError("node_metrics writes a list of verdicts of node_verdict: give one.") from None
+        raise AnsibleFilterError("node_metrics expected a list of verdicts of node_verdict: pass one.") from None
     return _client.generate_latest(registry).decode()
 
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 simops.yateota contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The filter ``node_verdict``: what a node tells of itself, judged by limits."""
+"""Provide the filter ``node_verdict``, which judges a node's statistics by limits."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from ansible.errors import AnsibleFilterError
 
 DOCUMENTATION = r"""
 name: node_verdict
-short_description: Judge what a YateOTA node tells of itself
+short_description: Judge the statistics and the status of a YateOTA node
 version_added: 1.0.0
 description:
   - Judges a registered result of M(simops.yateota.yateota_stats_info), also a failed one, by limits for its statistics.
-  - A statistic that the node does not tell, or that is no number where a number is needed, is beyond its limit.
+  - A statistic that the node does not return, or that is not a number where a number is needed, is beyond its limit.
 author:
   - The simops.yateota contributors (@simops)
 positional: limits
@@ -30,11 +30,11 @@ options:
     description:
       - A limit for each statistic, by its path, such as C(engine.congestion).
       - A limit holds any of C(min), C(max) and C(equals).
-      - An empty limit has the statistic told and not judged.
+      - With an empty limit, the statistic is shown and not judged.
     type: dict
     required: true
   operational:
-    description: Whether the node has to say that it is operational.
+    description: Whether the node must report that it is operational.
     type: bool
     default: true
 """
@@ -55,22 +55,22 @@ _value:
   type: dict
   contains:
     node:
-      description: The node asked, null where the result does not tell it.
+      description: The node, null if the result does not name it.
       type: str
     healthy:
-      description: Whether nothing is wrong.
+      description: Whether there are no problems.
       type: bool
     reachable:
-      description: Whether the node could be asked.
+      description: Whether the node could be reached.
       type: bool
     operational:
-      description: What the node says of itself, null where it says nothing.
+      description: Whether the node reports that it is operational, null if it reports nothing.
       type: bool
     statistics:
-      description: The statistics that have a limit, by their paths, null where the node does not tell one.
+      description: The statistics that have a limit, by their paths; null for one that the node does not return.
       type: dict
     problems:
-      description: What is wrong, a part of a sentence each.
+      description: The problems, a part of a sentence each.
       type: list
       elements: str
     text:
@@ -82,13 +82,13 @@ Verdict = dict[str, Any]
 
 
 def node_verdict(result: Any, limits: Any, operational: bool = True) -> Verdict:
-    """The verdict on a result of ``yateota_stats_info``: the keys of RETURN.
+    """Return the verdict on a result of ``yateota_stats_info``: the keys of RETURN.
 
     Raises:
-        AnsibleFilterError: the result is none of that module, or a limit cannot be; names it, its value and the mend.
+        AnsibleFilterError: the result is not of that module, or a limit is not valid; names it, its value and the fix.
     """
     if not isinstance(result, Mapping) or not ("stats" in result or "msg" in result):
-        raise AnsibleFilterError("node_verdict judges a registered result of yateota_stats_info: give one.")
+        raise AnsibleFilterError("node_verdict expected a registered result of yateota_stats_info: pass one.")
     node = ((result.get("invocation") or {}).get("module_args") or {}).get("node")
     checked = {path: _limit(path, limit) for path, limit in _mapping("limits", limits).items()}
     if "stats" not in result:
@@ -98,18 +98,18 @@ def node_verdict(result: Any, limits: Any, operational: bool = True) -> Verdict:
     status = result.get("status") or {}
     statistics = {path: _at(result["stats"], path) for path in checked}
     problems = [f"{path} {why}" for path, limit in checked.items() if (why := _beyond(statistics[path], limit))]
-    told = [f"{path} {value}" for path, value in statistics.items()]
+    shown = [f"{path} {value}" for path, value in statistics.items()]
     if operational and not status.get("operational"):
-        says = f"is not operational ({status.get('state')})" if status else "does not tell whether it is operational"
+        says = f"is not operational ({status.get('state')})" if status else "does not report whether it is operational"
         problems.insert(0, f"it {says}")
     elif status.get("operational"):
-        told.insert(0, "operational")
+        shown.insert(0, "operational")
     said = status.get("operational")
-    return _verdict(problems, told, node=node, reachable=True, operational=said, statistics=statistics)
+    return _verdict(problems, shown, node=node, reachable=True, operational=said, statistics=statistics)
 
 
-def _verdict(problems: list[str], told: list[str], **rest: Any) -> Verdict:
-    text = f"NOT healthy: {'; '.join(problems)}" if problems else f"healthy: {', '.join(told) or 'it answers'}"
+def _verdict(problems: list[str], shown: list[str], **rest: Any) -> Verdict:
+    text = f"NOT healthy: {'; '.join(problems)}" if problems else f"healthy: {', '.join(shown) or 'it answers'}"
     return {"healthy": not problems, "problems": problems, "text": text, **rest}
 
 
@@ -129,7 +129,7 @@ def _limit(path: str, limit: Any) -> Mapping[str, Any]:
 
 
 def _at(stats: Any, path: str) -> Any:
-    """The statistic at a path; a component's name may have dots of its own."""
+    """Return the statistic at a path; a component's name may have dots of its own."""
     if not isinstance(stats, Mapping):
         return None
     if path in stats:
@@ -141,12 +141,12 @@ def _at(stats: Any, path: str) -> Any:
 
 
 def _beyond(value: Any, limit: Mapping[str, Any]) -> str:
-    """How a value is beyond its limit, in words; empty where it is within."""
+    """Return how a value is beyond its limit, in words; empty where it is within."""
     if value is None:
-        return "is not told by the node"
+        return "is not returned by the node"
     number = _number(value)
     if number is None and limit.keys() & {"min", "max"}:
-        return f"is '{value}', which is no number"
+        return f"is '{value}', which is not a number"
     if "min" in limit and number < _number(limit["min"]):
         return f"is {value}, less than {limit['min']}"
     if "max" in limit and number > _number(limit["max"]):
@@ -162,7 +162,7 @@ def _same(value: Any, expected: Any) -> bool:
 
 
 def _number(value: Any) -> Any:
-    """A number, also one that the server wrote as text; None for anything else, as NaN, which is within every limit."""
+    """Return a number, also from text; None for anything else, and for NaN, which no limit would catch."""
     if isinstance(value, int):
         return value
     try:

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 simops.yateota contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The filter ``report_name``: the name of a change's report files."""
+"""Provide the filter ``report_name``, which makes the name of a change's report files."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from ansible.errors import AnsibleFilterError
 
 DOCUMENTATION = r"""
 name: report_name
-short_description: The name of a change's report files
+short_description: Make the name of a change's report files
 version_added: 1.1.0
 description:
-  - Makes a file name, without an extension, of a C(change_id).
-  - Of letters and digits with C(.), C(_) and C(-) between them it is the C(change_id) itself. Any other gets C(_) for
-    its other characters, and then C(~) and a short digest, so that no two changes share a file.
+  - Makes a file name, without an extension, from a C(change_id).
+  - A C(change_id) of letters and digits with C(.), C(_) and C(-) between them stays as it is. In any other, C(_)
+    replaces other characters, and C(~) and a short digest are added, so that no two changes share a file.
 author:
   - The simops.yateota contributors (@simops)
 options:
@@ -43,14 +43,14 @@ _value:
 
 _PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*", re.ASCII)
 _LONGEST = 200
-"""Characters of a name; a file system takes 255 bytes, with the extension and what a file is called while written."""
+"""Characters of a name; a file system allows 255 bytes, with the extension and the temporary name."""
 
 
 def report_name(change_id: Any) -> str:
-    """The name of a change's report files; another one for each change.
+    """Return the name of a change's report files, a different one for each change.
 
     Raises:
-        AnsibleFilterError: it is no text.
+        AnsibleFilterError: it is not text.
     """
     if not isinstance(change_id, str) or not change_id:
         raise AnsibleFilterError(f"report_name: change_id {change_id!r} is not valid: give text.")
@@ -58,7 +58,7 @@ def report_name(change_id: Any) -> str:
         return str(change_id)
     readable = re.sub(r"[^A-Za-z0-9._-]", "_", change_id).lstrip(".")[: _LONGEST // 2]
     digest = hashlib.sha256(change_id.encode("utf-8", "surrogatepass")).hexdigest()[:12]
-    # No plain change_id has a ~, so that none can be called like this.
+    # No plain change_id has a ~, so that none can have this name.
     return f"{readable}~{digest}"
 
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 simops.yateota contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The filter ``sweep_change``: the change under which a campaign is swept."""
+"""Provide the filter ``sweep_change``, which finds the change for the sweep of a campaign."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from ..module_utils._core.states import COUNTED_STATES, ENDED_STATUSES, ChangeSt
 
 DOCUMENTATION = r"""
 name: sweep_change
-short_description: Find the change under which a campaign is swept
+short_description: Find the change for the sweep of a campaign
 version_added: 1.1.0
 description:
-  - Takes the changes of a ledger, and gives the change that a sweep of a campaign makes or goes on with.
-  - Its number follows from the ledger alone, so that two runs that begin at once come to the same change, and only one
-    of them can hold it.
-  - A sweep goes on with the latest change where that has not ended, and where it was planned in this hour. Such a
-    change has nothing left to do.
+  - Takes the changes of a ledger, and returns the change that a sweep of a campaign makes or continues.
+  - Its number depends only on the ledger, so that two runs that begin at once choose the same change, and only one
+    of them can get its lease.
+  - A sweep continues the latest change if that has not ended, or if it was planned in this hour. In the latter case it
+    has nothing left to do.
 author:
   - The simops.yateota contributors (@simops)
 positional: name, campaign
@@ -32,7 +32,7 @@ options:
     elements: dict
     required: true
   name:
-    description: With what the numbers of the sweeps' changes begin.
+    description: The prefix of the numbers of the sweeps' changes.
     type: str
     required: true
   campaign:
@@ -67,7 +67,7 @@ _value:
       type: str
     is_empty:
       description: >-
-        Whether it would certainly have no participants, as the counts of the campaign's other states make up all of it.
+        Whether it would certainly have no participants, because the campaign's other states account for all of them.
       type: bool
 """
 
@@ -75,16 +75,16 @@ _ENDED = (*ENDED_STATUSES, ChangeStatus.PURGED)
 
 
 def sweep_change(changes: Sequence[Mapping[str, Any]], name: str, campaign: Mapping[str, Any]) -> dict[str, Any]:
-    """The change: the keys of RETURN."""
+    """Return the change: the keys of RETURN."""
     prefix = f"{name}-{campaign['campaign_id']}-"
     own = [change for change in changes if re.fullmatch(re.escape(prefix) + "[0-9]+", change["change_id"])]
-    if own and _goes_on(own[-1]):
+    if own and _continues(own[-1]):
         return {"change_id": own[-1]["change_id"], "is_empty": False}
     latest = int(own[-1]["change_id"].removeprefix(prefix)) if own else 0
     return {"change_id": f"{prefix}{latest + 1}", "is_empty": _nobody_is_unallocated(campaign)}
 
 
-def _goes_on(change: Mapping[str, Any]) -> bool:
+def _continues(change: Mapping[str, Any]) -> bool:
     if change["status"] not in _ENDED:
         return True
     hour = datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:")
@@ -92,7 +92,7 @@ def _goes_on(change: Mapping[str, Any]) -> bool:
 
 
 def _nobody_is_unallocated(campaign: Mapping[str, Any]) -> bool:
-    """Whether that is certain: a server may send flags in place of counts."""
+    """Return whether it is certain that there are none: a server may send flags instead of counts."""
     counts = [campaign[state] for state in COUNTED_STATES]
     if any(isinstance(count, bool) or not isinstance(count, int) for count in counts):
         return False

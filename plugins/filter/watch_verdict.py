@@ -1,7 +1,7 @@
 # Copyright (c) 2026 simops.yateota contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The filter ``watch_verdict``: what came of watching a campaign, and what to do next."""
+"""Provide the filter ``watch_verdict``: the outcome of watching a campaign, and the next step."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from ..module_utils._core.watching import BAD, FINISHED, GOES_ON, HELD, RUNNING
 
 DOCUMENTATION = r"""
 name: watch_verdict
-short_description: Say what came of watching a campaign, and what to do next
+short_description: Describe the outcome of watching a campaign, and the next step
 version_added: 1.1.0
 description:
   - Takes a registered result of M(simops.yateota.yateota_campaign_info) with
     O(simops.yateota.yateota_campaign_info#module:wait).
-  - All is well where the campaign has finished, and in check mode also where it is running.
+  - All is well if the campaign has finished, and in check mode also if it is running.
 author:
   - The simops.yateota contributors (@simops)
 positional: paused, settings, check_mode
@@ -42,7 +42,7 @@ options:
     type: dict
     required: true
   check_mode:
-    description: Whether the campaign was looked at in check mode.
+    description: Whether the campaign was read in check mode.
     type: bool
     default: false
 """
@@ -69,7 +69,7 @@ _value:
       description: Whether the campaign has finished, with no more failed than are allowed.
       type: bool
     text:
-      description: How the campaign stands, and what to do next.
+      description: The state of the campaign, and the next step.
       type: str
 """
 
@@ -77,7 +77,7 @@ _value:
 def watch_verdict(
     read: Any, paused: Mapping[str, Any], settings: Mapping[str, Any], check_mode: bool = False
 ) -> dict[str, Any]:
-    """The verdict: the keys of RETURN.
+    """Return the verdict: the keys of RETURN.
 
     Raises:
         AnsibleFilterError: the result is not one of a wait.

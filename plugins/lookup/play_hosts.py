@@ -1,22 +1,22 @@
 # Copyright (c) 2026 simops.yateota contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The lookup ``play_hosts``: a pattern of hosts that must match one at least."""
+"""Provide the lookup ``play_hosts``: a pattern that must match at least one host."""
 
 from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: play_hosts
-short_description: The hosts of a play, where there are any
+short_description: Return the hosts of a play, or fail if there are none
 version_added: 1.1.0
 description:
-  - Gives a pattern back as it is, and fails where it matches no host of the inventory, or none that C(--limit) leaves.
-    Ansible itself skips such a play, and a job has then succeeded without having done anything.
+  - Returns a pattern as it is, and fails if it matches no host of the inventory, or none within C(--limit).
+    Ansible itself skips such a play, so that a job would succeed without doing anything.
 author:
   - The simops.yateota contributors (@simops)
 options:
   _terms:
-    description: The pattern, or a list of patterns, as C(hosts) of a play takes it. One that is empty is localhost.
+    description: The pattern, or a list of patterns, as for C(hosts) of a play. An empty one means localhost.
     required: true
 """
 
@@ -48,7 +48,7 @@ class LookupModule(LookupBase):  # type: ignore[misc]
     """The lookup."""
 
     def run(self, terms: list[Any], variables: dict[str, Any] | None = None, **options: Any) -> list[str]:
-        """The pattern.
+        """Return the pattern.
 
         Raises:
             AnsibleLookupError: it matches no host.
@@ -72,7 +72,7 @@ class LookupModule(LookupBase):  # type: ignore[misc]
         try:
             manager.subset(limit)
             return bool(manager.get_hosts(pattern=pattern))
-        except AnsibleError:  # a host that is not there, where that is set to be an error
+        except AnsibleError:  # an unknown host, if Ansible is configured to fail on it
             return False
 
 

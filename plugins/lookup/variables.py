@@ -1,7 +1,7 @@
 # Copyright (c) 2026 simops.yateota contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The lookup ``variables``: what a role or playbook of the collection was given, and what is wrong with it."""
+"""Provide the lookup ``variables``, which checks the variables given to a role or playbook."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ short_description: Check the variables that a role or playbook of the collection
 version_added: 1.1.0
 description:
   - Compares all variables of the host with those that a role or playbook of this collection takes. The roles and
-    playbooks do so before they do anything else.
-  - A variable that is misspelled is a problem, also one of the inventory or the play. So is one whose value is not of
-    its type, and text that was read as a number.
+    playbooks do this first.
+  - A misspelled variable is a problem, also in the inventory or the play. So is a value of a wrong type, and text
+    that was read as a number.
   - A variable that is null or blank counts as not given.
 author:
   - The simops.yateota contributors (@simops)
@@ -21,7 +21,7 @@ options:
   _terms:
     description: None.
   role:
-    description: The role, for example V(bulk_change). Exactly one of this and O(playbook) is needed.
+    description: The role, for example V(bulk_change). Exactly one of this and O(playbook) is required.
     type: str
   playbook:
     description: The playbook, for example V(bulk_retry).
@@ -44,13 +44,13 @@ _raw:
   elements: dict
   contains:
     problems:
-      description: What is wrong, a sentence each.
+      description: The problems, a sentence each.
       type: list
       elements: str
     given:
       description:
-        - The variables that were given, and the defaults of the others, each as its type.
-        - Those of a role without the role's name in front, all others by their whole names.
+        - The variables that were given, and the defaults of the others, each converted to its type.
+        - Variables of a role are without the role's name in front, all others have their full names.
       type: dict
 """
 
@@ -66,10 +66,10 @@ from ..plugin_utils._variables import Given, examined
 
 try:
     from ansible.template import trust_as_template
-except ImportError:  # ansible-core before 2.19 takes any text for a template
+except ImportError:  # ansible-core before 2.19 treats any text as a template
 
     def trust_as_template(value: str) -> str:
-        """The text as it is."""
+        """Return the text as it is."""
         return value
 
 
@@ -81,7 +81,7 @@ class LookupModule(LookupBase):  # type: ignore[misc]
     """The lookup."""
 
     def run(self, terms: list[Any], variables: dict[str, Any] | None = None, **options: Any) -> list[dict[str, Any]]:
-        """The variables and their problems: the keys of RETURN.
+        """Return the variables and their problems: the keys of RETURN.
 
         Raises:
             AnsibleLookupError: no role or playbook of the collection is named.
@@ -94,7 +94,7 @@ class LookupModule(LookupBase):  # type: ignore[misc]
         except InvalidInputError as error:
             raise AnsibleLookupError(str(error)) from None
         known = dict(variables or {})
-        # What a playbook of ours sets for the role counts, also where the command line has an empty value for it.
+        # A value that the collection's playbook sets for the role overrides an empty one on the command line.
         sets = self._resolved(known.get(SETS) or {}) if names["role"] else {}
         given = Given(known, frozenset(load_extra_vars(self._loader)), self._resolved, sets)
         problems, values = examined(given, scope)
@@ -105,7 +105,7 @@ class LookupModule(LookupBase):  # type: ignore[misc]
         return [{"problems": problems, "given": values}]
 
     def _defaults(self, scope: Scope, values: dict[str, Any]) -> dict[str, Any]:
-        """The role's defaults for what was left empty."""
+        """Return the role's defaults for variables that were left empty."""
         return {
             name: self._resolved(trust_as_template(value) if isinstance(value, str) else value)
             for name, value in defaults(scope.name).items()
@@ -113,13 +113,13 @@ class LookupModule(LookupBase):  # type: ignore[misc]
         }
 
     def _resolved(self, value: Any) -> Any:
-        """A variable's value, its templates filled in.
+        """Return a variable's value with its templates evaluated.
 
         Raises:
-            InvalidInputError: they cannot be.
+            InvalidInputError: the templates cannot be evaluated.
         """
         try:
-            # In a list, as newer ansible-core takes what is omitted out of one, and refuses it elsewhere.
+            # In a list, because newer ansible-core removes omitted values from a list, and refuses them elsewhere.
             found = self._templar.template([value])
             return found[0] if found else None
         except AnsibleError as error:

@@ -10,25 +10,25 @@ short_description: Act on thousands of YateOTA participants under a change, none
 version_added: 1.0.0
 description:
   - Selects participants (SIMs), records them in a ledger, and sends one action for each of them in waves.
-  - Every attempt is recorded before its request leaves, so that a run that is killed, or that loses the server or its ledger, is resumed by
-    the same task, and no participant is acted on twice.
-  - A participant whose request left and whose outcome nothing tells is V(unknown). It is settled where its new state proves the outcome,
-    is reported otherwise, and is sent again only with O(unknown=resend).
-  - A participant that the action would change nothing for is V(skipped), with the reason. A participant that the plan leaves out stays left out.
+  - Every attempt is recorded before its request leaves. If a run is killed, or loses the server or the ledger, the same task resumes it, and
+    no participant is acted on twice.
+  - A participant is V(unknown) if its request left and its outcome is not known. If its new state proves the outcome, it is settled. Otherwise
+    it is reported, and a request is sent again only with O(unknown=resend).
+  - A participant that the action would not change is V(skipped), with the reason. A participant that the plan leaves out stays left out.
   - With O(state=applied) the task fails when a change has ended with participants that are refused, failed or unknown, when it is aborted,
-    and when it is interrupted. RV(change) shows which it is.
+    and when it is interrupted. RV(change) shows which of them applies.
 notes:
-  - O(action=rerun) first resets the SIM's OTA counter. A wrong reset can lock a SIM out of OTA, and nothing in the API makes a second one harmless.
-  - All older campaigns of the SIM run again then. A SIM is one row of the plan, whatever campaigns and identifiers it is selected by.
+  - O(action=rerun) first resets the SIM's OTA counter. A wrong reset can lock a SIM out of OTA, and the API cannot make a second reset harmless.
+  - All older campaigns of the SIM then run again. A SIM is one row of the plan, whatever campaigns and identifiers it is selected by.
   - The ledger holds subscribers' identifiers, never a secret. Only its owner can read a SQLite file, which is set to the mode 0600.
   - O(state=purged) removes the identifiers.
-  - States are read by lists, since the API looks up nobody singly. RV(change.pages_read) tells how many pages it took.
+  - States are read from lists, because the API cannot look up a single participant. RV(change.pages_read) is the number of pages read.
 options:
   change_id:
     description:
-      - The change, for example the number of its ticket. A ledger holds it once, for one action on one server and node.
-      - At most 200 characters, without blanks around them and without control or format characters. One that differs from a recorded one by
-        case, blanks or Unicode form alone is refused.
+      - The change, for example its ticket number. A ledger has it once, for one action on one server and node.
+      - At most 200 characters, without blanks around them and without control or format characters. One that differs from a recorded one only
+        by case, blanks or Unicode form is refused.
     type: str
     required: true
   state:
@@ -48,20 +48,20 @@ options:
     required: true
     choices: [planned, approved, applied, held, released, stopped, verified, purged]  # from _core.states.DESIRED_STATUSES
   action:
-    description: The action, as in M(simops.yateota.yateota_participant). Needed to plan; later it must be the one recorded.
+    description: The action, as in M(simops.yateota.yateota_participant). Required to plan; later it must be the recorded one.
     type: str
     choices: [cancel, hurry, retry, retry_build, rerun]  # from _core.states.Action
   selection:
     description:
-      - The participants to act on. Needed to plan. It is read and recorded once, before the first action; later it must be the one recorded, or be left out.
-      - Who is selected twice is recorded once, and counted in RV(change.duplicates).
-      - Where an entry without a campaign names a SIM that another entry names too, it is recorded as refused, and not acted on.
+      - The participants to act on. Required to plan. It is read and recorded once, before the first action; later give the recorded one, or omit it.
+      - A participant that is selected twice is recorded once, and counted in RV(change.duplicates).
+      - If an entry without a campaign names a SIM that another entry names too, it is recorded as refused, and not acted on.
     type: dict
     suboptions:
       campaign_id:
         description:
           - The participants of this campaign.
-          - With O(selection.participants) or O(selection.source), the campaign of those that name none.
+          - With O(selection.participants) or O(selection.source), the campaign of entries that name none.
         type: raw
       state:
         description: Only the campaign's participants in this state, at the time of planning.
@@ -88,61 +88,61 @@ options:
             description: The participant's campaign.
             type: raw
           state:
-            description: Not used. It is here so that participants can be given as M(simops.yateota.yateota_participant_info) returns them.
+            description: Ignored. It is accepted so that participants can be given as M(simops.yateota.yateota_participant_info) returns them.
             type: str
           extra:
-            description: Not used, as O(selection.participants[].state).
+            description: Ignored, as O(selection.participants[].state).
             type: dict
       source:
         description:
           - A file of participants. CSV with a header line (separated by commas, semicolons or tabs, in UTF-8 or UTF-16), a JSON array, JSON
-            lines, any of them packed as C(.gz), or a workbook (C(.xlsx)). What it is is found from its content.
-          - Read are the columns C(participant_id), C(iccid), C(imsi), C(msisdn) and C(campaign_id), also under their usual names, such as
-            C(SIM number), C(Phone number) or C(Campaign). RV(change.selection) shows which were found. Others are ignored.
-          - Blanks, dashes and apostrophes that spreadsheets and people put around and between digits are left out.
-          - The file is refused, with its lines, where digits are lost, where columns contradict each other, where a row is wider than the
-            header, and where a column's name looks like one of those above and is none. Then nothing is recorded.
+            lines, any of them compressed as C(.gz), or a workbook (C(.xlsx)). The content decides which of them it is.
+          - The columns C(participant_id), C(iccid), C(imsi), C(msisdn) and C(campaign_id) are read, also under their usual names, such as
+            C(SIM number), C(Phone number) or C(Campaign). RV(change.selection) shows which were found. Other columns are ignored.
+          - Blanks, dashes and apostrophes around and between digits are removed.
+          - The file is refused, with the line numbers, if digits are lost, if columns contradict each other, if a row is wider than the
+            header, or if a column's name is only similar to one of those above. Then nothing is recorded.
         type: path
   ledger:
     description:
-      - The database that holds the change. The path of a SQLite file, or the URL of a PostgreSQL database, such as
+      - The database for the change. The path of a SQLite file, or the URL of a PostgreSQL database, such as
         V(postgresql+psycopg://user@host/database).
-      - The file and the tables are made when they are not there.
+      - The file and the tables are created if they are missing.
       - If not set, the environment variable E(YATEOTA_LEDGER) is used.
     type: str
     required: true
   ledger_password:
     description:
-      - The password of the ledger's database, where PostgreSQL's own means do not give it.
+      - The password of the ledger's database, if it is not given by other means of PostgreSQL.
       - If not set, the environment variable E(YATEOTA_LEDGER_PASSWORD) is used.
     type: str
   ledger_timeout:
     description:
-      - How many seconds to wait for a ledger that cannot be reached or is locked. Nothing is sent meanwhile; what is known of the requests before is
-        recorded when the ledger is back.
-      - After it the run ends, and the same command continues from there. V(0) does not wait. Must be 0 or more.
+      - How many seconds to wait for a ledger that cannot be reached or is locked. Nothing is sent meanwhile; the outcomes of earlier requests are
+        recorded when the ledger is available again.
+      - After this time the run ends, and the same command continues from there. V(0) does not wait. Must be 0 or more.
         SIGTERM and Ctrl-C end the wait earlier, unless there are outcomes to record.
     type: float
     default: 60
   rollout:
-    description: How fast, and in which steps.
+    description: How fast and in which steps to send.
     type: dict
     suboptions:
       canary:
-        description: The size of the first wave. Without it the first wave is like all others. Must be 1 or more.
+        description: The size of the first wave. Without it the first wave is as large as the others. Must be 1 or more.
         type: int
       wave_size:
         description: The size of a wave. Must be 1 or more.
         type: int
         default: 1000
       maximum_per_second:
-        description: Send no more than this in a second. Must be more than 0.
+        description: The highest number of requests to send in a second. Must be more than 0.
         type: float
       concurrency:
         description:
           - How many requests the server is to serve at once. Its front end serves 3 at a time by default. Must be 1 or more.
-          - One more is on its way meanwhile, so that the server need not wait for it. With V(1) there is strictly one at a time.
-          - Fewer are sent at once while the server answers faster than this machine can send, where more would slow it down.
+          - One more request is on its way, so that the server need not wait for it. With V(1) there is strictly one at a time.
+          - Fewer are sent at once while the server answers faster than this machine can send, because more would slow it down.
         type: int
         default: 3
       soak:
@@ -151,22 +151,22 @@ options:
         default: 0
   abort:
     description:
-      - When to give up. The change is then V(aborted), nothing more is sent, and it is resumed only with O(resume_aborted).
-      - Counted are the participants that a request was sent for. Bad ones are refused, failed or unknown, and after a soak those that came back V(failed).
+      - When to abort. The change is then V(aborted), nothing more is sent, and it is resumed only with O(resume_aborted).
+      - Participants that a request was sent for count. Bad ones are refused, failed or unknown, and after a soak those whose state is V(failed).
     type: dict
     suboptions:
       threshold_percentage:
-        description: Abort when so many percent are bad. 100 aborts only when all are. Must be more than 0 and up to 100.
+        description: Abort when at least this percentage is bad. 100 aborts only when all are. Must be more than 0 and up to 100.
         type: float
         default: 10
       minimum_executed:
-        description: Judge only when so many were sent. Must be 1 or more.
+        description: The number of requests sent before the threshold applies. Must be 1 or more.
         type: int
         default: 20
   resume_aborted:
     description:
       - Continue an aborted change. Its abort counts begin at 0 again.
-      - It also continues where the server has refused the first participants alike. These refusals are then booked on the participants.
+      - It also continues after the server has refused all of the first participants in the same way. These refusals are then recorded for the participants.
     type: bool
     default: false
   window:
@@ -221,40 +221,40 @@ options:
   unknown:
     description:
       - What to do with participants whose outcome is unknown.
-      - V(report) never sends for them again. V(resend) sends once more where their state does not prove that the action was carried out.
-      - Where a rerun was carried out, V(resend) resets the SIM's OTA counter a second time, which can lock the SIM out of OTA. A warning says so.
+      - V(report) never sends for them again. V(resend) sends once more if their state does not prove that the action was carried out.
+      - If a rerun was carried out, V(resend) resets the SIM's OTA counter a second time, which can lock the SIM out of OTA. A warning says so.
     type: str
     choices: [report, resend]
     default: report
   recheck_after:
-    description: Read the states again before a wave when the last reading is older than so many seconds. Must be 0 or more.
+    description: Read the states again before a wave if the last reading is older than this many seconds. Must be 0 or more.
     type: float
     default: 300
   max_waves:
-    description: Stop after so many waves. The next run continues with the next. So a play can show its progress wave by wave. Must be 1 or more.
+    description: Stop after this many waves. The next run continues with the next wave, so that a play can show its progress by wave. Must be 1 or more.
     type: int
   progress:
     description:
-      - With O(state=applied), show a line after each wave that says how far the change has come.
-      - The lines are for people. They go to standard error, so that they are in the output of a terminal and of an AWX job, and leave what
-        callbacks such as C(json) write as it is. The result is that of all waves together.
-      - Each wave is then a run of the module, as with O(max_waves=1). O(unknown=resend) holds for the first of them.
+      - With O(state=applied), show the progress of the change in a line after each wave.
+      - The lines are for people. They are written to standard error, so that they appear in a terminal and in the output of an AWX job, and do
+        not change the output of callbacks such as C(json). The result covers all waves.
+      - Each wave is then a run of the module, as with O(max_waves=1). O(unknown=resend) applies to the first of them.
     type: bool
     default: false
     version_added: 1.1.0
   verify_timeout:
-    description: With O(state=verified), read again for so many seconds until all have finished. Must be 0 or more.
+    description: With O(state=verified), read again for up to this many seconds until all have finished. Must be 0 or more.
     type: float
     default: 0
   lease_seconds:
     description:
-      - A run holds the change, and renews its lease three times in this time. A change whose holder has died without a trace is free after it.
-      - Nothing is sent after two thirds of it without renewal, nor ever after it has run out.
-      - It has to be at least 6 times O(timeout), so that no request outlasts it. Must be 1 or more.
+      - A run has the lease of the change, and renews it three times in this time. If a lease holder dies silently, its change is free after this time.
+      - Nothing is sent after two thirds of this time without a renewal, or after the lease has run out.
+      - At least 6 times O(timeout), so that no request outlasts the lease. Must be 1 or more.
     type: float
     default: 60
   requested_by:
-    description: Who asks for the change, for the record. The user who runs the module by default.
+    description: The person who requests the change, for the record. By default the user who runs the module.
     type: str
   reason:
     description:
@@ -296,26 +296,26 @@ options:
     default: false
     version_added: 1.1.0
   job_id:
-    description: The job that runs this, such as AWX's, for the record.
+    description: The job that runs this task, such as a job of AWX, for the record.
     type: str
   report_dest:
     description:
-      - File to write a report to, one row for each participant. Its folder must exist. It is written under a temporary name and moved into
-        place when it is whole; only its owner can read it, also where others could read the file that was there.
-      - It is written too when the task fails after the change was found.
+      - File to write a report to, with one row for each participant. Its folder must exist. It is written under a temporary name and moved into
+        place when it is complete. Only its owner can read it, even if others could read the file that was there before.
+      - It is also written if the task fails after the change was found.
     type: path
   format:
     description:
-      - The form of O(report_dest), V(csv) with a header line, or V(jsonl), one JSON object a line.
-      - In V(csv) an apostrophe stands before a text that a spreadsheet would run as a formula, and before the C(+) of a phone number.
-        O(selection.source) reads it as it was.
+      - The format of O(report_dest), V(csv) with a header line, or V(jsonl), one JSON object per line.
+      - In V(csv), text that a spreadsheet would run as a formula, and the C(+) of a phone number, get an apostrophe in front.
+        O(selection.source) removes it again.
     type: str
     choices: [csv, jsonl]  # from _report.rows.FORMATS
     default: csv
   mask_identifiers:
     description:
-      - Show all but the last 4 digits of subscribers' identifiers as C(*), in the result, in the report, and in what is
-        said of a failure.
+      - Show all but the last 4 digits of subscribers' identifiers as C(*), in the result, in the report, and in messages about
+        failures.
     type: bool
     default: false
 requirements:
@@ -347,7 +347,7 @@ EXAMPLES = r"""
       state: failed
   register: plan
 
-- name: Retry them, 50 first, giving up when more than 5 percent go wrong
+- name: Retry them, 50 first, and abort when 5 percent are bad
   simops.yateota.yateota_bulk:
     ledger: /var/lib/yateota/ledger.sqlite
     change_id: CHG0012345
@@ -396,7 +396,7 @@ EXAMPLES = r"""
     approval_note: Looked at the plan with the SIMs' owner
     confirm_count: 4
 
-- name: Say who has not finished, and write a report
+- name: List the participants that have not finished, and write a report
   simops.yateota.yateota_bulk:
     ledger: /var/lib/yateota/ledger.sqlite
     change_id: CHG0012345
@@ -408,7 +408,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 change:
-  description: The change as it stands.
+  description: The current state of the change.
   returned: success, and failure once the change is found
   type: dict
   contains:
@@ -418,7 +418,7 @@ change:
     status:
       description:
         - V(planned), nothing is sent yet. V(approved), the plan was approved, and nothing is sent yet. V(in_progress), sending continues or was interrupted. V(applied), nothing is left to send.
-        - V(verified), all that were acted on have come to their end as well. V(aborted), too many went wrong. V(window_closed), the window ended. V(purged).
+        - V(verified), all participants acted on have also reached their end. V(aborted), too many were bad. V(window_closed), the window ended. V(purged).
         - V(held), nothing is sent until it is released, and RV(change.held) says by whom. V(stopped), nothing is sent any more.
       type: str
     action:
@@ -432,11 +432,11 @@ change:
       type: str
     selection:
       description:
-        - Where the participants came from. A list of participants is recorded by its number of entries and its digest, a file by its path and its digest.
-        - C(columns) is what was read of a file, and under which names of columns.
+        - The source of the participants. A list of participants is recorded by its number of entries and its digest, a file by its path and its digest.
+        - C(columns) are the columns read from a file, with their names there.
       type: dict
     requested_by:
-      description: Who planned it.
+      description: The person who planned it.
       type: str
     approved_by:
       description: Who approved its plan, else whom the latest run that sent named.
@@ -472,28 +472,28 @@ change:
       description: The job that planned it.
       type: str
     selected:
-      description: The number of participants recorded, with O(action=rerun) of SIMs.
+      description: The number of participants recorded, or of SIMs with O(action=rerun).
       type: int
     duplicates:
-      description: How many entries of the selection named a participant, with O(action=rerun) a SIM, that is recorded already.
+      description: How many entries of the selection named a participant (a SIM with O(action=rerun)) that was already recorded.
       type: int
     counts:
       description:
         - How many participants are C(planned), C(sending), C(done), C(skipped), C(refused), C(failed), C(unknown). Each is in exactly one.
-        - C(refused) are those that the action does not apply to, by the rules of their state or by the server's answer. C(failed) are those that the
-          server answered with another error for.
+        - C(refused) are those that the action does not apply to, according to their state or to the server's answer. C(failed) are those for which
+          the server answered with another error.
       type: dict
     states:
-      description: How many participants that were acted on are in each state of the server, as last read. C(unread) are those in no list read.
+      description: How many participants that were acted on are in each server state, as last read. C(unread) are those that no list had.
       type: dict
     waves_done:
       description: How many waves have ended.
       type: int
     waves_total:
-      description: How many waves there will have been, by the present size of a wave.
+      description: The expected number of waves, with the present size of a wave.
       type: int
     waves:
-      description: The latest 20 waves. The report of M(simops.yateota.yateota_bulk_info) as a page shows all.
+      description: The latest 20 waves. The HTML report of M(simops.yateota.yateota_bulk_info) shows all.
       type: list
       elements: dict
       contains:
@@ -504,13 +504,13 @@ change:
           description: How many participants are in it.
           type: int
         counts:
-          description: As RV(change.counts), of this wave.
+          description: As RV(change.counts), for this wave.
           type: dict
         started:
           description: When it began.
           type: str
         finished:
-          description: When it ended, its soak included. Null while it has not.
+          description: When it ended, including its soak. Null if it has not ended.
           type: str
     held:
       description: Who holds the change, so that nothing is sent for it. Null where nobody does, or the hold is released.
@@ -543,10 +543,10 @@ change:
       description: How many requests this task sent for participants.
       type: int
     rate:
-      description: Participants a second, over the time in which this task was sending.
+      description: Participants per second, over the time in which this task was sending.
       type: float
     planned:
-      description: When the plan was whole. Times are ISO 8601 in UTC.
+      description: When the plan was complete. Times are ISO 8601 in UTC.
       type: str
     started:
       description: When the first wave began.
@@ -619,14 +619,14 @@ failures:
       description: V(unknown), V(failed) or V(refused).
       type: str
     code:
-      description: The code of the server's answer, null where none came.
+      description: The code of the server's answer, null if none came.
       type: int
     message:
-      description: What the server said, or why it is so.
+      description: The server's message, or the reason.
       type: str
   sample: []
 unfinished:
-  description: With O(state=verified), the first 20 participants that were acted on and have not come to the end that the action leads to, as RV(failures).
+  description: With O(state=verified), the first 20 participants that were acted on and have not reached the end that the action leads to, as RV(failures).
   returned: O(state=verified)
   type: list
   elements: dict

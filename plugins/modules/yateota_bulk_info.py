@@ -6,17 +6,17 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: yateota_bulk_info
-short_description: Read the bulk changes that a ledger holds
+short_description: Read the bulk changes in a ledger
 version_added: 1.0.0
 description:
-  - Tells how a change stands, while it runs too, or which changes a ledger holds.
-  - It asks the ledger alone, not the server, and changes neither.
+  - Returns the progress of a change, also while it runs, or lists the changes in a ledger.
+  - It reads only the ledger, not the server, and changes neither.
 options:
   change_id:
-    description: The change. Without it all changes of the ledger are listed.
+    description: The change. Without it, all changes of the ledger are listed.
     type: str
   api_url:
-    description: Not needed, since the server is not asked. It is here so that the action group's defaults fit.
+    description: Ignored, because nothing is sent to the server. It is accepted for the defaults of the action group.
     type: str
     required: false
   ledger:
@@ -31,19 +31,19 @@ options:
     type: float
     default: 60
   report_dest:
-    description: File to write a report to, as in M(simops.yateota.yateota_bulk). Needs O(change_id). The module is changed when the file's content is.
+    description: File to write a report to, as in M(simops.yateota.yateota_bulk). Requires O(change_id). The module is changed if the file's content is.
     type: path
   format:
     description:
-      - The form of O(report_dest). V(csv) with a header line, or V(jsonl), one JSON object a line, with one row for each participant.
-      - V(html) is one page with the counts, the waves over time, the failures by reason and the runs. It loads nothing, and prints well.
+      - The format of O(report_dest). V(csv) with a header line, or V(jsonl), one JSON object per line, with one row for each participant.
+      - V(html) is a page with the counts, the waves over time, the failures by reason and the runs. It loads nothing, and can be printed.
     type: str
     choices: [csv, jsonl, html]
     default: csv
   report_check:
     description:
-      - Only find out whether the report can be written, before there is anything to report. That is, whether the libraries of its O(format) are
-        installed, and its folder, or the nearest that is there above it, can be written. The ledger is not read, and nothing is written.
+      - Only check that the report can be written, before there is anything to report. The libraries of its O(format) must be installed, and
+        its folder, or its nearest existing parent folder, must be writable. The ledger is not read, and nothing is written.
     type: bool
     default: false
   mask_identifiers:
@@ -92,7 +92,7 @@ changes:
       description: The change.
       type: str
     status:
-      description: As in M(simops.yateota.yateota_bulk). C(planning) is one whose plan is not whole.
+      description: As in M(simops.yateota.yateota_bulk). C(planning) is a change whose plan is not complete.
       type: str
     action:
       description: The action.
@@ -104,7 +104,7 @@ changes:
       description: The node.
       type: str
     requested_by:
-      description: Who planned it.
+      description: The person who planned it.
       type: str
     approved_by:
       description: Who approved its plan, else whom the latest run that sent named.
@@ -122,7 +122,7 @@ changes:
       description: The job that planned it.
       type: str
     planned:
-      description: When the plan was whole.
+      description: When the plan was complete.
       type: str
     started:
       description: When the first wave began.
@@ -137,7 +137,7 @@ changes:
       description: How many of them are in each state, as in M(simops.yateota.yateota_bulk).
       type: dict
     held_by:
-      description: The run that has the change at present, null where none does.
+      description: The run that has the lease at present, null if there is none.
       type: str
     held:
       description: Who holds the change, so that nothing is sent for it, as in M(simops.yateota.yateota_bulk). Null where nobody does.
@@ -146,14 +146,14 @@ changes:
       description: Who stopped the change, as in M(simops.yateota.yateota_bulk). Null where nobody has.
       type: dict
     rate:
-      description: Answers a second over the last minute, null where no run has the change.
+      description: Answers per second over the last minute, null if no run has the change.
       type: float
     seconds_left:
-      description: Seconds until all planned participants are sent to at that rate, without the waiting between waves. Null where it is not known.
+      description: Seconds until requests for all planned participants are sent at that rate, without waits between waves. Null if not known.
       type: int
   sample: []
 change:
-  description: The change, as M(simops.yateota.yateota_bulk) returns it, without what that tells of its own task.
+  description: The change, as M(simops.yateota.yateota_bulk) returns it, without the values that concern that module's own task.
   returned: success with O(change_id)
   type: dict
   contains:
@@ -174,7 +174,7 @@ change:
       type: list
       elements: dict
     held_by:
-      description: The run that has the change at present, null where none does.
+      description: The run that has the lease at present, null if there is none.
       type: str
     held:
       description: Who holds the change, so that nothing is sent for it, as in M(simops.yateota.yateota_bulk). Null where nobody does.
@@ -191,10 +191,10 @@ change:
           description: Its number, as in the report's column C(run).
           type: int
         requested_by:
-          description: Who had it run.
+          description: The person who requested it.
           type: str
         approved_by:
-          description: Who approved it, as that run named it.
+          description: The approver named for this run.
           type: str
         job_id:
           description: The job that ran it.
@@ -206,10 +206,10 @@ change:
           description: When it began.
           type: str
         finished:
-          description: When it ended, null where it is not over or was killed.
+          description: When it ended, null if it has not ended or was killed.
           type: str
         outcome:
-          description: The status that it left the change in, or V(failed) where it ended with a failure. V(held) or V(stopped) where that ended it.
+          description: The status of the change at its end, or V(failed) if it ended with a failure. V(held) or V(stopped) where that ended it.
           type: str
 failures:
   description: As M(simops.yateota.yateota_bulk) returns them.
@@ -227,8 +227,8 @@ report:
   type: str
   sample: /var/lib/yateota/CHG0012345.csv
 ledger_found:
-  description: V(false) where there is no ledger at O(ledger) yet, as before the first change. Not returned otherwise.
-  returned: failure, where there is no ledger yet
+  description: V(false) if there is no ledger at O(ledger) yet, as before the first change. Not returned otherwise.
+  returned: failure, if there is no ledger yet
   type: bool
   sample: false
 failure:

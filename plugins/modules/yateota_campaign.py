@@ -9,20 +9,20 @@ module: yateota_campaign
 short_description: Start, pause, stop or restart a YateOTA campaign
 version_added: 1.0.0
 description:
-  - Brings a campaign to a state. Where it is there already, nothing is sent.
-  - A transition that makes no sense, such as pausing a finished campaign, is an error, in check mode too.
-  - Where no answer of the server tells the campaign's state, the action is sent, the task is changed, and a warning says so.
+  - Brings a campaign to a state. If it is already in that state, nothing is sent.
+  - An impossible transition, such as pausing a finished campaign, is an error, also in check mode.
+  - If the server does not report the campaign's state, the action is sent, the task is changed, and a warning says so.
 options:
   campaign_id:
-    description: The campaign. Exactly one of O(campaign_id) and O(name) is needed.
+    description: The campaign's id. Exactly one of O(campaign_id) and O(name) is required.
     type: raw
   name:
-    description: The campaign by its name. That no campaign or several have it is an error that lists what is there.
+    description: The campaign's name. If no campaign or several have it, the task fails with a list of those that exist.
     type: str
   state:
     description:
-      - V(started), V(paused) and V(stopped) are states to be in.
-      - V(restarted) sends C(restart) whatever the state, and is changed each time.
+      - V(started), V(paused) and V(stopped) are the desired state.
+      - V(restarted) sends C(restart) in any state, and is changed each time.
     type: str
     required: true
     choices: [started, paused, stopped, restarted]  # from _core.states.DESIRED_CAMPAIGN_STATES
@@ -31,11 +31,11 @@ options:
     type: bool
     default: false
   wait_timeout:
-    description: Seconds to wait at the most. It is a failure when the state has not come by then. Must be 1 or more.
+    description: The longest time to wait, in seconds. The task fails if the state is not reached by then. Must be 1 or more.
     type: int
     default: 60
   wait_interval:
-    description: Seconds between two looks at the state. Must be 1 or more.
+    description: Seconds between two readings of the state. Must be 1 or more.
     type: int
     default: 2
 extends_documentation_fragment:
@@ -60,7 +60,7 @@ EXAMPLES = r"""
     state: stopped
     wait: true
 
-- name: Run a campaign anew
+- name: Run a campaign again
   simops.yateota.yateota_campaign:
     campaign_id: 144
     state: restarted
@@ -68,7 +68,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 action:
-  description: The action sent, or in check mode the one that would be; null where none is needed.
+  description: The action sent, or in check mode the one that would be sent; null if none is needed.
   returned: success
   type: str
   sample: pause
@@ -126,7 +126,7 @@ def run(task: Task) -> dict[str, Any]:
     campaign = task.reader.campaign(campaign_id)
     plan = plan_campaign(campaign_id, campaign.state, task.params["state"])
     if plan.before is None:
-        task.warn(f"The state of campaign {campaign_id} could not be read: {plan.action} is sent whatever it is.")
+        task.warn(f"The state of campaign {campaign_id} could not be read: {plan.action} is sent in any state.")
     if plan.changed and task.check_mode:
         campaign.state = plan.after
     elif plan.changed:

@@ -10,50 +10,50 @@ short_description: Read YateOTA campaigns and their counts
 version_added: 1.0.0
 description:
   - Reads one campaign, all campaigns, or a part of the list.
-  - Where the server's C(query_campaigns) tells no ids or states, they are taken from C(get_campaign).
+  - If the server's C(query_campaigns) returns no ids or states, they are taken from C(get_campaign).
 options:
   campaign_id:
-    description: Read this campaign alone.
+    description: Read only this campaign.
     type: raw
   name:
-    description: Read the one campaign of this name alone. That no campaign or several have it is an error.
+    description: Read only the campaign of this name. The task fails if no campaign or several have it.
     type: str
   limit:
-    description: Read so many campaigns at the most, in one request. Must be 1 or more.
+    description: Read at most this many campaigns, in one request. Must be 1 or more.
     type: int
   offset:
-    description: Leave out so many campaigns at the start of the list. Needs O(limit). Must be 0 or more.
+    description: Skip this many campaigns at the start of the list. Requires O(limit). Must be 0 or more.
     type: int
   page_size:
-    description: How many campaigns to ask for at once where the server lists them in pages. Must be 2 or more.
+    description: How many campaigns to ask for at once if the server lists them in pages. Must be 2 or more.
     type: int
     default: 1000  # from _api.reader.PAGE_SIZE
   wait:
     description:
-      - Read the campaign that O(campaign_id) or O(name) names again and again, until it has finished, too many of its participants have
-        failed, it is paused or stopped, or the time is over. RV(watched) tells which it is. None of them is a failure of the task.
-      - After each look a line shows how far the campaign has come. The lines are for people. They go to standard error, so that they
-        are in the output of a terminal and of an AWX job, and leave what callbacks such as C(json) write as it is.
-      - Once the campaign has been read, a server that cannot be reached for a while does not end the wait.
+      - Read the campaign of O(campaign_id) or O(name) repeatedly, until it has finished, too many of its participants have
+        failed, it is paused or stopped, or the time is over. RV(watched) shows which of them applies. None of them makes the task fail.
+      - After each reading a line shows the progress of the campaign. The lines are for people. They are written to standard error, so that they
+        appear in a terminal and in the output of an AWX job, and do not change the output of callbacks such as C(json).
+      - After the first reading, a server that cannot be reached for a while does not end the wait.
       - In check mode, and in a task with C(async), the campaign is read once.
     type: dict
     version_added: 1.1.0
     suboptions:
       timeout:
-        description: Wait for so many seconds at most after the first look. Must be 0 or more.
+        description: The longest time to wait after the first reading, in seconds. Must be 0 or more.
         type: float
         default: 3600
       interval:
-        description: Seconds between two looks. Must be 1 or more.
+        description: Seconds between two readings. Must be 1 or more.
         type: float
         default: 60
       max_failed_percentage:
         description: >-
-          How many percent may have failed, of all participants of the campaign that have ended, finished or failed. Those that had
-          ended before the wait began count as well. Not judged if not set.
+          The percentage that may have failed, of all participants of the campaign that have ended, finished or failed. Participants that
+          ended before the wait began count too. There is no limit if it is not set.
         type: float
       minimum:
-        description: Judge O(wait.max_failed_percentage) only when so many have ended.
+        description: The number of participants that must have ended before O(wait.max_failed_percentage) applies.
         type: int
         default: 20
 extends_documentation_fragment:
@@ -98,7 +98,7 @@ campaigns:
   elements: dict
   contains:
     campaign_id:
-      description: The campaign's id, null where the server does not tell it.
+      description: The campaign's id, null if the server does not return it.
       type: int
     name:
       description: The campaign's name.
@@ -107,13 +107,13 @@ campaigns:
       description: The kind of campaign.
       type: str
     state:
-      description: The campaign's state in lower case, such as V(started), V(paused), V(stopped), V(finished); null where the server does not tell it.
+      description: The campaign's state in lower case, such as V(started), V(paused), V(stopped), V(finished); null if the server does not return it.
       type: str
     participants:
       description: The number of participants.
       type: raw
     finished:
-      description: The number of participants in this state. A server that sends a flag instead of a number has it returned as a boolean.
+      description: The number of participants in this state; a boolean if the server sends a flag instead of a number.
       type: raw
     pending_build:
       description: As RV(campaigns[].finished).
@@ -128,10 +128,10 @@ campaigns:
       description: As RV(campaigns[].finished).
       type: raw
     progress:
-      description: Percent of the participants that are finished, failed or canceled; null where the server sends no numbers.
+      description: The percentage of participants that are finished, failed or canceled; null if the server sends no numbers.
       type: float
     extra:
-      description: What else the server sent.
+      description: Other fields that the server sent.
       type: dict
   sample:
     - campaign_id: 144
@@ -152,7 +152,7 @@ count:
   type: int
   sample: 1
 watched:
-  description: How the campaign stands, with O(wait).
+  description: The verdict on the campaign, with O(wait).
   returned: success, with O(wait)
   type: dict
   contains:
@@ -160,13 +160,13 @@ watched:
       description:
         - V(finished), the campaign has finished. V(bad), more than O(wait.max_failed_percentage) have failed.
         - V(held), it is paused or stopped. V(uncounted), the server reports no numbers.
-        - V(running), it had not finished when the time was over. V(unread), it could not be read then.
+        - V(running), it had not finished when the time was over. V(unread), it could not be read at that time.
       type: str
     failed_percentage:
-      description: How many percent of those that have ended have failed. Null where that is not known.
+      description: The percentage of failed participants among those that have ended. Null if it is not known.
       type: float
     text:
-      description: How far the campaign has come, a sentence.
+      description: The progress of the campaign, in a sentence.
       type: str
     looks:
       description: How many times it was read.

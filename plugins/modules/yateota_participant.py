@@ -10,17 +10,18 @@ short_description: Cancel, hurry, retry, rebuild or rerun participants of YateOT
 version_added: 1.0.0
 description:
   - Acts on one participant (SIM) or on a list of them, in one task and over kept-alive connections.
-  - Where O(campaign_id) lets it read a participant's state, an action that is done already or under way is not sent again, and one that
-    cannot apply is refused before anything of the list is sent.
-  - Without a way to read the state it sends, and is changed.
+  - If O(campaign_id) is given so that the participant's state can be read, an action that is already done or under way is not sent again, and
+    an action that cannot apply is refused before anything of the list is sent.
+  - If the state cannot be read, the action is sent, and the task is changed.
   - A participant that the list names twice is acted on once.
-  - An action is never sent a second time on a guess. Where no answer came and the participant's new state proves nothing, its outcome
+  - An action is never sent a second time on a guess. If no answer came and the participant's new state proves nothing, its outcome
     is V(unknown) and the task fails.
 notes:
   - V(retry), V(hurry) and V(cancel) are sent by O(participant_id), else O(iccid), else O(imsi). V(retry_build) is sent by O(iccid), else
-    O(imsi). V(rerun) is sent by O(iccid), else O(imsi), else O(msisdn), and its other campaigns run again too. Who is known by none of them is refused.
-  - Where nothing read tells whether two of the list are one SIM, O(action=rerun) is refused, and another action warns.
-  - O(action=rerun) first resets the SIM's OTA counter. A wrong reset can lock a SIM out of OTA, and nothing in the API makes a second one harmless.
+    O(imsi). V(rerun) is sent by O(iccid), else O(imsi), else O(msisdn), and runs the SIM's other campaigns again too. A participant with none
+    of them is refused.
+  - If two participants of the list may be one SIM, O(action=rerun) is refused, and another action warns.
+  - O(action=rerun) first resets the SIM's OTA counter. A wrong reset can lock a SIM out of OTA, and the API cannot make a second reset harmless.
 options:
   action:
     description:
@@ -29,7 +30,7 @@ options:
       - V(retry) sends a failed or canceled message again.
       - V(retry_build) builds the message of a participant that was V(unallocated) because its SIM had no subscriber when the campaign was
         defined by a range. Identify it by the ICCID or IMSI as used in the range.
-      - V(rerun) runs the older campaigns of a SIM again, after its eSIM profile was downloaded anew. By O(msisdn) only those of the number
+      - V(rerun) runs the older campaigns of a SIM again, after its eSIM profile was downloaded again. By O(msisdn), only the campaigns of the number
         on its current IMSI are run.
     type: str
     required: true
@@ -38,23 +39,23 @@ options:
     description: The participant's id.
     type: raw
   iccid:
-    description: The SIM's ICCID, 18 to 22 digits. Quote it, so that it stays text. A last digit that is no Luhn digit is warned of.
+    description: The SIM's ICCID, 18 to 22 digits. Quote it, so that it stays text. A wrong Luhn check digit at its end gives a warning.
     type: raw
   imsi:
-    description: The SIM's IMSI, 14 or 15 digits. Quote it, so that leading zeros stay.
+    description: The SIM's IMSI, 14 or 15 digits. Quote it to keep leading zeros.
     type: raw
   msisdn:
     description: The phone number, up to 15 digits, with an optional C(+) in front. Quote it.
     type: raw
   campaign_id:
     description:
-      - The participant's campaign. With it the participant's state is read before anything is sent.
-      - With O(participants), the campaign of those that name none.
+      - The participant's campaign. If it is given, the participant's state is read before anything is sent.
+      - With O(participants), the campaign of participants that name none.
     type: raw
   participants:
     description:
-      - A list of participants, each identified by at least one of the identifiers. Who is named twice is acted on once.
-      - A list that names a SIM in a campaign and without one is refused, but for V(rerun), which acts on a SIM once whatever its campaigns.
+      - A list of participants, each with at least one of the identifiers. A participant that is named twice is acted on once.
+      - A list that names a SIM both with and without a campaign is refused, except for V(rerun), which acts on a SIM once for all campaigns.
     type: list
     elements: dict
     suboptions:
@@ -74,22 +75,22 @@ options:
         description: As O(campaign_id).
         type: raw
       state:
-        description: Not used. It is here so that participants can be given as M(simops.yateota.yateota_participant_info) returns them.
+        description: Ignored. It is accepted so that participants can be given as M(simops.yateota.yateota_participant_info) returns them.
         type: str
       extra:
-        description: Not used, as O(participants[].state).
+        description: Ignored, as O(participants[].state).
         type: dict
   state_lookup:
     description:
-      - How participants' states are read. The API looks up nobody singly, so their campaign's list is read, once for all of them.
-      - V(auto) reads at most 20 pages of 1000 participants a campaign. For those not found by then the action is sent, and a warning says so.
-      - V(always) reads on to the end, and needs a campaign for each participant.
-      - V(never) reads nothing, and sends.
+      - How participants' states are read. The API cannot look up a single participant, so the campaign's list is read, once for all of them.
+      - V(auto) reads at most 20 pages of 1000 participants per campaign. For participants not found by then the action is sent, and a warning says so.
+      - V(always) reads to the end of the list, and needs a campaign for each participant.
+      - V(never) reads nothing, and sends the action.
     type: str
     choices: [auto, always, never]
     default: auto
   force:
-    description: Send the action whatever the participant's state.
+    description: Send the action in any state of the participant.
     type: bool
     default: false
   concurrency:

@@ -10,21 +10,21 @@ short_description: Read the participants of a YateOTA campaign
 version_added: 1.0.0
 description:
   - Reads all participants (SIMs) of a campaign, those in one state, a part of the list, or only counts them.
-  - Participants may move while they are read. None that stays in the list is lost, and none is returned twice.
+  - The list may change while it is read. No participant that stays in the list is lost, and none is returned twice.
 options:
   campaign_id:
     description: The campaign.
     type: raw
     required: true
   state:
-    description: Read only the participants in this state. The API filters by no others.
+    description: Read only the participants in this state. The API has no filter for other states.
     type: str
     choices: [pending_build, pending_send, failed, finished]  # from _core.states.FILTER_STATES
   limit:
-    description: Read so many participants at the most, in one request. Must be 1 or more.
+    description: Read at most this many participants, in one request. Must be 1 or more.
     type: int
   offset:
-    description: Leave out so many participants at the start of the list. Needs O(limit). Must be 0 or more.
+    description: Skip this many participants at the start of the list. Requires O(limit). Must be 0 or more.
     type: int
   page_size:
     description: How many participants to ask for at once when all are read. Must be 2 or more.
@@ -32,21 +32,21 @@ options:
     default: 1000  # from _api.reader.PAGE_SIZE
   count_only:
     description:
-      - Return the counts alone. Without O(state) this costs one request, and RV(states) is empty.
+      - Return only the counts. Without O(state) this takes one request, and RV(states) is empty.
       - With O(state) the list is read and counted.
     type: bool
     default: false
   dest:
     description:
       - File to write the participants to as they are read, instead of returning them. Its folder must exist.
-      - It is written under a temporary name and moved into place when it is whole. The file is readable by its owner alone.
-      - The module is changed when the file's content is.
+      - It is written under a temporary name and moved into place when it is complete. Only its owner can read the file.
+      - The module is changed if the file's content is.
     type: path
   format:
     description:
-      - The form of O(dest), V(csv) with a header line, or V(jsonl), one JSON object a line.
-      - In V(csv) an apostrophe stands before a text that a spreadsheet would run as a formula, and before the C(+) of a phone number.
-        O(simops.yateota.yateota_bulk#module:selection.source) reads it as it was.
+      - The format of O(dest), V(csv) with a header line, or V(jsonl), one JSON object per line.
+      - In V(csv), text that a spreadsheet would run as a formula, and the C(+) of a phone number, get an apostrophe in front.
+        O(simops.yateota.yateota_bulk#module:selection.source) removes it again.
     type: str
     choices: [csv, jsonl]  # from _report.rows.FORMATS
     default: csv
@@ -103,19 +103,19 @@ participants:
       description: The campaign's id.
       type: int
     imsi:
-      description: The IMSI, text with its leading zeros.
+      description: The IMSI, as text with its leading zeros.
       type: str
     iccid:
-      description: The ICCID, text.
+      description: The ICCID, as text.
       type: str
     msisdn:
-      description: The phone number, text.
+      description: The phone number, as text.
       type: str
     state:
       description: The state in lower case, such as V(pending_send), V(waiting_por), V(finished), V(failed).
       type: str
     extra:
-      description: What else the server sent.
+      description: Other fields that the server sent.
       type: dict
   sample:
     - participant_id: 195

@@ -9,7 +9,7 @@ module: yateota_stats_info
 short_description: Read the statistics and the status of a YateOTA node
 version_added: 1.0.0
 description:
-  - Reads what a running node tells of itself, its statistics with C(query_stats) and its status with C(get_node_status).
+  - Reads the statistics of a running node with C(query_stats), and its status with C(get_node_status).
 extends_documentation_fragment:
   - simops.yateota.connection
   - simops.yateota.connection.actiongroup
@@ -36,7 +36,7 @@ RETURN = r"""
 stats:
   description:
     - The statistics as the server gave them. One object per component, of numbers and strings.
-    - C(engine) and C(uptime) are always there; which others there are depends on the server.
+    - C(engine) and C(uptime) are always present; others depend on the server.
   returned: success
   type: dict
   sample:
@@ -49,24 +49,24 @@ stats:
       user: 1200
       kernel: 300
 status:
-  description: The node's own word on its state, null where the server does not answer C(get_node_status).
+  description: The status that the node reports, null if the server does not answer C(get_node_status).
   returned: success
   type: dict
   contains:
     operational:
-      description: Whether the node serves.
+      description: Whether the node is in service.
       type: bool
     level:
-      description: How serious the state is.
+      description: The severity of the state.
       type: str
     state:
-      description: The state in a word.
+      description: The state in one word.
       type: str
     service:
-      description: The state of the service that the node gives.
+      description: The state of the service that the node provides.
       type: str
 version:
-  description: The version of the node's software, null where the server tells none.
+  description: The version of the node's software, null if the server returns none.
   returned: success
   type: str
   sample: 1.2-3
@@ -117,7 +117,7 @@ def components(answer: dict[str, Any]) -> dict[str, Any]:
     stats = answer.get("stats") or {}
     if not isinstance(stats, dict) or not isinstance(stats.get("engine") or {}, dict):
         raise BadAnswerError(
-            f"The answer to query_stats cannot be read: its statistics are no object. {BadAnswerError.mend}",
+            f"The answer to query_stats cannot be read: its statistics are not an object. {BadAnswerError.hint}",
             request="query_stats",
         )
     return stats

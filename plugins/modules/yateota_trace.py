@@ -9,25 +9,25 @@ module: yateota_trace
 short_description: Trace a participant of a YateOTA campaign
 version_added: 1.0.0
 description:
-  - Reads what happened to one participant (SIM) of a campaign, message by message.
+  - Reads the history of one participant (SIM) of a campaign, message by message.
 options:
   campaign_id:
     description: The campaign.
     type: raw
     required: true
   participant_id:
-    description: The participant, by its id. Exactly one of O(participant_id), O(msisdn) and O(imsi) is needed.
+    description: The participant's id. Exactly one of O(participant_id), O(msisdn) and O(imsi) is required.
     type: raw
   msisdn:
-    description: The participant, by its phone number. Up to 15 digits, with an optional C(+) in front. Quote it.
+    description: The participant's phone number. Up to 15 digits, with an optional C(+) in front. Quote it.
     type: raw
   imsi:
-    description: The participant, by its IMSI. 14 or 15 digits. Quote it, so that leading zeros stay.
+    description: The participant's IMSI. 14 or 15 digits. Quote it to keep leading zeros.
     type: raw
   dest:
     description:
       - File to write the trace to, as JSON. Its folder must exist.
-      - The file is readable by its owner alone. The module is changed when the file's content is.
+      - Only its owner can read the file. The module is changed if the file's content is.
     type: path
 extends_documentation_fragment:
   - simops.yateota.connection
@@ -55,7 +55,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 trace:
-  description: The trace as the server gave it, usually a list of events. Keys of a SIM, should they appear, are left out.
+  description: The trace as the server returned it, usually a list of events. A SIM's keys are removed if it contains any.
   returned: success
   type: raw
 dest:

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 simops.yateota contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What is said of bulk changes: counts in words, progress in a line, and why a run has stopped."""
+"""Describe bulk changes: counts in words, progress in a line, and why a run has stopped."""
 
 from __future__ import annotations
 
@@ -12,30 +12,30 @@ from typing import Any
 from ..module_utils._core.states import ChangeStatus, RowState
 
 _AMISS = (RowState.FAILED, RowState.UNKNOWN, RowState.REFUSED, RowState.SKIPPED, RowState.SENDING)
-"""The states that a line of progress names where there are any."""
+"""The states that a line of progress names if there are any."""
 
 _ROLE_PREFIX = re.compile(r"(?<![a-z_./])(?:(window)\.(?=[a-z])|(resume_aborted|lease_seconds)(?![a-z_]))")
-"""The module's options that its sentences name, and that are variables of the role ``bulk_change``."""
+"""The module's options in its messages that are variables of the role ``bulk_change``."""
 
 
 def counted(counts: Mapping[str, int], without: Container[str] = ()) -> list[str]:
-    """The counts that are not 0, in words, such as ``3 failed``."""
+    """Return the counts that are not 0, in words, such as ``3 failed``."""
     return [f"{count} {state}" for state, count in counts.items() if count and state not in without]
 
 
 def has_stopped(result: Mapping[str, Any]) -> bool:
-    """Whether nothing more may be sent after this result of ``yateota_bulk`` with ``state=applied``."""
+    """Return whether nothing more may be sent after this result of ``yateota_bulk`` with ``state=applied``."""
     change = result.get("change")
     return "failure" in result or not change or change["status"] == ChangeStatus.WINDOW_CLOSED
 
 
 def why_stopped(result: Mapping[str, Any]) -> str:
-    """A sentence on what has stopped a run, with the variables of the role ``bulk_change`` in place of options."""
+    """Return a sentence on what stopped a run, with variables of the role ``bulk_change`` instead of options."""
     change = result.get("change")
     if result.get("msg"):
         return _ROLE_PREFIX.sub(_as_variable, str(result["msg"]))
     if not change:
-        return "The module broke down."
+        return "The module crashed."
     return waiting(change) or "The window closed."
 
 
@@ -44,7 +44,7 @@ def _as_variable(found: re.Match[str]) -> str:
 
 
 def waiting(change: Mapping[str, Any]) -> str:
-    """A sentence on the window that a change waits for; empty where it is open, or does not open any more."""
+    """Return a sentence on the window that a change waits for; empty where it is open, or does not open any more."""
     moment = opening(change)
     return f"Change {change['change_id']} waits for its window, which opens at {moment}." if moment else ""
 
@@ -56,13 +56,13 @@ def opening(change: Mapping[str, Any]) -> str:
 
 
 def tally(change: Mapping[str, Any], left: int) -> str:
-    """The counts of a change in words: those that are done, those that went wrong, and those that are left."""
+    """Return the counts of a change in words: those that are done, those that went wrong, and those that are left."""
     bad = {state: change["counts"][state] for state in _AMISS}
     return ", ".join([f"{change['counts'][RowState.DONE]} of {change['selected']} done", *counted(bad), f"{left} left"])
 
 
 def progress_line(result: Mapping[str, Any], soak: float = 0) -> str:
-    """How far a change has come, in a line: the wave, the counts, the rate, and the time left at this rate.
+    """Return a change's progress in a line: wave, counts, rate, and the time left at this rate.
 
     Args:
         result: a result of ``yateota_bulk`` that has a change.

@@ -1,10 +1,10 @@
 # Copyright (c) 2026 simops.yateota contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the in-process way uses of ansible-core beyond what it promises to keep, all of it.
+"""List all private parts of ansible-core that in-process runs use.
 
-An ansible-core that drops one of these does not break the collection: its tasks run as modules then. ``ActionBase``,
-``Display``, ``AnsibleError`` and ``boolean`` are what every action plugin uses, and are imported as ever.
+An ansible-core without one of them does not break the collection: its tasks then run as modules. ``ActionBase``,
+``Display``, ``AnsibleError`` and ``boolean`` are public for action plugins, and are imported as usual.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ IMPORTED = {
     "get_config_value": ("ansible.constants", "config.get_config_value"),
     "get_configuration_definitions": ("ansible.constants", "config.get_configuration_definitions"),
 }
-"""By their names here: the module that has each, and where in it."""
+"""Each part by its name here, with its module and its place there."""
 
 OF_AN_ACTION = (
     "_connection.become",
@@ -31,11 +31,11 @@ OF_AN_ACTION = (
     "_task.environment",
     "_templar.template",
 )
-"""What an action plugin has of its own that only the in-process way looks at, to find out whether it can be taken."""
+"""Attributes of an action plugin that only decide whether the module can run in-process."""
 
 
 def _part(module: str, path: str) -> Any:
-    """A part of ansible-core, or None where this version does not have it."""
+    """Return a part of ansible-core, or None if this version does not have it."""
     try:
         return functools.reduce(getattr, path.split("."), importlib.import_module(module))
     except (ImportError, AttributeError):
@@ -50,7 +50,7 @@ get_configuration_definitions = _part(*IMPORTED["get_configuration_definitions"]
 
 
 def lacking(action: Any) -> list[str]:
-    """The parts that this ansible-core does not have, by their full names.
+    """Return the parts that this ansible-core does not have, by their full names.
 
     Args:
         action: the action plugin of a task.

@@ -1,11 +1,11 @@
 # Copyright (c) 2026 simops.yateota contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Runs a module's code in the controller's own process, where nothing is lost by it.
+"""Run a module's code in the controller's process if the result is the same.
 
-A module task on a local connection costs the controller about half a second: packing the module, starting an
-interpreter, importing. The code that it then runs needs none of that. So it is run here, in the worker that Ansible
-forked for the task, wherever the result is the same; everywhere else the task is handed to Ansible's own way.
+A module task on a local connection takes the controller about half a second: it packs the module, starts an interpreter
+and imports. The module's code needs none of that. So it runs here, in the worker that Ansible forked for the task, if
+the result is the same; otherwise Ansible runs the task as a module.
 """
 
 from __future__ import annotations
@@ -40,21 +40,21 @@ class InProcessAction(ActionBase):  # type: ignore[misc]
     """The action of one module.
 
     Attributes:
-        module: the module's Python module: its ``ARGUMENTS``, ``RULES``, ``run``, and ``LIBRARIES`` where it needs
+        module: the module's Python module: its ``ARGUMENTS``, ``RULES``, ``run``, and ``LIBRARIES`` if it needs
             more than the others.
     """
 
     module: ModuleType
 
-    _supports_async = True  # by handing over
+    _supports_async = True  # as a module
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> Result:
-        """Run the module's code here, or hand over to Ansible's own way."""
+        """Run the module's code here, or let Ansible run it as a module."""
         variables = task_vars or {}
         result: Result = super().run(tmp, variables)
-        obstacle = self._obstacle(variables)
-        if obstacle:
-            display.vvv(f"{self._task.action}: runs as a module, since {obstacle}", host=self._play_context.remote_addr)
+        reason = self._obstacle(variables)
+        if reason:
+            display.vvv(f"{self._task.action}: runs as a module, because {reason}", host=self._play_context.remote_addr)
             return self._as_module(variables)
         display.vvv(f"{self._task.action}: runs in the controller's process", host=self._play_context.remote_addr)
         result.update(self._here(variables))
@@ -63,14 +63,14 @@ class InProcessAction(ActionBase):  # type: ignore[misc]
     # --- Which way ---------------------------------------------------------------------------------------------------
 
     def _obstacle(self, variables: dict[str, Any]) -> str | None:
-        """Why the code cannot run here with the same result; None where it can."""
+        """Return why the code cannot run here with the same result; None if it can."""
         dropped = core.lacking(self)
         if dropped:
             return f"this ansible-core has no {', '.join(dropped)}"
         if not boolean(os.environ.get(SWITCH_ENVIRONMENT, True), strict=False):
-            return f"{SWITCH_ENVIRONMENT} switches the short way off"
+            return f"{SWITCH_ENVIRONMENT} turns in-process runs off"
         if not boolean(self._templar.template(variables.get(SWITCH_VARIABLE, True)), strict=False):
-            return f"{SWITCH_VARIABLE} switches the short way off"
+            return f"{SWITCH_VARIABLE} turns in-process runs off"
         if self._connection.transport != "local":
             return f"the connection is {self._connection.transport}"
         if self._becomes_another():
@@ -90,13 +90,13 @@ class InProcessAction(ActionBase):  # type: ignore[misc]
         if not become:
             return False
         try:
-            # By its number: in a container, the user that runs this need have no name.
+            # By its number: in a container, the user that runs this may have no name.
             return pwd.getpwnam(become.get_option("become_user", playcontext=self._play_context)).pw_uid != os.geteuid()
-        except KeyError:  # no user of this machine: Ansible's own way has the words for it
+        except KeyError:  # an unknown user: Ansible reports it when it runs the module
             return True
 
     def _interpreter(self, variables: dict[str, Any]) -> str | None:
-        """The interpreter that the user asks for; None where it is left to Ansible."""
+        """Return the interpreter that the user asks for; None if Ansible is to choose it."""
         host = self._task.delegate_to
         asked = core.get_config_value(
             "INTERPRETER_PYTHON",
@@ -106,7 +106,7 @@ class InProcessAction(ActionBase):  # type: ignore[misc]
         return None if interpreter.startswith("auto") else interpreter or None
 
     def _as_module(self, variables: dict[str, Any]) -> Result:
-        """Ansible's own way: the module is packed, and run by an interpreter of its own."""
+        """Let Ansible pack the module and run it with its own interpreter."""
         normal = self._shared_loader_obj.action_loader.get(
             "ansible.legacy.normal",
             task=self._task,
@@ -117,16 +117,16 @@ class InProcessAction(ActionBase):  # type: ignore[misc]
             shared_loader_obj=self._shared_loader_obj,
         )
         if normal is None:
-            raise AnsibleError("Ansible's own action plugin 'ansible.legacy.normal' is not to be found.")
+            raise AnsibleError("Ansible's action plugin 'ansible.legacy.normal' was not found. Check the installation.")
         result: Result = normal.run(task_vars=variables)
         return result
 
     # --- The short way -----------------------------------------------------------------------------------------------
 
     def _here(self, variables: dict[str, Any]) -> Result:
-        """The result that the module would give: options validated, the code run, secrets hidden."""
+        """Validate the options, run the code, hide secrets, and return the result of the module."""
         spec = argument_spec(self.module.ARGUMENTS)
-        # As JSON, as a module gets its options and gives its result: nothing else can come out differently.
+        # As JSON, as a module receives its options and returns its result, so that the result is the same.
         given = json.loads(json.dumps(self._task.args, default=str))
         validation = core.ArgumentSpecValidator(spec, **self.module.RULES).validate(given)
         params = {**given, **validation.validated_parameters}
@@ -144,23 +144,23 @@ class InProcessAction(ActionBase):  # type: ignore[misc]
 
     @staticmethod
     def _shows_options(variables: dict[str, Any]) -> bool:
-        """Whether results carry ``invocation``: on older ansible-core always, on newer as it is configured."""
+        """Return whether results have ``invocation``: always on older ansible-core, else as configured."""
         if "INJECT_INVOCATION" not in core.get_configuration_definitions():
             return True
         return bool(core.get_config_value("INJECT_INVOCATION", variables=variables))
 
     def _invalid(self, validation: Any) -> Result:
-        """The failure that AnsibleModule gives for options that do not fit the spec."""
+        """Return the failure that AnsibleModule gives for options that do not fit the spec."""
         message = validation.errors.msg
         if isinstance(validation.errors[0], core.UnsupportedError):
             message = f"Unsupported parameters for ({self._task.action}) module: {message}"
         return {"failed": True, "msg": message, "failure": InvalidInputError(message).failure()}
 
     def _guarded(self, task: Task) -> Result:
-        """The result of the module's code; for an unexpected failure, one like that of a module that broke down."""
+        """Run the module's code and return its result; an unexpected failure gives that of a crashed module."""
         try:
             return perform(self.module.run, task)
-        except Exception as error:  # noqa: BLE001 (a module's breakdown is a result, not the end of the worker)
+        except Exception as error:  # noqa: BLE001 (a module's crash is a result, not the end of the worker)
             return {
                 "failed": True,
                 "msg": f"MODULE FAILURE: {type(error).__name__}: {error}",

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 simops.yateota contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Tasks that take long, done in steps: after each step a line shows how far the task has come."""
+"""Run long tasks in steps, with a line on the progress after each step."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ display = Display()
 
 
 class SteppedAction(InProcessAction):
-    """The action of a module whose task can be done in steps, each of them a run of the module.
+    """The action of a module whose task can be done in steps, each one a run of the module.
 
-    A module that runs in an interpreter of its own can show nothing before it ends. So the steps are the action's: they
-    come to the same whether the module's code runs in the controller's process or not.
+    A module that runs in its own interpreter can show nothing before it ends. So the action does the steps: the result
+    is the same whether the module's code runs in the controller's process or not.
     """
 
     _host = "localhost"
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> Result:
-        """Run the task in steps where it asks for that, and at once otherwise."""
+        """Run the task in steps if it asks for that, and at once otherwise."""
         if self._task.async_val or not self.is_stepped(self._task.args):
             return super().run(tmp, task_vars)
         whole, stopped = dict(self._task.args), threading.Event()
@@ -41,11 +41,11 @@ class SteppedAction(InProcessAction):
             self._task.args = whole
 
     def is_stepped(self, options: Mapping[str, Any]) -> bool:
-        """Whether a task with these options is done in steps."""
+        """Return whether a task with these options is done in steps."""
         raise NotImplementedError
 
     def steps(self, options: Mapping[str, Any], stopped: threading.Event, variables: dict[str, Any]) -> Result:
-        """Do the steps; the result of all of them.
+        """Do the steps, and return the result of all of them.
 
         Args:
             options: the task's options.
@@ -60,11 +60,11 @@ class SteppedAction(InProcessAction):
         return super().run(None, variables)
 
     def show(self, line: str) -> None:
-        """Show a line to the user, on standard error as warnings are: what callbacks write stays whole."""
+        """Show a line on standard error, like warnings, so that the output of callbacks stays intact."""
         if not self._task.no_log:
             display.display(f"[{self._host}] {line}", stderr=True)
 
 
 def asked(options: Mapping[str, Any], name: str) -> bool:
-    """Whether a boolean option is set, before the module has checked its type."""
+    """Return whether a boolean option is set, before the module has checked its type."""
     return bool(boolean(options.get(name) or False, strict=False))

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 simops.yateota contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Names of variables that a role or playbook does not know, and the name that is probably meant."""
+"""Find variables that a role or playbook does not know, and the names that are probably meant."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from ..module_utils._ansible.arguments import CONNECTION_ARGUMENTS
 from ._variable_specs import Scope, all_names, private_names, role_names, shared_names
 from ._variable_values import is_given
 
-# How alike two names must be, from 0 to 1, to be taken for one that is misspelled. A variable of the command line is
-# meant for this playbook; one of an inventory may be the user's own, and must look more like ours.
+# How similar two names must be, from 0 to 1, to be one that is misspelled. A variable of the command line is meant for
+# this playbook; one of an inventory may be the user's own, and must be more similar.
 _ALIKE_ON_COMMAND_LINE = 0.8
 _ALIKE_ANYWHERE = 0.85
 _ALIKE_PREFIX = 0.75
 
 _SELECTING = ("campaign_id", "campaign_name", "participant_id", "iccid", "imsi", "msisdn", "sims", "bulk_change_source")
-"""What narrows down who is acted on: where a playbook does not take it, more would be acted on than was meant."""
+"""Names that limit which participants are acted on: if a playbook ignored one, it would act on more than was meant."""
 
 _REHEARSING = {
     "check": "--check",
@@ -29,11 +29,11 @@ _REHEARSING = {
     "dryrun": "--check",
     "limit": "--limit",
 }
-"""Options of Ansible's own that are given as variables: left unread, a rehearsal would be the real run."""
+"""Options of Ansible given as variables: if they were ignored, a rehearsal would be the real run."""
 
 
 def name_problems(variables: Mapping[str, Any], extra: Iterable[str], scope: Scope) -> list[str]:
-    """What is wrong with the names of the variables given, a sentence each.
+    """Return the problems with the names of the given variables, a sentence each.
 
     Args:
         variables: all variables of a host, by their names; their values tell registered results apart.
@@ -43,18 +43,21 @@ def name_problems(variables: Mapping[str, Any], extra: Iterable[str], scope: Sco
     given = set(extra)
     everywhere = [_anywhere(name, variables, scope, name in given) for name in _public(variables)]
     for_this_run = [_for_this_run(name, variables, scope) for name in sorted(given)]
-    # Both ways can find one name; it is told once.
+    # Both checks can find the same name; it is reported once.
     return list(dict.fromkeys(problem for problem in everywhere + for_this_run if problem))
 
 
 def _anywhere(name: str, variables: Mapping[str, Any], scope: Scope, given: bool) -> str:
-    """What is wrong with a name wherever it was given; ``given`` says whether it was for this run alone."""
+    """Return the problem with a name given anywhere; ``given``: whether only for this run."""
     wrong = _in_name_space(name, variables[name], scope) or _near_role(name, scope)
     return wrong or ("" if given else _near_shared(name, variables, scope))
 
 
 def _for_this_run(name: str, variables: Mapping[str, Any], scope: Scope) -> str:
-    """What is wrong with a name that was given for this run. A role in a play of the user's may meet the user's own."""
+    """Return the problem with a name that was given for this run.
+
+    A role in a user's play may see the user's own variables.
+    """
     if not is_given(variables.get(name)):
         return _near_own(name, scope) if scope.is_playbook and not _is_known(name, scope) else ""
     own = _private(name) or _set_by_itself(name, scope)
@@ -73,7 +76,7 @@ def _is_known(name: str, scope: Scope) -> bool:
 
 
 def _in_name_space(name: str, value: Any, scope: Scope) -> str:
-    """A name that begins like a role's variables and is none of them."""
+    """Report a name that begins like a role's variables and is none of them."""
     role = next((role for prefix, role in scope.prefixes.items() if name.startswith(prefix)), None)
     if role is None or _is_known(name, scope) or _is_result(value):
         return ""
@@ -86,7 +89,7 @@ def _in_name_space(name: str, value: Any, scope: Scope) -> str:
 
 
 def _near_role(name: str, scope: Scope) -> str:
-    """A name of which the role's part itself is misspelled."""
+    """Report a name whose role prefix is misspelled."""
     if _is_known(name, scope) or name in all_names() or any(name.startswith(prefix) for prefix in scope.prefixes):
         return ""
     if not any(_ratio(name[: len(prefix)], prefix) >= _ALIKE_PREFIX for prefix in scope.prefixes):
@@ -96,7 +99,7 @@ def _near_role(name: str, scope: Scope) -> str:
 
 
 def _near_shared(name: str, variables: Mapping[str, Any], scope: Scope) -> str:
-    """A name in an inventory that is nearly that of a variable which tells the server, where that is not given."""
+    """Report a name in an inventory that is close to that of a connection variable, where that one is not given."""
     if _is_known(name, scope):
         return ""
     nearest = _nearest(name, shared_names() & scope.own.keys(), _ALIKE_ANYWHERE)
@@ -104,7 +107,7 @@ def _near_shared(name: str, variables: Mapping[str, Any], scope: Scope) -> str:
 
 
 def _set_by_itself(name: str, scope: Scope) -> str:
-    """A role's variable that the playbook, or a role that includes the other, sets itself."""
+    """Report a role's variable that the playbook, or an including role, sets itself."""
     if name not in scope.sets:
         return ""
     instead = scope.sets[name]
@@ -112,18 +115,18 @@ def _set_by_itself(name: str, scope: Scope) -> str:
 
 
 def _private(name: str) -> str:
-    """A variable that the roles and playbooks keep for themselves."""
+    """Report a private variable of the roles and playbooks."""
     kept = name.startswith(("__yateota_", *(f"__{role}_" for role in role_names())))
     return f"{name} is a variable of the collection's own: leave it out." if kept else ""
 
 
 def _used_inside(name: str, scope: Scope) -> str:
-    """A variable by which the playbooks' tasks pass on what to do: given from outside, it would change that."""
+    """Report a variable that passes data between the playbooks' tasks, which a given value would change."""
     return f"{scope.name} uses the variable {name} itself: leave it out." if name in private_names() else ""
 
 
 def _connection(name: str, variables: Mapping[str, Any]) -> str:
-    """An option of the connection as a variable, which would be left unread: another server would be asked."""
+    """Report a connection option as a variable, which would be ignored: another server would be used."""
     option = name.removeprefix("yateota_")
     if option not in CONNECTION_ARGUMENTS or (option != name and is_given(variables.get("yateota_connection"))):
         return ""
@@ -134,7 +137,7 @@ def _connection(name: str, variables: Mapping[str, Any]) -> str:
 
 
 def _suffix(name: str, scope: Scope) -> str:
-    """A role's variable without its prefix, as ``state`` for ``bulk_change_state``."""
+    """Return a role's variable without its prefix, as ``state`` for ``bulk_change_state``."""
     if not scope.acts and name in all_names():
         return ""  # an answer to another playbook of the same AWX workflow
     meant = [f"{prefix}{name}" for prefix in (*scope.prefixes, "yateota_") if f"{prefix}{name}" in scope.known]
@@ -142,7 +145,7 @@ def _suffix(name: str, scope: Scope) -> str:
 
 
 def _near_own(name: str, scope: Scope) -> str:
-    """A name of the command line that is nearly one of those that the playbook takes."""
+    """Report a name on the command line that is similar to one that the playbook takes."""
     if name in all_names():
         return ""
     nearest = _nearest(name, scope.known, _ALIKE_ON_COMMAND_LINE)
@@ -150,7 +153,7 @@ def _near_own(name: str, scope: Scope) -> str:
 
 
 def _selecting(name: str, scope: Scope) -> str:
-    """What would narrow down a playbook's action, or rehearse it, if it took it; also where it is misspelled."""
+    """Report a name, or a misspelling of one, that would limit or rehearse the action if it were known."""
     if not scope.acts:
         return ""
     if _plain(name) in _REHEARSING:
@@ -173,7 +176,7 @@ def _of_roles(scope: Scope) -> list[str]:
 
 
 def _is_result(value: Any) -> bool:
-    """Whether a value is what a task has registered: the name is the user's own then."""
+    """Return whether a value is a task's registered result: then the name is the user's own."""
     return isinstance(value, Mapping) and "changed" in value and ("failed" in value or "skipped" in value)
 
 

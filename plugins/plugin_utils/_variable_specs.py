@@ -1,7 +1,7 @@
 # Copyright (c) 2026 simops.yateota contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which variables roles and playbooks take, as their files in ``roles`` and ``playbooks`` say."""
+"""Read which variables roles and playbooks take, from the files in ``roles`` and ``playbooks``."""
 
 from __future__ import annotations
 
@@ -52,23 +52,23 @@ class Scope:
 
     @property
     def known(self) -> Options:
-        """All variables that it takes; a playbook's words for one of a role count."""
+        """All variables that it takes; a playbook's description of one takes precedence over the role's."""
         return {**self.inherited, **self.own}
 
 
 def role_names() -> list[str]:
-    """The collection's roles."""
+    """Return the collection's roles."""
     return sorted(path.name for path in (COLLECTION / "roles").iterdir() if path.is_dir())
 
 
 def playbook_names() -> list[str]:
-    """The collection's playbooks."""
+    """Return the collection's playbooks."""
     return sorted(_read(PLAYBOOKS)["playbooks"])
 
 
 @functools.cache
 def role_scope(role: str) -> Scope:
-    """What a role takes, with what the roles that it includes take.
+    """Return what a role takes, with what the roles that it includes take.
 
     Raises:
         InvalidInputError: the collection has no such role.
@@ -93,7 +93,7 @@ def role_scope(role: str) -> Scope:
 
 @functools.cache
 def playbook_scope(playbook: str) -> Scope:
-    """What a playbook takes, with what the roles that it includes take.
+    """Return what a playbook takes, with what the roles that it includes take.
 
     Raises:
         InvalidInputError: the collection has no such playbook.
@@ -122,39 +122,39 @@ def playbook_scope(playbook: str) -> Scope:
 
 
 def shared_names() -> set[str]:
-    """The variables that every playbook takes."""
+    """Return the variables that every playbook takes."""
     return {name for name in _read(PLAYBOOKS)["variables"] if name.startswith("yateota_")}
 
 
 def private_names() -> list[str]:
-    """The variables by which the playbooks' tasks pass on what to do and what was read."""
+    """Return the variables by which the playbooks' tasks pass on what to do and what was read."""
     names: list[str] = _read(PLAYBOOKS)["private"]
     return names
 
 
 @functools.cache
 def all_names() -> frozenset[str]:
-    """Every variable of every role and playbook."""
+    """Return every variable of every role and playbook."""
     own = frozenset(_read(PLAYBOOKS)["variables"])
     return own.union(*(role_scope(role).own for role in role_names()))
 
 
 @functools.cache
 def defaults(role: str) -> dict[str, Any]:
-    """A role's defaults as they are written, templates and all."""
+    """Return a role's defaults as they are written, with their templates."""
     return _read(COLLECTION / "roles" / role / "defaults/main.yml")
 
 
 def _needs(
     groups: list[list[str]], included: list[Scope], sets: Mapping[str, str | None]
 ) -> tuple[tuple[str, ...], ...]:
-    """What a playbook needs: its own groups, and what its roles need and it does not set."""
+    """Return what a playbook needs: its own groups, and what its roles need and it does not set."""
     named = {name for group in groups for name in group} | sets.keys()
     return (*map(tuple, groups), *(need for each in included for need in each.needs if not named.intersection(need)))
 
 
 def _optional(scopes: list[Scope]) -> Options:
-    """What the included roles take; what they need is given by the one that includes them."""
+    """Return what the included roles take; what they need is given by the one that includes them."""
     return {name: {**spec, "required": False} for each in scopes for name, spec in each.known.items()}
 
 

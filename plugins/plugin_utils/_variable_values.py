@@ -1,7 +1,7 @@
 # Copyright (c) 2026 simops.yateota contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Values of variables, read as the types that their specs name; what cannot be read is never guessed."""
+"""Convert values of variables to the types in their specs, without a guess at invalid ones."""
 
 from __future__ import annotations
 
@@ -33,18 +33,18 @@ _WORDS = re.compile(r"[\s,;]+")
 
 
 def is_given(value: Any) -> bool:
-    """Whether a value is one: null and blank text, as a form's questions leave them, are none."""
+    """Return whether a value is given: null and blank text, as from a survey, are not."""
     return value is not None and not (isinstance(value, str) and not value.strip())
 
 
 def read(name: str, spec: Spec, value: Any) -> Any:
-    """A value that is given, as its spec's type.
+    """Convert a given value to its spec's type.
 
     Args:
-        name: the variable, for an error's sentence.
+        name: the variable, for error messages.
         spec: the keys of a role's argument spec: ``type``, ``choices``, ``elements``, ``options``; ``no_log`` keeps the
-            value out of a sentence; ``give`` tells what to give.
-        value: what Ansible's templating has made of it.
+            value out of messages; ``give`` says what to give.
+        value: the result of Ansible's templating.
 
     Raises:
         InvalidInputError: it cannot be read; names the variable, the value, what is expected and what to do.
@@ -65,7 +65,9 @@ def read(name: str, spec: Spec, value: Any) -> Any:
 
 
 def text(name: str, value: Any, spec: Spec | None = None) -> str:
-    """A text. A number may have been one, and lost its leading zeros, so that it is refused.
+    """Return a text.
+
+    A number is refused, because it may have been text that has lost its leading zeros.
 
     Raises:
         InvalidInputError: the value is something else.
@@ -110,7 +112,7 @@ def _tasks_file(name: str, spec: Spec, value: Any) -> str:
 
 
 def _seen(name: str, path: str) -> str:
-    """A path that can be one: no system takes a NUL in it, and no control character is meant."""
+    """Return a valid path: no system allows a NUL in it, and control characters are mistakes."""
     if re.search(r"[\x00-\x1f\x7f]", path.strip()):
         raise InvalidInputError(f"{name} {path!a} is not valid: give a path without control characters.")
     return path.strip()
@@ -125,7 +127,7 @@ def _invalid(name: str, spec: Spec, value: Any) -> InvalidInputError:
 
 
 def _number(value: Any) -> int | float:
-    """A number as it is written: a sentence with it says 1, and not 1.0."""
+    """Return a number as it is written, so that messages say 1 and not 1.0."""
     number = float(check_type_float(value))
     return int(number) if number.is_integer() else number
 
@@ -134,7 +136,10 @@ _DECIMAL = re.compile(r"\s*[+-]?[0-9]+(\.[0-9]*)?\s*")
 
 
 def _converted(convert: Callable[[Any], Any], give: str) -> Callable[[str, Spec, Any], Any]:
-    """A reader by one of Ansible's own conversions. A number is one, or decimal text: no boolean and no infinity."""
+    """Return a reader that uses one of Ansible's conversions.
+
+    It accepts a number or decimal text, but no boolean and no infinity.
+    """
 
     def reader(name: str, spec: Spec, value: Any) -> Any:
         words = {"give": give, **spec}
@@ -149,7 +154,7 @@ def _converted(convert: Callable[[Any], Any], give: str) -> Callable[[str, Spec,
 
 
 def _identity(name: str, spec: Spec, value: Any) -> int | None:
-    """The id of a campaign or participant."""
+    """Return the id of a campaign or participant."""
     return parse_id(name, value)
 
 
@@ -157,7 +162,7 @@ def _identity(name: str, spec: Spec, value: Any) -> int | None:
 
 
 def _list(name: str, spec: Spec, value: Any) -> list[Any]:
-    """A list, also as text with commas or line ends; blank elements are left out."""
+    """Return a list, also from text with commas or line breaks, without blank elements."""
     if not isinstance(value, (list, tuple)):
         value = re.split(r"[,\n]", text(name, value, spec))
     element = {"type": spec.get("elements", "str"), **{key: spec[key] for key in ("options", "no_log") if key in spec}}
@@ -191,7 +196,10 @@ def _mapping(name: str, spec: Spec, value: Any) -> Mapping[str, Any]:
 
 
 def _names(name: str, spec: Spec, value: Any) -> list[str]:
-    """Ids or names. A number alone may have been a name of digits, or an id after a zero; in a list it is an id."""
+    """Return a list of ids or names.
+
+    A single number may have been a name of digits, or an id after a zero; in a list it is an id.
+    """
     parts = value if isinstance(value, (list, tuple)) else re.split(r"[,\n]", text(name, value, spec))
     return [
         str(parse_id(name, each)) if isinstance(each, (bool, int, float)) else text(name, each).strip()
@@ -210,7 +218,7 @@ def _identifier(name: str, spec: Spec, value: Any) -> str:
 
 
 def _sims(name: str, spec: Spec, value: Any) -> list[dict[str, str]]:
-    """The participants that ICCIDs and IMSIs name, as a list or as text with blanks, commas or line ends between."""
+    """Return the participants for ICCIDs and IMSIs: a list, or text with blanks, commas or line breaks."""
     parts = value if isinstance(value, (list, tuple)) else [value]
     codes = [code for part in parts for code in _WORDS.split(text(name, part, spec)) if code]
     return [_sim(name, spec, code) for code in codes]
@@ -226,7 +234,7 @@ def _sim(name: str, spec: Spec, code: str) -> dict[str, str]:
 
 
 def _participants(name: str, spec: Spec, value: Any) -> list[dict[str, Any]]:
-    """Dictionaries that identify participants; what they are is the module's to judge."""
+    """Return dictionaries that identify participants; the module checks them."""
     if not isinstance(value, (list, tuple)):
         raise _invalid(name, {"give": "a list of dictionaries, such as [{imsi: '001010000000011'}]"}, value)
     return [_participant(f"{name}[{place}]", each) for place, each in enumerate(value)]
@@ -242,7 +250,7 @@ def _participant(name: str, value: Any) -> dict[str, Any]:
 
 
 def _sim_lines(name: str, spec: Spec, value: Any) -> Any:
-    """Text with a SIM in each line, or a list of such lines or of dictionaries of identifiers."""
+    """Return text with a SIM in each line, or a list of such lines or of dictionaries."""
     if not isinstance(value, (list, tuple)):
         return text(name, value, spec)
     return [
@@ -255,7 +263,10 @@ def _sim_lines(name: str, spec: Spec, value: Any) -> Any:
 
 
 def _campaign_states(name: str, spec: Spec, value: Any) -> list[dict[str, Any]]:
-    """The campaigns that lines such as ``144: paused`` name. Quotes make a name of digits."""
+    """Return the campaigns and states from lines such as ``144: paused``.
+
+    Digits in quotes are a name.
+    """
     lines = text(name, value, spec).splitlines()
     return [_campaign_state(f"{name}, line {number}", line) for number, line in enumerate(lines, 1) if line.strip()]
 
@@ -278,7 +289,10 @@ def _change_id(name: str, spec: Spec, value: Any) -> str:
 
 
 def _moment(name: str, spec: Spec, value: Any) -> str:
-    """A point in time, as text. YAML makes a date of one, which loses nothing where it has a zone."""
+    """Return a point in time, as text.
+
+    YAML reads it as a date, which loses nothing if it has a zone.
+    """
     known = isinstance(value, datetime.datetime) and value.tzinfo is not None
     written = value.isoformat() if known else text(name, value, spec).strip()
     read_moment(name, written)

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 simops.yateota contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a role or playbook was given, checked as a whole before anything else happens."""
+"""Check all variables given to a role or playbook before anything else happens."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ class Given:
     """The variables of a host.
 
     Attributes:
-        variables: all of them by their names, with their templates not yet filled in.
-        extra: the names of those that were given for this run alone.
-        resolved: fills in a value's templates; raises InvalidInputError where it cannot.
-        ready: values that count before those, as they are: what a playbook sets for a role.
+        variables: all variables by their names, with their templates not yet evaluated.
+        extra: the names of variables that were given only for this run.
+        resolved: evaluates a value's templates; raises InvalidInputError if it cannot.
+        ready: values that take precedence, as they are: those that a playbook sets for a role.
     """
 
     variables: Mapping[str, Any]
@@ -42,9 +42,9 @@ class Given:
 
 
 def examined(given: Given, scope: Scope) -> tuple[list[str], dict[str, Any]]:
-    """What is wrong, a sentence each, and the values of the variables that are given, as their types.
+    """Return the problems, a sentence each, and the given values converted to their types.
 
-    What is null, blank or omitted is not given.
+    Values that are null, blank or omitted are not given.
     """
     problems = name_problems(given.variables, given.extra, scope)
     values: dict[str, Any] = {}
@@ -66,7 +66,7 @@ def examined(given: Given, scope: Scope) -> tuple[list[str], dict[str, Any]]:
 
 
 def _confined(name: str, value: Any, given: Given) -> Any:
-    """A path inside the folder ``yateota_files_root``, where there is one; any other value as it is.
+    """Return a path inside ``yateota_files_root`` if that is set; any other value as it is.
 
     Raises:
         InvalidInputError: it leads out of the folder.
@@ -75,7 +75,7 @@ def _confined(name: str, value: Any, given: Given) -> Any:
     if not is_given(root) or not isinstance(value, str):
         return value
     try:
-        # Modules fill in ~ too: the folder that is compared is the one that is written to.
+        # Modules expand ~ too: the compared folder is the one that is written to.
         return confined_path(value.strip(), check_type_path(root).strip() if isinstance(root, str) else root)
     except AnsibleFilterError as error:
         raise InvalidInputError(f"{name}: {error}") from None
@@ -99,7 +99,7 @@ def _located(name: str, value: Any, given: Given, scope: Scope) -> Any:
 
 
 def plain(value: Any) -> Any:
-    """A value without what newer ansible-core fills in only when it is looked at."""
+    """Return a value without the lazy parts of newer ansible-core."""
     if isinstance(value, Mapping):
         return {key: plain(each) for key, each in value.items()}
     if isinstance(value, (list, tuple)):

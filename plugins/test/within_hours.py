@@ -1,7 +1,7 @@
 # Copyright (c) 2026 simops.yateota contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The test ``within_hours``: whether a moment lies in a span of hours that comes every day."""
+"""Provide the test ``within_hours``: whether a moment is in a daily span of hours."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ from ansible.errors import AnsibleFilterError
 
 DOCUMENTATION = r"""
 name: within_hours
-short_description: Whether a moment lies within hours of the day
+short_description: Test whether a moment is within hours of the day
 version_added: 1.0.0
 description:
-  - Tells whether a moment lies in a span of hours that comes every day, by the clocks of a time zone.
-  - A span that ends before it starts goes over midnight. Its start belongs to it, its end does not.
+  - Tests whether a moment is in a daily span of hours in a time zone.
+  - A span that ends before it starts includes midnight. Its start belongs to it, its end does not.
 author:
   - The simops.yateota contributors (@simops)
 positional: start, end, zone
 options:
   _input:
-    description: The moment. One without a zone, as C(now(utc=true\)) gives it, is taken as UTC.
+    description: The moment. Without a zone, as from C(now(utc=true\)), it is in UTC.
     type: raw
     required: true
   start:
-    description: When the span starts, as V('22:00'). It has to be quoted, as YAML makes a number of it otherwise.
+    description: When the span starts, as V('22:00'). Quote it, because YAML would read it as a number.
     type: str
     required: true
   end:
@@ -37,7 +37,7 @@ options:
     type: str
     required: true
   zone:
-    description: The time zone by its name in the zone database, such as V(Europe/Berlin).
+    description: The time zone's name in the zone database, such as V(Europe/Berlin).
     type: str
     default: UTC
 """
@@ -50,19 +50,19 @@ EXAMPLES = r"""
 
 RETURN = r"""
 _value:
-  description: Whether the moment lies in the span.
+  description: Whether the moment is in the span.
   type: bool
 """
 
 
 def within_hours(moment: Any, start: Any, end: Any, zone: Any = "UTC") -> bool:
-    """Whether ``moment`` lies from ``start`` to before ``end`` by the clocks of ``zone``.
+    """Return whether ``moment`` is at or after ``start`` and before ``end`` in ``zone``.
 
     Raises:
-        AnsibleFilterError: an argument cannot be; names it, its value and the mend.
+        AnsibleFilterError: an argument is not valid; names it, its value and the fix.
     """
     if not isinstance(moment, datetime.datetime):
-        raise AnsibleFilterError(f"within_hours cannot be asked of {moment!r}: give a moment, as now(utc=true) does.")
+        raise AnsibleFilterError(f"within_hours: {moment!r} is not valid: give a moment, such as now(utc=true).")
     first, last = _time_of_day("start", start), _time_of_day("end", end)
     if first == last:
         raise AnsibleFilterError(f"within_hours: start and end are both {start!r}: give a span between two times.")
@@ -79,7 +79,7 @@ def within_hours(moment: Any, start: Any, end: Any, zone: Any = "UTC") -> bool:
 def _time_of_day(name: str, value: Any) -> datetime.time:
     if not isinstance(value, str) or not re.fullmatch("([01][0-9]|2[0-3]):[0-5][0-9]", value):
         raise AnsibleFilterError(
-            f"within_hours: {name} {value!r} is no time of day: give hours and minutes in quotes, as in '22:00'."
+            f"within_hours: {name} {value!r} is not a time of day: give hours and minutes in quotes, as in '22:00'."
         )
     return datetime.time.fromisoformat(value)
 

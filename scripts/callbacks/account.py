@@ -1,7 +1,7 @@
 # Copyright (c) 2026 simops.yateota contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A quiet way to show a playbook: a line for each task, what the debug tasks say, and nothing else."""
+"""Show a playbook briefly: a line for each task, the text of debug tasks, and nothing else."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ description: Names each task and whether it changed anything, prints what tasks 
 """
 
 SILENT = ("assert", "include_role", "include_tasks", "set_fact", "validate_argument_spec")
-"""The actions that change nothing and read nothing: they are told of only where they say something."""
+"""The actions that neither change nor read anything: they are shown only if they print something."""
 
 
 class CallbackModule(CallbackBase):
@@ -28,7 +28,7 @@ class CallbackModule(CallbackBase):
     CALLBACK_NAME = "account"
 
     def v2_runner_on_ok(self, result: Any) -> None:
-        """Print what a task says, and of any other but a silent one its name."""
+        """Print a task's text, or its name unless its action is a silent one."""
         if result._result.get("_ansible_verbose_always"):
             said = result._result["msg"]
             for line in [said] if isinstance(said, str) else said:

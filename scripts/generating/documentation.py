@@ -1,4 +1,4 @@
-"""What modules document of their options: types, defaults, choices, bounds and descriptions."""
+"""Read options from modules' documentation: types, defaults, choices, bounds and descriptions."""
 
 from __future__ import annotations
 
@@ -28,24 +28,24 @@ MUST_BE = re.compile(r"(?:^| )Must be (.+?)\.(?= |$)")
 
 
 def options_of(tree: Tree, module: str) -> dict[str, Any]:
-    """The options that a module documents itself, without those of its fragments."""
+    """Return the options that a module documents itself, without those of its fragments."""
     documentation = _assigned(tree.text(f"{MODULES}/{module}.py"), "DOCUMENTATION")
     return _checked(yaml.safe_load(documentation).get("options") or {}, module)
 
 
 def connection_options(tree: Tree) -> dict[str, Any]:
-    """The options of the connection."""
+    """Return the options of the connection."""
     return _checked(yaml.safe_load(_assigned(tree.text(FRAGMENT), "DOCUMENTATION"))["options"], "connection")
 
 
 def paragraphs(option: Mapping[str, Any]) -> list[str]:
-    """An option's description, a paragraph each."""
+    """Return an option's description, a paragraph each."""
     told = option["description"]
     return [" ".join(each.split()) for each in ([told] if isinstance(told, str) else told)]
 
 
 def bounds(option: Mapping[str, Any]) -> dict[str, float]:
-    """The bounds of a number, as the sentence in its description says that begins with "Must be".
+    """Return the bounds of a number, from the sentence in its description that begins with "Must be".
 
     Returns:
         Any of ``least`` (this or more), ``above`` (more than this) and ``most`` (this or less).
@@ -65,7 +65,7 @@ def bounds(option: Mapping[str, Any]) -> dict[str, float]:
 
 
 def must_be(limits: Mapping[str, float]) -> str:
-    """The sentence that bounds are read from."""
+    """Return the sentence for bounds, as ``bounds`` reads it."""
     if "above" in limits:
         return f"Must be more than {limits['above']}" + (f" and up to {limits['most']}." if "most" in limits else ".")
     return (
@@ -74,18 +74,18 @@ def must_be(limits: Mapping[str, float]) -> str:
 
 
 def environment(option: Mapping[str, Any]) -> str:
-    """The environment variable that stands in for an option; empty where its description names none."""
+    """Return the environment variable of an option; empty if its description names none."""
     found = _ENVIRONMENT.search(" ".join(paragraphs(option)))
     return found[1] if found else ""
 
 
 def is_secret(name: str) -> bool:
-    """Whether an option's value must not be shown: its name says so."""
+    """Return whether an option's value must not be shown: its name says so."""
     return bool(_SECRET.search(name))
 
 
 def suboptions(options: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
-    """Options and those within dictionaries, each under its path, such as ``rollout.canary``."""
+    """Yield options and those in dictionaries, each with its path, such as ``rollout.canary``."""
     for name, option in options.items():
         yield f"{path}{name}", option
         if option.get("type") == "dict":
@@ -119,7 +119,10 @@ def _specs(options: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _spec(name: str, option: Mapping[str, Any]) -> dict[str, Any]:
-    """An option's argument spec. What ends like a secret is one, and a variable of the environment stands in for it."""
+    """Return an option's argument spec.
+
+    An option with the name of a secret is one, and has an environment variable.
+    """
     spec = {key: option[key] for key in ("type", "elements") if key in option}
     if option.get("required"):
         spec["required"] = True
@@ -142,7 +145,7 @@ def _checked(options: dict[str, Any], where: str) -> dict[str, Any]:
 
 
 def _assigned(text: str, name: str) -> str:
-    """The text that a file assigns to a name."""
+    """Return the text that a file assigns to a name."""
     for node in ast.walk(ast.parse(text)):
         if isinstance(node, ast.Assign) and any(
             isinstance(each, ast.Name) and each.id == name for each in node.targets

@@ -1,4 +1,4 @@
-"""What a role takes: its meta/options.yml, and the options of the module or the server whose options it passes on."""
+"""Read a role's variables: from its meta/options.yml, and from the module or the server that it runs."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _SPEC_TYPES = {
     "names": "list",
     "tasks_file": "path",
 }
-# What Ansible lets pass where it is left empty; other optional variables have the type raw there.
+# The types that Ansible does not know, with the type that it checks instead.
 _EMPTY_PASSES = {"str", "path", "moment", "tasks_file"}
 _WORDS = {"int": "Whole number.", "float": "Number.", "bool": "Boolean.", "id": "Id."}
 _LIMITS = ("least", "above", "most")
@@ -29,12 +29,12 @@ _MACRO = re.compile(r"\b(O|RV)\(([^()=#]+)((?:=[^()]*)?)\)")
 
 @dataclass(frozen=True)
 class Role:
-    """What a role takes.
+    """The variables of a role.
 
     Attributes:
         name: the role.
-        source: what its ``meta/options.yml`` says.
-        variables: its variables without the role's name in front, each with its real ``type``, its ``description``,
+        source: the content of its ``meta/options.yml``.
+        variables: its variables without the role's name in front, each with its actual ``type``, its ``description``,
             ``required``, ``choices``, ``default``, and the bounds ``least``, ``above`` and ``most``.
         passed: the variables whose values it passes on with every task, by the path of the module's option.
         from_module: the variables that are options of the module.
@@ -47,12 +47,12 @@ class Role:
     from_module: frozenset[str] = frozenset()
 
     def variable(self, name: str) -> str:
-        """A variable's whole name."""
+        """Return a variable's full name."""
         return f"{self.name}_{name}"
 
 
 def read(tree: Tree, name: str) -> Role:
-    """A role, as its ``meta/options.yml`` and what it names there say."""
+    """Read a role from its ``meta/options.yml`` and the sources named there."""
     source = tree.data(f"roles/{name}/meta/options.yml")
     own = source.get("options") or {}
     defaults = tree.data(f"roles/{name}/defaults/main.yml") or {}
@@ -73,13 +73,13 @@ def read(tree: Tree, name: str) -> Role:
 
 
 def _overridden(option: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
-    """What a module says of an option, with what the role says otherwise; another type has other keys."""
+    """Return a module's option with the role's changes; a different type replaces all keys."""
     of_type = ("elements", "choices", *_LIMITS) if "type" in own else ()
     return {**{key: each for key, each in option.items() if key not in of_type}, **own}
 
 
 def _of_module(tree: Tree, role: str, module: Mapping[str, Any]) -> tuple[dict[str, dict[str, Any]], dict[str, str]]:
-    """The variables that are options of a module, and which of them are passed on with every task."""
+    """Return the variables that are options of a module, and those that every task passes on."""
     options = dict(documentation.suboptions(documentation.options_of(tree, module["name"])))
     names = {
         path: module.get("names", {}).get(path, _flat(path, module.get("flat", [])))
@@ -102,13 +102,13 @@ def _of_module(tree: Tree, role: str, module: Mapping[str, Any]) -> tuple[dict[s
 
 
 def _flat(path: str, flat: list[str]) -> str:
-    """The name of a variable: an option's, with its dictionary's in front unless that is one of ``flat``."""
+    """Return a variable's name: an option's, after its dictionary's unless that is one of ``flat``."""
     dictionary, _dot, name = path.rpartition(".")
     return name if not dictionary or dictionary in flat else f"{dictionary}_{name}".replace(".", "_")
 
 
 def _in_role(text: str, role: str, names: Mapping[str, str], module: str) -> str:
-    """A paragraph about an option of a module, as one about a variable of a role."""
+    """Return a paragraph about a module's option, rewritten for a role's variable."""
 
     def renamed(found: re.Match[str]) -> str:
         kind, path, value = found.groups()
@@ -120,7 +120,7 @@ def _in_role(text: str, role: str, names: Mapping[str, str], module: str) -> str
 
 
 def put(tree: Tree, role: Role) -> None:
-    """Write the files of a role that are generated, and the part of its ``vars/main.yml``."""
+    """Write the generated files of a role, and the generated part of its ``vars/main.yml``."""
     meta, source = f"roles/{role.name}/meta", _source(role)
     tree.put_file(f"{meta}/argument_specs.yml", source, _argument_specs(role))
     tree.put_file(f"{meta}/variables.yml", source, _variables(role))
@@ -151,12 +151,12 @@ def _argument_specs(role: Role) -> Iterator[str]:
 
 
 def _spec_lines(option: Mapping[str, Any], indent: int, within: bool = False) -> Iterator[str]:
-    """An option's lines of an argument spec.
+    """Yield an option's lines of an argument spec.
 
     Args:
         option: the option.
         indent: the blanks before each line.
-        within: whether it is a key of a dictionary: what a check by Ansible could refuse, the role refuses then.
+        within: whether it is a key of a dictionary: then the role, not Ansible, checks its value.
     """
     kind = option["type"]
     is_raw = kind not in _EMPTY_PASSES and not option.get("required") and not within
@@ -182,13 +182,13 @@ def _spec_lines(option: Mapping[str, Any], indent: int, within: bool = False) ->
 
 
 def _limits(option: Mapping[str, Any], told: list[str]) -> list[str]:
-    """The bounds in words, where the description does not say them."""
+    """Return the bounds in words, unless the description has them."""
     limits = {key: option[key] for key in _LIMITS if key in option}
     return [] if not limits or "Must be " in " ".join(told) else [documentation.must_be(limits)]
 
 
 def _type_words(option: Mapping[str, Any], is_raw: bool) -> list[str]:
-    """What Ansible's own check leaves open: the type, and the choices."""
+    """Return the type and the choices in words, which Ansible does not check."""
     words = [_WORDS[option["type"]]] if is_raw and option["type"] in _WORDS else []
     if "choices" in option and "options" not in option and not option.get("required"):
         kind = "Any" if option["type"] == "list" else "One"
@@ -215,7 +215,7 @@ def _variables(role: Role) -> Iterator[str]:
 
 
 def _real(option: Mapping[str, Any]) -> dict[str, Any]:
-    """What a value must be."""
+    """Return the actual type and limits of a value."""
     keys = ("type", "elements", "choices", *_LIMITS)
     real = {key: option[key] for key in keys if key in option}
     if "options" in option:
@@ -228,13 +228,13 @@ def _real(option: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _mapping(role: Role) -> Iterator[str]:
-    """The variables that hand a role's own to its module: one for its options, and one for each dictionary of them."""
+    """Yield the variables that pass a role's options to its module: one for all, and one for each dictionary."""
     prefix = f"__{role.name}"
     groups: dict[str, dict[str, str]] = {"": {}}
     for path, name in role.passed.items():
         dictionary, _dot, option = path.rpartition(".")
         if "." in dictionary:
-            raise GenerateError(f"{path}: a dictionary within a dictionary is no variable of a role: leave it out.")
+            raise GenerateError(f"{path}: a dictionary within a dictionary cannot be a role's variable: leave it out.")
         if dictionary and dictionary not in groups:
             groups[dictionary] = {}
             kept = f"{prefix}_{dictionary} | dict2items | rejectattr('value', 'equalto', '') | items2dict"

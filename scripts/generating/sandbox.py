@@ -1,4 +1,4 @@
-"""The options of the sandbox's server, as its pydantic model has them."""
+"""Read the options of the sandbox's server from its pydantic model."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ _LIMITS = {"ge": "least", "gt": "above", "le": "most"}
 
 
 def options() -> dict[str, dict[str, Any]]:
-    """The options by their names, each with the keys of a role's variable."""
+    """Return the options by their names, each with the keys of a role's variable."""
     model = importlib.import_module("yateota_sandbox.options").Options
     return {name: _option(field) for name, field in model.model_fields.items()}
 
 
 def flag(name: str) -> str:
-    """What gives an option on the command line."""
+    """Return the flag of an option on the command line."""
     return str(importlib.import_module("yateota_sandbox.__main__").flag(name))
 
 
@@ -39,10 +39,10 @@ def _option(field: Any) -> dict[str, Any]:
 
 
 def mapping(given: dict[str, str]) -> Iterator[str]:
-    """The variables by which the role makes a command line of its own; a secret is in none.
+    """Yield the variables that the role builds its command line from, without secrets.
 
     Args:
-        given: what is given instead of a variable of the role.
+        given: expressions that are used instead of a variable of the role.
     """
     known = {name: option for name, option in options().items() if not option["no_log"]}
     yield "# Options with a value. An empty one is left out, so that the server's own default applies."
@@ -51,7 +51,7 @@ def mapping(given: dict[str, str]) -> Iterator[str]:
         if option["type"] != "bool":
             value = given.get(name, f"__sandbox_given.{name} | default('')")
             yield f"  {flag(name)[2:]}: {quoted(value)}"
-    yield "# Options that are a flag."
+    yield "# Options that are flags."
     yield "__sandbox_flags:"
     for name, option in known.items():
         if option["type"] == "bool":

@@ -1,4 +1,4 @@
-"""The surveys of AWX: what questions.yml asks, with the types, choices, defaults and bounds of the variables."""
+"""Generate AWX surveys from questions.yml and the types, choices, defaults and bounds of variables."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def put(tree: Tree, roles: Mapping[str, Role]) -> None:
     """Write the questions and the surveys into the templates."""
     source = tree.data(SOURCE)
     variables = {role.variable(name): each for role in roles.values() for name, each in role.variables.items()}
-    # A playbook's words for a variable of a role count, and its type.
+    # A playbook's description and type of a role's variable take precedence.
     for name, spec in tree.data(PLAYBOOKS)["variables"].items():
         variables[name] = {**variables.get(name, {}), **spec}
     groups = {name: list(_members(roles[group["role"]], group)) for name, group in source["groups"].items()}
@@ -48,10 +48,10 @@ def put(tree: Tree, roles: Mapping[str, Role]) -> None:
 
 
 def _members(role: Role, group: Mapping[str, Any]) -> Iterator[str]:
-    """The variables of a group: all options of a role's module, but secrets, paths and those that it leaves out."""
+    """Yield a group's variables: the options of a role's module, except secrets, paths and those that it leaves out."""
     left_out = set(group["leaves_out"])
     if unknown := left_out - role.from_module:
-        raise GenerateError(f"{SOURCE}: {', '.join(sorted(unknown))} is no option of the module: leave it out no more.")
+        raise GenerateError(f"{SOURCE}: {', '.join(sorted(unknown))} is not an option of the module: remove it there.")
     for name, option in role.variables.items():
         if name in role.from_module - left_out and not option.get("no_log") and option["type"] != "path":
             yield name
@@ -60,7 +60,7 @@ def _members(role: Role, group: Mapping[str, Any]) -> Iterator[str]:
 def _question(name: str, question: Mapping[str, Any], variables: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
     variable = question.get("variable", name)
     if variable not in variables:
-        raise GenerateError(f"{SOURCE}: {variable} is no variable of a role or a playbook.")
+        raise GenerateError(f"{SOURCE}: {variable} is not a variable of a role or a playbook: name one that is.")
     spec = variables[variable]
     found = {
         "variable": variable,
@@ -78,13 +78,13 @@ def _title(variable: str, name: str) -> str:
 
 
 def _sentence(spec: Mapping[str, Any]) -> str:
-    """The first sentence of a description, as plain text without its full stop."""
+    """Return the first sentence of a description, as plain text without its full stop."""
     text = _MACRO.sub(r"\1", documentation.paragraphs(spec)[0])
     return re.split(r"\.(?: |$)", text, maxsplit=1)[0]
 
 
 def _kind(question: Mapping[str, Any], spec: Mapping[str, Any]) -> dict[str, Any]:
-    """The type, and the choices where there are some."""
+    """Return the type, and the choices if there are any."""
     choices = question.get("choices", spec.get("choices"))
     if spec["type"] == "bool":
         return {"type": "multiplechoice", "choices": ["false", "true"]}
@@ -94,7 +94,7 @@ def _kind(question: Mapping[str, Any], spec: Mapping[str, Any]) -> dict[str, Any
 
 
 def _default(question: Mapping[str, Any], spec: Mapping[str, Any]) -> dict[str, Any]:
-    """The default, where it is one value; a template of the role's would be taken for the answer."""
+    """Return the default if it is one value: AWX would take a template of the role as the answer."""
     value = question.get("default", spec.get("default"))
     if value is None or isinstance(value, (list, dict)) or "{{" in str(value) or question.get("required"):
         return {}
@@ -102,7 +102,10 @@ def _default(question: Mapping[str, Any], spec: Mapping[str, Any]) -> dict[str, 
 
 
 def _bounds(question: Mapping[str, Any], spec: Mapping[str, Any]) -> dict[str, Any]:
-    """The bounds of what must be answered. AWX complains of an empty field below its minimum."""
+    """Return the bounds of a required answer.
+
+    AWX complains of an empty field below its minimum.
+    """
     found = {"max": question["max"]} if "max" in question else {}
     if question.get("required"):
         least = 1 if spec["type"] == "id" else spec.get("least")

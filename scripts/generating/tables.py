@@ -1,4 +1,4 @@
-"""Tables of options for the READMEs of the roles and for the guides."""
+"""Generate tables of options for the roles' READMEs and the guides."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def put(tree: Tree, roles: Mapping[str, Role]) -> None:
 
 
 def _waves(role: Role) -> Iterator[str]:
-    """The variables that say how a change is carried out: how many waves, and what is in a dictionary of the module."""
+    """Yield the rollout variables: the number of waves, and the keys of the module's dictionaries."""
     yield "max_waves"
     yield from (name for path, name in role.passed.items() if "." in path and not path.startswith("selection."))
 
@@ -60,7 +60,7 @@ def _of_sandbox() -> Iterator[str]:
     for name, option in sandbox.options().items():
         value = _value(option)
         if option["type"] == "bool":
-            value = "flag that switches it off" if option["default"] else "flag"
+            value = "flag that turns it off" if option["default"] else "flag"
         yield f"| `{sandbox.flag(name)}` | {value} | {_default(option)} | {_meaning(option)} |"
 
 
@@ -75,7 +75,7 @@ def _of_connection(options: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
 
 
 def _value(option: Mapping[str, Any]) -> str:
-    """What a value can be."""
+    """Return the allowed values in words."""
     if option["type"] == "bool":
         return "`true`, `false`"
     if "choices" in option:
@@ -86,7 +86,7 @@ def _value(option: Mapping[str, Any]) -> str:
 
 
 def _default(option: Mapping[str, Any]) -> str:
-    """The default as it is written; that of a template is told in the meaning."""
+    """Return the default as it is written; a template is explained in the meaning."""
     default = option.get("default")
     if default is None or "{{" in str(default):
         return ""
@@ -96,6 +96,6 @@ def _default(option: Mapping[str, Any]) -> str:
 
 
 def _meaning(option: Mapping[str, Any]) -> str:
-    """The first paragraph of a description, without the bounds, which have a column of their own."""
+    """Return the first paragraph of a description, without the bounds, which have their own column."""
     text = documentation.MUST_BE.sub("", documentation.paragraphs(option)[0])
     return _MACRO.sub(r"`\1`", text).replace("|", "\\|").strip()

@@ -1,4 +1,4 @@
-"""The files of the collection: read once, changed in memory, written at the end."""
+"""Read the collection's files once, change them in memory, and write them at the end."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ _FROM = re.compile(r"^( *(?:choices|default): )\S.*?(  # from ([\w., ]+))$", re.
 
 
 class GenerateError(Exception):
-    """What keeps the files from being generated; the text says where, and what to do."""
+    """A problem that prevents the generation; the text says where it is, and what to do."""
 
 
 class Tree:
-    """The collection's files, with what is generated put over them.
+    """The collection's files, with their generated content.
 
     Attributes:
         root: the folder of the collection.
@@ -36,26 +36,26 @@ class Tree:
             sys.path.insert(0, str(folder))
 
     def text(self, name: str) -> str:
-        """A file's text, as it will be; empty where there is no such file."""
+        """Return a file's text as it will be; empty if there is no such file."""
         path = self.root / name
         if path in self._texts:
             return self._texts[path]
         return path.read_text(encoding="utf-8") if path.exists() else ""
 
     def data(self, name: str) -> Any:
-        """What a YAML file holds."""
+        """Return the content of a YAML file."""
         return yaml.safe_load(self.text(name))
 
     def names(self, pattern: str) -> list[str]:
-        """The files that a pattern finds, sorted."""
+        """Return the files that match a pattern, sorted."""
         return sorted(str(path.relative_to(self.root)) for path in self.root.glob(pattern))
 
     def put(self, name: str, text: str) -> None:
-        """Give a file this text."""
+        """Set a file's text."""
         self._texts[self.root / name] = text
 
     def put_file(self, name: str, source: str, lines: Iterable[str]) -> None:
-        """Give a YAML file, all of which is generated, these lines."""
+        """Set the lines of a YAML file that is generated as a whole."""
         self.put(name, "\n".join(["---", f"# {_BEGIN.format(source=source)}", *lines]) + "\n")
 
     def put_part(self, name: str, source: str, lines: Iterable[str]) -> None:
@@ -73,7 +73,7 @@ class Tree:
         self.put(name, "\n".join([f"{head}{begin}", *lines, f"{end}\n{tail}"]))
 
     def put_constants(self, name: str) -> None:
-        """Fill in each ``choices`` and ``default`` that a constant of the code is named behind: ``# from _core...``.
+        """Fill in each ``choices`` and ``default`` from the constant in its comment ``# from _core...``.
 
         Raises:
             GenerateError: there is no such constant.
@@ -82,12 +82,12 @@ class Tree:
         try:
             filled = _FROM.sub(lambda found: f"{found[1]}{flow(_constants(found[3].split(', ')))}{found[2]}", text)
         except (ImportError, AttributeError) as error:
-            raise GenerateError(f"{name} names a constant that is not there ({error}): name one that is.") from None
+            raise GenerateError(f"{name} names a constant that does not exist ({error}): name one that does.") from None
         if filled != text:
             self.put(name, filled)
 
     def changed(self) -> list[str]:
-        """The files that differ from what they will be."""
+        """Return the files that will change."""
         differing = (path for path, text in self._texts.items() if not path.exists() or path.read_text("utf-8") != text)
         return sorted(str(path.relative_to(self.root)) for path in differing)
 
@@ -100,7 +100,7 @@ class Tree:
 
 
 def _constants(names: list[str]) -> Any:
-    """What constants of the code hold: one number or text, or the values of all of them in a list."""
+    """Return the values of constants: one number or text, or all values in a list."""
     found = [_constant(name) for name in names]
     if len(found) == 1 and isinstance(found[0], (str, int, float)):
         return found[0]
@@ -109,7 +109,7 @@ def _constants(names: list[str]) -> Any:
 
 
 def _constant(name: str) -> Any:
-    """The value of ``_core.states.Action`` and its like, as YAML has it."""
+    """Return the value of a constant such as ``_core.states.Action``, as in YAML."""
     parts = name.split(".")
     found: Any = importlib.import_module(".".join(["module_utils", *parts[:2]]))
     for part in parts[2:]:

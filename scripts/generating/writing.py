@@ -1,4 +1,4 @@
-"""Values as the text of Python and YAML files, as a person would lay them out."""
+"""Write values as Python and YAML text, formatted as by hand."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ class Code(str):
 
 
 def python(value: Any, indent: int = 0, before: int = 0) -> str:
-    """A value as ``ruff format`` lays it out: on one line where it fits, else an entry a line.
+    """Return a value as ``ruff format`` formats it: on one line if it fits, else one entry per line.
 
     Args:
-        value: of dictionaries, lists, texts, numbers and ``Code``.
+        value: consists of dictionaries, lists, texts, numbers and ``Code``.
         indent: the blanks before the line that the value begins in.
-        before: how many characters stand before and behind it in that line, besides those.
+        before: the number of other characters before and after it in that line.
     """
     line = _python_line(value)
     if indent + before + len(line) <= _WIDTH or not isinstance(value, (dict, list)) or not value:
@@ -47,18 +47,18 @@ def _python_line(value: Any) -> str:
 
 
 def quoted(expression: str) -> str:
-    """An expression of Jinja as a text of YAML."""
+    """Return a Jinja expression as YAML text."""
     return json.dumps(f"{{{{ {expression} }}}}", ensure_ascii=False)
 
 
 def flow(value: Any) -> str:
-    """A value as YAML on one line."""
+    """Return a value as YAML on one line."""
     text = yaml.safe_dump([value], default_flow_style=True, sort_keys=False, width=10**6, allow_unicode=True)
     return re.sub(r"'([^'\"\\]*)'", r'"\1"', text.strip()[1:-1])
 
 
 def yaml_lines(key: str, value: Any, indent: int = 0) -> Iterator[str]:
-    """A key and its value as lines of YAML: on one where it fits, a long text folded, else a key a line."""
+    """Yield a key and its value as YAML lines: one if it fits, folded text, or one key per line."""
     start = f"{' ' * indent}{key}:"
     if isinstance(value, str):
         yield from _text_lines(start, value, indent + 2)
@@ -79,7 +79,7 @@ def yaml_lines(key: str, value: Any, indent: int = 0) -> Iterator[str]:
 
 
 def _scalar(text: str) -> str:
-    """A text on one line, in quotes where YAML would take it for something else."""
+    """Return a text on one line, in quotes if YAML would read it as something else."""
     try:
         is_plain = yaml.safe_load(f"key: {text}") == {"key": text}
     except yaml.YAMLError:

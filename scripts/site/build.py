@@ -1,8 +1,10 @@
-"""Build the documentation site: build.py DESTINATION. The pages are in DESTINATION/html then.
+"""Build the documentation site: build.py DESTINATION.
 
-The guides, the README and the changelog are copied as they are, but for links to files that have no page, which lead to
-the repository. The reference of modules, roles and plugins is written by antsibull-docs. A warning of Sphinx's is an
-error, and so is a link between the pages that leads nowhere.
+The pages are written to DESTINATION/html.
+
+The guides, the README and the changelog are copied as they are, except that links to files without a page lead to the
+repository. antsibull-docs writes the reference of modules, roles and plugins. A warning of Sphinx is an error, and so
+is a broken link between the pages.
 """
 
 from __future__ import annotations
@@ -33,7 +35,7 @@ GUIDES = [
     "in_process",
     "api",
 ]
-"""The guides in the order in which one reads them."""
+"""The guides in reading order."""
 INDEX = """\
 ```{{toctree}}
 :caption: Guides
@@ -54,7 +56,7 @@ Release notes <changelog>
 
 
 def link(page: Path, target: str) -> str:
-    """Where a link of a page leads on the site: to a page of it, or to the repository."""
+    """Return the target of a page's link on the site: one of its pages, or the repository."""
     path, _hash, anchor = target.partition("#")
     if target.startswith("#") or "://" in path:
         if not path.startswith(REPOSITORY):
@@ -76,13 +78,13 @@ def link(page: Path, target: str) -> str:
 
 
 def page(path: Path) -> str:
-    """The text of a page with its links as the site needs them."""
+    """Return the text of a page with its links changed for the site."""
     text = path.read_text(encoding="utf-8").replace("```make\n", "```sh\n")
     return re.sub(r"\]\(([^)\s]+)\)", lambda found: f"]({link(path, found[1])})", text)
 
 
 def write_sources(source: Path) -> None:
-    """Put all pages that are not generated into place."""
+    """Write all pages that are not generated."""
     shutil.copy(Path(__file__).with_name("conf.py"), source)
     for name in GUIDES:
         (source / f"{name}.md").write_text(page(ROOT / "docs" / f"{name}.md"), encoding="utf-8")
@@ -97,7 +99,7 @@ def write_sources(source: Path) -> None:
 
 
 class _Anchors(HTMLParser):
-    """What a page offers as targets, and where its links lead."""
+    """The targets in a page, and those of its links."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -113,7 +115,7 @@ class _Anchors(HTMLParser):
 
 
 def broken_links(html: Path) -> list[str]:
-    """The links between the pages that lead nowhere."""
+    """Return the broken links between the pages."""
     pages = {}
     for file in html.rglob("*.html"):
         pages[file.resolve()] = anchors = _Anchors()
@@ -132,19 +134,19 @@ def broken_links(html: Path) -> list[str]:
 
 
 def main(destination: Path) -> int:
-    """Build the site anew."""
+    """Build the whole site."""
     shutil.rmtree(destination, ignore_errors=True)
     source = destination / "source"
     reference = source / "reference"
     reference.mkdir(parents=True)
-    reference.chmod(0o700)  # antsibull-docs wants it for itself
+    reference.chmod(0o700)  # antsibull-docs requires that only the user has access
     write_sources(source)
     generate = ["antsibull-docs", "collection", "--use-current", "--squash-hierarchy", "--dest-dir", reference]
     subprocess.run([*generate, "--no-add-antsibull-docs-version", COLLECTION], check=True)
     build = [sys.executable, "-m", "sphinx", "-W", "--keep-going", "-q", "-b", "html"]
     subprocess.run([*build, source, destination / "html"], check=True)
     broken = broken_links(destination / "html")
-    print(*(f"ERROR: a link leads nowhere: {link}" for link in broken), sep="\n")
+    print(*(f"ERROR: broken link: {link}" for link in broken), sep="\n")
     return 1 if broken else 0
 
 

@@ -1,4 +1,4 @@
-"""Sphinx's settings for the documentation site: the guides in Markdown, the reference that antsibull-docs writes."""
+"""Configure Sphinx for the documentation site: Markdown guides, and the reference by antsibull-docs."""
 
 project = "simops.yateota"
 copyright = "simops.yateota contributors"  # noqa: A001 (the name that Sphinx reads)
@@ -6,7 +6,7 @@ title = html_title = html_short_title = "simops.yateota"
 
 extensions = ["myst_parser", "sphinx_antsibull_ext"]
 myst_heading_anchors = 3
-# The collection's own pages are all here. What they refer to in Ansible's documentation would have to be fetched.
+# The collection's own pages are all here. References to Ansible's documentation would need a download.
 suppress_warnings = ["ref.ref", "myst.xref_missing"]
 nitpicky = False
 

@@ -68,7 +68,7 @@ class Outcome:
     """What a task came to.
 
     Attributes:
-        result: as Ansible would get it, values that are secrets removed; empty where the module broke down.
+        result: as Ansible would get it, values that are secrets removed; empty where the module crashed.
         warnings: the sentences for the user.
         breakdown: the traceback of an exception that is none of the collection's.
     """

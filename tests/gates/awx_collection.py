@@ -1,6 +1,6 @@
-"""Put the collection awx.awx into DESTINATION, where Ansible finds it, out of the Python package `ansible`.
+"""Install the collection awx.awx in DESTINATION, from the Python package `ansible`.
 
-Ansible Galaxy is not asked. Of the package, half a gigabyte when it is installed, that collection alone is kept.
+Ansible Galaxy is not needed. Only that collection is kept of the package, which takes half a gigabyte when installed.
 """
 
 from __future__ import annotations

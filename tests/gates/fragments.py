@@ -1,7 +1,7 @@
-"""Fail when what users run differs from the latest release, and no changelog fragment says how.
+"""Fail if the files that users run differ from the latest release without a changelog fragment.
 
-fragments.py [--record]: `--record` is a step of a release. Git is not asked, since the copy that a gate runs in has no
-history, nor has a shallow clone: the release records a digest of its files.
+fragments.py [--record]: `--record` is a step of a release. Git is not used, because neither the copy that a gate runs
+in nor a shallow clone has a history: the release records a digest of its files.
 """
 
 from __future__ import annotations
@@ -17,18 +17,18 @@ import yaml
 FOLDERS = ("plugins", "roles", "playbooks")
 RECORD = Path("changelogs", "released.json")
 VERSION = re.compile(r"(\d+)\.(\d+)\.(\d+)(?:-(.+))?")
-# As antsibull-changelog finds them.
+# The same pattern as in antsibull-changelog.
 FRAGMENTS = ("*.yml", "*.yaml")
 
 
 def latest_release(root: Path) -> str:
-    """The newest version in the changelog of the collection at `root`."""
+    """Return the newest version in the changelog of the collection at `root`."""
     text = (root / "changelogs" / "changelog.yaml").read_text(encoding="utf-8")
     return str(max(yaml.safe_load(text)["releases"], key=_order))
 
 
 def _order(version: str) -> tuple[int, int, int, bool, str]:
-    """Where a version stands among others; a pre-release comes before its release."""
+    """Return a sort key for a version; a pre-release is before its release."""
     parts = VERSION.fullmatch(version)
     if not parts:
         raise ValueError(f"changelogs/changelog.yaml has the release {version!r}, expected X.Y.Z")
@@ -37,7 +37,7 @@ def _order(version: str) -> tuple[int, int, int, bool, str]:
 
 
 def digest(root: Path) -> str:
-    """A digest of the names and contents of what users run: the files below plugins/, roles/ and playbooks/."""
+    """Return a digest of the names and contents of the files in plugins/, roles/ and playbooks/."""
     found = hashlib.sha256()
     paths = [path for folder in FOLDERS for path in (root / folder).rglob("*") if path.is_file()]
     for path in sorted(path.relative_to(root) for path in paths if "__pycache__" not in path.parts):
@@ -53,7 +53,7 @@ def record(root: Path) -> None:
 
 
 def complaint(root: Path) -> str | None:
-    """What is wrong with the collection at `root`, as a sentence that says what to do; None when all is right."""
+    """Return what is wrong with the collection at `root`, in a sentence that says what to do, or None."""
     recorded = json.loads((root / RECORD).read_text(encoding="utf-8"))
     latest = latest_release(root)
     if recorded["version"] != latest:

@@ -1,10 +1,10 @@
-"""Run one gate in its own copy of the collection: log its output, count its tests, say in one line how it went.
+"""Run one gate in its own copy of the collection, log its output, count its tests, and print the result.
 
     gate.py --venv VENV --count WAY --show PATTERN NAME -- COMMAND ...
 
 COMMAND runs with VENV's commands first on PATH and a home folder of its own. `{python}` in it becomes VENV's Python
-version. A gate passes when the command succeeds, at least one test was counted, none failed and nothing in the log
-says otherwise: ansible-test, for one, exits with 0 when it found no tests at all.
+version. A gate passes if the command succeeds, at least one test was counted, none failed and the log has no sign of a
+failure: ansible-test, for example, exits with 0 if it found no tests.
 """
 
 from __future__ import annotations
@@ -43,14 +43,14 @@ STARTED = {
 }
 FAILED = r"The (\d+) (?:sanity|integration) test\(s\) listed below"
 SKIPPED = r"Skipping (?:sanity test|tests?)\b"
-# PYTHON: with PYTHONDONTWRITEBYTECODE, which containers set, each of thousands of Pythons compiles Ansible anew.
+# PYTHON: with PYTHONDONTWRITEBYTECODE, which containers set, each of thousands of Pythons compiles Ansible again.
 FOREIGN_VARIABLES = ("ANSIBLE_", "YATEOTA_", "MAKE", "MFLAGS", "PYTHON")
 NOTHING_RUN = "All targets skipped"
 
 
 @dataclass(frozen=True)
 class Result:
-    """What a gate came to; `environment` names the ansible-core and the Python that it ran with."""
+    """The result of a gate; `environment` names the ansible-core and the Python that it ran with."""
 
     name: str
     environment: str
@@ -62,14 +62,14 @@ class Result:
 
 
 def count_log(log: str, started: str) -> tuple[int, int, int]:
-    """Passed, failed and skipped, from what ansible-test printed."""
+    """Return the passed, failed and skipped tests, from the output of ansible-test."""
     total = len(re.findall(started, log, re.MULTILINE))
     failed = sum(map(int, re.findall(FAILED, log)[:1]))
     return total - failed, failed, len(re.findall(SKIPPED, log))
 
 
 def count_junit(tree: Path) -> tuple[int, int, int]:
-    """Passed, failed and skipped, from the junit files below `tree`."""
+    """Return the passed, failed and skipped tests, from the junit files below `tree`."""
     total = failed = skipped = 0
     for path in tree.glob(JUNIT_FILES):
         for suite in ElementTree.parse(path).iter("testsuite"):
@@ -80,7 +80,7 @@ def count_junit(tree: Path) -> tuple[int, int, int]:
 
 
 def skip_reasons(tree: Path, log: str) -> list[str]:
-    """Why tests were skipped, by the junit files below `tree` and what ansible-test printed; each reason once."""
+    """Return each reason for skipped tests once, from junit files and the output of ansible-test."""
     marks = (mark for path in tree.glob(JUNIT_FILES) for mark in ElementTree.parse(path).iter("skipped"))
     told = [mark.get("message", "") for mark in marks]
     told += [line for line in log.splitlines() if re.search(SKIPPED, line)]
@@ -88,7 +88,7 @@ def skip_reasons(tree: Path, log: str) -> list[str]:
 
 
 def is_good(code: int, counts: tuple[int, int, int], log: str, forbidden: str | None) -> bool:
-    """Whether a gate passes; `forbidden` is a regular expression that must not match in its log."""
+    """Return whether a gate passes; the regular expression `forbidden` must not match in its log."""
     passed, failed, _skipped = counts
     spoken_against = NOTHING_RUN in log or (forbidden and re.search(forbidden, log, re.MULTILINE))
     return code == 0 and passed > 0 and failed == 0 and not spoken_against
@@ -118,7 +118,7 @@ def run(command: list[str], tree: Path, environ: dict[str, str], log: Path) -> i
 
 
 def wait(process: subprocess.Popen[bytes]) -> str | None:
-    """Wait for the end of a gate; why it has to be ended, or None where it has ended by itself."""
+    """Wait for the end of a gate; return why it must be ended, or None if it has ended by itself."""
     begun = computed_at = time.monotonic()
     computed = 0.0
     while True:
@@ -126,7 +126,7 @@ def wait(process: subprocess.Popen[bytes]) -> str | None:
             process.wait(LOOK_SECONDS)
             return None
         now, seconds = time.monotonic(), processes.cpu_seconds()
-        # What a process that has ended computed may be lost to us, so that the sum can fall.
+        # The CPU time of a process that has ended may be lost, so that the sum can decrease.
         if seconds is None or abs(seconds - computed) >= 1:
             computed, computed_at = seconds or 0.0, now
         if now - begun > LIMIT_SECONDS:
@@ -136,7 +136,7 @@ def wait(process: subprocess.Popen[bytes]) -> str | None:
 
 
 def environment_of(venv: Path) -> tuple[str, str]:
-    """The versions of ansible-core (two parts) and Python in `venv`."""
+    """Return the versions of ansible-core (two parts) and Python in `venv`."""
     code = "import sys, ansible.release as r; print(*r.__version__.split('.')[:2], *sys.version_info[:2])"
     words = subprocess.run(
         [venv / "bin" / "python", "-c", code], check=True, capture_output=True, text=True
@@ -145,7 +145,7 @@ def environment_of(venv: Path) -> tuple[str, str]:
 
 
 def gate_environ(venv: Path, collections: Path) -> dict[str, str]:
-    """The variables a gate sees: its own home and collections, and no settings or server of the one who runs it."""
+    """Return a gate's environment: its own home and collections, without the user's settings and server."""
     environ = {name: value for name, value in os.environ.items() if not name.startswith(FOREIGN_VARIABLES)}
     return environ | {
         "ANSIBLE_COLLECTIONS_PATH": str(collections),
@@ -157,7 +157,7 @@ def gate_environ(venv: Path, collections: Path) -> dict[str, str]:
 
 
 def arguments() -> argparse.Namespace:
-    """What the command line asks for."""
+    """Return the arguments of the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--venv", type=Path, required=True)
     parser.add_argument("--count", choices=["command", "junit", *STARTED], default="command")
@@ -169,7 +169,7 @@ def arguments() -> argparse.Namespace:
 
 
 def count(way: str, code: int, tree: Path, log: str) -> tuple[int, int, int]:
-    """Passed, failed and skipped, counted in one of the ways that the command line offers."""
+    """Return the passed, failed and skipped tests, counted in one of the ways of the command line."""
     if way == "junit":
         return count_junit(tree)
     if way == "command":
@@ -178,7 +178,7 @@ def count(way: str, code: int, tree: Path, log: str) -> tuple[int, int, int]:
 
 
 def report(result: Result, good: bool, reasons: list[str]) -> None:
-    """Print how a gate went, in one line and one more for each reason why tests were skipped."""
+    """Print the result of a gate in one line, and one more for each reason for skipped tests."""
     numbers = {"failed": result.failed, "skipped": result.skipped}
     said = ", ".join([f"{result.passed} passed", *(f"{number} {way}" for way, number in numbers.items() if number)])
     verdict = "ok  " if good else "FAIL"

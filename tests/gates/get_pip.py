@@ -1,4 +1,4 @@
-"""Stand-in for the get-pip script that ansible-test fetches from a host of its own: it links a pip that is there.
+"""Replace the get-pip script that ansible-test downloads: link a pip that is already installed.
 
 ansible-test looks for it as get_pip_VERSION.py in its cache; `home.py` puts this file there, and pip, compiled, in
 pip-VERSION/. ansible-test makes an environment for nearly every sanity test: to link the files takes no time, where pip
@@ -25,11 +25,11 @@ def link(source: str, target: str) -> None:
 
 
 def main() -> None:
-    """Put pip, and what else the arguments name, into the environment of the Python that runs this."""
+    """Link pip, and what else the arguments name, into the environment of the running Python."""
     source = HERE.with_name("pip-" + HERE.stem.removeprefix("get_pip_").replace("_", "."))
     for requirement in (word for word in sys.argv[1:] if not word.startswith("-")):
         if not (source / f"{requirement.replace('==', '-')}.dist-info").is_dir():
-            sys.exit(f"{source} does not have {requirement}, which ansible-test asks for: see tests/gates/home.py.")
+            sys.exit(f"{source} does not have {requirement}, which ansible-test requires: see tests/gates/home.py.")
     shutil.copytree(source, sysconfig.get_path("purelib"), copy_function=link, dirs_exist_ok=True)
 
 

@@ -1,7 +1,7 @@
-"""Set up VENV/home, the home folder of the gates that run with VENV, so that no developer's own home is touched.
+"""Set up VENV/home, the home folder of gates that run with VENV, so that a developer's home is not used.
 
-It carries pip's settings over (ansible-test hides PIP_* variables from the pip that it runs), and the pip bootstrap
-that ansible-test would fetch from a host of its own.
+It has the user's pip settings (ansible-test hides PIP_* variables from the pip that it runs), and the pip bootstrap
+that ansible-test would download.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from pathlib import Path
 
 
 def write_pip_settings(venv: Path, home: Path) -> None:
-    """Write the pip settings in force, from files and environment, to `home`."""
+    """Write the pip settings in effect, from files and environment, to `home`."""
     settings = configparser.RawConfigParser()
     settings.add_section("global")
     listing = subprocess.run(
@@ -30,8 +30,8 @@ def write_pip_settings(venv: Path, home: Path) -> None:
             settings.add_section(section)
         if not settings.has_option(section, option):
             settings.set(section, option, ast.literal_eval(value))
-    settings.set("global", "quiet", "2")  # the log is for what failed
-    # What ansible-test installs is for one test: Python compiles what that test imports, which is a small part.
+    settings.set("global", "quiet", "2")  # the log is for failures
+    # ansible-test installs packages for one test, which imports only a small part: Python compiles that part alone.
     if not settings.has_section("install"):
         settings.add_section("install")
     settings.set("install", "no-compile", "true")
@@ -42,7 +42,7 @@ def write_pip_settings(venv: Path, home: Path) -> None:
 
 
 def write_pip_bootstrap(venv: Path, home: Path) -> None:
-    """Put what this venv's ansible-test begins an environment with into its cache, and the script that links it."""
+    """Put the packages that ansible-test begins an environment with, and the script that links them, in its cache."""
     source = next(venv.glob("lib/python*/site-packages/ansible_test/_internal/python_requirements.py"))
     found = re.search(r"default_packages = dict\(([^)]*)\)", source.read_text(encoding="utf-8"))
     packages = dict(re.findall(r"(\w+)='([\d.]+)'", found[1])) if found else {}

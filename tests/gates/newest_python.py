@@ -1,6 +1,6 @@
-"""Print the path of the newest Python that the newest ansible-core runs on, or nothing where there is none.
+"""Print the path of the newest Python for the newest ansible-core, or nothing if there is none.
 
-A command on PATH may be a pyenv shim that fails when run, so each candidate is tried before it is believed.
+A command on PATH may be a pyenv shim that fails when run, so each candidate is tried first.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ VERSIONS = ("3.14", "3.13", "3.12")
 
 
 def candidates(version: str) -> Iterator[str]:
-    """Commands that may be a Python of `version`: first on PATH, then among pyenv's, the latest patch release first."""
+    """Yield commands that may be a Python of `version`: on PATH, then of pyenv, the latest patch release first."""
     if command := shutil.which(f"python{version}"):
         yield command
     pyenv = Path(os.environ.get("PYENV_ROOT", "~/.pyenv")).expanduser()
@@ -29,7 +29,7 @@ def candidates(version: str) -> Iterator[str]:
 
 
 def works(command: str) -> bool:
-    """Whether `command` runs and can set up a virtual environment."""
+    """Return whether `command` runs and can set up a virtual environment."""
     return subprocess.run([command, "-c", "import ensurepip, venv"], capture_output=True, check=False).returncode == 0
 
 

@@ -1,6 +1,6 @@
-"""The processes that this one has started, children of children included: how much they compute, and their end.
+"""Measure and end the processes that this one has started, children of children included.
 
-They are found in /proc. Where there is none, only the group of a child can be ended.
+They are found in /proc. Without it, only the group of a child can be ended.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ _END_SECONDS = 30
 
 @contextlib.contextmanager
 def all_ended_at_the_end() -> Iterator[None]:
-    """Kill what the block leaves running, however it ends: by itself, by an error, by SIGTERM or SIGINT."""
+    """Kill all processes that the block leaves running, also after an error, SIGTERM or SIGINT."""
     if _PROC.is_dir():
-        # A daemon whose parent has ended becomes a child of ours, and is found by that, whatever its session.
+        # A daemon whose parent has ended becomes a child of this process, and is found in any session.
         ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     before = signal.signal(signal.SIGTERM, _leave)
     try:
@@ -36,7 +36,7 @@ def all_ended_at_the_end() -> Iterator[None]:
 
 
 def cpu_seconds() -> float | None:
-    """What the processes have computed up to now, in seconds of CPU; None where it cannot be found out."""
+    """Return the CPU seconds of the processes up to now; None if they are not known."""
     if not _PROC.is_dir():
         return None
     return sum(sum(map(int, fields[11:15])) for fields in _descendants().values()) / _TICKS
@@ -47,7 +47,7 @@ def _leave(number: int, _frame: object) -> NoReturn:
 
 
 def _kill_all() -> None:
-    """Kill all of them, those that are started meanwhile too, and take note of their end."""
+    """Kill all of them, including those that are started meanwhile, and wait for their end."""
     deadline = time.monotonic() + _END_SECONDS
     while time.monotonic() < deadline:
         left = _descendants()
@@ -63,12 +63,12 @@ def _kill_all() -> None:
 
 
 def _descendants() -> dict[int, list[str]]:
-    """The fields of /proc/PID/stat from the state on, by PID."""
+    """Return the fields of /proc/PID/stat from the state on, by PID."""
     fields_of: dict[int, list[str]] = {}
     children: dict[int, list[int]] = {}
     for path in _PROC.glob("[0-9]*/stat"):
         with contextlib.suppress(OSError):  # it has ended meanwhile
-            # The name, in brackets, may hold anything.
+            # The name, in brackets, may contain any character.
             fields = path.read_text(errors="replace").rpartition(")")[2].split()
             pid = int(path.parent.name)
             fields_of[pid] = fields

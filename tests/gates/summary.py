@@ -1,4 +1,4 @@
-"""Close `make test`: say where the gates ran, which had no result, and how many tests passed and failed.
+"""Summarize `make test`: where the gates ran, which had no result, and the passed and failed tests.
 
 summary.py NAME ...: the gates that should have run. A gate without a result is a failure.
 """

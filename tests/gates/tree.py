@@ -1,4 +1,4 @@
-"""Copy the collection to where Ansible finds it: DESTINATION/ansible_collections/simops/yateota.
+"""Copy the collection to DESTINATION/ansible_collections/simops/yateota, where Ansible finds it.
 
 ansible-test and mypy need the real path; a symlink resolves to the checkout and fails. The copy is a git repository of
 its own: below a repository that ignores it, ansible-test and ansible-lint would find no files at all.
@@ -17,7 +17,7 @@ COLLECTION = Path("ansible_collections", "simops", "yateota")
 
 
 def files_of(repository: Path) -> set[Path]:
-    """The files that git tracks or would track in `repository`, relative to it."""
+    """Return the files that git tracks or would track in `repository`, relative to it."""
     listing = subprocess.run(
         ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
         cwd=repository,
@@ -30,7 +30,7 @@ def files_of(repository: Path) -> set[Path]:
 
 
 def refresh(destination: Path) -> Path:
-    """Make the copy below `destination` equal to the checkout and return its path; what git ignores in it stays."""
+    """Update the copy below `destination` and return its path; files that git ignores stay in it."""
     tree = destination / COLLECTION
     if not (tree / ".git").is_dir():
         tree.mkdir(parents=True, exist_ok=True)
@@ -49,7 +49,7 @@ def refresh(destination: Path) -> Path:
 
 
 def remove_empty(folder: Path) -> None:
-    """Remove `folder` and the folders above it, as far as they are empty."""
+    """Remove `folder` and its parent folders if they are empty."""
     while not any(folder.iterdir()):
         folder.rmdir()
         folder = folder.parent

@@ -108,7 +108,7 @@ def test_what_differs_is_named_and_a_second_run_changes_nothing(tree: Path) -> N
     edit(tree / "extensions/awx/templates.yml", "    question_name: Canary", "    max: 5\n")
     code, told = generate(tree, "--check")
     assert (code, len(told)) == (1, 2)
-    assert told[0].startswith("extensions/awx/templates.yml is not what `make generate` makes of its sources")
+    assert told[0].startswith("extensions/awx/templates.yml is not up to date with its sources")
     assert told[1].startswith("roles/campaign_watch/meta/argument_specs.yml is not what")
     assert generate(tree) == (0, ["extensions/awx/templates.yml", "roles/campaign_watch/meta/argument_specs.yml"])
     assert generate(tree, "--check") == (0, [])

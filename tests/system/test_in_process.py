@@ -126,7 +126,7 @@ class Comparison:
         server = {"YATEOTA_API_URL": box.url, "YATEOTA_API_SECRET": SECRET, "PYTHONHASHSEED": "0"}
         short = way == "here"
         done = Ansible(self.tmp_path, server)(playbook, {"yateota_in_process": short}, "-vvv", environ=self.environ)
-        taken = ("runs in the controller's process", "runs as a module, since yateota_in_process")
+        taken = ("runs in the controller's process", "runs as a module, because yateota_in_process")
         assert taken[not short] in done.output, done.output
         assert taken[short] not in done.output, done.output
         assert "Traceback" not in done.output
@@ -213,7 +213,7 @@ OBSTACLES = [
         "it becomes another user",
     ),
     ({}, {"ansible_python_interpreter": "/usr/bin/env python3"}, {}, "it asks for the interpreter"),
-    ({}, {}, {"YATEOTA_IN_PROCESS": "0"}, "YATEOTA_IN_PROCESS switches the short way off"),
+    ({}, {}, {"YATEOTA_IN_PROCESS": "0"}, "YATEOTA_IN_PROCESS turns in-process runs off"),
     ({}, {"ansible_connection": "ssh", "ansible_host": "127.0.0.1", "ansible_port": 9}, {}, "the connection is ssh"),
 ]
 
@@ -229,7 +229,7 @@ def test_hands_over_where_the_short_way_would_differ(
 ) -> None:
     path = play([("stats_info", {}, keywords)], tmp_path)
     done = ansible_playbook(path, variables, "-vvv", environ=environ)
-    assert f"runs as a module, since {reason}" in done.output, done.output
+    assert f"runs as a module, because {reason}" in done.output, done.output
 
 
 @pytest.mark.parametrize(

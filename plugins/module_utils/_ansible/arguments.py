@@ -1,7 +1,7 @@
 # Copyright (c) 2026 simops.yateota contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The options that every module takes, and how they become a connection."""
+"""Define the options that every module takes, and turn them into a connection."""
 
 from __future__ import annotations
 
@@ -34,7 +34,9 @@ CONNECTION_BOUNDS: dict[str, dict[str, float]] = {"timeout": {"above": 0, "most"
 
 
 def url_passwords(params: Mapping[str, Any]) -> list[str]:
-    """The passwords that stand in options that are URLs: to be shown no more than ``api_secret``, wrong as they may be.
+    """Return the passwords in options that are URLs, valid or not.
+
+    Like ``api_secret``, they must not be shown.
 
     Args:
         params: the options as they were given.
@@ -43,10 +45,10 @@ def url_passwords(params: Mapping[str, Any]) -> list[str]:
 
 
 def connection(params: Mapping[str, Any]) -> Connection:
-    """The connection that a module's options describe.
+    """Return the connection for a module's options.
 
     Raises:
-        InvalidInputError: an option has a value that cannot be; names the option, the value and the fix.
+        InvalidInputError: an option has an invalid value; names the option, the value and the fix.
     """
     check_bounds(params, CONNECTION_BOUNDS)
     if not params["node"].strip():
@@ -63,10 +65,10 @@ def connection(params: Mapping[str, Any]) -> Connection:
 
 
 def _api_url(value: str) -> str:
-    """The whole URL: one without a path gets ``/api.php``.
+    """Return the whole URL: one without a path gets ``/api.php``.
 
     Raises:
-        InvalidInputError: it is no http(s) URL of a host, or carries credentials, a query or a fragment.
+        InvalidInputError: it is not an http(s) URL of a host, or has credentials, a query or a fragment.
     """
     if "@" in value.partition("//")[2].partition("/")[0]:
         raise InvalidInputError(
@@ -76,7 +78,7 @@ def _api_url(value: str) -> str:
         parts = urlsplit(value.strip())
         fits = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
         (parts.hostname or "").encode("idna")
-    except ValueError as error:  # no number as port, no host name that can be looked up
+    except ValueError as error:  # the port is not a number, or the host name is not valid
         raise InvalidInputError(
             f"api_url '{without_secrets(value)}' is not valid ({error}): give https://host/api.php."
         ) from None

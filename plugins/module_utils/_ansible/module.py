@@ -1,7 +1,7 @@
 # Copyright (c) 2026 simops.yateota contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Joins a module's code to Ansible: the one file that knows AnsibleModule, and the only one that exits or fails."""
+"""Connect a module's code to Ansible: only this file uses AnsibleModule, and exits or fails."""
 
 from __future__ import annotations
 
@@ -31,18 +31,18 @@ if TYPE_CHECKING:
 Result = dict[str, Any]
 
 UNCHECKED_CERTIFICATE = (
-    "validate_certs is false: the server's certificate is not checked, and whoever answers there gets the secret. "
-    "Where its CA is not known here, set ca_path to the CA's certificate instead."
+    "validate_certs is false: the server's certificate is not checked, and any server that answers gets the secret. "
+    "If its CA is not known here, set ca_path to the CA's certificate instead."
 )
 
 
 class Task:
-    """What one task asks of a module, and the means to do it.
+    """The options of one task, and the means to carry it out.
 
     Attributes:
         params: the validated options.
         check_mode: only reads may be sent, and nothing written.
-        masking: masks what is shown, where subscribers' identifiers are not to be shown whole; None elsewhere.
+        masking: masks subscribers' identifiers in the output; None if they are to be shown.
     """
 
     def __init__(self, params: Mapping[str, Any], check_mode: bool, warn: Callable[[str], None]) -> None:
@@ -54,48 +54,51 @@ class Task:
         self._open = contextlib.ExitStack()
 
     def warn(self, text: str) -> None:
-        """Take a sentence for the user. It is shown at the task's end, once, however often it was said."""
+        """Add a warning for the user.
+
+        It is shown once, at the task's end, even if it was added several times.
+        """
         self._warnings[text] += 1
 
     def warned(self) -> Collection[str]:
-        """The sentences that were taken so far."""
+        """Return the warnings added so far."""
         return self._warnings.keys()
 
     def shown(self, value: Any) -> Any:
-        """A result, options or a part of them, as they may be shown."""
+        """Return a result, options or a part of them, masked if necessary."""
         return self.masking.result(value) if self.masking else value
 
     @cached_property
     def server(self) -> Connection:
-        """The server that the options name, and how it is reached."""
+        """The connection that the options describe."""
         return connection(self.params)
 
     def connect(self, connections: int, may_send: Callable[[], bool] = always) -> Client:
-        """A client of the server, which is closed with the task.
+        """Return a client of the server, which is closed at the end of the task.
 
         Args:
             connections: how many requests may be under way at once.
             may_send: whether requests may still be sent.
         """
         if self.server.api_url.startswith("https:") and not self.server.validate_certs:
-            self._warn(UNCHECKED_CERTIFICATE)  # names nobody, and comes once
+            self._warn(UNCHECKED_CERTIFICATE)  # has no identifiers to mask, and is given once
         client = Client(self.server, connections, may_send=may_send)
         self._open.callback(client.close)
         return client
 
     @cached_property
     def client(self) -> Client:
-        """The client of a module that takes what ``connect`` gives by default, made at its first use."""
+        """The client with the defaults of ``connect``, made at its first use."""
         return self.connect(self.params.get("concurrency") or 1)
 
     @cached_property
     def reader(self) -> Reader:
-        """Reads through ``client``, warning the user."""
+        """The reader that uses ``client`` and adds warnings."""
         return self.reader_of(self.client)
 
     def reader_of(self, client: Client) -> Reader:
-        """Reads through a client, warning the user."""
-        from .._api.reader import Reader  # loads pydantic, which a task that only sends can do without
+        """Return a reader that uses a client and adds warnings."""
+        from .._api.reader import Reader  # loads pydantic, which a task that only sends does not need
 
         return Reader(client, self.warn)
 
@@ -135,12 +138,12 @@ def _task_result(run: Callable[[Task], Result | TaskResult], task: Task) -> Task
 
 
 def masking_of(params: Mapping[str, Any]) -> Masking | None:
-    """What masks the identifiers of a task with these options, valid or not; None where they are shown."""
+    """Return the masking for a task with these options, valid or not; None if identifiers are shown."""
     return Masking(params) if boolean(params.get("mask_identifiers") or False, strict=False) else None
 
 
 LIBRARIES = ("requests", "h11", "pydantic")
-"""What every module needs."""
+"""The libraries that every module needs."""
 
 
 class _Module(AnsibleModule):  # type: ignore[misc]
@@ -156,21 +159,21 @@ class _Module(AnsibleModule):  # type: ignore[misc]
         super().exit_json(**result)
 
     def mask_options(self) -> Masking | None:
-        """Mask the options, which a result carries as ``invocation``; what masks them, or None."""
+        """Mask the options, which results show as ``invocation``; return the masking, or None."""
         masking = masking_of(self.params)
         if masking:
             self.params: Result = masking.result(self.params)
         return masking
 
     def add_path_info(self, kwargs: Result) -> Result:
-        """Leave the result as it is: ``dest`` names a file, whose owner and mode are no result of ours."""
+        """Leave the result as it is: the owner and mode of the file ``dest`` are not part of it."""
         return kwargs
 
 
 def read_params(params: Mapping[str, Any]) -> Mapping[str, Any]:
-    """A module's options with its ids as numbers, and its SIM's identifiers checked to be text.
+    """Return a module's options with its ids as numbers, and its SIM's identifiers checked to be text.
 
-    Their type is ``raw``: Ansible would make text of a number, which has lost its leading zeros by then.
+    Their type is ``raw``, because Ansible would make text of a number that has already lost its leading zeros.
 
     Raises:
         InvalidInputError: names the option, and what was read.
@@ -183,7 +186,7 @@ def read_params(params: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def argument_spec(arguments: Mapping[str, Any]) -> dict[str, Any]:
-    """The whole argument spec of a module: the connection's options and its own."""
+    """Return the whole argument spec of a module: the connection's options and its own."""
     return {**CONNECTION_ARGUMENTS, **arguments}
 
 
@@ -193,12 +196,12 @@ def run_module(
     rules: Mapping[str, Any] | None = None,
     libraries: Sequence[str] = LIBRARIES,
 ) -> None:
-    """A module's ``main``: validate the options, run, and exit or fail.
+    """Validate the options, run, and exit or fail: the ``main`` of a module.
 
     Args:
         arguments: the module's own options, without those of the connection.
         run: the module's code.
-        rules: ``mutually_exclusive``, ``required_one_of`` and their like.
+        rules: ``mutually_exclusive``, ``required_one_of`` and similar ones.
         libraries: the libraries that the module needs.
     """
     module = _Module(argument_spec=argument_spec(arguments), supports_check_mode=True, **(rules or {}))

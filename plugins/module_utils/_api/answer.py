@@ -1,7 +1,7 @@
 # Copyright (c) 2026 simops.yateota contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The border that an answer enters by: decoded, bounded and cleaned here once, so that all behind it can trust it."""
+"""Decode, limit and clean each answer once, so that all other code can trust it."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ _DEEPEST = 64  # lists and objects inside each other
 _CONTAINERS_MOST = 1_000_000  # lists and objects in one answer: each takes far more memory than the text it came from
 _LARGEST_INTEGER = 2**63 - 1
 
-# Keys of a SIM and its secret codes: never to be shown or stored, should they appear in an answer [V].
+# A SIM's keys and secret codes: if an answer contains them, they are never shown or stored [V].
 _FORBIDDEN = frozenset(("kic", "kid", "kik", "pin", "pin2", "puk", "puk2", "adm1"))
 
-# Control and format characters: they move a terminal's cursor, forge lines, turn the direction of text, or hide in it.
-# The joiners U+200C and U+200D stay: names in some scripts need them. A lone surrogate is no character at all.
+# Control and format characters move a terminal's cursor, forge lines, change the direction of text, or are invisible.
+# The joiners U+200C and U+200D are kept: names in some scripts need them. A lone surrogate is not a character.
 _UNSAFE = re.compile(
     "[\x00-\x1f\x7f-\x9f\xad\u061c\u115f\u1160\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\u3164\ufeff"
     "\ufff9-\ufffb\ud800-\udfff\U000e0000-\U000e007f]"
@@ -37,7 +37,7 @@ _LINES_AND_TABS = "\t\n\x0b\x0c\r\x85\u2028\u2029"
 
 _HIDDEN = "********"
 _ESCAPED_ASCII = re.compile(r"\\u00[2-7]")
-_WEAK_SECRET = 4  # characters; a shorter one stands in too many words to be told from them
+_WEAK_SECRET = 4  # characters; a shorter secret occurs in too many ordinary words
 _API_WORDS = frozenset(
     (
         *("code", "message", "participants", "participant_id", "campaigns", "campaign", "campaign_id", "count"),
@@ -50,13 +50,13 @@ _API_WORDS = frozenset(
 
 
 class NoAnswerError(Exception):
-    """A body that is no whole answer of the API; says what it is instead."""
+    """A body that is not a complete answer of the API; says what it is instead."""
 
 
 def whole_number(value: Any) -> int | None:
-    """The integer that a value is, as servers write them: 3, 3.0, "3" [S, F]; None for all else.
+    """Read an integer as servers write them: 3, 3.0, "3" [S, F]; None for anything else.
 
-    ``true`` is no number, and neither is ``"0_0"``, ``" 3"`` or a number in other digits than ASCII's.
+    ``true`` is not a number, and neither is ``"0_0"``, ``" 3"`` or a number in other than ASCII digits.
     """
     if isinstance(value, bool):
         return None
@@ -68,7 +68,7 @@ def whole_number(value: Any) -> int | None:
 
 
 class Border:
-    """Reads bodies and texts of a server.
+    """Reads the bodies and messages of a server.
 
     Args:
         secret: hidden wherever a server echoes it: as it is, in another case, percent-encoded, with the escapes of
@@ -85,12 +85,14 @@ class Border:
         self._marks = (secret.lower(), "%", "&", "\\", *(text.lower() for text in self._encoded))
 
     def line(self, text: str, longest: int = _LONGEST_MESSAGE) -> str:
-        """What a server says, on one line, of a bearable length, without the secret."""
-        text = " ".join(text[:_LONGEST_TRACE].split())[: 10 * longest]  # a cut through the secret lies beyond the end
+        """Return a server's message on one line, shortened, without the secret."""
+        text = " ".join(text[:_LONGEST_TRACE].split())[: 10 * longest]  # a secret cut in two is beyond the final end
         return " ".join(_clean(self._hide(text)).split())[:longest]
 
     def body(self, text: str, lines: bool = False) -> dict[str, Any]:
-        """The JSON object that a body begins with. What follows it is noise of the server's log [F].
+        """Return the JSON object that a body begins with.
+
+        What follows it is noise of the server's log [F].
 
         Every text in it is free of control and format characters and of lone surrogates, and of a bounded length; a
         number beyond 64 bits, infinite or not a number is a text; keys of a SIM are left out, and the secret hidden.
@@ -100,7 +102,7 @@ class Border:
             lines: keep line breaks and tabs inside texts; elsewhere they become blanks.
 
         Raises:
-            NoAnswerError: it begins with no whole JSON object, or with one that is nested too deep or too large.
+            NoAnswerError: it does not begin with a complete JSON object, or with one that is too deep or too large.
         """
         text = text.lstrip().lstrip("\ufeff").lstrip()
         if not text:
@@ -116,7 +118,7 @@ class Border:
             raise NoAnswerError(self._instead(text)) from None
 
     def _instead(self, text: str) -> str:
-        """What stands where an answer should: an HTML page, or words such as PHP's own, shown with the answer after."""
+        """Describe what came in place of an answer: an HTML page, or text such as a warning of PHP."""
         title = self.line(title_of(text))
         if title:
             return f"a page titled '{title}'"
@@ -127,14 +129,14 @@ class Border:
         return f"'{said}' {'before' if brace else 'and no'} JSON"
 
     def _may_hold_echo(self, text: str) -> bool:
-        """Whether texts in a JSON body may hold an echo, judged by the body as it came, with the escapes of JSON."""
+        """Return whether texts in a JSON body, judged by its raw form with JSON escapes, may echo the secret."""
         low = text.lower()
         marks = (*(mark for mark in self._marks if mark != "\\"), "\\\\")
         escapes = "\\" in low and not set('"\\/').isdisjoint(self._secret)
         return any(mark in low for mark in marks) or escapes or bool(_ESCAPED_ASCII.search(low))
 
     def _may_echo(self, text: str) -> bool:
-        """Whether the secret may stand in a text, so that the search for all of its spellings is worth while."""
+        """Return whether a text may contain the secret, so that it must be searched for all spellings."""
         low = text.lower()
         return any(mark in low for mark in self._marks)
 
@@ -147,7 +149,7 @@ class Border:
 
 
 def _spelt(secret: str, weak: bool) -> str:
-    """A pattern of the secret with each of its characters as it is or escaped, in a URL, in JSON or in HTML."""
+    """Return a pattern of the secret, each character as it is or escaped as in URLs, JSON or HTML."""
     spelt = "".join(
         rf"(?:{re.escape(character)}|\\{re.escape(character)}|%(?:25){{0,3}}{ord(character):02x}|\\u00{ord(character):02x}"
         rf"|&\#0{{0,5}}{ord(character)};|&\#x0{{0,5}}{ord(character):x};{_NAMED.get(character, '')})"
@@ -159,7 +161,7 @@ def _spelt(secret: str, weak: bool) -> str:
 
 
 def _encoded(secret: str) -> list[str]:
-    """The secret in base64 and in hexadecimal digits, less what depends on what stands around it."""
+    """Return the secret in base64 and hexadecimal digits, without characters that depend on adjacent text."""
     raw = secret.encode()
     shifted = [base64.b64encode(bytes(shift) + raw).decode() for shift in range(3)]
     whole = [text[:-4] if text.endswith("=") else text for text in shifted]
@@ -188,11 +190,11 @@ def _harmless(character: str, lines: bool) -> str:
 
 
 class _Cleaning:
-    """Makes one body harmless.
+    """Cleans one body.
 
     Args:
         hide: hides the secret in a text; None where the body cannot hold it.
-        secret: the secret, for numbers that are it.
+        secret: the secret, for numbers that are equal to it.
         longest: characters of one text.
         lines: keep line breaks and tabs.
     """
@@ -205,7 +207,10 @@ class _Cleaning:
         self._names: dict[str, str | None] = {}
 
     def object(self, found: dict[str, Any], depth: int) -> dict[str, Any]:
-        """An object, without the keys of a SIM. A list's items have the same keys, so each key is judged once."""
+        """Return an object, without the keys of a SIM.
+
+        A list's items have the same keys, so each key is judged once.
+        """
         cleaned = {}
         names = self._names
         for key, value in found.items():
@@ -215,7 +220,7 @@ class _Cleaning:
         return cleaned
 
     def _judge(self, key: str) -> str | None:
-        """A key as it is taken over; None for one that is not."""
+        """Return a key as it is kept; None for one that is dropped."""
         name = _clean(self._hide(key) if self._hide else key)[:_LONGEST_KEY]
         self._names[key] = None if name.strip().lower() in _FORBIDDEN else name
         return self._names[key]
@@ -234,7 +239,7 @@ class _Cleaning:
         return _HIDDEN if self._hide and not isinstance(value, bool) and str(value) == self._secret else value
 
     def _text(self, text: str) -> str:
-        # A secret that the cut goes through is cut off with what is left of it.
+        # If the limit cuts through the secret, the rest of the secret is removed too.
         kept = text[: self._longest + 6 * len(self._secret)]
         kept = _clean(self._hide(kept) if self._hide else kept, self._lines)
         return kept if len(text) <= self._longest else f"{kept[: self._longest]}..."
@@ -244,11 +249,11 @@ class _Cleaning:
 
 
 def _decoded(text: str) -> Any:
-    """The JSON value that a text begins with.
+    """Return the JSON value that a text begins with.
 
     Raises:
-        ValueError: there is none that is whole, or it has too many parts.
-        RecursionError, MemoryError: it is a bomb.
+        ValueError: there is no complete one, or it has too many parts.
+        RecursionError, MemoryError: it is too deep or too large.
     """
     if text.count("{") + text.count("[") > _CONTAINERS_MOST:
         raise ValueError
@@ -256,7 +261,7 @@ def _decoded(text: str) -> Any:
 
 
 def _integer(digits: str) -> int | str:
-    """An integer of 64 bits; a longer one as the text it is."""
+    """Return an integer of 64 bits; a longer one stays text."""
     if len(digits) > 20:
         return digits
     number = int(digits)
@@ -264,7 +269,7 @@ def _integer(digits: str) -> int | str:
 
 
 def _fraction(digits: str) -> float | str:
-    """A float; as the text it is where a float would be infinite, or whole though the text is not (1e-400)."""
+    """Return a float, or the text itself if a float would be infinite or lose its value (1e-400)."""
     if len(digits) > _LONGEST_NUMBER:
         return digits
     number = float(digits)
@@ -276,7 +281,7 @@ def _fraction(digits: str) -> float | str:
 
 
 def _one_code(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """An object; one that has several codes has none."""
+    """Return an object; if it has several codes, without a code."""
     found = dict(pairs)
     if len(found) < len(pairs) and len({repr(value) for key, value in pairs if key == "code"}) > 1:
         found["code"] = None
@@ -292,6 +297,6 @@ _TITLE = re.compile(r"<title[^>]*>(.*?)</title>", re.IGNORECASE | re.DOTALL)
 
 
 def title_of(page: str) -> str:
-    """The title of an HTML page, where errors before the request carry their reason [F]; empty where there is none."""
+    """Return the title of an HTML page, where early errors carry their reason [F]; empty if it has none."""
     found = _TITLE.search(page[:4096])
     return " ".join(html.unescape(found.group(1)).split()) if found else ""

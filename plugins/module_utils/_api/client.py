@@ -1,7 +1,7 @@
 # Copyright (c) 2026 simops.yateota contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The client of the YateOTA JSON API: one request, its retries, and what its answer means. Knows nothing of Ansible."""
+"""Send requests to the YateOTA JSON API, repeat them, and interpret the answers. Independent of Ansible."""
 
 from __future__ import annotations
 
@@ -32,16 +32,16 @@ from .wire import CLOSED, SPEAKS_TLS, HeldBackError, Reply, always
 
 _TRANSIENT_HTTP = (429, 502, 503, 504)
 _TURNED_AWAY = (429, 503)
-"""The statuses by which a server turns a request away unread: 503 where it names a time for the next try."""
+"""The statuses of a request that the server turned away unread: 503 only if it names a time for the next try."""
 _UNSETTLED_CODES = frozenset((200, 201, 300, *range(500, 600)))
-"""Body codes after which a write may have been carried out all the same [F]."""
+"""Body codes after which a write may still have been carried out [F]."""
 _CODE_LIMIT = 2**31
 _TRANSIENT_CODE = 200
-"""Timeout, disconnect, no engine: a read may well succeed a moment later [F]."""
+"""Timeout, disconnect, no engine: a read may succeed a moment later [F]."""
 
 _BACKOFF_FIRST, _BACKOFF_MOST = 0.5, 8.0  # seconds
 _ASKED_EVERY = 0.5
-"""Seconds: how long a pause goes on after nothing may be sent any more."""
+"""Seconds by which a pause may outlast the moment from which nothing may be sent."""
 
 _ADVICE = {
     200: "the node did not answer the server's front end in time; try again later",
@@ -50,28 +50,28 @@ _ADVICE = {
     403: "ask the server's administrator whether this secret may do it",
     404: "check that it exists on this server and node",
 }
-_OTHER_ADVICE = "look into the server's own log"
-_UNSETTLED_ADVICE = "It may have been carried out all the same: read the state before you send it again."
+_OTHER_ADVICE = "check the server's log"
+_UNSETTLED_ADVICE = "It may have been carried out: read the state before you send it again."
 
 _UNREAD = (400, 401, 403, 405, 415)
-"""The statuses by which the front end turns a request away before it reads it [F]. No other proves that a write was not
-carried out."""
+"""The statuses of a request that the front end turned away before reading it [F]. No other status proves that a write
+was not carried out."""
 
 _ASKS_FOR_TLS = re.compile(r"plain HTTP|HTTPS port|SSL-enabled", re.IGNORECASE)
-"""How front ends answer plain text on a port of TLS."""
+"""What front ends answer to plain text on a TLS port."""
 
 _ANSWER_MOST, _PAGE_MOST = 64 << 20, 16 << 20
-"""Bytes, decompressed, of any answer and of a page of participants."""
+"""The largest size, in bytes after decompression, of any answer and of a page of participants."""
 
 
 class Client:
-    """Sends requests to one node of one server.
+    """A client of one node of one server.
 
     Args:
         connection: the server, the secret and the limits.
         connections: how many threads may send at once, each over a kept-alive connection of its own.
         sleep: waits between two tries, in seconds.
-        may_send: asked before each try of a request, and right before its bytes leave; by default nothing ends them.
+        may_send: called before each try of a request, and right before its bytes leave; by default always true.
 
     Attributes:
         may_send: as given.
@@ -99,25 +99,25 @@ class Client:
     ) -> dict[str, Any]:
         """Send one request and return its answer.
 
-        A read is tried again after a failure that may pass. A write is tried again only where it provably never left
-        this machine.
+        A read is tried again after a temporary failure. A write is tried again only if it provably never left this
+        machine.
 
         Args:
             request: a name of the operation table.
             params: the request's ``params``; keys whose value is None are left out.
-            may_send: asked instead of the attribute.
+            may_send: called instead of the attribute.
 
         Returns:
-            The answer without its ``code``, and without the secret keys of a SIM, should any appear in it.
+            The answer without its ``code``, and without any secret keys of a SIM.
 
         Raises:
             KeyError: the request is not in the operation table.
-            NotSentError: ``may_send`` said no before the request had left whole.
-            TransportError: not carried out: the server is not reached, or its front end turned the request away.
+            NotSentError: ``may_send`` returned false before the whole request had left.
+            TransportError: not carried out: the server was not reached, or its front end turned the request away.
             AuthError: the secret is missing or refused.
             ApiError: the API refused the request.
-            BadAnswerError: the answer to a read is none of this API.
-            OutcomeUnknownError: a write left, and nothing tells whether it was carried out.
+            BadAnswerError: the answer to a read is not one of this API.
+            OutcomeUnknownError: a write left, and nothing proves whether it was carried out.
         """
         sent = {key: value for key, value in params.items() if value is not None}
         write = is_write(request, sent)
@@ -141,7 +141,7 @@ class Client:
         raise AssertionError("unreachable: the last try returns or raises")
 
     def _pause(self, seconds: float, may_send: Callable[[], bool]) -> None:
-        """Wait so long, or until nothing may be sent any more."""
+        """Wait for some seconds, or until nothing may be sent any more."""
         part = seconds if may_send is always else _ASKED_EVERY
         while may_send():
             self._sleep(min(part, seconds))
@@ -181,10 +181,12 @@ class Client:
 
 
 def items(answer: Mapping[str, Any], request: str) -> list[Item]:
-    """The list that an answer carries: under ``participants``, ``campaigns``, or ``campaign``, also a list there [V].
+    """Return the list in an answer.
+
+    It is under ``participants``, ``campaigns``, or ``campaign``, which is a list too [V].
 
     Raises:
-        BadAnswerError: there is no such list, or it holds something that is no object.
+        BadAnswerError: there is no such list, or it holds something that is not an object.
     """
     for key in ("participants", "campaigns", "campaign"):
         if key in answer:
@@ -195,14 +197,14 @@ def items(answer: Mapping[str, Any], request: str) -> list[Item]:
             if isinstance(found, list) and all(isinstance(item, dict) for item in found):
                 return found
             raise BadAnswerError(
-                f"The answer to {request} cannot be read: {key} is not a list of objects. {BadAnswerError.mend}",
+                f"The answer to {request} cannot be read: {key} is not a list of objects. {BadAnswerError.hint}",
                 request=request,
             )
     raise lacking("list", answer, request)
 
 
 class _PassingError(Exception):
-    """A failure after which a read may be tried again, after ``failure.retry_after`` seconds where that is set."""
+    """A failure after which a read may be tried again, after ``failure.retry_after`` seconds if that is set."""
 
     def __init__(self, failure: YateotaError) -> None:
         super().__init__()
@@ -210,7 +212,7 @@ class _PassingError(Exception):
 
 
 class _Exchange:
-    """Judges what came of one request: by the HTTP status and by the body, since errors come under HTTP 200 too [F]."""
+    """Judges the outcome of one request by the HTTP status and the body: errors also come with HTTP 200 [F]."""
 
     def __init__(self, connection: Connection, border: Border, request: str, params: Mapping[str, Any]) -> None:
         self._connection = connection
@@ -222,10 +224,10 @@ class _Exchange:
         self._what = f"{request}{action}{subject}"
 
     def answer(self, reply: Reply) -> dict[str, Any]:
-        """The answer's payload.
+        """Return the payload of the answer.
 
         Raises:
-            _PassingError: a failure that may pass.
+            _PassingError: a temporary failure.
             YateotaError: any other.
         """
         if reply.status != 200:
@@ -242,11 +244,11 @@ class _Exchange:
         return body
 
     def held_back(self) -> NotSentError:
-        """The failure of a request that was not let out."""
-        return NotSentError(f"{self._what}: it was not sent, since the task was stopped before.", request=self._request)
+        """Return the failure of a request that was held back."""
+        return NotSentError(f"{self._what}: it was not sent, because the task was stopped.", request=self._request)
 
     def network_failure(self, error: ExchangeError) -> YateotaError:
-        """The failure of an exchange that the network, or what came over it, broke."""
+        """Return the failure of an exchange that the network or an invalid answer ended."""
         said = self._border.line(str(error))
         if self._write and error.left:
             return self._unsettled(f"{self._what}: {said}", message=said)
@@ -258,7 +260,7 @@ class _Exchange:
                 message=said,
             )
         url = self._connection.api_url
-        # Many servers of TLS close the connection without a word where they are asked in plain text.
+        # Many TLS servers close the connection without an answer to plain text.
         scheme = " Use https:// where this port expects TLS." if url.startswith("http:") and said == CLOSED else ""
         return TransportError(
             f"{self._what}: cannot reach {url} ({said}). {_network_advice(error)}{scheme}",
@@ -277,11 +279,11 @@ class _Exchange:
         )
 
     def _refused(self, code: int, message: Any) -> Exception:
-        """The failure that a body code other than 0 stands for."""
+        """Return the failure for a body code other than 0."""
         said = self._border.line(str(message)) if message else "no message"
         text = f"{self._what}: the server said '{said}' (code {code})"
         facts: dict[str, Any] = {"code": code, "http_status": 200, "message": said if message else None}
-        if abs(code) >= _CODE_LIMIT:  # no code of an API, and no number that every database takes
+        if abs(code) >= _CODE_LIMIT:  # not a code of the API, and too large for some databases
             facts |= {"code": None, "message": f"{said} (code {code})"}
         if self._write and code in _UNSETTLED_CODES:
             return self._unsettled(text, **facts)
@@ -289,7 +291,7 @@ class _Exchange:
         return _PassingError(failure) if code == _TRANSIENT_CODE else failure
 
     def _http_failure(self, reply: Reply) -> Exception:
-        """The failure that an HTTP status other than 200 stands for."""
+        """Return the failure for an HTTP status other than 200."""
         status = reply.status
         title = title_of(reply.text) or reply.reason
         reason = self._border.line(title.strip().removeprefix(str(status))) or "no reason given"
@@ -308,7 +310,7 @@ class _Exchange:
         return kind(f"{text}{self._http_advice(reply)}.", **facts)
 
     def _was_read(self, reply: Reply) -> bool:
-        """Whether the body of an answer belies its status: it is that of a request that was read, or carried out."""
+        """Return whether the body contradicts the status: it shows that the request was read, or carried out."""
         try:
             code = whole_number(self._border.body(reply.text).get("code"))
         except NoAnswerError:
@@ -316,12 +318,12 @@ class _Exchange:
         return code != reply.status and (code == 0 or code in _UNSETTLED_CODES)  # the status again is a gateway's
 
     def _http_advice(self, reply: Reply) -> str:
-        """What an HTTP status other than 200 leads to, as the end of a sentence."""
+        """Return advice on an HTTP status other than 200, as the end of a sentence."""
         url = self._connection.api_url
         if 300 <= reply.status < 400:
             target = self._border.line(reply.headers.get("location", "somewhere unnamed"))
             return (
-                f": a redirect to {target}, not followed since the secret is for {url} alone. "
+                f": a redirect to {target}, not followed because the secret is only for {url}. "
                 "Set api_url to the final URL"
             )
         if reply.status == 404:
@@ -329,7 +331,7 @@ class _Exchange:
         if reply.status == 400 and url.startswith("http:") and _ASKS_FOR_TLS.search(reply.text):
             return f". {SPEAKS_TLS[0].upper()}{SPEAKS_TLS[1:]}"
         if reply.status >= 500:
-            return ". Look into the server's own log"
+            return ". Check the server's log"
         return f". Check that api_url {url} is the API's own URL"
 
     def _unsettled(self, text: str, **facts: Any) -> OutcomeUnknownError:
@@ -342,11 +344,11 @@ def _names_something(params: Mapping[str, Any]) -> bool:
 
 def _network_advice(error: ExchangeError) -> str:
     if error.certain:
-        return "Check its host name and its dates; where its CA is not known here, set ca_path to the CA's certificate."
-    return "Check the address, the network and that the server runs."
+        return "Check its host name and its dates; if its CA is not known here, set ca_path to the CA's certificate."
+    return "Check the address and the network, and that the server runs."
 
 
 def _backoff(tries: int) -> float:
-    """Seconds to wait after so many tries: doubled each time, capped, and spread by chance over the clients."""
+    """Return the seconds to wait after a number of tries: exponential, capped, with random jitter."""
     spread = random.uniform(0.5, 1.0)  # noqa: S311 (no secret depends on it)
     return float(spread * min(_BACKOFF_MOST, _BACKOFF_FIRST * 2**tries))

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 simops.yateota contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Send one write after another: at a rate, as long as it may go on, with pauses where the server asks for them."""
+"""Send writes one after another at a rate, pause when the server asks for it, and stop when told to."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from .._core.refusals import Refusals
 from .client import Client
 
 _TOO_MANY = 429
-_PAUSE_FIRST, _PAUSE_MOST = 1.0, 30.0  # seconds, where the server names none
+_PAUSE_FIRST, _PAUSE_MOST = 1.0, 30.0  # seconds, used if the server names no time
 _ASKED_MOST = 600.0
-"""Seconds for which a server may ask for pauses, one after another, before the sending ends."""
+"""The seconds for which a server may keep asking for pauses before sending stops."""
 
 
 class StopSwitch:
-    """Stop all sending, with the first reason that comes up.
+    """Stops all sending, for the first reason that occurs.
 
     Attributes:
-        error: the failure that the sending ends with; None where it ends well, or is not stopped.
+        error: the failure that the sending ends with; None if it ends well, or is not stopped.
     """
 
     def __init__(self) -> None:
@@ -36,23 +36,23 @@ class StopSwitch:
 
     @property
     def is_on(self) -> bool:
-        """Tell whether nothing more is to be sent."""
+        """Whether nothing more is to be sent."""
         return self._stopped.is_set()
 
     def stop(self, error: YateotaError | None) -> None:
-        """Let nothing more be sent."""
+        """Stop all sending."""
         with self._lock:
             if not self._stopped.is_set():
                 self.error = error
                 self._stopped.set()
 
     def wait(self, seconds: float) -> None:
-        """Wait for some seconds, or until it is on."""
+        """Wait for some seconds, or until the switch is on."""
         self._stopped.wait(seconds)
 
 
 class RateLimiter:
-    """Give threads their turns, so that no more than ``per_second`` requests leave in a second.
+    """Gives threads their turns, so that at most ``per_second`` requests leave in a second.
 
     Args:
         per_second: the limit; None for none.
@@ -67,7 +67,7 @@ class RateLimiter:
         self._lock = threading.Lock()
 
     def wait(self) -> None:
-        """Wait for a turn, and for the end of any pause that begins meanwhile."""
+        """Wait for a turn, and for the end of any pause that begins in the meantime."""
         while not self._switch.is_on:
             with self._lock:
                 turn = max(self._next, time.monotonic())
@@ -79,13 +79,13 @@ class RateLimiter:
                 return
 
     def pause(self, seconds: float | None) -> bool:
-        """Put off all further turns.
+        """Delay all further turns.
 
         Args:
-            seconds: what the server asks for; None where it names no time: the pauses then grow longer.
+            seconds: what the server asks for; None if it names no time: the pauses then become longer.
 
         Returns:
-            False where the server has asked for pauses for too long.
+            False if the server has asked for pauses for too long.
         """
         with self._lock:
             now = time.monotonic()
@@ -100,25 +100,25 @@ class RateLimiter:
             return True
 
     def end_pauses(self) -> None:
-        """Note that the server took a request."""
+        """Note that the server accepted a request."""
         self._asked_since = None
 
 
 class AttemptResult(NamedTuple):
-    """What came of one request, and the failure behind it; None where it was held back."""
+    """The outcome of one request (None if it was held back), and the failure behind it."""
 
     outcome: RequestOutcome
     error: YateotaError | None = None
 
 
 class Delivery:
-    """Send writes for both engines. Safe to use from several threads.
+    """Sends writes for both engines. Safe to use from several threads.
 
     Args:
-        client: sends.
+        client: sends the requests.
         limiter: gives the turns.
-        switch: is turned on where the next request would fail like the last.
-        may_send: asked before each try, and right before the bytes leave.
+        switch: turned on when the next request would fail like the last.
+        may_send: called before each try, and right before the bytes leave.
     """
 
     def __init__(self, client: Client, limiter: RateLimiter, switch: StopSwitch, may_send: Callable[[], bool]) -> None:
@@ -129,7 +129,7 @@ class Delivery:
         self.refusals = Refusals()
 
     def call(self, request: str, params: Mapping[str, Any], may_send: Callable[[], bool]) -> dict[str, Any]:
-        """Send one write, again and again while the server turns it away unread and asks for pauses.
+        """Send one write, and repeat it while the server turns it away unread and asks for pauses.
 
         Raises:
             As ``Client.call``.
@@ -156,8 +156,8 @@ class Delivery:
 
         Args:
             params: the request's ``params``.
-            subject: whom it is for, for ``refusals``.
-            leaves: called whenever it is about to leave.
+            subject: the participant, for ``refusals``.
+            leaves: called whenever the request is about to leave.
         """
 
         def may_send() -> bool:
@@ -188,7 +188,7 @@ class Delivery:
         Args:
             error: the exception.
             params: the request's ``params``, as far as they are known.
-            outcome: what came of it: unknown, unless it certainly did not leave.
+            outcome: its outcome: unknown, unless it certainly did not leave.
         """
         failure = UnexpectedError(error, f"action_participant for {described(params)}")
         self._switch.stop(failure)
@@ -203,7 +203,7 @@ class Delivery:
 
 
 def send_write(client: Client, request: str, params: Mapping[str, Any]) -> dict[str, Any]:
-    """Send one write that stands alone, as ``Delivery.call``."""
+    """Send a single write, as ``Delivery.call`` does."""
     switch = StopSwitch()
     return Delivery(client, RateLimiter(None, switch), switch, client.may_send).call(request, params, client.may_send)
 
@@ -212,24 +212,24 @@ class UnexpectedError(OutcomeUnknownError):
     """An unexpected exception ended the sending.
 
     Args:
-        error: the exception. Its own message is not repeated: it may hold anything.
+        error: the exception. Its message is not repeated: it may contain anything.
         what: what it ended.
 
     Attributes:
-        reason: why the outcome of the request that it ended is unknown.
+        reason: why the outcome of the request is unknown.
     """
 
     def __init__(self, error: BaseException, what: str) -> None:
         name = type(error).__name__
         super().__init__(
-            f"{what} was ended by an unexpected {name}, and nothing more was sent. Read the states of those whose "
-            "outcome is unknown before you send anything again.",
+            f"{what} was ended by an unexpected {name}, and nothing more was sent. Read the states of the participants "
+            "whose outcome is unknown before you send anything again.",
             request="action_participant",
         )
-        self.reason = f"an unexpected {name} ended its request: nothing tells whether it was carried out"
+        self.reason = f"an unexpected {name} ended its request: nothing proves whether it was carried out"
 
     def restated(self, text: str, details: dict[str, Any]) -> YateotaError:
-        """Give the same failure with another text."""
+        """Return the same failure with another text."""
         error = OutcomeUnknownError(text, request=self.request)
         error.details = details
         return error

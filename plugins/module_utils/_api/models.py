@@ -1,7 +1,7 @@
 # Copyright (c) 2026 simops.yateota contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the API answers, read tolerantly: numbers come as strings, flags as counts, and unknown fields are kept."""
+"""Read the API's answers tolerantly: numbers may be strings, counts may be flags, unknown fields are kept."""
 
 from __future__ import annotations
 
@@ -28,14 +28,17 @@ def _blank_is_none(value: Any) -> Any:
 
 
 def _text(value: Any) -> Any:
-    """Identifiers and names are text, whatever the server's JSON made of them."""
+    """Make text of an identifier or name, whatever its type in the server's JSON."""
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     return str(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else _blank_is_none(value)
 
 
 def _id(value: Any) -> Any:
-    """An id: a whole number of 64 bits, or a text of ASCII digits that is one. All else is left to be refused."""
+    """Return an id: a whole number of 64 bits, or a text of ASCII digits for one.
+
+    All else is left to be refused.
+    """
     number = whole_number(_NO_FRACTION.sub("", value.strip()) if isinstance(value, str) else value)
     if number is not None and abs(number) <= _LARGEST_ID:
         return number
@@ -48,7 +51,10 @@ def _state(value: Any) -> Any:
 
 
 def _count(value: Any) -> Any:
-    """A count as it is documented [V]: a bool, a number or a numeric string. A bool is kept as the flag it is."""
+    """Return a count as it is documented [V]: a bool, a number or a numeric string.
+
+    A bool is kept as the flag it is.
+    """
     if not isinstance(value, str):
         return value if isinstance(value, bool) or whole_number(value) is None else whole_number(value)
     word = value.strip().lower()
@@ -64,7 +70,10 @@ _FIELD_STATE = pydantic.Field(default=None, validation_alias=pydantic.AliasChoic
 
 
 class Participant(pydantic.BaseModel):
-    """An item of ``participants``. Its fields are not documented: these are expected [A], others are kept."""
+    """An item of ``participants``.
+
+    Its fields are not documented: these are assumed [A], others are kept.
+    """
 
     model_config = pydantic.ConfigDict(extra="allow")
 
@@ -76,7 +85,7 @@ class Participant(pydantic.BaseModel):
     state: _State = _FIELD_STATE
 
     def result(self) -> dict[str, Any]:
-        """The participant as the modules return it: ids as integers, identifiers as strings, the rest in ``extra``."""
+        """Return the participant as the modules do: ids as integers, identifiers as strings, the rest in ``extra``."""
         return {
             "participant_id": self.participant_id,
             "campaign_id": self.campaign_id,
@@ -105,14 +114,14 @@ class Campaign(pydantic.BaseModel):
     canceled: _Count = None
 
     def progress(self) -> float | None:
-        """Percent of the participants that are at an end, 0.0 to 100.0; None where the server sends no counts."""
+        """The percentage of participants at an end, 0.0 to 100.0; None if the server sends no counts."""
         ended = [getattr(self, state) for state in END_STATES]
         if any(count is None or isinstance(count, bool) for count in [self.participants, *ended]):
             return None
         return round(100.0 * sum(ended) / self.participants, 1) if self.participants else None
 
     def result(self) -> dict[str, Any]:
-        """The campaign as the modules return it."""
+        """Return the campaign as the modules return it."""
         return {
             "campaign_id": self.campaign_id,
             "name": self.name,
@@ -136,12 +145,12 @@ class NodeStatus(pydantic.BaseModel):
     service: str | int | None = None
 
     def result(self) -> dict[str, Any]:
-        """The status as the modules return it."""
+        """Return the status as the modules return it."""
         return self.model_dump()
 
 
 def read(model: type[Any], item: Any, request: str) -> Any:
-    """One item of an answer as a model.
+    """Read one item of an answer into a model.
 
     Args:
         model: one of this file's classes.
@@ -149,7 +158,7 @@ def read(model: type[Any], item: Any, request: str) -> Any:
         request: the request it answers, for the error.
 
     Raises:
-        BadAnswerError: a field has a value that it cannot have; names the field and the value.
+        BadAnswerError: a field has an invalid value; names the field and the value.
     """
     try:
         return model.model_validate(item)
@@ -158,6 +167,6 @@ def read(model: type[Any], item: Any, request: str) -> Any:
         field = first["loc"][0] if first["loc"] else "an item"
         value = repr(first["input"])[:100]
         raise BadAnswerError(
-            f"The answer to {request} cannot be read: {field} is {value}, which it cannot be. {BadAnswerError.mend}",
+            f"The answer to {request} cannot be read: {field} is {value}, which is not valid. {BadAnswerError.hint}",
             request=request,
         ) from None

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 simops.yateota contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Reading a list by offset while it moves: nothing twice, and nothing that stays in the list is lost."""
+"""Read a list by offset while it changes: no item twice, and no item lost that stays in the list."""
 
 from __future__ import annotations
 
@@ -18,7 +18,10 @@ Fetch = Callable[[int, int], list[Item]]
 
 
 class Seen:
-    """The keys that were read already. They live in a temporary file of SQLite's, so that a million cost no memory."""
+    """The keys read so far.
+
+    They are in a temporary file of SQLite, so that a million of them take no memory.
+    """
 
     def __init__(self) -> None:
         self._database = sqlite3.connect("", isolation_level=None)
@@ -29,7 +32,7 @@ class Seen:
         self.count = 0
 
     def add(self, key: int | str) -> bool:
-        """Note a key; whether it is new."""
+        """Add a key, and return whether it is new."""
         new = self._database.execute("INSERT OR IGNORE INTO seen VALUES (?)", (key,)).rowcount == 1
         self.count += new
         return new
@@ -38,21 +41,21 @@ class Seen:
         return self._database.execute("SELECT 1 FROM seen WHERE key = ?", (key,)).fetchone() is not None
 
     def close(self) -> None:
-        """Give the temporary file back."""
+        """Delete the temporary file."""
         self._database.close()
 
 
 _PATIENCE, _PATIENCE_PROMISED = 1, 3
-"""How often a page that looks like the last one is read again, since a page may come back cut short: once, and more
-often where the server's own count promises more. Where that count is reached, not at all."""
+"""How often a page that looks like the last one is read again, because a page may be incomplete: once, and more often
+if the server's own count promises more items. If that count is reached, not at all."""
 _BARREN = 30
-"""Pages in a row without anything new, on top of two for each that had some, after which a list is said not to end. A
-spoilt page costs a step back and the way forward again: eight of them in pages of two cost up to 18, as measured."""
-_LONGEST_NUMBER = 18  # digits; what SQLite stores as a number
+"""After this many pages in a row without new items, plus two for each page that had some, a list counts as endless. A
+bad page costs a step back and the way forward again: eight of them in pages of two cost up to 18 pages, as measured."""
+_LONGEST_NUMBER = 18  # digits that SQLite stores as a number
 
 
 def key_of(item: Item, name: str) -> int | str:
-    """What tells an item from the others: its field ``name`` (``161`` and ``"161"`` are one), else all of it."""
+    """Return an item's key: its field ``name`` (``161`` and ``"161"`` are one), or the whole item."""
     value = item.get(name)
     if value is None or value == "":
         return json.dumps(item, sort_keys=True)
@@ -65,24 +68,24 @@ def read_moving_list(
 ) -> Iterator[list[Item]]:
     """Read a whole list, page by page, each item once.
 
-    Offsets shift when an item before them leaves the list, and what then slides over the page's edge would be lost.
-    So every page after the first begins with the last item of the one before it. Where it begins with one that was
-    never seen, the list has moved: the reading steps back, twice as far each time, until it stands on known ground.
-    This holds for a list whose order is stable; the caller compares ``seen.count`` with the server's own count.
+    Offsets shift when an item before them leaves the list, and an item that moves across a page boundary would be
+    lost. So every page after the first begins with the last item of the page before. If it begins with an unknown
+    item instead, the list has moved: the reading steps back, twice as far each time, until it finds a known item.
+    This works for a list whose order is stable; the caller compares ``seen.count`` with the server's own count.
 
     Args:
         fetch: reads one page.
         key: the field that identifies an item.
         page_size: items asked for at once, 2 or more. The server may send fewer.
-        seen: takes the keys; ``seen.count`` is the number of items read so far.
-        total: the number of items where the server told it: how hard to look for the end. It does not end the reading
-            by itself, since items may have come and gone since it was told.
+        seen: stores the keys; ``seen.count`` is the number of items read so far.
+        total: the number of items if the server reported it, which decides how hard to look for the end. It does not
+            end the reading by itself, because items may have come and gone since.
 
     Yields:
         Lists of items that were not seen before, never empty.
 
     Raises:
-        BadAnswerError: the server sends the same items whatever the offset, so that the list has no end.
+        BadAnswerError: the server sends the same items for every offset, so that the list has no end.
     """
     offset = back = fruitful = barren = ends = 0
     patience = _PATIENCE if total is None else _PATIENCE_PROMISED
@@ -101,7 +104,7 @@ def read_moving_list(
         if barren > _BARREN + 2 * fruitful:
             raise BadAnswerError(
                 f"The list does not end: {barren} pages in a row, the last at offset {offset}, held nothing new after "
-                f"{seen.count} items. The server does not seem to heed the offset."
+                f"{seen.count} items. The server seems to ignore the offset."
             )
         if on_known_ground:
             back = 0

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 simops.yateota contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a server knows, asked for in the ways that different servers can answer."""
+"""Read campaigns and participants in the ways that different servers support."""
 
 from __future__ import annotations
 
@@ -18,23 +18,23 @@ from .paging import Seen
 Warn = Callable[[str], None]
 
 PAGE_SIZE = 1000
-"""Items asked for at once where the user sets nothing else."""
+"""The default number of items to ask for at once."""
 
 _UNKNOWN_REQUEST = 401
 """The body code for a request that the server does not know [F]."""
 
 _NO_ANSWER = (_UNKNOWN_REQUEST, 402, 404)
-"""The body codes of a server that does not know ``msisdn`` as a key, or not this number [F]."""
+"""The body codes of a server that does not know ``msisdn`` as a key, or this number [F]."""
 
 _OF_CAMPAIGN = frozenset({"participants", "start_time", "type", *COUNTED_STATES})
-"""Fields that only a campaign's own item has [V]."""
+"""Fields that only an item of a campaign itself has [V]."""
 
 
 class Reader:
     """Reads campaigns and participants of one node.
 
-    ``query_campaigns`` is the specified request [S], but no ``campaign_id`` and no ``state`` are documented in its
-    answer [V]. Where they are missing they are taken from ``get_campaign`` [V], which not every server has to offer.
+    ``query_campaigns`` is the specified request [S], but neither ``campaign_id`` nor ``state`` is documented in its
+    answer [V]. If they are missing, they are taken from ``get_campaign`` [V], which not every server has.
 
     Args:
         client: sends the requests.
@@ -46,7 +46,7 @@ class Reader:
         self._warn = warn
 
     def campaign(self, campaign_id: int) -> Campaign:
-        """One campaign, with all that the server tells of it.
+        """Return one campaign, with all that the server reports on it.
 
         Raises:
             InvalidInputError: there is no such campaign.
@@ -60,13 +60,13 @@ class Reader:
             )
         item = {**found, "campaign_id": campaign_id}
         if read(Campaign, item, "query_campaigns").state is None:
-            # What query_campaigns says wins: it is the request that is specified.
+            # query_campaigns takes precedence: it is the specified request.
             item = {**self._details(params), **_filled(item)}
         campaign: Campaign = read(Campaign, item, "query_campaigns")
         return campaign
 
     def _details(self, params: dict[str, Any]) -> dict[str, Any]:
-        """A campaign as ``get_campaign`` tells it; empty, with a warning, where the server cannot."""
+        """Return a campaign from ``get_campaign``; empty, with a warning, if the server lacks it."""
         try:
             found = items(self._client.call("get_campaign", params), "get_campaign")
             return _of_campaign(found, params["campaign_id"]) or {}
@@ -74,21 +74,21 @@ class Reader:
             if error.code != _UNKNOWN_REQUEST:
                 raise
             self._warn(
-                "This server has no get_campaign, and its query_campaigns tells no state: the state is not known."
+                "This server has no get_campaign, and its query_campaigns returns no state: the state is not known."
             )
             return {}
 
     def campaign_id(self, name: str) -> int:
-        """The id of the one campaign of this name.
+        """Return the id of the one campaign of this name.
 
         Raises:
-            InvalidInputError: no campaign or several have it, or the server tells no ids.
+            InvalidInputError: no campaign or several have it, or the server returns no ids.
             YateotaError: as ``Client.call``.
         """
         campaigns = list(self.campaigns())
         if campaigns and all(campaign.campaign_id is None for campaign in campaigns):
             raise InvalidInputError(
-                f"name '{name}' cannot be resolved: this server tells no campaign ids. Give campaign_id instead."
+                f"name '{name}' cannot be resolved: this server returns no campaign ids. Give campaign_id instead."
             )
         matching = [campaign.campaign_id for campaign in campaigns if campaign.name == name]
         if len(matching) == 1 and matching[0] is not None:
@@ -103,7 +103,7 @@ class Reader:
     def campaigns(
         self, limit: int | None = None, offset: int | None = None, page_size: int = PAGE_SIZE
     ) -> Iterator[Campaign]:
-        """All campaigns, or with ``limit``/``offset`` those alone.
+        """Yield all campaigns, or with ``limit``/``offset`` those alone.
 
         Raises:
             YateotaError: as ``Client.call``.
@@ -117,10 +117,10 @@ class Reader:
     def _campaign_items(
         self, request: str, limit: int | None, offset: int | None, page_size: int
     ) -> list[dict[str, Any]]:
-        """The campaigns' items of one request; all of them where no ``limit`` is given."""
+        """Return the campaigns' items of one request; all of them where no ``limit`` is given."""
         if limit is not None:
             return items(self._client.call(request, {"limit": limit, "offset": offset or 0}), request)
-        if request == "query_campaigns":  # without params it tells every campaign at once [S]
+        if request == "query_campaigns":  # without params it returns all campaigns at once [S]
             return items(self._client.call(request, {}), request)
         seen = Seen()
         try:
@@ -133,14 +133,14 @@ class Reader:
     def _with_details(
         self, listed: list[dict[str, Any]], limit: int | None, offset: int | None, page_size: int
     ) -> list[dict[str, Any]]:
-        """The campaigns of ``get_campaign``, with what ``query_campaigns`` adds where the name tells which it is."""
+        """Return the campaigns of ``get_campaign``, completed from ``query_campaigns`` where a name is unique."""
         try:
             detailed = self._campaign_items("get_campaign", limit, offset, page_size)
         except ApiError as error:
             if error.code != _UNKNOWN_REQUEST:
                 raise
             self._warn(
-                "This server has no get_campaign, and its query_campaigns tells no ids or states: they are not known."
+                "This server has no get_campaign, and its query_campaigns returns no ids or states: they are not known."
             )
             return listed
         by_name: dict[str | None, list[dict[str, Any]]] = {}
@@ -150,7 +150,7 @@ class Reader:
         return [{**item, **_filled(unique.get(_name_of(item), {}))} for item in detailed]
 
     def participant_count(self, campaign_id: int) -> int | None:
-        """The number of participants of a campaign; None where the server does not tell it.
+        """Return the number of participants of a campaign; None if the server does not report it.
 
         Raises:
             YateotaError: as ``Client.call``.
@@ -159,17 +159,19 @@ class Reader:
         return None if count is None or count < 0 else count
 
     def states_of_number(self, msisdn: str) -> dict[int, str] | None:
-        """The states of one subscriber's participants, in one request [V] instead of the pages of their campaigns.
+        """Return the states of the participants with one number, by one request [V].
 
-        The answer's form is not published [A]: an item that looks like a campaign's own, with its counts or the time of
-        its start, tells the campaign's state and is not taken for a participant's.
+        It replaces the reading of all pages of their campaigns.
+
+        The answer's form is not published [A]: the state in an item that looks like a campaign's own, with counts or a
+        start time, is that of the campaign and is not used for a participant.
 
         Args:
-            msisdn: the subscriber's number, as the server's lists spell it.
+            msisdn: the phone number, as the server's lists spell it.
 
         Returns:
             Campaign id -> state. A campaign in which the number has participants in different states is left out. None
-            where this server does not answer the question.
+            if this server does not answer the request.
 
         Raises:
             YateotaError: as ``Client.call``, but for a server that does not know the request or the number.
@@ -191,7 +193,7 @@ class Reader:
         return {campaign_id: state for campaign_id, (state, *others) in states.items() if not others}
 
     def state_counts(self, campaign_id: int) -> dict[str, int] | None:
-        """Count the participants of a campaign in each of ``COUNTED_STATES``; None where the server returns flags.
+        """Count a campaign's participants in each of ``COUNTED_STATES``; None if there are only flags.
 
         Raises:
             YateotaError: as ``Client.call``.
@@ -204,11 +206,11 @@ class Reader:
     def participants(
         self, campaign_id: int, state: str | None = None, page_size: int = PAGE_SIZE
     ) -> Iterator[list[Participant]]:
-        """All participants of a campaign, or those in one state, page by page, each once.
+        """Yield all participants of a campaign, or those in one state, page by page, each once.
 
-        Participants that change state while they are read may be counted in either; none that stays is lost. Where the
-        server's count and what was read disagree, or the list tells no states [A], the user is warned. A list of one
-        state need not tell it.
+        Participants that change state during the reading may be counted in either state; none that stays is lost. The
+        user is warned if the server's count differs from what was read, or if the list shows no states [A]. A list of
+        one state need not show it.
 
         Args:
             campaign_id: the campaign.
@@ -229,8 +231,8 @@ class Reader:
                 yield found
             if stateless:
                 self._warn(
-                    f"Campaign {campaign_id}: the server's list tells no state of {stateless} participants. "
-                    "An action on them is sent whatever it is."
+                    f"Campaign {campaign_id}: the server's list shows no state for {stateless} participants. "
+                    "An action on them is sent whatever their state."
                 )
             if total is not None and seen.count != total:
                 self._warn(
@@ -241,7 +243,7 @@ class Reader:
             seen.close()
 
     def participants_page(self, campaign_id: int, state: str | None, limit: int, offset: int) -> list[Participant]:
-        """The participants at one place of the list, in one request.
+        """Return the participants at an offset of the list, by one request.
 
         Raises:
             YateotaError: as ``Client.call``.
@@ -252,7 +254,7 @@ class Reader:
 
 
 def _participant(item: dict[str, Any], campaign_id: int, state: str | None) -> Participant:
-    """A participant of a campaign's list, which may be that of one state alone [S]."""
+    """Return a participant of a campaign's list, which may be that of one state alone [S]."""
     participant: Participant = read(Participant, item, "query_participants")
     if participant.state is None:
         participant.state = state
@@ -262,12 +264,12 @@ def _participant(item: dict[str, Any], campaign_id: int, state: str | None) -> P
 
 
 def _filled(item: dict[str, Any]) -> dict[str, Any]:
-    """What an item tells, without the fields that it leaves blank."""
+    """Return the fields of an item that are not blank."""
     return {key: value for key, value in item.items() if value not in (None, "")}
 
 
 def _of_campaign(listed: list[dict[str, Any]], campaign_id: int) -> dict[str, Any] | None:
-    """What was asked for among what a server lists, which may be more; without an id [V] only where it stands alone."""
+    """Return the campaign asked for from a list, which may hold more; one without an id [V] only if alone."""
     for item in listed:
         found: Campaign = read(Campaign, item, "query_campaigns")
         if found.campaign_id == campaign_id or (found.campaign_id is None and len(listed) == 1):
@@ -286,7 +288,7 @@ def _lacks_id_or_state(item: dict[str, Any]) -> bool:
 
 
 def _names(campaigns: list[Campaign], most: int = 20) -> str:
-    """The first campaigns by name and id, for an error."""
+    """Return the first campaigns by name and id, for an error."""
     words = [f"'{str(campaign.name)[:100]}' (campaign_id {campaign.campaign_id})" for campaign in campaigns[:most]]
     rest = [f"and {len(campaigns) - most} more"] if len(campaigns) > most else []
     return ", ".join([*words, *rest]) or "none"

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 simops.yateota contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The time for the next try that a server names (RFC 9110, 10.2.3)."""
+"""Read the time that a server names for the next try (RFC 9110, 10.2.3)."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ _MOST = 30.0  # seconds
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:
-    """The seconds that a server asks to wait, capped; None where it names neither seconds nor a date.
+    """Return the seconds that a server asks to wait, capped; None where it names neither seconds nor a date.
 
     Args:
-        headers: its answer's, by lower-case names.
+        headers: the answer's headers by lower-case names.
     """
     value = headers.get("retry-after", "").strip()
     if value.isascii() and value.isdecimal():
@@ -29,7 +29,7 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
 
 
 def _moment(date: str) -> float | None:
-    """An HTTP date as Unix seconds; None where it is no date."""
+    """Return an HTTP date as Unix seconds; None if it is not a date."""
     try:
         return parsedate_to_datetime(date).timestamp()
     except (ValueError, TypeError, IndexError, OverflowError):

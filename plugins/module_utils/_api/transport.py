@@ -1,7 +1,7 @@
 # Copyright (c) 2026 simops.yateota contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The way to one URL: TLS, proxies, connections that are kept, and whether a request ever left this machine."""
+"""Post to one URL: TLS, proxies, kept-alive connections, and whether a request left this machine."""
 
 from __future__ import annotations
 
@@ -35,14 +35,14 @@ class Connection:
     """How to reach one server.
 
     Attributes:
-        api_url: the whole URL of ``api.php``, already checked.
+        api_url: the complete URL of ``api.php``, already checked.
         api_secret: the value of ``X-Authentication`` [V, F], or None; never shown.
         node: the node a request is for [S].
-        validate_certs, ca_path, client_cert, client_key: TLS; without ``ca_path``, a file or folder,
-            the system's trust store counts.
+        validate_certs, ca_path, client_cert, client_key: TLS; without ``ca_path`` (a file or folder),
+            the system's trust store is used.
         timeout: seconds to wait for the connection, and again for the whole answer.
         retries: further tries of a request that may be tried again.
-        use_proxy: heed the proxy variables of the environment.
+        use_proxy: use the proxy variables of the environment.
     """
 
     api_url: str
@@ -58,7 +58,7 @@ class Connection:
 
 
 class ExchangeError(Exception):
-    """The exchange failed: on the network, or by an answer that is not whole, not valid or too large.
+    """The network failed, or the answer is incomplete, invalid or too large.
 
     Attributes:
         left: whether any part of the request may have left this machine.
@@ -74,7 +74,7 @@ class ExchangeError(Exception):
 
 
 class _Adapter(requests_adapters.HTTPAdapter):
-    """requests' adapter, for its way through proxies, with a TLS context of ours: requests would add its own bundle."""
+    """The adapter of requests, for its proxy support, with a TLS context without the bundle of requests."""
 
     def __init__(self, context: ssl.SSLContext | None) -> None:
         self._context = context
@@ -88,7 +88,7 @@ class _Adapter(requests_adapters.HTTPAdapter):
 
 
 def _tls_context(connection: Connection) -> ssl.SSLContext | None:
-    """The TLS context of an https connection, None for http.
+    """Return the TLS context of an https connection, None for http.
 
     Raises:
         InvalidInputError: a file that an option names cannot be used.
@@ -111,7 +111,7 @@ def _tls_context(connection: Connection) -> ssl.SSLContext | None:
             ) from None
     if connection.client_cert:
         try:
-            # A key under a passphrase would ask for it on the terminal: an empty one makes it an error instead.
+            # A key with a passphrase would prompt on the terminal: an empty passphrase makes it an error.
             context.load_cert_chain(connection.client_cert, connection.client_key, password="")
         except OSError as error:
             raise InvalidInputError(
@@ -122,10 +122,12 @@ def _tls_context(connection: Connection) -> ssl.SSLContext | None:
 
 
 class Transport:
-    """Posts bodies to one URL over kept-alive connections. Safe to use from ``connections`` threads at once.
+    """Posts bodies to one URL over kept-alive connections.
+
+    Safe to use from ``connections`` threads.
 
     Raises:
-        InvalidInputError: a certificate, a key or a trust store cannot be read, or the URL's host cannot be one.
+        InvalidInputError: a certificate, a key or a trust store cannot be read, or the URL's host is not valid.
     """
 
     def __init__(self, connection: Connection, connections: int = 1) -> None:
@@ -158,12 +160,12 @@ class Transport:
 
         Args:
             body: the request's body.
-            largest: bytes that the answer's body may have, decompressed.
-            may_send: asked before anything is done, and right before the request leaves.
+            largest: the largest allowed size of the answer's body, in bytes after decompression.
+            may_send: called before anything is done, and right before the request leaves.
 
         Raises:
-            HeldBackError: it said no; nothing has left.
-            ExchangeError: no whole answer came, whatever the reason; tells whether the request may have left.
+            HeldBackError: it returned false; nothing has left.
+            ExchangeError: no complete answer came, for any reason; says whether the request may have left.
         """
         wire = None
         if not may_send():
@@ -173,7 +175,7 @@ class Transport:
             return wire.exchange(body, self._timeout, largest, may_send)
         except HeldBackError:
             raise
-        except Exception as error:  # noqa: BLE001 - whatever the libraries raise, a write must know whether it left
+        except Exception as error:  # noqa: BLE001 - for any exception it must be known whether a write left
             left = wire is not None and wire.left
             answered = isinstance(error, WireError) and error.answered
             raise ExchangeError(_reason(error), left, _is_certificate_error(error), answered) from None
@@ -188,7 +190,7 @@ class Transport:
         self._adapter.close()
 
     def _rested(self) -> Wire | None:
-        """The connection that was used last among those that can be used again; the others are closed."""
+        """Return the most recently used connection that is still usable, and close the others."""
         while self._kept:
             try:
                 wire = self._kept.pop()
@@ -207,7 +209,7 @@ class Transport:
             wire.close()
 
     def _connected(self) -> Wire:
-        """A new connection, through the environment's proxy where it names one."""
+        """Return a new connection, through the environment's proxy if it names one."""
         pool: Any = self._adapter.get_connection_with_tls_context(self._template, self._verify, proxies=self._proxies)
         target = self._adapter.request_url(self._template, self._proxies)
         tunnel = str(self._template.url).startswith("https:")
@@ -236,9 +238,9 @@ class Transport:
 
 @contextmanager
 def _bounded(connection: Any, seconds: float | None) -> Iterator[None]:
-    """End the connecting of a connection after so many seconds: a proxy can draw its answer out for ever.
+    """Limit the seconds for connecting: a proxy could delay its answer endlessly.
 
-    Each of its parts has the socket's timeout already, and the handshake of TLS has it as a whole.
+    The socket's timeout applies only to each part of it, and to the TLS handshake as a whole.
     """
     if seconds is None:
         yield
@@ -264,7 +266,7 @@ def _bounded(connection: Any, seconds: float | None) -> Iterator[None]:
 
 
 def _causes(error: BaseException) -> list[BaseException]:
-    """The error and all that stands behind it, outermost first: causes, contexts and wrapped arguments."""
+    """Return an error and its causes, contexts and wrapped arguments, outermost first."""
     found: list[BaseException] = []
     queue: list[Any] = [error]
     while queue:
@@ -280,7 +282,7 @@ def _is_certificate_error(error: BaseException) -> bool:
 
 
 def _reason(error: BaseException) -> str:
-    """The innermost cause in words, for people: no class names, no object addresses."""
+    """Return the innermost cause in words, for people: no class names, no object addresses."""
     causes = _causes(error)
     reason = _cause_in_words(causes)
     proxy = any(isinstance(cause, (requests.exceptions.ProxyError, urllib3.exceptions.ProxyError)) for cause in causes)
@@ -289,7 +291,7 @@ def _reason(error: BaseException) -> str:
 
 def _cause_in_words(causes: list[BaseException]) -> str:
     if any(isinstance(cause, ssl.SSLError) and cause.reason in _NO_TLS for cause in causes):
-        return "what answers there does not speak TLS: check the scheme and the port of api_url, or use http://"
+        return "the server there does not speak TLS: check the scheme and the port of api_url, or use http://"
     for kind, words in _wordings():
         for cause in causes:
             if isinstance(cause, kind):
@@ -301,11 +303,11 @@ def _cause_in_words(causes: list[BaseException]) -> str:
 
 
 _NO_TLS = ("WRONG_VERSION_NUMBER", "HTTP_REQUEST", "RECORD_LAYER_FAILURE")
-"""What OpenSSL calls it when plain text comes where TLS is expected."""
+"""OpenSSL's names for plain text where TLS is expected."""
 
 
 def _wordings() -> tuple[tuple[Any, str], ...]:
-    """Kinds of causes and their words, the more special before the more general."""
+    """Return kinds of causes and their wording, the more specific ones first."""
     return (
         (WireError, "{0}"),
         (ssl.SSLCertVerificationError, "the server's certificate is refused: {0.verify_message}"),
@@ -315,6 +317,6 @@ def _wordings() -> tuple[tuple[Any, str], ...]:
             (requests.exceptions.InvalidProxyURL, requests.exceptions.InvalidSchema),
             "the environment's proxy variables cannot be used: {0}",
         ),
-        # Its own words could quote a proxy's password.
+        # Its own message could quote a proxy's password.
         (urllib3.exceptions.LocationValueError, "the proxy that the environment names cannot be used"),
     )

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 simops.yateota contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""One connection: a request and its answer at a time, the answer whole, bounded in time and size, and its own."""
+"""Exchange one request and its answer at a time over a connection, with limits on time and size."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ _INTERIM_MOST = 32
 _RECEIVED_AT_ONCE = 65536  # bytes
 
 REST_MOST = 0.5
-"""Seconds after which a connection that rests is not used again: firewalls, balancers and servers drop idle connections
-without a word, and what is sent on one of those may or may not arrive."""
+"""Seconds after which an idle connection is not used again: firewalls, load balancers and servers drop idle connections
+silently, and a request sent on one of those may or may not arrive."""
 
 
 class WireError(Exception):
-    """The answer is not whole or not valid, said in words.
+    """The answer is incomplete or not valid.
 
     Attributes:
-        answered: an answer came that no further try would change.
+        answered: whether an answer came that another try would not change.
     """
 
     def __init__(self, text: str, answered: bool = False) -> None:
@@ -42,22 +42,22 @@ class WireError(Exception):
 
 
 class HeldBackError(Exception):
-    """A request was not let out: nothing of it has left."""
+    """A request was held back: no part of it has left."""
 
 
 def always() -> bool:
-    """The answer where nothing holds requests back."""
+    """Return True: by default nothing holds requests back."""
     return True
 
 
 CLOSED = "the connection was closed before the whole answer came"
-NO_HTTP = "what answers there does not speak HTTP"
-SPEAKS_TLS = "what answers there speaks TLS: check the scheme and the port of api_url, or use https://"
+NO_HTTP = "the server there does not speak HTTP"
+SPEAKS_TLS = "the server there speaks TLS: check the scheme and the port of api_url, or use https://"
 
 
 @dataclass(frozen=True)
 class Reply:
-    """What came back: the HTTP status, its reason phrase, the headers by lower-case names, and the body's text."""
+    """A response: the HTTP status, its reason phrase, the headers by lower-case names, and the body's text."""
 
     status: int
     reason: str
@@ -66,10 +66,10 @@ class Reply:
 
 
 class Wire:
-    """A connected socket over which requests go to one URL, one after the other.
+    """A connected socket that carries requests to one URL, one after the other.
 
-    h11 reads the answers, since it takes nothing for an answer that RFC 9112 does not: no second Content-Length, no
-    chunk sizes in other digits, no body that ends early; and it keeps what came after an answer apart from it.
+    h11 reads the answers, because it accepts only what RFC 9112 does: no second Content-Length, no chunk sizes in
+    other digits, no body that ends early; and it keeps data after an answer separate.
 
     Args:
         connection: urllib3's connection; it owns the socket.
@@ -92,13 +92,15 @@ class Wire:
 
     @property
     def is_reusable(self) -> bool:
-        """Whether the latest answer was whole, the server keeps the connection, and nothing came after the answer."""
+        """Whether the latest answer was complete, the server keeps the connection, and nothing came after it."""
         return self._http.our_state is self._http.their_state is h11.IDLE
 
     def is_quiet(self) -> bool:
-        """Whether a request may go out: the connection did not rest for long, is open, and nothing waits to be read.
+        """Return whether a request may be sent over this connection.
 
-        Bytes that came before a request cannot be its answer.
+        It must be open and not idle for too long, and have no unread bytes.
+
+        Bytes that arrive before a request cannot be its answer.
         """
         if time.monotonic() - self._rests_since > REST_MOST:
             return False
@@ -117,20 +119,20 @@ class Wire:
         Args:
             body: the body.
             timeout: seconds that sending and the whole answer may take, interim answers included.
-            largest: bytes that the answer's body may have, decompressed.
-            may_send: asked right before the request leaves.
+            largest: the largest allowed size of the answer's body, in bytes after decompression.
+            may_send: called right before the request leaves.
 
         Raises:
-            HeldBackError: it said no.
-            WireError: no whole, valid answer came.
-            OSError: the network failed; a TimeoutError where the time is up.
+            HeldBackError: it returned false.
+            WireError: no complete, valid answer came.
+            OSError: the network failed; a TimeoutError if the time is over.
         """
         deadline = time.monotonic() + timeout
         length = ("Content-Length", str(len(body)))
         head = self._http.send(h11.Request(method="POST", target=self._target, headers=[*self._headers, length]))
         data = b"".join(filter(None, (head, self._http.send(h11.Data(data=body)), self._http.send(h11.EndOfMessage()))))
         self._socket.settimeout(timeout)
-        # Here and not earlier: this process may have been stopped, or the connection have taken its time.
+        # Not earlier: the process may have been stopped meanwhile, or the connection may have been slow.
         if not may_send():
             raise HeldBackError
         self.left, self._heard = True, b""
@@ -143,7 +145,10 @@ class Wire:
         return reply
 
     def _reply(self, deadline: float, largest: int) -> Reply:
-        """The final answer. Any number of interim ones may come before it (RFC 9110, 15.2), up to a limit."""
+        """Return the final answer.
+
+        Any number of interim ones may come before it (RFC 9110, 15.2), up to a limit.
+        """
         response: h11.Response | None = None
         content = _Content("", largest)
         interim = 0
@@ -168,7 +173,7 @@ class Wire:
                 raise WireError(CLOSED)
 
     def _event(self, deadline: float) -> Any:
-        """What comes next of an answer."""
+        """Return the next event of an answer."""
         received = None
         try:
             while (event := self._http.next_event()) is h11.NEED_DATA:
@@ -184,7 +189,7 @@ class Wire:
         return event
 
     def _fault(self, ended: bool) -> str:
-        """What is wrong with an answer that h11 does not take."""
+        """Return what is wrong with an answer that h11 rejects."""
         if self._heard[:2] in (b"\x15\x03", b"\x16\x03"):
             return SPEAKS_TLS
         if not b"HTTP/".startswith(self._heard):
@@ -197,7 +202,7 @@ class Wire:
 
 
 def _joined(headers: Any) -> dict[str, str]:
-    """Headers by name; the values of one that comes several times are joined, as RFC 9110 says."""
+    """Return headers by name, with the values of a repeated one joined, as RFC 9110 requires."""
     found: dict[str, str] = {}
     for name, value in headers:
         key, text = name.decode("latin-1"), value.decode("latin-1")
@@ -206,11 +211,11 @@ def _joined(headers: Any) -> dict[str, str]:
 
 
 class _Content:
-    """The body of an answer, decompressed as it comes, so that a small one cannot become a huge one.
+    """The body of an answer, decompressed as it arrives, so that a small one cannot become huge.
 
     Args:
-        encoding: the answer's Content-Encoding; none is asked for.
-        largest: bytes that it may have, decompressed.
+        encoding: the answer's Content-Encoding; requests ask for none.
+        largest: the largest allowed size in bytes after decompression.
     """
 
     def __init__(self, encoding: str, largest: int) -> None:
@@ -223,7 +228,7 @@ class _Content:
         self._size = 0
 
     def add(self, data: bytes) -> None:
-        """Take the next part of it as it came."""
+        """Add the next part as it arrived."""
         if self._inflate:
             try:
                 data = self._inflate.decompress(data, self._largest - self._size + 1)
@@ -235,13 +240,13 @@ class _Content:
         self._parts.append(bytes(data))
 
     def whole(self) -> bytes:
-        """All of it, at its end."""
+        """Return the complete body, at its end."""
         if self._inflate and self._parts and not self._inflate.eof:
             raise WireError("the answer is compressed and ends early", answered=True)
         return b"".join(self._parts)
 
 
 def _text(content: bytes) -> str:
-    """The content as text: JSON is UTF-8, at times behind a byte order mark; a mark of UTF-16 is believed too."""
+    """Decode JSON: UTF-8, with or without a byte order mark, or UTF-16 where its byte order mark says so."""
     utf16 = content[:2] in (b"\xff\xfe", b"\xfe\xff")
     return content.decode("utf-16" if utf16 else "utf-8", "replace").removeprefix("\ufeff")

@@ -34,7 +34,7 @@ def check_number(option: str, value: float | None, limits: Limits) -> None:
 
 
 def words(limits: Limits) -> str:
-    """The limits in words, as in ``1 or more``."""
+    """Return the limits in words, as in ``1 or more``."""
     if "above" in limits:
         return f"more than {limits['above']}" + (f" and up to {limits['most']}" if "most" in limits else "")
     if "most" in limits:

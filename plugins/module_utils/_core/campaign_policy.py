@@ -1,7 +1,10 @@
 # Copyright (c) 2026 simops.yateota contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Decide what is sent so that a campaign comes to its desired state. Check mode, diff and the real run share it."""
+"""Decide what to send so that a campaign reaches its desired state.
+
+Check mode, diff and the real run share this code.
+"""
 
 from __future__ import annotations
 
@@ -30,10 +33,10 @@ class CampaignPlan:
     """What one campaign needs.
 
     Attributes:
-        action: ``stop``, ``pause``, ``restart``, or None where nothing is to be sent.
-        before: the state read, or None where the server returned no state.
+        action: ``stop``, ``pause``, ``restart``, or None if nothing is to be sent.
+        before: the state read, or None if the server returned no state.
         after: the state that the action leads to.
-        restarted: the action runs the campaign anew, whatever its state.
+        restarted: whether the action runs the campaign again, whatever its state.
     """
 
     action: str | None
@@ -43,15 +46,18 @@ class CampaignPlan:
 
     @property
     def changed(self) -> bool:
-        """Tell whether anything is to be sent."""
+        """Whether anything is to be sent."""
         return self.action is not None
 
     def reached(self, state: str | None) -> bool:
-        """Tell whether a state is the one that the action leads to. A campaign that was started may be finished."""
+        """Return whether a state is the one that the action leads to.
+
+        A campaign that was started may be finished.
+        """
         return state == self.after or (self.after == CampaignState.STARTED and state == CampaignState.FINISHED)
 
     def diff(self, campaign_id: int) -> dict[str, Any]:
-        """Give before and after, as ``--diff`` shows them."""
+        """Return before and after, as ``--diff`` shows them."""
         after: dict[str, Any] = {"campaign_id": campaign_id, "state": self.after if self.changed else self.before}
         if self.restarted:
             after["restarted"] = True

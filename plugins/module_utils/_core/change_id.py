@@ -1,7 +1,7 @@
 # Copyright (c) 2026 simops.yateota contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The name of a change: one that two people, or a person and a ticket system, read alike is one change."""
+"""Check that two names of changes cannot be mistaken for each other by people or by a ticket system."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from .errors import InvalidInputError
 
 _LONGEST = 200
 _UNSEEN = ("Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp", "Zs")
-"""Categories of characters that are not seen, or not told from others; of them a plain blank between others is fine."""
+"""Unicode categories of invisible or ambiguous characters. Of them only a plain blank between others is allowed."""
 
 _FILLERS = re.compile(
     "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]"
 )
-"""Letters, marks and signs that are not seen either (Unicode's Default_Ignorable_Code_Point, and Braille's blank)."""
+"""Other invisible characters (Unicode's Default_Ignorable_Code_Point, and the blank of Braille)."""
 
 
 def check_change_id(change_id: str) -> None:
     """Refuse a ``change_id`` that may look like another.
 
     Raises:
-        InvalidInputError: it is empty, longer than 200 characters, has blanks around it, control, format or other
-            characters that are not seen, or is not in Unicode's normal form NFC.
+        InvalidInputError: it is empty, longer than 200 characters, has blanks around it, has control, format or other
+            invisible characters, or is not in Unicode's normal form NFC.
     """
     unseen = any(unicodedata.category(each) in _UNSEEN for each in change_id.replace(" ", ""))
     rules = (
@@ -50,13 +50,13 @@ def same_name(one: str, other: str) -> bool:
 
 
 def alike(change_id: str, others: Iterable[str]) -> str | None:
-    """The first of the others that differs from a ``change_id`` by case, blanks or Unicode form alone, or None."""
+    """Return the first of the others that differs only by case, blanks or Unicode form, or None."""
     plain = _plain(change_id)
     return next((other for other in others if other != change_id and _plain(other) == plain), None)
 
 
 def check_alone(change_id: str, others: Iterable[str]) -> None:
-    """Refuse a ``change_id`` that differs from a recorded one by case, blanks or Unicode form alone.
+    """Refuse a ``change_id`` that differs from a recorded one only by case, blanks or form.
 
     Raises:
         InvalidInputError: names the recorded one.
@@ -64,8 +64,8 @@ def check_alone(change_id: str, others: Iterable[str]) -> None:
     recorded = alike(change_id, others)
     if recorded is not None:
         raise InvalidInputError(
-            f"change_id '{change_id}' differs from the recorded {recorded!r} by case, blanks or Unicode form alone: "
-            f"give {recorded!r} to go on with that change, or another change_id for another."
+            f"change_id '{change_id}' differs from the recorded {recorded!r} only by case, blanks or Unicode form: "
+            f"give {recorded!r} to continue that change, or another change_id for a new one."
         )
 
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 simops.yateota contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Moments that can be compared, whatever the clocks of the machines that run a change."""
+"""Give moments that can be compared, whatever the clocks of the machines that run a change."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ _STEP = 0.001
 
 
 def elapsed() -> float:
-    """Seconds on a clock that also runs while the machine sleeps, where there is one."""
+    """Return seconds of a clock that also runs during system sleep, if there is one."""
     return time.clock_gettime(time.CLOCK_BOOTTIME) if hasattr(time, "CLOCK_BOOTTIME") else time.monotonic()
 
 
 class Clock:
-    """The ledger's clock, read once and carried on by one that nobody sets.
+    """The ledger's clock, read once and continued by a clock that cannot be set.
 
     Args:
         now: the present moment by the ledger's clock, in Unix seconds.
@@ -30,9 +30,9 @@ class Clock:
         self._ahead = max(0.0, latest + _STEP - now)
 
     def now(self) -> float:
-        """The present moment, in Unix seconds."""
+        """Return the present moment, in Unix seconds."""
         return self._offset + elapsed()
 
     def moment(self) -> float:
-        """The present moment for the record: later than all that is recorded, so that it tells what came after what."""
+        """Return the present moment, later than all recorded moments, so that records keep their order."""
         return self.now() + self._ahead

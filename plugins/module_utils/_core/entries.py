@@ -1,7 +1,7 @@
 # Copyright (c) 2026 simops.yateota contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Define an entry of a change, as the selection gives it to the ledger, and as the server's lists show it."""
+"""Define an entry of a change, as a selection gives it and as a server lists it."""
 
 from __future__ import annotations
 

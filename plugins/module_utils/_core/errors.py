@@ -1,7 +1,7 @@
 # Copyright (c) 2026 simops.yateota contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The failures of the collection, one class a kind, each able to say itself in one sentence."""
+"""Define the collection's failures: one class for each kind, with a message of one sentence."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from typing import Any
 
 
 class YateotaError(Exception):
-    """Any expected failure: something a user can read, understand and mend.
+    """Any expected failure: one that a user can understand and fix.
 
     Attributes:
         kind: the class of the failure, as users see it in ``failure.kind``.
-        request: the API request under way, or None where none was.
-        code: the code of the answer's body, or None.
-        http_status: the answer's HTTP status, or None where no answer came.
+        request: the API request under way, or None.
+        code: the body code of the answer, or None.
+        http_status: the answer's HTTP status, or None if no answer came.
         message: what the server (or the network) said, or None.
-        retry_after: the seconds to wait before the request is sent again, 0.0 to 30.0, where the server turned it away
-            unread (HTTP 429 and 503) and named a time; else None.
-        details: further keys for the module's result: what was done before the failure.
+        retry_after: the seconds to wait before the request is sent again, 0.0 to 30.0, if the server turned it away
+            unread (HTTP 429 and 503) and named a time; otherwise None.
+        details: further keys for the module's result, on what was done before the failure.
     """
 
     kind = "transport"
@@ -44,7 +44,7 @@ class YateotaError(Exception):
         self.details: dict[str, Any] = {}
 
     def restated(self, text: str, details: dict[str, Any]) -> YateotaError:
-        """The same failure in other words, with ``details`` of what was done before it."""
+        """Return the same failure in other words, with ``details`` of what was done before it."""
         facts = self.failure()
         facts.pop("kind")
         error = type(self)(text, **facts, retry_after=self.retry_after)
@@ -52,7 +52,7 @@ class YateotaError(Exception):
         return error
 
     def failure(self) -> dict[str, Any]:
-        """The value of a failed result's ``failure``."""
+        """Return the value of a failed result's ``failure``."""
         return {
             "kind": self.kind,
             "request": self.request,
@@ -63,7 +63,7 @@ class YateotaError(Exception):
 
 
 class InvalidInputError(YateotaError):
-    """An option, or what it names, is wrong. Nothing was sent on its account."""
+    """An option, or what it names, is wrong. Nothing was sent because of it."""
 
     kind = "invalid_input"
 
@@ -75,7 +75,7 @@ class TransportError(YateotaError):
 
 
 class NotSentError(TransportError):
-    """The request was held back here: the run was stopped, or may not send any more."""
+    """The request was held back: the run was stopped, or must not send any more."""
 
 
 class AuthError(YateotaError):
@@ -91,17 +91,17 @@ class ApiError(YateotaError):
 
 
 class BadAnswerError(YateotaError):
-    """What came back is not an answer of this API."""
+    """The response is not an answer of this API."""
 
     kind = "bad_answer"
-    mend = "Check that this server speaks the YateOTA API."
+    hint = "Check that this server speaks the YateOTA API."
 
 
 def lacking(what: str, answer: Mapping[str, Any], request: str) -> BadAnswerError:
-    """The error for an answer that does not carry what it should."""
+    """Return the error for an answer that does not carry what it should."""
     found = ", ".join(sorted(answer))[:100] or "nothing"
     return BadAnswerError(
-        f"The answer to {request} carries no {what}; it has {found}. {BadAnswerError.mend}", request=request
+        f"The answer to {request} carries no {what}; it has {found}. {BadAnswerError.hint}", request=request
     )
 
 
@@ -118,6 +118,9 @@ class StoppedError(HeldError):
 
 
 class OutcomeUnknownError(YateotaError):
-    """A write left this machine and nothing tells whether it was carried out. It must not be sent again on a guess."""
+    """A write left this machine, and nothing proves whether it was carried out.
+
+    It must not be sent again on a guess.
+    """
 
     kind = "outcome_unknown"

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 simops.yateota contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Files with personal data: no link of another user's is followed, and nobody but the owner may read them."""
+"""Protect files with personal data: no link of another user is followed, and only the owner can read them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ PRIVATE = stat.S_IRUSR | stat.S_IWUSR
 
 
 def target_of(path: str, named: str) -> str:
-    """The absolute path of a file, links of this user's and of root's followed.
+    """Return the absolute path of a file, links of this user's and of root's followed.
 
     Args:
         path: the path.
@@ -77,7 +77,7 @@ def check_private(path: str, named: str) -> None:
 
 
 def make_private(path: str, named: str) -> None:
-    """Take the right to a file from all but its owner.
+    """Remove the permissions of all users but the owner from a file.
 
     Args:
         path: the file, as ``target_of`` gives it. It need not be there.
@@ -102,7 +102,7 @@ def make_private(path: str, named: str) -> None:
 
 
 def create_private(path: str) -> None:
-    """Make an empty file where there is none, which its owner alone may use.
+    """Create an empty file that only its owner may use, if there is none.
 
     Args:
         path: the file, as ``target_of`` gives it.

@@ -1,7 +1,10 @@
 # Copyright (c) 2026 simops.yateota contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Say how each action names what it acts on, and which names are of one SIM. Both engines ask."""
+"""Define how each action names what it acts on, and which names mean one SIM.
+
+Both engines use it.
+"""
 
 from __future__ import annotations
 
@@ -21,9 +24,9 @@ class Naming:
     """How an action names those it acts on.
 
     Attributes:
-        unit: what one request acts on: duplicates, counts and confirmations go by it.
-        by: the identifiers that name it, the best first. A request carries one of them.
-        with_campaign: ``campaign_id`` goes with a SIM's identifier where there is one, never with ``participant_id``.
+        unit: what one request acts on, which duplicates, counts and confirmations are based on.
+        by: the identifiers that can name it, the best first. A request carries one of them.
+        with_campaign: whether a known ``campaign_id`` is sent with a SIM's identifier (never with ``participant_id``).
     """
 
     unit: str
@@ -44,12 +47,14 @@ NAMINGS: Mapping[str, Naming] = {
 
 
 def named_by(action: str, given: Mapping[str, Any]) -> str:
-    """Choose of the identifiers given for an entry the one that its request would carry."""
+    """Choose the identifier that a request would carry from those given for an entry."""
     return next(name for name in (*NAMINGS[action].by, *IDENTIFIERS) if given.get(name) is not None)
 
 
 def request_names(action: str, known: Mapping[str, Any], preferred: str) -> dict[str, Any]:
-    """Give the parameters by which a request names what it acts on; empty where no documented form can [S].
+    """Return the parameters by which a request names what it acts on.
+
+    They are empty if no documented form can name it [S].
 
     Args:
         action: one of ``NAMINGS``.
@@ -68,7 +73,7 @@ def request_names(action: str, known: Mapping[str, Any], preferred: str) -> dict
 
 
 def why_not_named(action: str, known: Mapping[str, Any]) -> str:
-    """Say why an action cannot be sent for an entry named so, and what to do; an empty text where it can."""
+    """Return why an action cannot be sent for an entry, and what to do; empty if it can."""
     naming = NAMINGS[action]
     if request_names(action, known, naming.by[0]):
         return ""
@@ -78,7 +83,7 @@ def why_not_named(action: str, known: Mapping[str, Any]) -> str:
 
 
 def check_named(action: str, given: Mapping[str, Any]) -> None:
-    """Refuse an entry for which no list is read, and for which the action cannot be sent as it is named.
+    """Refuse an entry that no list is read for and that the action cannot be sent for.
 
     Raises:
         InvalidInputError: names the identifiers by which the action is sent.
@@ -104,10 +109,10 @@ class Candidate(NamedTuple):
 
 
 def duplicates(kind: str, entries: Iterable[Candidate]) -> Iterator[tuple[int, int]]:
-    """Pair the places (goes, stays) of entries that are equal in ``kind`` and are one SIM or participant.
+    """Yield pairs of places (goes, stays) of entries that are duplicates by one identifier.
 
-    An ICCID is of one SIM alone. An IMSI or a number may have moved to another SIM: of two entries that differ in a
-    stronger identifier each is a SIM of its own.
+    They are equal in ``kind`` and are one SIM or participant. An ICCID belongs to only one SIM. An IMSI or a number may
+    have moved to another SIM: two entries that differ in a stronger identifier are two SIMs.
     """
     sims: list[list[Candidate]] = []
     by_iccid: dict[str, list[Candidate]] = {}
@@ -137,7 +142,9 @@ def duplicates(kind: str, entries: Iterable[Candidate]) -> Iterator[tuple[int, i
 def all_duplicates(
     action: str, known: Sequence[Mapping[str, Any]], ranks: Sequence[tuple[int, ...]]
 ) -> list[tuple[int, int]]:
-    """Pair the places (goes, stays) of entries on which one request acts; none that goes is one that stays.
+    """Return pairs of places (goes, stays) of entries that one request acts on.
+
+    No entry both goes and stays.
 
     Args:
         action: one of ``NAMINGS``.

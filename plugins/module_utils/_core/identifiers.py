@@ -1,7 +1,7 @@
 # Copyright (c) 2026 simops.yateota contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The identifiers of a SIM and of a participant: what they look like, checked before anything is sent."""
+"""Check the identifiers of SIMs and participants before anything is sent."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .errors import InvalidInputError
 SIM_IDENTIFIERS = ("iccid", "imsi", "msisdn")
 IDENTIFIERS = ("participant_id", *SIM_IDENTIFIERS)
 IDS = ("participant_id", "campaign_id")
-"""The numbers among what names a participant; ``SIM_IDENTIFIERS`` are text."""
+"""The names of a participant that are numbers; ``SIM_IDENTIFIERS`` are text."""
 
 _FORMS = {
     "imsi": (re.compile(r"[0-9]{14,15}"), "14 or 15 digits"),
@@ -23,11 +23,11 @@ _FORMS = {
     "msisdn": (re.compile(r"[0-9]{1,15}"), "up to 15 digits, with an optional + in front"),
 }
 _UNASSIGNED = ("1", "8")
-"""First digits with which no mobile country code begins (ITU-T E.212)."""
+"""First digits that no mobile country code has (ITU-T E.212)."""
 
 _ID = re.compile(r"0*([0-9]{1,40})")
 _SHOWN_MOST = 40
-"""How much of a value that is refused a sentence shows."""
+"""How many characters of a refused value a message shows."""
 
 
 _quoted: set[str] = set()
@@ -35,19 +35,19 @@ _QUOTED_MOST = 10_000
 
 
 def quoted() -> frozenset[str]:
-    """The values that sentences of this process have quoted as a SIM's identifiers, for masking the sentences."""
+    """Return the SIM identifiers that messages of this process have quoted, so that masking can find them."""
     return frozenset(_quoted)
 
 
 def _quote(value: Any) -> Any:
-    """Take note of a value that a sentence quotes."""
+    """Note a value that a message quotes."""
     if len(_quoted) < _QUOTED_MOST:
         _quoted.add(str(value))
     return value
 
 
 def canonical(kind: str, value: Any) -> Any:
-    """The one form in which two identifiers are compared: equal forms are one SIM, or one participant.
+    """Return the form in which identifiers are compared: equal forms are one SIM or participant.
 
     An MSISDN loses its +, or the 00 in its place, with which no country code begins; an ICCID is in upper case and
     without the F that fills it up to whole bytes; an IMSI and an id are taken as they are.
@@ -66,7 +66,7 @@ def canonical(kind: str, value: Any) -> Any:
 
 
 def parse_id(option: str, value: Any, blank: bool = True) -> int | None:
-    """A ``participant_id`` or ``campaign_id`` from whatever was given for it: decimal, leading zeros and all.
+    """Read a ``participant_id`` or ``campaign_id`` from any value given for it, as a decimal number.
 
     Args:
         option: how the message names it.
@@ -88,7 +88,7 @@ def parse_id(option: str, value: Any, blank: bool = True) -> int | None:
 
 
 def check_text(option: str, value: Any) -> None:
-    """Refuse a value that is no text: as a number an identifier has lost its leading zeros, or is another's.
+    """Refuse a value that is not text: as a number, an identifier may have lost its leading zeros.
 
     Raises:
         InvalidInputError: names the option, and what was read.
@@ -129,13 +129,13 @@ def check_sim_identifier(option: str, value: Any) -> None:
 
 
 def _shown(value: Any) -> str:
-    """A value as a sentence quotes it: escaped, and not endless."""
+    """Return a value as a message quotes it: escaped, and shortened."""
     text = repr(value)
     return text if len(text) <= _SHOWN_MOST else f"{text[:_SHOWN_MOST]}..."
 
 
 LONG_NUMBER = re.compile(r"[0-9]{6,}")
-"""Digits that may be those of an identifier, in a text of the server's."""
+"""Digits in a text of the server that may be those of an identifier."""
 
 _NAMED_NUMBER = re.compile(rf"\b(?:{'|'.join(SIM_IDENTIFIERS)}) (?:was read as the number )?'?\+?[0-9]+")
 
@@ -144,13 +144,13 @@ def check_positive(option: str, value: int | None, least: int = 1) -> None:
     """Refuse a whole number below ``least``, or one that no ledger can hold; None passes.
 
     Raises:
-        InvalidInputError: names the option, the value and the smallest or largest that goes.
+        InvalidInputError: names the option, the value and the smallest or largest that is allowed.
     """
     check_number(option, value, {"least": least})
 
 
 def luhn_fits(digits: str) -> bool:
-    """Whether the last digit is the Luhn check digit of the others (ITU-T E.118)."""
+    """Return whether the last digit is the Luhn check digit of the others (ITU-T E.118)."""
     total = 0
     for place, digit in enumerate(reversed(digits)):
         value = int(digit) * (2 if place % 2 else 1)
@@ -159,13 +159,13 @@ def luhn_fits(digits: str) -> bool:
 
 
 def read_identification(entry: Mapping[str, Any]) -> dict[str, Any]:
-    """What an entry of a list, a file or a module's options gives of ``IDENTIFIERS`` and ``campaign_id``.
+    """Read ``IDENTIFIERS`` and ``campaign_id`` from an entry of a list, a file or options.
 
     Args:
         entry: may hold other keys, which are left out; None, and text that is empty, are "not given".
 
     Raises:
-        InvalidInputError: an identifier is malformed or a number, or an id is none.
+        InvalidInputError: an identifier is malformed or a number, or an id is not valid.
     """
     given = {name: entry.get(name) for name in (*IDENTIFIERS, "campaign_id")}
     given.update({name: parse_id(name, given[name]) for name in IDS})
@@ -180,7 +180,7 @@ def check_identification(given: Mapping[str, Any]) -> str | None:
     """Check one participant's identification: a mapping with any of ``IDENTIFIERS`` and ``campaign_id``.
 
     Returns:
-        A warning about an ICCID whose last digit is no Luhn digit, or None.
+        A warning about an ICCID whose last digit is not its Luhn check digit, or None.
 
     Raises:
         InvalidInputError: an identifier is malformed, or none is given.
@@ -199,7 +199,7 @@ def check_identification(given: Mapping[str, Any]) -> str | None:
 
 
 def described(given: Mapping[str, Any]) -> str:
-    """A participant's or campaign's identification in words: ``participant 195 of campaign 167``."""
+    """Return a participant's or campaign's identification in words: ``participant 195 of campaign 167``."""
     words = [f"{name} {_quote(given[name])}" for name in SIM_IDENTIFIERS if given.get(name)]
     if given.get("participant_id"):
         words.insert(0, f"participant {given['participant_id']}")
@@ -210,10 +210,10 @@ def described(given: Mapping[str, Any]) -> str:
 
 
 def masked(text: str | None) -> str | None:
-    """A text whose numbers of 6 digits or more show their last 4 alone."""
+    """Mask the numbers of 6 digits or more in a text, all but their last 4 digits."""
     return text and LONG_NUMBER.sub(lambda number: "*" * (len(number[0]) - 4) + number[0][-4:], text)
 
 
 def masked_where_named(text: str) -> str:
-    """A sentence of ours of which only the numbers that it names as a SIM's are masked; others are ids and ports."""
+    """Mask the numbers that a message of the collection names as a SIM's; its other numbers are ids and ports."""
     return _NAMED_NUMBER.sub(lambda named: str(masked(named[0])), text)

@@ -1,10 +1,11 @@
 # Copyright (c) 2026 simops.yateota contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The third-party libraries, imported behind one guard, by the file that needs them and when it is loaded.
+"""Import third-party libraries behind one guard.
 
-Ansible loads these files on machines that lack the libraries too, to document and to check them. There a stand-in takes
-a library's place until ``_ansible.module`` reports, in one sentence, which one is missing.
+A file that needs a library imports it when it is loaded. Ansible also loads these files on machines without the
+libraries, to document and check them. There a stand-in replaces a library until ``_ansible.module`` reports, in one
+sentence, which one is missing.
 """
 
 from __future__ import annotations
@@ -16,10 +17,10 @@ from typing import Any
 
 
 class _Absent:
-    """Takes any use that a module's top level makes of a library: attributes, calls, unions, base classes."""
+    """Accepts every use of a library at a module's top level: attributes, calls, unions, base classes."""
 
     def __getattr__(self, name: str) -> _Absent:
-        if name.startswith("__"):  # what it does not do itself, such as being iterated, it cannot do
+        if name.startswith("__"):  # protocols that it does not define, such as iteration, must fail
             raise AttributeError(name)
         return self
 
@@ -34,10 +35,13 @@ class _Absent:
 
 
 def missing(libraries: Sequence[str]) -> list[str]:
-    """Those of the libraries that are not installed here. Nothing is imported to find out."""
+    """Return the libraries that are not installed here.
+
+    Nothing is imported to find out.
+    """
     return [name for name in libraries if importlib.util.find_spec(name) is None]
 
 
 def guarded(name: str) -> Any:
-    """A library's module, or a stand-in where the library is not installed."""
+    """Return a library's module, or a stand-in where the library is not installed."""
     return _Absent() if missing([name.partition(".")[0]]) else importlib.import_module(name)

@@ -1,9 +1,9 @@
 # Copyright (c) 2026 simops.yateota contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Masking: subscribers' identifiers show their last 4 digits alone, in results, warnings and files.
+"""Mask all but the last 4 digits of subscribers' identifiers in results, warnings and files.
 
-It goes by values: those that the options give, the result carries, sentences quote, and the ledger knows.
+Masking searches for known values: from options, the result, messages and the ledger.
 """
 
 from __future__ import annotations
@@ -15,26 +15,26 @@ from typing import Any
 from .identifiers import SIM_IDENTIFIERS, canonical, masked, masked_where_named, quoted
 
 _SHORT = 6
-"""Fewer digits than this are an identifier only where they are named as one: they may be a count or an id."""
+"""Fewer digits than this may be a count or an id: they are masked only next to an identifier's name."""
 
 _LONG = 10
-"""So many digits are an identifier also in the middle of a word."""
+"""At least this many digits are an identifier even in the middle of a word."""
 
-# As spreadsheets and people write long numbers.
+# Separators that spreadsheets and people put into long numbers.
 _GROUPED = re.compile(r"(?<![0-9])[0-9]{2,}(?:[ \u00a0'.-][0-9]{2,})+(?![0-9])")
 _HALF_BYTES = re.compile("(.)(.)")
 _WORD = re.compile(r"[0-9A-Fa-f]*[0-9][0-9A-Fa-f]*")
 _NAMED = re.compile(rf"\b({'|'.join(SIM_IDENTIFIERS)})( (?:was read as the number )?['\"]?\+?)([0-9]+)\b")
 _FILLING = re.compile(r"[^0-9A-Za-z]")
 _SERVERS = ("message", "reason")
-"""The keys of texts that are the server's."""
+"""The keys of texts that come from the server."""
 
 
 class Masking:
-    """Masks what one task shows.
+    """Masks the output of one task.
 
     Args:
-        options: the task's options, whose identifiers are known from the first; may be such as no task takes.
+        options: the task's options, whose identifiers are known from the start. They may be invalid.
     """
 
     def __init__(self, options: Mapping[str, Any]) -> None:
@@ -45,21 +45,21 @@ class Masking:
                 self.learn(_texts_of(given.get("participants")))
 
     def learn(self, values: Iterable[Any]) -> None:
-        """Take further values for identifiers, in any spelling; what is masked already tells nothing."""
+        """Note more values as identifiers, in any spelling; masked ones are ignored."""
         self._known |= {form for value in values if "*" not in str(value) for form in _forms(str(value))}
 
     def result(self, value: Any) -> Any:
-        """The same value, of which every text, at any depth, is masked: a result, options, or a part of them."""
+        """Mask every text, at any depth, of a result, of options, or of a part of them."""
         self.learn(quoted())
         self._learn_from(value)
         return self._masked(value)
 
     def sentence(self, text: str, said: str | None = None) -> str:
-        """A sentence of ours, with what the server said in it.
+        """Mask a message of the collection that may quote the server.
 
         Args:
-            text: the sentence.
-            said: the part of it that is the server's.
+            text: the message.
+            said: the part of it that comes from the server.
         """
         self.learn(quoted())
         if said:
@@ -82,7 +82,7 @@ class Masking:
         return self._of_server(value) if key in _SERVERS else self._of_ours(value)
 
     def _of_server(self, text: str) -> str:
-        """Any long number may be an identifier in it, and any word that is one."""
+        """Mask a text of the server's: every long number, and every word that is a known identifier."""
         return str(masked(self._known_masked(text, shortest=1)))
 
     def _of_ours(self, text: str) -> str:
@@ -106,7 +106,7 @@ class Masking:
 
 
 def stars(value: str) -> str:
-    """An identifier with all but its last 4 characters as ``*``, all of them where it is short; a + stays."""
+    """Replace all but the last 4 characters of an identifier by ``*``, or all of a short one; keep a +."""
     plus, digits = ("+", value[1:]) if value.startswith("+") else ("", value)
     shown = 4 if len(digits) >= _SHORT else 0
     hidden = len(digits) - shown
@@ -114,7 +114,10 @@ def stars(value: str) -> str:
 
 
 def mask_row(row: dict[str, Any]) -> dict[str, Any]:
-    """A participant's row of a report, masked by its own identifiers. There may be a million of them."""
+    """Mask a participant's row of a report by its own identifiers.
+
+    There may be a million of them.
+    """
     texts = [row, *row.get("earlier_sends", ())]
     if any(each.get(name) for each in texts for name in _SERVERS):
         masked_row: dict[str, Any] = Masking({}).result(row)
@@ -123,7 +126,7 @@ def mask_row(row: dict[str, Any]) -> dict[str, Any]:
 
 
 def words_of(texts: Iterable[str]) -> set[str]:
-    """The words in texts that could be identifiers, in each form that they could be known by."""
+    """Return the words in texts that could be identifiers, in each form that they could be known by."""
     return {form for text in texts for word in _WORD.findall(text) for form in _forms(word)}
 
 
@@ -134,7 +137,7 @@ def _touches_word(found: re.Match[str]) -> bool:
 
 
 def _forms(value: str) -> set[str]:
-    """The forms in which a value is compared: bare, and an ICCID also without its check digit, and swapped."""
+    """Return the forms in which a value is compared: bare, and an ICCID also without its check digit, and swapped."""
     value = _FILLING.sub("", value)
     plain = str(canonical("iccid", value))
     forms = {plain}
@@ -145,7 +148,7 @@ def _forms(value: str) -> set[str]:
 
 
 def _identifiers_in(value: Any) -> Iterator[tuple[str, Any]]:
-    """What stands under an identifier's name, at any depth."""
+    """Yield what stands under an identifier's name, at any depth."""
     if isinstance(value, Mapping):
         for name, each in value.items():
             if name in SIM_IDENTIFIERS and isinstance(each, (str, int)) and not isinstance(each, bool):
@@ -158,6 +161,6 @@ def _identifiers_in(value: Any) -> Iterator[tuple[str, Any]]:
 
 
 def _texts_of(participants: Any) -> set[str]:
-    """The words of participants that are given as text, which no task takes, but every refusal quotes."""
+    """Return the words of participants that are given as text, which no task takes, but every refusal quotes."""
     texts = participants if isinstance(participants, list) else [participants]
     return words_of(each for each in texts if isinstance(each, str))

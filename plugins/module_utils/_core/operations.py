@@ -1,7 +1,10 @@
 # Copyright (c) 2026 simops.yateota contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What every request of the API does to the server. Retries, check mode and the tests derive from this one table."""
+"""Define what each request of the API does to the server.
+
+Retries, check mode and the tests derive from this one table.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,7 @@ from .states import Action, CampaignAction
 
 
 class Effect(enum.Enum):
-    """What carrying a request out, and carrying it out once more, does."""
+    """The effect of carrying a request out, and of carrying it out twice."""
 
     READ = "read"
     IDEMPOTENT_WRITE = "idempotent write"
@@ -49,7 +52,7 @@ PARTICIPANT_ACTIONS = tuple(_PARTICIPANT_ACTIONS)
 
 
 def effect(request: str, params: Mapping[str, Any]) -> Effect:
-    """The effect of one request.
+    """Return the effect of one request.
 
     Raises:
         KeyError: the request, or its action, is not in the table. Nothing unknown is ever sent.
@@ -59,5 +62,5 @@ def effect(request: str, params: Mapping[str, Any]) -> Effect:
 
 
 def is_write(request: str, params: Mapping[str, Any]) -> bool:
-    """Whether the request changes anything on the server."""
+    """Return whether the request changes anything on the server."""
     return effect(request, params) is not Effect.READ

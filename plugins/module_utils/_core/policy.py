@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Decide what is sent, what is left out, what a new state proves, what counts as bad, and when to abort.
 
-Pure functions over tables. Both engines, with the ledger and without, ask here, and so do check mode, the diff and the
-real run. [S], [V] and [A] say where a claim about the API is from, as in docs/api.md.
+Pure functions over tables. Both engines, with the ledger and without, use them, and so do check mode, the diff and the
+real run. [S], [V] and [A] give the source of a claim about the API, as in docs/api.md.
 """
 
 from __future__ import annotations
@@ -36,8 +36,8 @@ class Verdict(enum.Enum):
     REFUSE = enum.auto()
 
 
-# What an action on a participant does in each server state [S, V]. Only hurry's row is promised [S]; the others follow
-# from what the actions mean [A]. A state that is not in the table is left to the server to judge.
+# What an action on a participant does in each server state [S, V]. Only the row of hurry is specified [S]; the others
+# follow from the actions' meaning [A]. The server judges a state that is not in the table.
 _NO_MESSAGE = (Verdict.REFUSE, "it has no message yet; use retry_build once its SIM has a subscriber")
 _UNDER_WAY = (Verdict.SKIP, "its message is under way already")
 _DELIVERED = (Verdict.SKIP, "its message has been delivered already")
@@ -102,9 +102,9 @@ class ParticipantPlan:
 
     Attributes:
         verdict: whether the action is sent.
-        before: the server state, or None where it was not read.
-        after: the state that follows: the one the action leads to, or ``before`` where nothing is sent.
-        reason: why nothing is sent; empty where something is.
+        before: the server state, or None if it was not read.
+        after: the expected next state: the one the action leads to, or ``before`` if nothing is sent.
+        reason: why nothing is sent; empty if something is.
     """
 
     verdict: Verdict
@@ -114,7 +114,7 @@ class ParticipantPlan:
 
 
 class LeftOut(NamedTuple):
-    """Why a participant of a change is not sent for: the row state that it comes to, and the reason."""
+    """Why nothing is sent for a participant of a change: its new row state, and the reason."""
 
     state: RowState
     reason: str
@@ -126,7 +126,7 @@ def plan_participant(action: str, current: str | None, force: bool = False) -> P
     Args:
         action: an ``Action``.
         current: the server state; None where it was not read.
-        force: send whatever the state.
+        force: send in any state.
     """
     verdict, reason = _ACT if force or current is None else _RULES[action].get(current, _ACT)
     return ParticipantPlan(verdict, current, _LEADS_TO[action] if verdict is Verdict.ACT else current, reason)
@@ -138,7 +138,7 @@ def plan_sim(action: str, states: Sequence[str | None], force: bool = False) -> 
     Args:
         action: an ``Action``.
         states: at least one.
-        force: send whatever the states.
+        force: send in any states.
     """
     return min((plan_participant(action, state, force) for state in states), key=lambda plan: _RANK[plan.verdict])
 
@@ -160,7 +160,7 @@ RANK_OF_OTHERS = _RANK[Verdict.ACT]
 
 
 def left_out(action: str, state: str | None) -> LeftOut | None:
-    """Say why a plan leaves out a participant in a server state; None where it does not."""
+    """Return why a plan leaves out a participant in a server state; None where it does not."""
     plan = plan_participant(action, state)
     return None if plan.verdict is Verdict.ACT else LeftOut(_LEFT_AS[plan.verdict], plan.reason)
 
@@ -171,7 +171,7 @@ _NOT_LISTED = f"it is in none of the lists read ({', '.join(FILTER_STATES)}), so
 def left_out_of_wave(
     action: str, identification: Mapping[str, Any], state: str | None, is_read: bool
 ) -> LeftOut | None:
-    """Say why a planned participant is not sent for when its turn comes; None where it is.
+    """Return why nothing is sent for a planned participant at its turn; None if it is sent.
 
     Args:
         action: the change's action.
@@ -180,18 +180,18 @@ def left_out_of_wave(
         is_read: whether the latest reading found it, or there is nothing to read it from.
     """
     why = why_not_named(action, identification)
-    if why:  # planned by a release that sent other forms
+    if why:  # planned by an older release, which sent other forms
         return LeftOut(RowState.REFUSED, why)
     return left_out(action, state) if is_read else LeftOut(RowState.SKIPPED, _NOT_LISTED)
 
 
 class Misidentified(NamedTuple):
-    """Why a plan leaves out an entry that the campaign's list does not identify: a reason for each case.
+    """The reasons why a plan leaves out an entry that the campaign's list does not identify.
 
     Attributes:
-        missing: the list has no such participant.
-        several: several fit it.
-        unnamed: it has none of the identifiers in ``sent_by``.
+        missing: for an entry that is not in the list.
+        several: for an entry that several of the list fit.
+        unnamed: for an entry with none of the identifiers in ``sent_by``.
         sent_by: the identifiers by which the action is sent.
     """
 
@@ -202,7 +202,7 @@ class Misidentified(NamedTuple):
 
 
 def misidentified(action: str) -> Misidentified:
-    """Give the reasons for which a plan leaves out entries that a list does not identify."""
+    """Return the reasons why a plan leaves out entries that a list does not identify."""
     naming = NAMINGS[action]
     by_id = naming.unit == PARTICIPANT
     return Misidentified(
@@ -223,9 +223,9 @@ def keep_rank(action: str, verdict: Verdict, named_by: str, is_listed: bool, was
 
     Args:
         action: an ``Action``.
-        verdict: on the entry alone.
+        verdict: the verdict on this entry alone.
         named_by: the identifier that it was given by.
-        is_listed: whether a campaign's list tells its state.
+        is_listed: whether a campaign's list shows its state.
         was_sent: whether a request for it has left.
     """
     rank = (Verdict.SKIP, Verdict.ACT, Verdict.REFUSE).index(verdict)
@@ -268,14 +268,14 @@ def states_after_request(outcome: RequestOutcome, code: int | None) -> tuple[Row
 
 
 def goal_of(action: str) -> ServerState:
-    """Give the server state that a participant comes to in the end where all goes well."""
+    """Return the server state that a participant reaches in the end if all goes well."""
     return ServerState.CANCELED if action == Action.CANCEL else ServerState.FINISHED
 
 
 def proves_carried_out(action: str, before: str | None, now: str | None) -> bool:
-    """Tell whether a participant's new state proves that an action of unknown outcome was carried out.
+    """Return whether a participant's new state proves that an action of unknown outcome was carried out.
 
-    It does where the participant has left a state that it does not leave by itself. The reverse is never proven: a
+    It does if the participant has left a state that it does not leave by itself. The opposite is never proven: a
     message that was sent again may have failed again.
 
     Args:
@@ -292,16 +292,16 @@ def proves_carried_out(action: str, before: str | None, now: str | None) -> bool
 
 
 CAME_BACK_BAD = (ServerState.FAILED,)
-"""The server states, read since the attempt, in which a participant counts as bad though the action was carried out."""
+"""The server states, read after the attempt, that count as bad although the action was carried out."""
 
 
 def is_bad(state: RowState) -> bool:
-    """Tell whether an attempt that came to a row state counts as bad for the abort threshold."""
+    """Return whether an attempt that ended in a row state counts as bad for the abort threshold."""
     return state in BAD_STATES
 
 
 def must_abort(executed: int, bad: int, minimum_executed: int, threshold_percentage: float) -> bool:
-    """Tell whether so many bad attempts of those executed end a rollout.
+    """Return whether a rollout must be aborted because of its bad attempts.
 
     Args:
         executed: how many attempts count.

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 simops.yateota contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What is wrong with the entries of a list, however many they are: a sentence for each kind of fault."""
+"""Report the faults of a list's entries, any number of them, in a sentence for each kind."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ class Places:
         self.count = 0
 
     def add(self, place: Any) -> None:
-        """Take a place: the number of a line, or of an entry."""
+        """Add a place: the number of a line, or of an entry."""
         self.count += 1
         if len(self._first) <= _SHOWN:
             self._first.append(place)
 
     def words(self, unit: str) -> str:
-        """All of them: ``line 3``, ``lines 3 and 7``, ``lines 3, 7, 9 and 296 more``.
+        """Return all places in words: ``line 3``, ``lines 3 and 7``, ``lines 3, 7, 9 and 296 more``.
 
         Args:
-            unit: what stands before them, in the singular; empty where they bear their names.
+            unit: the word before them, in the singular; empty if the places are names.
         """
         shown = [str(place) for place in self._first]
         before = unit and f"{unit}{'s' if self.count > 1 else ''} "
@@ -58,7 +58,7 @@ class Problems:
         self.count = 0
 
     def add(self, place: Any, error: InvalidInputError) -> None:
-        """Take the fault of an entry."""
+        """Add the fault of an entry."""
         self.count += 1
         kind = _VALUE.sub("", str(error))
         if kind not in self._kinds and len(self._kinds) >= _MOST_KINDS:
@@ -66,7 +66,7 @@ class Problems:
         self._kinds.setdefault(kind, (str(error) if kind else "other faults.", Places()))[1].add(place)
 
     def sentences(self) -> str:
-        """A sentence for each kind of fault, with its places and, of many, the words for the first."""
+        """Return a sentence for each kind of fault, with its places and, if there are many, the text of the first."""
         return " ".join(
             f"{places.words(self._unit)}{', the first' if places.count > 1 and kind else ''}: {first}"
             for kind, (first, places) in self._kinds.items()

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 simops.yateota contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Tell what a body code means, and whether the server refuses one participant or every request. Both engines ask."""
+"""Interpret body codes, and decide whether a server refuses one participant or every request."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ REFUSAL_CODES = {
     403: "not allowed",
     404: "not found",
 }
-"""The body codes by which the server refuses a request, and what they mean [F]. Any other but 0 is a failure [A]."""
+"""The body codes of refusals, and their meaning [F]. Any other code but 0 is a failure [A]."""
 
 _NOT_ALLOWED, _NOT_FOUND = 403, 404
 
@@ -43,12 +43,12 @@ _NAMES_STATE = re.compile(r"\b(?:messages?|status|state)\b", re.IGNORECASE)
 
 
 def is_refusal(code: int | None) -> bool:
-    """Tell whether a body code is a refusal; else it is a failure."""
+    """Return whether a body code is a refusal; otherwise it is a failure."""
     return code in REFUSAL_CODES
 
 
 class About(enum.Enum):
-    """What a refusal is about."""
+    """The subject of a refusal."""
 
     PARTICIPANT = enum.auto()
     REQUEST = enum.auto()
@@ -56,11 +56,13 @@ class About(enum.Enum):
 
 
 def about(code: int | None, message: str, params: Mapping[str, Any]) -> About:
-    """Find out what a refusal is about. The body code alone is not enough: 401 is a value or an unknown request [F].
+    """Find out what a refusal is about.
+
+    The body code alone is not enough: 401 is a value or an unknown request [F].
 
     Args:
         code: the body code.
-        message: what the server said, empty where it said nothing.
+        message: the server's message; empty if there is none.
         params: the request's ``params``.
     """
     if _NAMES_REQUEST.search(message):
@@ -83,7 +85,7 @@ class Refusals:
     participants' own, and are planned again (``taken_back``).
 
     Attributes:
-        taken_back: the subjects of refusals that counted as a participant's own until more like them came.
+        taken_back: the subjects of refusals that were blamed on a participant until more of the same kind came.
     """
 
     def __init__(self) -> None:
@@ -109,7 +111,7 @@ class Refusals:
         Args:
             error: the refusal.
             params: the request's ``params``.
-            subject: whom the request was for, for ``taken_back``.
+            subject: the participant of the request, for ``taken_back``.
         """
         what = about(error.code, error.message or "", params)
         with self._lock:

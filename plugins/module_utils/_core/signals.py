@@ -1,7 +1,7 @@
 # Copyright (c) 2026 simops.yateota contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Signals that end a task: it stops sending, and says what came of what was sent."""
+"""Handle signals that end a task: it stops sending, and reports the outcomes."""
 
 from __future__ import annotations
 

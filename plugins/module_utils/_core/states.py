@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Name every state, status and action once, with the groups that follow from them.
 
-Members are strings and compare equal to them. Where a value leaves the collection's code (a module's result), ``plain``
-makes it an ordinary string again. What a server reports besides these stays an ordinary string.
+Members are strings and compare equal to them. When a value leaves the collection's code (as a module's result),
+``plain`` makes it an ordinary string. Other states that a server reports stay ordinary strings.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any
 
 
 class Action(StrEnum):
-    """What can be done to a participant: the actions of ``action_participant`` [S]."""
+    """The actions on a participant: those of ``action_participant`` [S]."""
 
     CANCEL = "cancel"
     HURRY = "hurry"
@@ -24,7 +24,7 @@ class Action(StrEnum):
 
 
 class CampaignAction(StrEnum):
-    """What can be done to a campaign: the actions of ``action_campaign`` [S]."""
+    """The actions on a campaign: those of ``action_campaign`` [S]."""
 
     STOP = "stop"
     PAUSE = "pause"
@@ -32,7 +32,7 @@ class CampaignAction(StrEnum):
 
 
 class CampaignState(StrEnum):
-    """What a campaign is in, "like started, stopped, finished" [V]."""
+    """The states of a campaign, "like started, stopped, finished" [V]."""
 
     STARTED = "started"
     """It runs [V]."""
@@ -41,9 +41,9 @@ class CampaignState(StrEnum):
     STOPPED = "stopped"
     """It was stopped [V]."""
     FINISHED = "finished"
-    """It has come to its end [V]."""
+    """It has ended [V]."""
     RESTARTED = "restarted"
-    """Only asked for, as the ``state`` of ``yateota_campaign``: no server reports it [A]."""
+    """Only an option's value, the ``state`` of ``yateota_campaign``: no server reports it [A]."""
 
 
 DESIRED_CAMPAIGN_STATES = (
@@ -56,7 +56,7 @@ DESIRED_CAMPAIGN_STATES = (
 
 
 class ServerState(StrEnum):
-    """What a participant is in, as the server reports it, in the order in which it comes to them."""
+    """The states of a participant as the server reports them, in the usual order."""
 
     UNALLOCATED = "unallocated"
     """Its SIM has no subscriber, so that no message was built [S]."""
@@ -71,14 +71,14 @@ class ServerState(StrEnum):
     FAILED = "failed"
     """Its message was not delivered [S]."""
     CANCELED = "canceled"
-    """Its message is not sent any more [V]."""
+    """Its message will not be sent [V]."""
 
 
 FILTER_STATES = (ServerState.PENDING_BUILD, ServerState.PENDING_SEND, ServerState.FAILED, ServerState.FINISHED)
 """The server states that ``query_participants`` can filter by [S]."""
 
 END_STATES = (ServerState.FINISHED, ServerState.FAILED, ServerState.CANCELED)
-"""The server states that a participant does not leave by itself [S, V]. No other one is an end."""
+"""The server states that a participant does not leave by itself [S, V]. No other state is an end."""
 
 IN_DELIVERY = (ServerState.PENDING_BUILD, ServerState.PENDING_SEND, ServerState.WAITING_POR)
 """The server states of a participant whose message is under way [S]."""
@@ -90,16 +90,19 @@ COUNTED_STATES = (
     ServerState.FAILED,
     ServerState.CANCELED,
 )
-"""The server states by which a campaign carries numbers, on some servers flags [V]."""
+"""The server states that a campaign has counts of; some servers return flags [V]."""
 
 
 class RowState(StrEnum):
-    """What a participant of a change is in, exactly one at any time. The ledger records it."""
+    """The states of a participant in a change, exactly one at any time.
+
+    The ledger records it.
+    """
 
     PLANNED = "planned"
     """It is to be acted on."""
     SENDING = "sending"
-    """It was marked, and its request may have left."""
+    """It was marked as being sent, and its request may have left."""
     DONE = "done"
     """The server carried the action out."""
     SKIPPED = "skipped"
@@ -119,7 +122,7 @@ EXECUTED_STATES = (RowState.DONE, *BAD_STATES)
 """The row states of an attempt that counts for the abort threshold, where one was made."""
 
 UNSETTLED_STATES = (RowState.PLANNED, RowState.SENDING, RowState.UNKNOWN)
-"""The row states of those whose server state is still to be read."""
+"""The row states of participants whose server state is still to be read."""
 
 
 class ChangeStatus(StrEnum):
@@ -128,17 +131,17 @@ class ChangeStatus(StrEnum):
     PLANNING = "planning"
     """Its plan is being made, or was interrupted: no result shows it."""
     PLANNED = "planned"
-    """Its plan is whole, and nothing was sent."""
+    """Its plan is complete, and nothing was sent."""
     APPROVED = "approved"
     """Its plan was approved, and nothing was sent."""
     IN_PROGRESS = "in_progress"
-    """Waves were begun, and participants are left to send for."""
+    """Waves have begun, and participants are left to send for."""
     HELD = "held"
-    """Somebody holds it: nothing is sent until it is released. The ledger keeps the status it had beside that."""
+    """A person holds it: nothing is sent until it is released. The ledger also keeps its former status."""
     RELEASED = "released"
-    """Only asked for, as the ``state`` of ``yateota_bulk``: a released change has the status it had before."""
+    """Only an option's value, the ``state`` of ``yateota_bulk``: a released change has its former status."""
     STOPPED = "stopped"
-    """Somebody stopped it: participants are left that are never sent for."""
+    """A person stopped it: nothing is ever sent for the participants that are left."""
     WINDOW_CLOSED = "window_closed"
     """Its window ended with participants left to send for."""
     ABORTED = "aborted"
@@ -146,9 +149,9 @@ class ChangeStatus(StrEnum):
     APPLIED = "applied"
     """Nothing is left to send."""
     VERIFIED = "verified"
-    """Nothing is left to send, and everyone came to the end that the action leads to."""
+    """Nothing is left to send, and all participants reached the end that the action leads to."""
     PURGED = "purged"
-    """Nothing in the ledger identifies its participants any more."""
+    """The ledger no longer identifies its participants."""
 
 
 ENDED_STATUSES = (ChangeStatus.APPLIED, ChangeStatus.VERIFIED)
@@ -171,7 +174,7 @@ DESIRED_STATUSES = (
 
 
 class EntryOutcome(StrEnum):
-    """What came of one entry of a task without a ledger: a result of ``yateota_participant``."""
+    """The outcome of one entry of a task without a ledger, in the result of ``yateota_participant``."""
 
     ACTED = "acted"
     """The server carried the action out; in check mode it would be sent."""
@@ -186,7 +189,7 @@ class EntryOutcome(StrEnum):
 
 
 def plain(value: Any) -> Any:
-    """Make ordinary strings of the members in a value, its lists and its dicts, keys included."""
+    """Replace members by ordinary strings in a value, its lists and its dicts, keys included."""
     if isinstance(value, StrEnum):
         return value.value
     if isinstance(value, dict):

@@ -16,9 +16,9 @@ class TaskResult:
     """What a task ends with.
 
     Attributes:
-        result: the keys of the module's result. Where the task failed, what is known all the same.
-        error: what the task failed with, or None.
-        identifiers: identifiers of SIMs that the error or a warning may name, to be masked where the user asks for it.
+        result: the keys of the module's result. If the task failed, those that are known.
+        error: the error that the task failed with, or None.
+        identifiers: identifiers of SIMs that the error or a warning may name, to be masked if the user asks for it.
     """
 
     result: dict[str, Any]

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 simops.yateota contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The passwords and tokens that stand in URLs, whichever way their parameters are spelled."""
+"""Find the passwords and tokens in URLs, however their parameters are spelled."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ _NAME = re.compile(
 
 
 def names_a_secret(parameter: str) -> bool:
-    """Whether a URL's parameter of this name, percent-encoded or not, carries a password, a token or the like."""
+    """Return whether a URL parameter of this name, percent-encoded or not, carries a password or token."""
     return bool(_NAME.search(unquote(parameter).strip()))
 
 
 def url_secrets(text: str) -> list[str]:
-    """The secrets that stand in a URL, as they stand there and decoded; none where the text is no URL."""
+    """Return the secrets in a URL, both as written and decoded; none if the text is not a URL."""
     if not _URL.match(text):
         return []
     user = _USER.match(text)
@@ -33,7 +33,7 @@ def url_secrets(text: str) -> list[str]:
 
 
 def without_secrets(text: str) -> str:
-    """A URL for a message, its secrets hidden."""
+    """Return a URL with its secrets hidden, for a message."""
     for secret in sorted(url_secrets(text), key=len, reverse=True):
         text = text.replace(secret, "********")
     return text

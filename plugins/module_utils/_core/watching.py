@@ -1,7 +1,7 @@
 # Copyright (c) 2026 simops.yateota contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How a campaign that is watched stands: a verdict on its counts."""
+"""Judge a watched campaign by its counts."""
 
 from __future__ import annotations
 
@@ -11,27 +11,27 @@ from typing import Any
 from .states import CampaignState, ServerState
 
 RUNNING, FINISHED, BAD, HELD, UNCOUNTED, UNREAD = "running", "finished", "bad", "held", "uncounted", "unread"
-"""The verdicts. ``UNREAD`` is that of a look at which the campaign could not be read, after it had been read before."""
+"""The verdicts. ``UNREAD``: a campaign that was read before could not be read this time."""
 
 GOES_ON = (RUNNING, UNREAD)
-"""The verdicts after which another look is worth it."""
+"""The verdicts after which the campaign is read again."""
 
 _ENGINE_AWAY = 200
 """The body code of a server whose engine cannot be reached [S]."""
 
 
 def watched(campaign: Mapping[str, Any], most_failed: float | None, minimum: int) -> dict[str, Any]:
-    """The verdict on a campaign: ``verdict``, ``failed_percentage`` and ``text``.
+    """Return the verdict on a campaign: ``verdict``, ``failed_percentage`` and ``text``.
 
     Args:
         campaign: as ``yateota_campaign_info`` returns it.
-        most_failed: how many percent of those that have ended may have failed; None for any number.
-        minimum: from how many on that is judged.
+        most_failed: the percentage of ended participants that may have failed; None for any.
+        minimum: the number of ended participants from which that is judged.
     """
     title = f"Campaign {campaign['campaign_id']} ({campaign['name']})"
     counts = [campaign[ServerState.FINISHED], campaign[ServerState.FAILED]]
     if any(isinstance(count, bool) or not isinstance(count, int) for count in counts):
-        text = f"{title} cannot be watched: the server reports no numbers of those that have finished and failed."
+        text = f"{title} cannot be watched: the server does not report how many have finished and failed."
         return _verdict(UNCOUNTED, None, text)
     ended, failed = sum(counts), campaign[ServerState.FAILED]
     share = 100 * failed / ended if ended else 0.0
@@ -50,17 +50,17 @@ def watched(campaign: Mapping[str, Any], most_failed: float | None, minimum: int
 
 
 def unread(name: Any, why: str) -> dict[str, Any]:
-    """The verdict of a look at which the campaign could not be read.
+    """Return the verdict on a campaign that could not be read this time.
 
     Args:
         name: the campaign's id or name.
-        why: what was said of it, a sentence.
+        why: the reason, a sentence.
     """
     return _verdict(UNREAD, None, f"Campaign {name} could not be read: {why}")
 
 
 def may_pass(failure: Mapping[str, Any]) -> bool:
-    """Whether a failure to read may be over at the next look: the server, or its engine, cannot be reached."""
+    """Return whether a failed reading may succeed next time: the server or its engine was not reached."""
     return failure.get("kind") == "transport" or failure.get("code") == _ENGINE_AWAY
 
 

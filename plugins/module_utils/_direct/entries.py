@@ -56,7 +56,7 @@ class Entry:
         return self.found[0].state if self.found else None
 
     def fits(self, participant: Participant) -> bool:
-        """Tell whether all identifiers given are this participant's."""
+        """Return whether all identifiers given are this participant's."""
         return all(
             canonical(name, value) == canonical(name, getattr(participant, name))
             for name, value in self.given.items()
@@ -70,7 +70,7 @@ class Entry:
         return {**self.given, **{name: value for name, value in shown.items() if value is not None}}
 
     def params(self, action: str) -> dict[str, Any]:
-        """Give the parameters by which the request names it."""
+        """Return the parameters by which the request names it."""
         return request_names(action, self.known, named_by(action, self.given))
 
     def judge(self, plan: ParticipantPlan) -> None:

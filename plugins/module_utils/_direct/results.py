@@ -59,7 +59,7 @@ def check_all_settled(action: str, entries: Sequence[Entry]) -> None:
 
 
 def _reasons(bad: Sequence[Entry]) -> str:
-    """Give the reasons of several bad outcomes with their counts, in a sentence; an empty text for one outcome."""
+    """Return the reasons of several bad outcomes with their counts, in a sentence; an empty text for one outcome."""
     if len(bad) == 1:
         return ""
     counted: Counter[str] = Counter()
@@ -81,7 +81,7 @@ def _capped(sides: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def result(action: str, entries: Sequence[Entry]) -> dict[str, Any]:
-    """Give the module's result: what was done, or in check mode what would be."""
+    """Return the module's result: what was done, or in check mode what would be."""
     acted = [entry for entry in entries if entry.outcome == EntryOutcome.ACTED]
     return {
         "changed": bool(acted),

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 simops.yateota contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Record the attempts of a change: marks before requests leave, outcomes, and what became of the unknown."""
+"""Record the attempts of a change: marks before requests leave, outcomes, and how unknown ones are settled."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _RECORDED_COLUMNS = {
 _recorded_values = operator.attrgetter(*_RECORDED_COLUMNS)
 
 INTERRUPTED = "the run was interrupted before its outcome was recorded"
-"""The reason of a row that is unknown because its run was killed."""
+"""The reason in a row that is unknown because its run was killed."""
 
 
 @dataclass(slots=True)
@@ -43,12 +43,12 @@ class Attempt:
     Attributes:
         seq: its place in the change.
         identification: its identifiers and campaign, as recorded.
-        state_now: its server state as last read, None where it never was.
-        is_read: whether the latest reading found it; true where there is nothing to read it from.
-        state: its row state: as recorded, or as it is to be recorded next.
-        sent_at, answered_at: when the request left and was answered, in Unix seconds; None where none left.
+        state_now: its server state as last read; None if it was never read.
+        is_read: whether the latest reading found it; true if there is nothing to read it from.
+        state: its row state, as recorded or as to be recorded next.
+        sent_at, answered_at: when the request left and was answered, in Unix seconds; None if none left.
         code, message: the server's answer.
-        reason: why it came to ``state``, where that is not the server's answer.
+        reason: why it is in ``state``, if not because of the server's answer.
         named_by: the identifier by which the selection names it.
     """
 
@@ -67,14 +67,14 @@ class Attempt:
 
 @dataclass(frozen=True)
 class Tally:
-    """How many attempts were executed, and how many of them are bad."""
+    """The number of executed attempts, and of bad ones among them."""
 
     executed: int
     bad: int
 
 
 def _unrecorded(error: LedgerAwayError, number: int) -> YateotaError:
-    """Add to an error how many outcomes could not be recorded."""
+    """Add the number of outcomes that could not be recorded to an error."""
     if not number:
         return error
     lost = f"The outcomes of {number} or more participants are not recorded"
@@ -89,7 +89,7 @@ class Attempts:
         run: the number of the run that sends.
 
     Attributes:
-        ledger: the change's.
+        ledger: that of the change.
     """
 
     def __init__(self, change: Change, run: int) -> None:
@@ -99,7 +99,7 @@ class Attempts:
         self.ledger = change.ledger
         columns = participants.c
         given = change.ledger.given(seq="integer").c
-        # A mark of this run counts as made, where the answer to its commit was lost.
+        # A mark of this run counts as made even if the answer to its commit was lost.
         own_mark = (columns.state == RowState.SENDING) & (columns.run == run)
         blank = dict.fromkeys(("answered_at", "code", "message", "reason"))
         self._mark = (
@@ -121,12 +121,12 @@ class Attempts:
         )
 
     def record(self, ended: Sequence[Attempt], marked: Sequence[Attempt]) -> None:
-        """Record what has ended, and mark those whose requests leave next, in one durable transaction.
+        """Record ended attempts and mark the next ones, in one durable transaction.
 
         Args:
-            ended: their ``state`` and what belongs to it is recorded.
-            marked: come to the row state ``SENDING``. None of their requests may leave before this returns. They stay
-                planned where somebody holds or has stopped the change.
+            ended: attempts whose ``state``, with its details, is recorded.
+            marked: attempts that get the row state ``SENDING``. Their requests must not leave before this returns. They
+                stay planned if a person holds or has stopped the change.
         """
         outcomes = sum(attempt.sent_at is not None for attempt in ended)
         try:
@@ -171,8 +171,8 @@ class Attempts:
                 self._note_approver(connection)
             if self.ledger.rows_changed(connection, self._mark, {"rows": marked, "moment": moment}) != len(marked):
                 raise InvalidInputError(
-                    "The ledger does not hold the participants that are next as planned: another program has changed "
-                    "it. Nothing was sent for them. Run this again."
+                    "The next participants are not planned in the ledger any more: another program has changed it. "
+                    "Nothing was sent for them. Run this again."
                 )
         return True
 
@@ -185,7 +185,7 @@ class Attempts:
 
     @repeatable
     def mark_interrupted(self) -> int:
-        """Make unknown what an interrupted run left between mark and outcome; return how many those are."""
+        """Mark attempts without an outcome of an interrupted run as unknown; return their number."""
         with self._change.write() as connection:
             return connection.execute(
                 participants.update()
@@ -195,13 +195,13 @@ class Attempts:
 
     @repeatable
     def settle_unknown(self, proves: Callable[[str | None, str | None], bool]) -> int:
-        """Settle the unknown whose state, read since, proves that the action was carried out.
+        """Settle the unknown rows whose new state proves that the action was carried out.
 
         Args:
-            proves: tells whether a server state before the attempt and one read after it prove that.
+            proves: returns whether a server state before the attempt and one read after it prove that.
 
         Returns:
-            How many those are.
+            Their number.
         """
         columns = participants.c
         latest = sa.select(changes.c.reading).where(changes.c.number == self._change.number).scalar_subquery()
@@ -230,7 +230,7 @@ class Attempts:
 
     @repeatable
     def plan_unknown_again(self) -> int:
-        """Plan another attempt for the unknown, and keep what is known of the last; return how many those are."""
+        """Plan another attempt for unknown rows, keep the record of the last, and return their number."""
         columns = participants.c
         unknown = (self._change.rows, columns.state == RowState.UNKNOWN)
         kept = ("change", "seq", "sent_at", "run", "answered_at", "code", "message")
@@ -251,7 +251,7 @@ class Attempts:
 
         Args:
             judged_from: the moment, in Unix seconds.
-            came_back_bad: the server states, read since the attempt, in which one that was carried out is bad too.
+            came_back_bad: the server states, read after the attempt, in which a carried-out one is bad too.
         """
         columns = participants.c
         came_back = (columns.state == RowState.DONE) & columns.state_now.in_(came_back_bad)

@@ -23,16 +23,16 @@ _LOOK_EVERY = 0.2
 
 
 class Change:
-    """A change of the ledger, written under its lease once there is one.
+    """A change in the ledger, written under its lease if there is one.
 
     Args:
-        ledger: holds it.
-        number: its number there.
+        ledger: the ledger.
+        number: the change's number there.
         lease: the lease of this run, or None.
 
     Attributes:
         ledger, number, lease: as given.
-        rows: the condition that a participant is the change's.
+        rows: the condition that a participant belongs to the change.
     """
 
     def __init__(self, ledger: Ledger, number: int, lease: Lease | None = None) -> None:
@@ -70,7 +70,7 @@ class Change:
 
     @contextlib.contextmanager
     def write(self) -> Iterator[sa.Connection]:
-        """Begin a transaction on the change; raises as ``Ledger.write`` and ``Lease.renew``."""
+        """Begin a transaction on the change. Raises as ``Ledger.write`` and ``Lease.renew``."""
         with self.ledger.write() as connection:
             renewed = self.lease.renew(connection) if self.lease else None
             yield connection
@@ -165,13 +165,13 @@ class Change:
     def _begin_run(self, facts: dict[str, Any]) -> int:
         same = [runs.c[name] == facts[name] for name in ("change", "started", "host", "pid")]
         with self.write() as connection:
-            # This run's own row, where the answer to the commit was lost.
+            # Its own row exists if the answer to the commit was lost.
             run = connection.execute(sa.select(runs.c.number).where(*same)).scalar()
             return int(run or connection.execute(runs.insert().values(facts).returning(runs.c.number)).scalar_one())
 
     @repeatable
     def end_run(self, run: int, outcome: str) -> None:
-        """Record what a run came to."""
+        """Record the outcome of a run."""
         moment = self.clock.moment()
         with self.write() as connection:
             connection.execute(runs.update().where(runs.c.number == run).values(finished=moment, outcome=outcome))
@@ -186,12 +186,12 @@ class Change:
 
 
 def no_counts() -> dict[str, int]:
-    """Count none in each row state."""
+    """Return a count of 0 for each row state."""
     return dict.fromkeys(map(str, RowState), 0)
 
 
 def find_change(ledger: Ledger, change_id: str) -> Change | None:
-    """Find the change of this name; None where there is none."""
+    """Find the change of this name; None if there is none."""
 
     def find() -> int | None:
         with ledger.read() as connection:
@@ -215,7 +215,7 @@ def create_change(ledger: Ledger, change_id: str, **facts: Any) -> Change:
     """Find the change of this name, or record it.
 
     Raises:
-        InvalidInputError: one is recorded whose name differs by case, blanks or Unicode form alone.
+        InvalidInputError: the name of a recorded one differs only by case, blanks or Unicode form.
     """
 
     def create() -> int:

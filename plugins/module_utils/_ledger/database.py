@@ -1,7 +1,7 @@
 # Copyright (c) 2026 simops.yateota contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Open and check the ledger's database, and say each of its failures in one sentence."""
+"""Open and check the ledger's database, and describe each of its failures in one sentence."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from .outage import LedgerBusyError, Outage, repeatable
 from .tables import SCHEMA_VERSION, sa, sa_exc
 
 _NAMING_LOCK = 0x79617466
-"""The PostgreSQL advisory lock under which a change gets its name: two that differ by case may come at once."""
+"""The PostgreSQL advisory lock for naming a change: two names that differ by case may arrive at once."""
 
 _CREATION_LOCK = 0x79617465
-"""The PostgreSQL advisory lock under which the tables are made: two first runs may come at once."""
+"""The PostgreSQL advisory lock for creating the tables: two first runs may start at once."""
 
 
 class Ledger:
@@ -29,15 +29,15 @@ class Ledger:
 
     Args:
         engine: SQLAlchemy's engine for it.
-        shown: how messages name it, without a password.
-        patience: for how many seconds its database is waited for while it is away.
-        reads_file: the SQLite file where it is read without a lock; it is not written then.
+        shown: its name in messages, without a password.
+        patience: the seconds to wait for its database while it is away.
+        reads_file: the SQLite file if it is read without a lock; it is not written then.
         stopped: set from outside to end that waiting.
 
     Attributes:
         shown: as given.
         outage: waits for the database.
-        notice: what its user has to know about its schema, or None.
+        notice: a message for the user about its schema, or None.
     """
 
     def __init__(
@@ -57,7 +57,7 @@ class Ledger:
 
     @property
     def ledger(self) -> Ledger:
-        """Itself, for ``repeatable``."""
+        """The ledger itself, for ``repeatable``."""
         return self
 
     @property
@@ -66,20 +66,23 @@ class Ledger:
 
     @contextlib.contextmanager
     def write(self) -> Iterator[sa.Connection]:
-        """A transaction that is durable when the block has ended well, and has not happened otherwise.
+        """Yield a transaction: durable if the block ends without an error, else without effect.
 
-        Where the answer to its commit was lost, it fails and has happened: what is written must be ``repeatable``.
+        If the answer to its commit is lost, it fails but has taken effect: the writes must be ``repeatable``.
 
         Raises:
             InvalidInputError: the ledger is read-only, full, locked, damaged or refused; names it and the fix.
-            LedgerAwayError: its database is away or locked for now.
+            LedgerAwayError: its database is away or locked at the moment.
         """
         with self._translated(), self._engine.begin() as connection:
             yield connection
 
     @contextlib.contextmanager
     def read(self) -> Iterator[sa.Connection]:
-        """A transaction that only reads, and waits for no writer. Raises as ``write``."""
+        """Yield a transaction that only reads, and waits for no writer.
+
+        Raises as ``write``.
+        """
         before = sqlite.fingerprint(self._reads_file) if self._reads_file else None
         try:
             with self._translated(), self._engine.connect().execution_options(yateota_reads=True) as connection:
@@ -90,21 +93,21 @@ class Ledger:
         self._check_unchanged(before)
 
     def _check_unchanged(self, before: tuple[int, ...] | None) -> None:
-        """Refuse what was read, maybe in part before and in part after a change, from a file without a lock."""
+        """Reject data from a file without a lock that may have been read partly before and partly after a write."""
         if self._reads_file and sqlite.fingerprint(self._reads_file) != before:
             raise LedgerBusyError(f"ledger '{self.shown}' was written while it was read: run this again.")
 
     def clock(self) -> sa.ColumnElement[float]:
-        """The present moment in Unix seconds, by the one clock that all who use this ledger share."""
+        """Return the present moment in Unix seconds, by the clock that all users of this ledger share."""
         if self._is_file:
             return (sa.func.julianday("now", type_=sa.Double) - 2440587.5) * 86400.0
         return sa.cast(sa.extract("epoch", sa.func.clock_timestamp()), sa.Double)
 
     def given(self, **kinds: str) -> sa.CTE:
-        """A table of rows that a statement is given as its parameter ``rows``: a list of lists.
+        """Return a table of the rows in a statement's parameter ``rows``, a list of lists.
 
-        It makes a block of rows one step of the database's. Were each row a step, the thread that takes them would have
-        to win Python's lock back from the threads that send, once for each.
+        A block of rows is then one step of the database. If each row were a step, the thread that reads them would have
+        to get Python's lock back from the sending threads once for each row.
 
         Args:
             kinds: the columns and their types: ``integer``, ``float`` or ``string``.
@@ -114,13 +117,15 @@ class Ledger:
         columns = [
             getattr(rows.c.value[place], f"as_{kind}")().label(name) for place, (name, kind) in enumerate(kinds.items())
         ]
-        # Materialized, since SQLite would search it for each row of the table instead of the other way round.
+        # Materialized, because SQLite would otherwise search it once for each row of the table.
         return sa.select(*columns).cte("given").prefix_with("MATERIALIZED")
 
     def gathered(self, query: sa.Select[Any]) -> sa.Select[tuple[Any]]:
-        """A query that gives all rows of another as one value: a list of lists, or None where there are no rows.
+        """Return a query that gives all rows of another as one value.
 
-        It makes a block of rows one step of the database's, for the reason that ``given`` tells.
+        The value is a list of lists, or None if there are no rows.
+
+        A block of rows is then one step of the database, for the reason given in ``given``.
         """
         on_sqlite = self._is_file
         gather = sa.func.json_group_array if on_sqlite else sa.func.json_agg
@@ -134,55 +139,55 @@ class Ledger:
         return changed if changed >= 0 else int(connection.execute(sa.text("SELECT changes()")).scalar_one())
 
     def insert_new(self, table: sa.Table) -> Any:
-        """An INSERT that passes over rows which are there already."""
+        """Return an INSERT that skips rows that already exist."""
         dialect = tables.sqlite if self._is_file else tables.postgresql
         return dialect.insert(table).on_conflict_do_nothing()
 
     def fold(self, connection: sa.Connection) -> None:
-        """Have each commit of a SQLite ledger's connection end up in the main file at once, not only in its log.
+        """Write each commit of a SQLite connection to the main file at once, not only to its log.
 
-        A copy of that file alone then holds what was sent. Part of the commit, this takes no turn of Python's lock from
-        the threads that send.
+        A copy of that file alone then shows what was sent. As a part of the commit, this takes no Python lock from the
+        sending threads.
         """
         if self._is_file and not connection.info.get("folds"):
             connection.exec_driver_sql("PRAGMA wal_autocheckpoint = 1")
             connection.info["folds"] = True
 
     def compact(self) -> None:
-        """Rewrite a SQLite ledger's file without what was deleted; PostgreSQL does it itself. Raises as ``write``."""
+        """Rewrite a SQLite file without deleted data; PostgreSQL does so itself. Raises as ``write``."""
         if self._is_file:
             with self._raw() as connection:
                 connection.execute("VACUUM")
 
     def backups(self) -> list[str]:
-        """The copies of a SQLite ledger's file that upgrades have made beside it."""
+        """Return the copies of a SQLite ledger's file that upgrades made beside it."""
         return sqlite.backups(self.shown) if self._is_file else []
 
     @repeatable
     def empty_log(self) -> None:
-        """Empty the log beside a SQLite ledger's file, which holds what was deleted.
+        """Empty the log beside a SQLite ledger's file, which contains deleted data.
 
         Raises:
-            LedgerBusyError: another program reads the ledger all the time, and keeps the log.
+            LedgerBusyError: another program keeps reading the ledger, so that the log cannot be emptied.
         """
         if not self._is_file:
             return
         with self._raw() as connection:
             if not sqlite.empty_log(connection):
                 raise LedgerBusyError(
-                    f"ledger '{self.shown}' is being read by another program, which keeps what was removed in the file "
+                    f"ledger '{self.shown}' is being read by another program, so that removed data stays in the file "
                     f"'{self.shown}-wal': let that program end, and run this again."
                 )
 
     @contextlib.contextmanager
     def _raw(self) -> Iterator[Any]:
-        """SQLite's own connection, outside a transaction."""
+        """Yield SQLite's own connection, outside a transaction."""
         with self._translated(), self._engine.connect() as connection:
             yield connection.connection.driver_connection
 
     def lock_names(self, connection: sa.Connection) -> None:
-        """Let no other transaction name a change until this one has ended."""
-        if self._engine.dialect.name == "postgresql":  # on SQLite there is one writer
+        """Prevent other transactions from naming a change until this one has ended."""
+        if self._engine.dialect.name == "postgresql":  # SQLite has only one writer
             connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_NAMING_LOCK)))
 
     def close(self) -> None:
@@ -200,10 +205,10 @@ class Ledger:
 
     @repeatable
     def prepare(self) -> None:
-        """Make the tables where there are none, and bring those of an older release to the present schema.
+        """Create missing tables, and upgrade those of an older release to the present schema.
 
         Raises:
-            InvalidInputError: the database is another program's, or of a newer version of the collection.
+            InvalidInputError: the database belongs to another program, or to a newer version of the collection.
         """
         with self.write() as connection:
             if not self._is_file:
@@ -220,7 +225,7 @@ class Ledger:
 
     @repeatable
     def is_ready(self) -> bool:
-        """Whether it holds a ledger's tables; those of an older release are read as they are. Raises as ``prepare``."""
+        """Return whether the database holds a ledger, also one of an older release. Raises as ``prepare``."""
         with self.read() as connection:
             version = self._version(connection)
             if version is not None and version < SCHEMA_VERSION and self.notice is None:
@@ -230,10 +235,10 @@ class Ledger:
         return version is not None
 
     def _version(self, connection: sa.Connection) -> int | None:
-        """The schema's version, or None where there is no ledger."""
+        """Return the schema's version, or None where there is no ledger."""
         found = set(sa.inspect(connection).get_table_names())
         if tables.ledger.name not in found:
-            # A PostgreSQL database may hold other programs' tables; a file is a ledger or is none.
+            # A PostgreSQL database may hold other programs' tables; a file is either a ledger or not.
             if found & {table.name for table in tables.all_tables()} or (found and self._is_file):
                 raise InvalidInputError(
                     f"ledger '{self.shown}' is the database of another program: give a ledger, or one to be made."
@@ -242,7 +247,7 @@ class Ledger:
         version: int | None = connection.execute(sa.select(tables.ledger.c.version)).scalar()
         if version is None or not 1 <= version <= SCHEMA_VERSION:
             raise InvalidInputError(
-                f"ledger '{self.shown}' has schema version {version}, this release of the collection knows "
+                f"ledger '{self.shown}' has schema version {version}, but this release of the collection supports "
                 f"{SCHEMA_VERSION}: use the release that made it."
             )
         return version
@@ -255,14 +260,14 @@ def open_ledger(
     stopped: threading.Event | None = None,
     warn: Callable[[str], None] | None = None,
 ) -> Ledger:
-    """The ledger at a path or URL, made where it is not there, and upgraded where an older release made it.
+    """Open the ledger at a path or URL; create it if it is missing, upgrade an older one.
 
     Args:
         where: the path of a SQLite file, or the URL of a PostgreSQL database.
         password: the database's password.
-        patience: for how many seconds a database that is away is waited for, each time.
+        patience: the seconds to wait for a database that is away, each time.
         stopped: set from outside to end that waiting.
-        warn: takes a sentence where it was upgraded.
+        warn: receives a message if the ledger was upgraded.
 
     Raises:
         InvalidInputError: it cannot be used; names the ledger, the reason and the fix.
@@ -284,11 +289,14 @@ def open_ledger(
 def look_into(
     where: str, password: str | None, patience: float = 0.0, warn: Callable[[str], None] | None = None
 ) -> Ledger | None:
-    """The ledger at a path or URL to be read alone, not a byte of it changed; None where there is none yet.
+    """Open the ledger at a path or URL only to read it, without any change to it.
 
     Args:
-        where, password, patience: as of ``open_ledger``.
-        warn: takes a sentence where an older release made it, so that the next run that writes upgrades it.
+        where, password, patience: as for ``open_ledger``.
+        warn: receives a message if an older release made it, so that the next run that writes upgrades it.
+
+        Returns:
+            The ledger; None if it does not exist yet.
 
     Raises:
         As ``open_ledger``.
@@ -310,10 +318,10 @@ def look_into(
 
 
 def scratch_ledger(where: str) -> Ledger:
-    """A ledger of this process alone, in a temporary file of SQLite's that is gone with it.
+    """Return a ledger for this process only, in a temporary file of SQLite that is deleted with it.
 
     Args:
-        where: the path or URL of the ledger in whose place it stands, for messages.
+        where: the path or URL of the ledger that it replaces, for messages.
     """
     shown = sa.make_url(where).render_as_string() if _is_url(where) else where
     ledger = Ledger(sqlite.scratch_engine(), shown)

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 simops.yateota contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Find participants that are planned twice under different names, by passes over the rows, in flat memory."""
+"""Find participants that are planned twice under different names, in constant memory."""
 
 from __future__ import annotations
 
@@ -56,9 +56,9 @@ class Duplicates:
         self._parts = [participants.c.campaign_id] if self._naming.unit == SIM_IN_CAMPAIGN else []
 
     def drop(self) -> None:
-        """Keep one of the entries that one request acts on, with the identifiers of the others.
+        """Keep one of several entries that one request acts on, with all their identifiers.
 
-        With new identifiers it may be a duplicate of further entries, so the passes are repeated then.
+        With new identifiers it may be a duplicate of further entries, so that the passes are repeated.
         """
         grows = True
         while grows:
@@ -67,9 +67,10 @@ class Duplicates:
                 grows = self._drop_equal(kind, which) or grows
 
     def _passes(self) -> list[tuple[str, list[sa.ColumnElement[bool]]]]:
-        """List the identifiers by which entries are compared, and which entries: those in lists by their ids alone.
+        """List the passes: an identifier, and the entries to compare by it.
 
-        A SIM may have several numbers: an entry known by one of them is found only while the other is still there.
+        Entries in lists are compared only by their ids. A SIM may have several numbers: an entry known by one of them
+        is found only while the other entry still exists.
         """
         if self._naming.unit != PARTICIPANT:
             return [(kind, []) for kind in reversed(IDENTIFIERS)]
@@ -77,7 +78,7 @@ class Duplicates:
         return [*((kind, [nowhere]) for kind in reversed(SIM_IDENTIFIERS)), ("participant_id", [])]
 
     def _drop_equal(self, kind: str, which: list[sa.ColumnElement[bool]]) -> bool:
-        """Make one pass; tell whether an entry that is kept got further identifiers by it."""
+        """Make one pass; return whether a kept entry got further identifiers."""
         grown, stay, go = self._pairs(kind, which)
         for place in range(0, len(go), _BLOCK):
             those = slice(place, place + _BLOCK)
@@ -86,9 +87,9 @@ class Duplicates:
 
     @repeatable
     def _pairs(self, kind: str, which: list[sa.ColumnElement[bool]]) -> tuple[bool, array.array[int], array.array[int]]:
-        """Pair entries that stay and go, in 16 bytes; tell whether one that goes has what the other lacks."""
+        """Pair entries that stay and go, in 16 bytes; return whether one that goes has more identifiers."""
         stay, go, grown = array.array("q"), array.array("q"), False
-        # Of the statement, not of the connection: its time-outs are set by statements that give no rows.
+        # An option of the statement, not of the connection, whose timeouts are set by statements without rows.
         equals = self._equal(kind, which).execution_options(yield_per=1000)
         with self.ledger.read() as connection, connection.execute(equals) as found:
             for _equal, rows in groupby(found, key=lambda row: tuple(row[: len(self._parts) + 1])):
@@ -101,7 +102,7 @@ class Duplicates:
         return grown, stay, go
 
     def _equal(self, kind: str, which: list[sa.ColumnElement[bool]]) -> sa.Select[Any]:
-        """Select the entries that share an identifier of a kind, those that share it one after the other."""
+        """Select the entries that share an identifier of a kind, ordered by it."""
         columns = participants.c
         value = canonical_column(kind, columns[kind])
         those = (*self._compared, columns[kind].is_not(None), *which)
@@ -122,7 +123,7 @@ class Duplicates:
 
     @repeatable
     def _merge(self, pairs: list[list[int]]) -> None:
-        """Give those that stay the identifiers of those that go, and delete or skip the latter."""
+        """Add the identifiers of entries that go to those that stay, and delete or skip the former."""
         columns, gone = participants.c, participants.alias()
         given = self.ledger.given(stays="integer", goes="integer").c
         fill = (

@@ -20,16 +20,16 @@ from .halts import HALT_COLUMNS, Halt, halt_of
 from .tables import changes, sa
 
 _SENDING_SHARE = 2 / 3
-"""The share of a lease in which requests may leave without a renewal. In the rest, those under way end."""
+"""The share of a lease in which requests may leave without a renewal. During the rest, requests under way end."""
 
 
 def least_seconds(timeout: float) -> float:
-    """Give the shortest lease that no request outlasts: up to ``timeout`` to connect, and again to be answered."""
+    """Return the shortest lease that no request outlasts: ``timeout`` to connect, and again for the answer."""
     return 2 * timeout / (1 - _SENDING_SHARE)
 
 
 class LeaseLostError(InvalidInputError):
-    """Another run has taken the change over, because this one did not renew its lease in time."""
+    """Another run has taken over the change, because this one did not renew its lease in time."""
 
 
 class Lease:
@@ -37,13 +37,13 @@ class Lease:
 
     Two runs never have it at once: it is taken under the ledger's lock and renewed in one statement, by the ledger's
     clock. Sending stops when a third of it is left, so that a request under way ends before another run can take the
-    change.
+    change over.
 
     Args:
-        ledger: holds the change.
+        ledger: the ledger of the change.
         number: the change's number there.
         change_id: the change's name, for messages.
-        holder: the lease holder: names this run for those who are refused.
+        holder: the lease holder: the name of this run in messages to runs that are refused.
         seconds: how long the lease lasts without a renewal.
 
     Attributes:
@@ -82,17 +82,17 @@ class Lease:
         return self
 
     def _take(self) -> float:
-        """Take the lease, or find that this run has it where the answer was lost; return the moment before."""
+        """Take the lease, or find that this run already has it; return the moment before."""
         moment = elapsed()
         with self._ledger.write() as connection:
             found = connection.execute(
                 sa.select(changes, self._ledger.clock().label("now"))
                 .where(changes.c.number == self._number, changes.c.change_id == self._change_id)
-                .with_for_update()  # two that come at once are let in one after the other; on SQLite all writers are
+                .with_for_update()  # simultaneous runs enter one after the other; on SQLite all writers do
             ).one_or_none()
             if found is None:
                 raise InvalidInputError(
-                    f"Change {self._change_id} is not in the ledger any more: the run that planned it ended without "
+                    f"Change {self._change_id} is no longer in the ledger: the run that planned it ended without "
                     "a plan. Run this again."
                 )
             held = found.lease_token not in (None, self._token) and found.lease_expires > found.now
@@ -117,7 +117,7 @@ class Lease:
         return moment
 
     def __exit__(self, *exception: object) -> None:
-        """Give the lease back."""
+        """Release the lease."""
         self._over.set()
         self._heart.join()
         try:
@@ -133,10 +133,10 @@ class Lease:
             )
 
     def renew(self, connection: sa.Connection) -> float:
-        """Renew it as part of a transaction, which succeeds only while this run has it.
+        """Renew the lease as part of a transaction, which succeeds only while this run has it.
 
         Returns:
-            The argument of ``confirm``, to be called once the transaction is durable: until then nothing is renewed.
+            The argument for ``confirm``, to be called once the transaction is durable: until then nothing is renewed.
 
         Raises:
             LeaseLostError: another run has it.
@@ -146,8 +146,8 @@ class Lease:
         if record is None:
             self._renewed = -self._seconds
             raise LeaseLostError(
-                f"Change {self._change_id} was taken over by another run, because this one was held up for more than "
-                f"{self._seconds:g} seconds. Nothing more was sent. Look at that run, or raise lease_seconds."
+                f"Change {self._change_id} was taken over by another run, because this one was delayed for more than "
+                f"{self._seconds:g} seconds. Nothing more was sent. Check that run, or raise lease_seconds."
             )
         self.note_halt(record, moment)
         return moment
@@ -167,13 +167,13 @@ class Lease:
         return elapsed() - self._looked
 
     def confirm(self, moment: float) -> None:
-        """Take it as renewed at a moment, now that the transaction that did it is durable."""
-        # Once it ran out, another run may have had it: what is known is still recorded, but nothing is sent.
+        """Count it as renewed at a moment, once the transaction that renewed it is durable."""
+        # Once it has run out, another run may have had it: outcomes are still recorded, but nothing is sent.
         self._ran_out = self._ran_out or moment - self._renewed >= self._seconds
         self._renewed = max(self._renewed, moment)
 
     def is_safe(self) -> bool:
-        """Tell whether a request may leave now."""
+        """Return whether a request may leave now."""
         return not self._ran_out and elapsed() - self._renewed < self._seconds * _SENDING_SHARE
 
     def is_lost(self) -> bool:
@@ -192,11 +192,11 @@ class Lease:
                     moment = self.renew(connection)
                 self.confirm(moment)
             except YateotaError:
-                pause = min(1.0, pause)  # a lease that is not renewed is not safe: the senders see it
+                pause = min(1.0, pause)  # without a renewal the lease is not safe, and the senders stop
 
 
 def _place() -> str | None:
-    """Name where a process id means one process: this boot of this machine, and its namespace of processes."""
+    """Return the scope of process ids: this boot of this machine, and its process namespace."""
     try:
         with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
             return f"{socket.gethostname()} {file.read().strip()} {os.readlink('/proc/self/ns/pid')}"
@@ -205,10 +205,10 @@ def _place() -> str | None:
 
 
 def _has_died(place: str | None, pid: int) -> bool:
-    """Tell whether the lease holder has certainly ended; only where its process would be seen from here.
+    """Return whether the lease holder has certainly ended, if its process is visible here.
 
-    A killed process stays in the list of processes until its parent, or the machine's first process, reads its end. In
-    a container that may be never.
+    A killed process stays in the process list until its parent, or the machine's first process, reaps it. In a
+    container that may never happen.
     """
     if not place or place != _place():
         return False

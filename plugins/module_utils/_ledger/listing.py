@@ -1,7 +1,7 @@
 # Copyright (c) 2026 simops.yateota contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""List the changes of a ledger, each with how far it has come."""
+"""List the changes of a ledger, each with its progress."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ def changes_of(ledger: Ledger) -> list[dict[str, Any]]:
 
     Returns:
         For each the facts of ``change_facts``, and ``selected``, ``counts`` (by row state), ``held_by`` (the lease
-        holder, or None), ``rate`` (answers a second, None where it does not run) and ``seconds_left`` (until
-        all planned participants are sent for at that rate, waiting between waves not included, or None).
+        holder, or None), ``rate`` (answers per second; None if it does not run) and ``seconds_left`` (until
+        requests for all planned participants are sent at that rate, without waits between waves; or None).
     """
 
     def read() -> tuple[Sequence[Any], Sequence[Any], Sequence[Any]]:

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 simops.yateota contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Record what the campaigns' lists say of a change's entries: who they are, and their states."""
+"""Record the identifiers and states of a change's entries from the campaigns' lists."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from .tables import canonical_column, participants, sa
 
 
 class LookUp:
-    """Find the entries of a change in the lists of their campaigns: who they are, and their states.
+    """Finds the identifiers and states of a change's entries in the lists of their campaigns.
 
-    All identifiers that an entry gives must fit. They are recorded as the list spells them, with the others there.
+    All identifiers of an entry must fit. They are recorded as the list spells them, with the list's other identifiers.
 
     Args:
         change: the change.
@@ -44,7 +44,7 @@ class LookUp:
         fill = {name: sa.func.coalesce(given[name], columns[name]) for name in SIM_IDENTIFIERS}
         self._fill_elsewhere = note.values(found=sims, **fill)
         takes: sa.ColumnElement[bool] = sa.true()
-        # The same one may be found again: the server's pages shift, and a commit may be repeated.
+        # The same participant may be found again: the server's pages shift, and a commit may be repeated.
         again = sa.and_(columns.found > 0, columns.participant_id == given.participant_id)
         found: sa.ColumnElement[int] = columns.found + sa.case((again, 0), else_=1)
         if ranking is not None:
@@ -69,7 +69,7 @@ class LookUp:
 
     @repeatable
     def record(self, page: Sequence[Listed]) -> None:
-        """Record the entries on a page of the server's list; of entries without a campaign the identifiers alone."""
+        """Record a page of the server's list; for entries without a campaign only the identifiers."""
         with self._change.write() as connection:
             for block in each_name_once(named_rows(page, self._kinds)):
                 connection.execute(self._note, {"rows": block, "moment": self._change.clock.moment()})

@@ -1,10 +1,10 @@
 # Copyright (c) 2026 simops.yateota contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Ledgers of older releases: brought to the present schema in one transaction, or read as they are.
+"""Upgrade ledgers of older releases in one transaction, or read them as they are.
 
-What is added to ``tables`` is found by comparing: no list of added columns is kept. Alembic would be one more library
-for this page of code, and needs its own table and files with scripts where the modules run.
+Additions to ``tables`` are found by a comparison: there is no list of added columns. Alembic would be one more library
+in place of this page of code, and needs its own table and script files where the modules run.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _UNFINISHED = "yateota_unfinished"
 
 
 def upgrade(connection: sa.Connection, version: int) -> None:
-    """Bring a ledger to the present schema.
+    """Upgrade a ledger to the present schema.
 
     Args:
         connection: within a transaction that has the ledger's lock.
@@ -36,7 +36,7 @@ def upgrade(connection: sa.Connection, version: int) -> None:
 
 
 def _one_record_for_each_server(connection: sa.Connection) -> None:
-    """Have a change's name be unique for a server and node, no longer by itself."""
+    """Make a change's name unique per server and node, no longer by itself."""
     table = tables.changes
     if connection.dialect.name == "sqlite":
         _make_anew(connection, table)
@@ -47,11 +47,11 @@ def _one_record_for_each_server(connection: sa.Connection) -> None:
 
 
 _STEPS: dict[int, Callable[[sa.Connection], None]] = {1: _one_record_for_each_server}
-"""What leads from a version to the next one, apart from new tables and columns, which are there already."""
+"""The steps from a version to the next, apart from new tables and columns, which exist by then."""
 
 
 def _make_anew(connection: sa.Connection, table: sa.Table) -> None:
-    """Make a table of a SQLite file anew with the present constraints, which no statement can change there."""
+    """Recreate a table of a SQLite file with the present constraints, which no statement can change there."""
     new = table.to_metadata(sa.MetaData(), name=_UNFINISHED)
     new.create(connection)
     connection.execute(new.insert().from_select(list(table.columns.keys()), sa.select(table)))
@@ -60,9 +60,9 @@ def _make_anew(connection: sa.Connection, table: sa.Table) -> None:
 
 
 def read_as_present(connection: sa.Connection) -> None:
-    """Let the queries of this connection's engine find the present schema in a ledger of an older one.
+    """Let the queries of this connection's engine see the present schema in an older ledger.
 
-    What the ledger lacks has the values that an upgrade would give it. Nothing is written: a ledger may be read with
+    Missing columns have the values that an upgrade would give them. Nothing is written: a ledger may be read with
     fewer rights than its upgrade needs, and by an older release at the same time.
     """
     lacking = _lacking(connection)
@@ -81,12 +81,12 @@ def read_as_present(connection: sa.Connection) -> None:
 
 
 def _shown(connection: sa.Connection, table: sa.Table, lacking: list[sa.Column[Any]]) -> str:
-    """A query of a table as it stands, with the columns that it lacks."""
+    """Return a query of a table as it is, with the columns that it lacks."""
     values = [sa.cast(_default(column), column.type).label(column.name) for column in lacking]
     if len(values) == len(table.columns):
         query = sa.select(*values).where(sa.false())
     else:
-        schema = "main." if connection.dialect.name == "sqlite" else ""  # else its name would mean this query
+        schema = "main." if connection.dialect.name == "sqlite" else ""  # without it, the name would mean this query
         query = sa.select(sa.literal_column("*"), *values).select_from(sa.text(f"{schema}{table.name}"))
     return str(query.compile(dialect=connection.dialect, compile_kwargs={"literal_binds": True}))
 
@@ -99,7 +99,7 @@ def _default(column: sa.Column[Any]) -> Any:
 
 
 def _lacking(connection: sa.Connection) -> dict[sa.Table, list[sa.Column[Any]]]:
-    """The tables and columns of the present schema that a ledger does not have."""
+    """Return the tables and columns of the present schema that a ledger does not have."""
     inspector = sa.inspect(connection)
     there = set(inspector.get_table_names())
     lacking = {}
@@ -112,27 +112,25 @@ def _lacking(connection: sa.Connection) -> dict[sa.Table, list[sa.Column[Any]]]:
 
 
 def upgraded(shown: str, version: int, backup: str | None) -> str:
-    """What is said of an upgrade.
+    """Return the message about an upgrade.
 
     Args:
-        shown: how messages name the ledger.
-        version: the schema version that it had.
+        shown: the ledger's name in messages.
+        version: its former schema version.
         backup: the copy that was made before, or None.
     """
-    done = (
-        f"ledger '{shown}' was upgraded from schema version {version} to {SCHEMA_VERSION}, which older releases refuse."
-    )
+    done = f"ledger '{shown}' was upgraded from schema version {version} to {SCHEMA_VERSION}. Older releases refuse it."
     if backup:
         return (
-            f"{done} A backup from before is '{backup}': it holds the SIMs' identifiers, delete it when you do not "
-            "need it any more."
+            f"{done} The backup from before is '{backup}': it contains the SIMs' identifiers, so delete it when you no "
+            "longer need it."
         )
     return f"{done} To go back, restore the backup that you made with pg_dump before."
 
 
 def to_upgrade(shown: str, version: int, is_file: bool) -> str:
-    """What is said of a ledger that was only read, and is of an older schema; arguments as of ``upgraded``."""
-    backup = "A backup is made beside it then." if is_file else "Make a backup with pg_dump before."
+    """Return the message about a ledger of an older schema that was only read; arguments as for ``upgraded``."""
+    backup = "A backup is then made beside it." if is_file else "Make a backup with pg_dump before."
     return (
         f"ledger '{shown}' has schema version {version}. The next task that writes upgrades it to {SCHEMA_VERSION}, "
         f"which older releases refuse. {backup}"

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 simops.yateota contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Wait for a ledger whose database is away, and repeat what it did not take."""
+"""Wait for a ledger whose database is away, and repeat the failed transactions."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from typing import Any, TypeVar, cast
 
 from .._core.errors import InvalidInputError, TransportError, YateotaError
 
-_PAUSE_FIRST, _PAUSE_MOST = 0.1, 2.0  # seconds between two tries; the second comes at once
+_PAUSE_FIRST, _PAUSE_MOST = 0.1, 2.0  # seconds between two tries; the second try is made at once
 
 _Result = TypeVar("_Result")
 _Method = TypeVar("_Method", bound=Callable[..., Any])
 
 
 class LedgerAwayError(YateotaError):
-    """The ledger's database did not take a transaction now, and may take the same one later.
+    """The ledger's database did not accept a transaction now, and may accept the same one later.
 
     Attributes:
         is_over: whether ``ledger_timeout`` has passed, so that nothing is tried again.
@@ -39,7 +39,7 @@ class LedgerBusyError(LedgerAwayError, InvalidInputError):
 
 
 class Outage:
-    """Wait while a ledger's database is away.
+    """Waits while a ledger's database is away.
 
     Args:
         patience: how many seconds to wait, counted from the first failure; 0 does not wait.
@@ -56,12 +56,15 @@ class Outage:
 
     @property
     def is_on(self) -> bool:
-        """Tell whether the database was away when it was last used. It stays so after the waiting has ended."""
+        """Whether the database was away when it was last used.
+
+        This does not change when the waiting ends.
+        """
         return not self._back.is_set()
 
     @contextlib.contextmanager
     def holding_outcomes(self, are_there: bool) -> Iterator[None]:
-        """Go on waiting when the task is stopped, where outcomes would be lost otherwise."""
+        """Continue to wait after the task is stopped if outcomes would otherwise be lost."""
         self._has_outcomes = are_there
         try:
             yield
@@ -69,7 +72,9 @@ class Outage:
             self._has_outcomes = False
 
     def repeat(self, action: Callable[[], _Result]) -> _Result:
-        """Return the result of an action, repeated while the database is away. The action must be safe to repeat.
+        """Run an action, repeat it while the database is away, and return its result.
+
+        The action must be safe to repeat.
 
         Raises:
             LedgerAwayError: the database did not come back in time.
@@ -97,18 +102,18 @@ class Outage:
             return
         if not self._patience or error.is_over:
             raise error
-        waited = "The task was stopped by a signal while it waited for it, and nothing was sent then."
+        waited = "A signal stopped the task while it was waiting, and nothing was sent meanwhile."
         if not stopped:
-            waited = f"It was tried again for {self._patience:g} seconds (ledger_timeout), and nothing was sent then."
+            waited = f"It was tried again for {self._patience:g} seconds (ledger_timeout); nothing was sent meanwhile."
         over = type(error)(f"{error} {waited}", message=error.message)
         over.is_over = True
         raise over
 
 
 def repeatable(method: _Method) -> _Method:
-    """Repeat a method while the ledger of its object, the attribute ``ledger``, is away.
+    """Repeat a method while its object's ``ledger`` is away.
 
-    The method must give the same result where the database carried it out and only its answer was lost.
+    The method must give the same result if the database carried it out and only its answer was lost.
     """
 
     @functools.wraps(method)

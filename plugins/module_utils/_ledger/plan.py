@@ -1,7 +1,7 @@
 # Copyright (c) 2026 simops.yateota contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Record a change's plan: who is selected, and who is left out of it for which reason."""
+"""Record a change's plan: which participants are selected, and which are left out and why."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .tables import changes, participants, sa
 
 
 class Plan:
-    """The plan of a change that is being made.
+    """The plan of a change, while it is being made.
 
     Args:
         change: the change.
@@ -32,13 +32,13 @@ class Plan:
 
     @repeatable
     def begin(self) -> None:
-        """Delete what a run that was interrupted while it planned has left."""
+        """Delete the remains of a run that was interrupted during planning."""
         with self._change.write() as connection:
             connection.execute(participants.delete().where(self._change.rows))
 
     @repeatable
     def add(self, rows: Sequence[Row], first: int) -> None:
-        """Record selected participants, but those that are recorded already.
+        """Record selected participants that are not recorded yet.
 
         Args:
             rows: as ``Selection.rows`` gives them.
@@ -69,9 +69,9 @@ class Plan:
         """Leave out entries that the campaigns' lists do not identify.
 
         Args:
-            missing: the reason where an entry's campaign has no such participant.
-            several: the reason where several fit it.
-            unnamed: the reason where it has none of the identifiers in ``sent_by``.
+            missing: the reason for an entry whose campaign has no such participant.
+            several: the reason for an entry that several participants fit.
+            unnamed: the reason for an entry with none of the identifiers in ``sent_by``.
             sent_by: the identifiers by which the action is sent.
         """
         columns = participants.c
@@ -91,7 +91,7 @@ class Plan:
         offered: int,
         conditions_named_again: Sequence[Sequence[sa.ColumnElement[bool]]],
     ) -> None:
-        """Leave out entries by their server states, and record that the plan is whole.
+        """Leave out entries by their server states, and record that the plan is complete.
 
         Args:
             left_out: gives for a server state the row state and the reason with which it is left out, or None.

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 simops.yateota contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Connect to a ledger on PostgreSQL, also through a pooler, and say what its failures mean."""
+"""Connect to a ledger on PostgreSQL, also through a pooler, and explain its failures."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from .tables import sa, sa_exc
 _CONNECT_ARGS: dict[str, Any] = {
     "application_name": "simops.yateota",
     "connect_timeout": 10,
-    # A pooler gives each transaction another session, in which nothing is prepared.
+    # A pooler may give each transaction another session, without prepared statements.
     "prepare_threshold": None,
-    # A server that is gone without a message is found within half a minute, sooner than a change's lease ends.
+    # A server that disappears silently is detected within half a minute, before a change's lease ends.
     "keepalives": 1,
     "keepalives_idle": 10,
     "keepalives_interval": 5,
@@ -30,11 +30,11 @@ _LIMITS = "; ".join(
     for name, limit in {
         "lock_timeout": "10s",
         "statement_timeout": "5min",  # a purge of millions of participants takes minutes
-        # Its transactions take milliseconds. A runner that is gone within one blocks others no longer than this.
+        # Transactions take milliseconds. A run that dies within one blocks others no longer than this.
         "idle_in_transaction_session_timeout": "20s",
     }.items()
 )
-"""The limits of each transaction. They are not the session's, which a pooler gives to others."""
+"""The limits of each transaction, not of the session, which a pooler gives to others."""
 
 _AWAY = (
     "08",  # the connection failed
@@ -49,27 +49,27 @@ _AWAY = (
 """The SQLSTATEs after which the same transaction may succeed later."""
 
 _NOT_READY = ("starting up", "shutting down", "recovery", "accepting connections", "too many", "slots", "server login")
-"""Words of a server or pooler that refuses a connection for now."""
+"""Messages of a server or pooler that refuses a connection temporarily."""
 
 _WRONG_SERVER = ("28", "3D", "25006")
 _FAILURES = {
     "28": ("refuses the user or the password", "check the URL and ledger_password"),
-    "3D": ("is not there", "create the database"),
+    "3D": ("does not exist", "create the database"),
     "42501": (
         "may not be used by this user",
         "grant the user the rights on its schema; an upgrade needs the owner of its tables",
     ),
-    "25006": ("cannot be written", "give the URL of a server that is no standby"),
-    "53100": ("has no room left", "make room on its disk, and run this again"),
+    "25006": ("cannot be written", "give the URL of a server that is not a standby"),
+    "53100": ("has no space left", "free space on its disk, and run this again"),
 }
 
 
 def engine_of(where: str, password: str | None, **options: bool) -> tuple[sa.Engine, str]:
-    """SQLAlchemy's engine for a URL, and how messages name it.
+    """Return SQLAlchemy's engine for a URL, and the URL as shown in messages.
 
     Args:
         where: the URL.
-        password: the user's password where the URL does not carry it.
+        password: the user's password, if the URL does not contain it.
         options: SQLAlchemy's execution options.
 
     Raises:
@@ -106,32 +106,32 @@ def _url_of(where: str) -> sa.URL:
         )
     if any(names_a_secret(name) for name in url.query):
         raise InvalidInputError(
-            "ledger carries a password in its query, where it is shown: give it as ledger_password."
+            "ledger contains a password in its query, where it would be shown: give it as ledger_password."
         )
     return url.set(drivername="postgresql+psycopg")
 
 
 def failure(shown: str, error: Exception, in_use: bool) -> YateotaError:
-    """The failure of the ledger that an error of SQLAlchemy's stands for.
+    """Return the ledger's failure for an error of SQLAlchemy.
 
     Args:
         shown: how messages name the ledger.
         error: the error.
-        in_use: whether this process has used the ledger before, so that its address and user are right.
+        in_use: whether this process has used the ledger before, so that its address and user are correct.
     """
     cause = getattr(error, "orig", None) or error
     said = " ".join(str(cause).split())[:200]
     state = getattr(cause, "sqlstate", None) or ""
     what, fix = next((words for code, words in _FAILURES.items() if state.startswith(code)), ("", ""))
     if in_use and state.startswith(_WRONG_SERVER):
-        what = ""  # it was right before: a standby is about to take over, or is not ready yet
+        what = ""  # it was correct before: a standby is about to take over, or is not ready yet
     if not what and (state.startswith(_AWAY) or isinstance(error, sa_exc.OperationalError) or _is_gone(error)):
         kind = TransportError if not in_use and _is_refused(said) else LedgerUnreachableError
         return kind(
             f"ledger '{shown}' cannot be reached ({said}): check the address and that its server runs.", message=said
         )
     return InvalidInputError(
-        f"ledger '{shown}' {what or 'failed'} ({said}): {fix or 'look into the log of the database'}.", message=said
+        f"ledger '{shown}' {what or 'failed'} ({said}): {fix or 'check the log of the database'}.", message=said
     )
 
 
@@ -140,5 +140,8 @@ def _is_gone(error: Exception) -> bool:
 
 
 def _is_refused(said: str) -> bool:
-    """Whether a server refused a connection for good. psycopg gives no SQLSTATE with it, only the server's words."""
+    """Return whether a server refused a connection for good.
+
+    psycopg gives no SQLSTATE for it, only the server's message.
+    """
     return "FATAL" in said and not any(words in said for words in _NOT_READY)

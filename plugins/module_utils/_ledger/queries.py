@@ -1,7 +1,7 @@
 # Copyright (c) 2026 simops.yateota contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Read a change from the ledger, for results and reports, and purge it of its identifiers."""
+"""Read a change from the ledger, for results and reports, and purge its identifiers."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from .tables import (
 )
 
 SHOWN = 20
-"""How many participants or waves a result shows."""
+"""The number of participants or waves that a result shows."""
 
 _BLOCK = 1000
 _MOST_FREQUENT = 3
@@ -57,7 +57,7 @@ REPORT_COLUMNS = (
 
 
 class Report:
-    """Read one change.
+    """Reads one change.
 
     Args:
         change: the change.
@@ -79,7 +79,7 @@ class Report:
 
     @repeatable
     def named_in(self, texts: Iterable[str]) -> set[str]:
-        """Find the change's identifiers that texts name, in any spelling."""
+        """Return the change's identifiers that texts contain, in any spelling."""
         words = sorted(words_of(texts))
         columns = [participants.c[name] for name in SIM_IDENTIFIERS]
         named = [canonical_column(column.name, column) for column in columns]
@@ -95,7 +95,7 @@ class Report:
 
     @repeatable
     def held_by(self) -> str | None:
-        """Find the lease holder; None where there is none."""
+        """Return the lease holder; None if there is none."""
         with self.ledger.read() as connection:
             return connection.execute(
                 sa.select(changes.c.lease_holder).where(
@@ -147,7 +147,7 @@ class Report:
 
     @repeatable
     def states(self) -> dict[str, int]:
-        """Count those acted on by the server state read since; ``unread`` are in no list of the last reading."""
+        """Count those acted on by their last server state; ``unread`` were in no list of the last reading."""
         with self.ledger.read() as connection:
             acted = sa.select(self._state_now().label("state"))
             states = acted.where(self._change.rows, participants.c.state == RowState.DONE).subquery()
@@ -161,14 +161,14 @@ class Report:
 
     @repeatable
     def reasons(self) -> list[dict[str, Any]]:
-        """List reasons for ``BAD_STATES``, the most frequent first: ``state``, ``code``, ``reason`` and ``count``.
+        """List reasons for ``BAD_STATES``, the most frequent first.
 
-        Long numbers are left out of a reason, so that those which differ by an identifier alone are one. The rarest of
-        more than ``SHOWN`` are counted together, with no code.
+        Each has ``state``, ``code``, ``reason`` and ``count``. Long numbers are left out of a reason, so that reasons
+        that differ only by an identifier are one. The rarest of more than ``SHOWN`` are counted together, with no code.
         """
         columns = participants.c
         reason = sa.func.coalesce(columns.message, columns.reason, "no reason is known").label("reason")
-        # A short identifier is found in a reason by its participant alone.
+        # A short identifier can be found in a reason only with its participant.
         names = [columns[name] for name in SIM_IDENTIFIERS] if self._masked else []
         kinds = (columns.state, columns.code, reason, *names)
         with self.ledger.read() as connection:
@@ -191,10 +191,10 @@ class Report:
         return [{"state": key[0], "code": key[1], "reason": key[2], "count": count} for key, count in frequent]
 
     def most_frequent(self, bad: int = 0) -> str:
-        """Give the most frequent reasons of those in ``BAD_STATES``, in a sentence with counts.
+        """Return the most frequent reasons of those in ``BAD_STATES``, in a sentence with counts.
 
         Args:
-            bad: how many went wrong; those of them that are in no bad state were accepted, and came back failed.
+            bad: how many are bad; those of them in no bad state were accepted, and came back failed.
         """
         reasons = self.reasons()
         counted = [(bad - sum(each["count"] for each in reasons), "came back failed")]
@@ -205,12 +205,12 @@ class Report:
         return f"The most frequent reasons: {', '.join(f'{count} {why}' for count, why in counted)}." if counted else ""
 
     def unfinished(self, goal: str) -> tuple[int, list[dict[str, Any]]]:
-        """Count those acted on that are not in the server state that is their goal, and list the first."""
+        """Count those acted on that are not in the goal's server state, and list the first."""
         which = sa.and_(participants.c.state == RowState.DONE, sa.func.coalesce(self._state_now(), "") != goal)
         return self._count(self._change.rows, which), self._first(which, participants.c.seq)
 
     def rows(self) -> Iterator[dict[str, Any]]:
-        """Give every participant, in the order of the selection, as ``REPORT_COLUMNS``."""
+        """Yield every participant, in the order of the selection, as ``REPORT_COLUMNS``."""
         earlier, digest = self._earlier_attempts(), self._change.record().plan_digest
         after = -1
         while True:
@@ -236,7 +236,7 @@ class Report:
 
     @repeatable
     def runs(self) -> list[dict[str, Any]]:
-        """List the change's runs: who started each, where and when, and what it came to."""
+        """List the change's runs: who started each, where and when, and its outcome."""
         with self.ledger.read() as connection:
             found = connection.execute(
                 sa.select(runs).where(runs.c.change == self._change.number).order_by(runs.c.number)
@@ -253,7 +253,10 @@ class Report:
 
     @repeatable
     def purge(self) -> None:
-        """Remove all that identifies the participants. Counts, waves, states, moments and codes stay."""
+        """Remove all data that identifies the participants.
+
+        Counts, waves, states, moments and codes stay.
+        """
         with self._change.write() as connection:
             connection.execute(
                 participants.update()
@@ -276,7 +279,7 @@ class Report:
             return int(connection.execute(sa.select(sa.func.count()).where(*which)).scalar_one())
 
     def _state_now(self) -> Any:
-        """Select the server state read since the attempt; null where the last reading did not find the participant."""
+        """Select the server state read after the attempt; null if the last reading did not find the participant."""
         reading = sa.select(changes.c.reading).where(changes.c.number == self._change.number).scalar_subquery()
         is_new = sa.and_(participants.c.reading >= reading, participants.c.read_at > participants.c.sent_at)
         return sa.case((is_new, participants.c.state_now))
@@ -317,7 +320,7 @@ class Report:
 
 
 def change_facts(record: Any) -> dict[str, Any]:
-    """Give the facts of a change that every result has."""
+    """Return the facts of a change that every result has."""
     return {
         **{name: getattr(record, name) for name in _FACTS},
         "status": status_of(record),

@@ -21,7 +21,7 @@ _identity = operator.attrgetter(*IDENTITY)
 
 
 class Readings:
-    """The readings of a change's states from the server.
+    """The readings of participants' states from the server.
 
     Args:
         change: the change.
@@ -47,7 +47,7 @@ class Readings:
 
     @repeatable
     def last_states(self, campaign_id: int, states: Iterable[str]) -> list[str]:
-        """List the server states in which participants in these row states were last read, the most frequent first."""
+        """List the last server states of participants in these row states, the most frequent first."""
         with self.ledger.read() as connection:
             found = connection.execute(
                 sa.select(participants.c.state_now)
@@ -69,7 +69,7 @@ class Readings:
 
     @repeatable
     def begin(self) -> int:
-        """Begin to read states anew; return the reading's number."""
+        """Begin a new reading of states; return its number."""
         with self._change.write() as connection:
             connection.execute(
                 changes.update()
@@ -100,7 +100,7 @@ class Readings:
 
         Args:
             page: the participants of one campaign.
-            kinds: the identifiers by which the change's participants are named.
+            kinds: the sets of identifiers that the change's participants are named by.
             reading: the reading's number.
         """
         columns = participants.c
@@ -118,12 +118,12 @@ class Readings:
 
 
 def named_rows(page: Sequence[Listed], kinds: Iterable[Sequence[str]], in_campaign: bool = True) -> list[list[Any]]:
-    """Make rows of name, state and ``IDENTITY`` of a page of the server's list: one for each name of a participant.
+    """Make rows of name, state and ``IDENTITY``, one for each name of a listed participant.
 
     Args:
         page: the participants.
-        kinds: the identifiers by which entries are named, as they are given together.
-        in_campaign: the names are those of entries with a campaign; False for those without.
+        kinds: the sets of identifiers that entries are named by.
+        in_campaign: whether the names are those of entries with a campaign, or without.
     """
     rows = []
     for found in page:
@@ -136,7 +136,7 @@ def named_rows(page: Sequence[Listed], kinds: Iterable[Sequence[str]], in_campai
 
 
 def each_name_once(rows: list[list[Any]]) -> Iterator[list[list[Any]]]:
-    """Part rows into blocks in which no first column comes twice: a statement changes a participant once."""
+    """Split rows into blocks without a repeated first column: a statement changes a participant once."""
     while rows:
         block: dict[Any, list[Any]] = {}
         rest = [row for row in rows if block.setdefault(row[0], row) is not row]

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 simops.yateota contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Open a ledger in a SQLite file, and say what its failures mean."""
+"""Open a ledger in a SQLite file, and explain its failures."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from .outage import LedgerBusyError
 from .tables import sa
 
 BUSY_SECONDS = 10
-"""How long another program's lock is waited for, in seconds."""
+"""The seconds to wait for another program's lock."""
 
 _MOUNTS = "/proc/self/mountinfo"
 _NETWORK_FILE_SYSTEMS = (
@@ -34,21 +34,21 @@ _FAILURES = {
     "SQLITE_CANTOPEN": ("cannot be opened", "give a file, in a folder, that this user may read and write"),
     "SQLITE_PERM": ("cannot be opened", "give a file, in a folder, that this user may read and write"),
     "SQLITE_AUTH": ("cannot be opened", "give a file, in a folder, that this user may read and write"),
-    "SQLITE_FULL": ("has no room left", "make room on its disk, and run this again"),
+    "SQLITE_FULL": ("has no space left", "free space on its disk, and run this again"),
     "SQLITE_BUSY": ("is locked by another program", "let that program end, and run this again"),
     "SQLITE_LOCKED": ("is locked by another program", "let that program end, and run this again"),
     "SQLITE_CORRUPT": ("is damaged", "restore it from a backup; a new one would not know what was sent"),
-    "SQLITE_NOTADB": ("is no SQLite database", "give the path of a ledger, or of a file that is not there yet"),
-    "SQLITE_IOERR": ("cannot be read or written", "look after its disk and the room on it, and run this again"),
+    "SQLITE_NOTADB": ("is not a SQLite database", "give the path of a ledger, or of a file that does not exist yet"),
+    "SQLITE_IOERR": ("cannot be read or written", "check its disk and the space on it, and run this again"),
 }
 _BESIDE = ("-wal", "-shm", "-journal")
-"""What SQLite keeps beside a file, with the same data."""
+"""The files that SQLite keeps beside a database, with the same data."""
 
 _BUSY = ("SQLITE_BUSY", "SQLITE_LOCKED")
 
 
 def writing_engine(path: str) -> sa.Engine:
-    """SQLAlchemy's engine to write a file, which is made where it is not there.
+    """Return SQLAlchemy's engine to write a file, which is created if it is missing.
 
     Raises:
         InvalidInputError: the file cannot be opened safely; names the reason and the fix.
@@ -56,7 +56,7 @@ def writing_engine(path: str) -> sa.Engine:
     path = _checked(path)
     named = f"ledger '{path}'"
     try:
-        # Made here, so that its mode is right from the first byte on.
+        # Created here, so that its mode is correct from the first byte on.
         create_private(path)
     except OSError as error:
         raise InvalidInputError(
@@ -82,10 +82,10 @@ def writing_engine(path: str) -> sa.Engine:
 
     @sa.event.listens_for(engine, "begin")
     def begin(_connection: sa.Connection) -> None:
-        # SQLite goes on with a file that was removed. What is written there is lost, and sent again by the next run.
+        # SQLite keeps writing to a removed file. That record would be lost, and the next run would send again.
         if _identity(path) != opened:
             raise InvalidInputError(
-                f"{named} was removed or replaced while it was in use: put the file that was there back, or read the "
+                f"{named} was removed or replaced while it was in use: restore the original file, or read the "
                 "states of the participants before you send anything again. Nothing more was sent."
             )
 
@@ -93,7 +93,9 @@ def writing_engine(path: str) -> sa.Engine:
 
 
 def reading_engine(path: str) -> sa.Engine:
-    """SQLAlchemy's engine to read a file, not a byte of which is changed. Each transaction has a connection of its own.
+    """Return SQLAlchemy's engine to read a file without any change to it.
+
+    Each transaction has a connection of its own.
 
     Raises:
         InvalidInputError: the file cannot be opened safely; names the reason and the fix.
@@ -102,19 +104,19 @@ def reading_engine(path: str) -> sa.Engine:
     address = f"file:{quote(path)}?mode=ro"
 
     def connect() -> sqlite3.Connection:
-        # A file at rest has no log beside it. Opened as immutable, none is made.
+        # A file that is not in use has no log beside it. Opened as immutable, none is created.
         return _connect(address if os.path.exists(f"{path}-wal") else f"{address}&immutable=1", uri=True)
 
     return engine_of(connect, sa.NullPool)
 
 
 def scratch_engine() -> sa.Engine:
-    """SQLAlchemy's engine for a temporary file of SQLite's that is gone with this process."""
+    """Return SQLAlchemy's engine for a temporary file of SQLite that is deleted with this process."""
     return engine_of(lambda: _connect(""), sa.StaticPool)
 
 
 def engine_of(connect: Callable[[], sqlite3.Connection], pool: type[sa.Pool]) -> sa.Engine:
-    """SQLAlchemy's engine for connections of a kind."""
+    """Return SQLAlchemy's engine for connections of a kind."""
     engine = sa.create_engine("sqlite://", creator=connect, poolclass=pool)
 
     @sa.event.listens_for(engine, "begin")
@@ -126,18 +128,18 @@ def engine_of(connect: Callable[[], sqlite3.Connection], pool: type[sa.Pool]) ->
 
 
 def _connect(path: str, uri: bool = False) -> sqlite3.Connection:
-    # Transactions are begun by hand: a writer has to take its lock before it reads what it judges by.
+    # Transactions are begun explicitly: a writer must take its lock before it reads the data it decides on.
     return sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False, uri=uri)
 
 
 def _checked(path: str) -> str:
-    """The file that a path names, refused where it cannot be a ledger safely."""
+    """Return the file that a path names, or refuse one that cannot safely be a ledger."""
     path = target_of(path, f"ledger '{path}'")
     kind = _network_file_system(os.path.dirname(path))
     if kind:
         raise InvalidInputError(
-            f"ledger '{path}' is on a network file system ({kind}), where SQLite cannot keep two hosts from damaging "
-            "it: give a path on a local disk, or a PostgreSQL database where several hosts share the ledger."
+            f"ledger '{path}' is on a network file system ({kind}), where SQLite cannot prevent two hosts from "
+            "damaging it: give a path on a local disk, or a PostgreSQL database if several hosts share the ledger."
         )
     for beside in ("", *_BESIDE):
         check_private(f"{path}{beside}", f"ledger '{path}{beside}'")
@@ -145,7 +147,7 @@ def _checked(path: str) -> str:
 
 
 def _network_file_system(folder: str) -> str | None:
-    """The type of the network file system that a folder is on; None where it is on none."""
+    """Return the type of the network file system that a folder is on; None if it is on none."""
     try:
         device = os.stat(folder).st_dev
         with open(_MOUNTS, encoding="utf-8", errors="replace") as file:
@@ -160,7 +162,7 @@ def _network_file_system(folder: str) -> str | None:
 
 
 def _identity(path: str) -> tuple[int, int] | None:
-    """Tells the file at a path from any other that may come to stand there."""
+    """Identify the file at a path, to detect a replacement."""
     try:
         found = os.stat(path)
     except OSError:
@@ -169,20 +171,20 @@ def _identity(path: str) -> tuple[int, int] | None:
 
 
 def fingerprint(path: str) -> tuple[int, ...]:
-    """Tells a SQLite file that was written meanwhile from one at rest."""
+    """Return a value that changes when a SQLite file is written."""
     try:
         found = os.stat(path)
         main: tuple[int, ...] = (found.st_ino, found.st_size, found.st_mtime_ns)
     except OSError:
         main = ()
     try:
-        return (os.stat(f"{path}-wal").st_ino,)  # a log is being written: SQLite's own locks serve the readers
+        return (os.stat(f"{path}-wal").st_ino,)  # a log is being written: SQLite's own locks protect readers
     except OSError:
         return (0, *main)
 
 
 def empty_log(connection: Any) -> bool:
-    """Empty the log, such that it holds nothing that was deleted; whether no reader needs it any more.
+    """Empty the log of deleted data, and return whether no reader kept it from being emptied.
 
     Args:
         connection: SQLite's own, outside a transaction.
@@ -192,14 +194,14 @@ def empty_log(connection: Any) -> bool:
 
 
 def back_up(connection: sa.Connection, version: int) -> str:
-    """Copy the file beside itself as it was before this transaction, which keeps other writers out.
+    """Copy the file beside itself, within a transaction that keeps other writers out.
 
     Args:
         connection: within a transaction that has the file's lock, and has not written yet.
         version: the version of its schema, for the copy's name.
 
     Returns:
-        The copy's path. Only its owner may read it, as it holds what the file holds.
+        The copy's path. Only its owner may read it, because it contains the same data.
 
     Raises:
         InvalidInputError: the copy cannot be made.
@@ -209,7 +211,7 @@ def back_up(connection: sa.Connection, version: int) -> str:
     copy = f"{path}.version-{version}-{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}"
     try:
         with contextlib.suppress(FileNotFoundError):
-            os.unlink(unfinished)  # of a run that was killed
+            os.unlink(unfinished)  # from a run that was killed
         os.close(os.open(unfinished, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, PRIVATE))
         try:
             address = f"file:{quote(path)}?mode=ro"
@@ -221,19 +223,19 @@ def back_up(connection: sa.Connection, version: int) -> str:
             raise
     except OSError as error:
         raise InvalidInputError(
-            f"ledger '{path}' is of an older release and cannot be backed up ({error.strerror}): give a file, in a "
-            "folder, that this user may write. Nothing was changed."
+            f"ledger '{path}' is of an older release and cannot be backed up ({error.strerror}): give a file in a "
+            "folder that this user may write. Nothing was changed."
         ) from None
     return copy
 
 
 def backups(path: str) -> list[str]:
-    """The copies that ``back_up`` has made of a file."""
+    """Return the copies that ``back_up`` has made of a file."""
     return sorted(glob.glob(f"{glob.escape(os.path.realpath(path))}.version-*Z"))
 
 
 def failure(shown: str, error: Exception) -> YateotaError:
-    """The failure of the ledger that an error of SQLAlchemy's or SQLite's stands for.
+    """Return the ledger's failure for an error of SQLAlchemy or SQLite.
 
     Args:
         shown: how messages name the ledger.
@@ -243,6 +245,6 @@ def failure(shown: str, error: Exception) -> YateotaError:
     said = " ".join(str(cause).split())[:200]
     name = getattr(cause, "sqlite_errorname", "")
     known = next((words for code, words in _FAILURES.items() if name.startswith(code)), None)
-    what, fix = known or ("failed", "look after its disk")
+    what, fix = known or ("failed", "check its disk")
     kind = LedgerBusyError if name.startswith(_BUSY) else InvalidInputError
     return kind(f"ledger '{shown}' {what} ({said}): {fix}.", message=said)

@@ -1,9 +1,11 @@
 # Copyright (c) 2026 simops.yateota contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The ledger's tables, the same on SQLite and PostgreSQL. Moments are Unix seconds, in UTC.
+"""Define the ledger's tables, the same on SQLite and PostgreSQL.
 
-A table or column that is added here is added to older ledgers too, by ``migrations``. A new column is nullable or has a
+Times are Unix seconds, in UTC.
+
+``migrations`` also adds a table or column that is added here to older ledgers. A new column is nullable or has a
 ``server_default``. A change of another kind needs a step there, and the first change after a release raises
 ``SCHEMA_VERSION``.
 """
@@ -79,7 +81,7 @@ changes = sa.Table(
     sa.Column("stopped_at", _moment),
     sa.Column("stopped_by", sa.Text),
     sa.Column("stop_reason", sa.Text),
-    # When its file was rewritten after it was purged.
+    # When its file was rewritten after the purge.
     sa.Column("compacted_at", _moment),
     # In a fleet, the shards of a stage begin when those of the stages before are applied. Not used yet.
     sa.Column("stage", sa.Integer),
@@ -117,7 +119,7 @@ participants = sa.Table(
     _metadata,
     sa.Column("change", sa.ForeignKey(changes.c.number), primary_key=True),
     sa.Column("seq", sa.Integer, primary_key=True, autoincrement=False),
-    # How the selection names it, in one form: finds it in the server's lists, and finds duplicates.
+    # The selection's name for it in one form, to find it in the server's lists and to find duplicates.
     sa.Column("name", sa.Text, nullable=False),
     sa.Column("participant_id", sa.BigInteger),
     sa.Column("campaign_id", sa.BigInteger),
@@ -134,7 +136,7 @@ participants = sa.Table(
     sa.Column("read_at", _moment),
     sa.Column("reading", sa.Integer),
     sa.Column("found", sa.Integer, nullable=False, default=0),
-    # Its latest attempt. Those before it are in yateota_earlier_sends.
+    # Its latest attempt. Earlier ones are in yateota_earlier_sends.
     sa.Column("run", sa.Integer),
     sa.Column("sent_at", _moment),
     sa.Column("answered_at", _moment),
@@ -170,10 +172,10 @@ def canonical_column(kind: str, column: sa.ColumnElement[str]) -> sa.ColumnEleme
 
 
 def create_all(connection: sa.Connection) -> None:
-    """Make the tables that are not there."""
+    """Create the missing tables."""
     _metadata.create_all(connection)
 
 
 def all_tables() -> list[sa.Table]:
-    """The tables, each after those that it refers to."""
+    """Return the tables, each after those that it references."""
     return _metadata.sorted_tables

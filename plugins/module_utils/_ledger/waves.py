@@ -1,7 +1,7 @@
 # Copyright (c) 2026 simops.yateota contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Record the waves of a change, and give the attempts of each."""
+"""Record the waves of a change, and yield the attempts of each."""
 
 from __future__ import annotations
 
@@ -37,17 +37,17 @@ class Waves:
 
     @repeatable
     def current(self) -> int | None:
-        """Find the wave that was begun and has not ended; None where there is none."""
+        """Return the wave that has begun and not ended; None if there is none."""
         with self.ledger.read() as connection:
             return connection.execute(self._open).scalar()
 
     @repeatable
     def begin(self, first_size: int, size: int) -> int:
-        """Make a wave of the next planned participants, of ``first_size`` for the first; return its number."""
+        """Make a wave of the next planned participants, and return its number."""
         with self._change.write() as connection:
             begun = connection.execute(self._open).scalar()
             if begun:
-                return int(begun)  # by this call, where the answer to the commit was lost
+                return int(begun)  # by this call, if the answer to the commit was lost
             last = connection.execute(
                 sa.select(sa.func.max(waves.c.wave)).where(waves.c.change == self._change.number)
             ).scalar()
@@ -78,14 +78,14 @@ class Waves:
 
     @repeatable
     def last_sent(self, wave: int) -> float | None:
-        """Find when the last request of a wave left, in Unix seconds; None where none left."""
+        """Return when a wave's last request left, in Unix seconds; None if none left."""
         with self.ledger.read() as connection:
             return connection.execute(
                 sa.select(sa.func.max(participants.c.sent_at)).where(self._change.rows, participants.c.wave == wave)
             ).scalar()
 
     def planned(self, wave: int) -> Iterator[Attempt]:
-        """Give an attempt for each planned participant of a wave, in order."""
+        """Yield an attempt for each planned participant of a wave, in order."""
         columns = participants.c
         after = sa.bindparam("after", type_=sa.Integer)
         query = self.ledger.gathered(

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 simops.yateota contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The charts of a change's page: SVG without script, fonts or links, the same for the same figures."""
+"""Draw the charts of a change's page as SVG without scripts, fonts or links."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ COLORS: dict[str, str] = {
     RowState.SENDING: "#1565c0",
     RowState.PLANNED: "#cfd8dc",
 }
-"""The row states in the order in which they are stacked, and their colors: on paper too the bad ones stand out."""
+"""The row states in their stacking order, and their colors: the bad ones stand out, also on paper."""
 
 _LIGHT = (RowState.SKIPPED, RowState.REFUSED, RowState.PLANNED)
-"""The states on whose colors only dark digits can be read."""
+"""The states whose colors need dark digits."""
 
 _BARS = 40
 _TICKS = 5
 _LABEL = 120  # characters
 _WIDTH = 900
-_AXIS = 60  # what the numbers beside the plot take
+_AXIS = 60  # the width of the numbers beside the plot
 _TOP, _PLOT = 10, 220
 _DIGITS = 14  # the height of a number
 _ROW = 44
@@ -80,7 +80,7 @@ _REASONS = """\
 
 @dataclass(frozen=True)
 class _Piece:
-    """The part of a bar that one row state takes; lengths in the chart's units."""
+    """The part of a bar for one row state; lengths are in the chart's units."""
 
     state: str
     count: int
@@ -106,7 +106,7 @@ def waves_chart(waves: Sequence[Mapping[str, Any]]) -> str:
 
     Args:
         waves: each with ``wave``, ``started`` and ``counts``, as ``Report.waves`` gives them; not empty. Neighbors
-            share a bar where there are many.
+            share a bar if there are many.
 
     Returns:
         An ``svg`` element, its texts escaped.
@@ -126,7 +126,7 @@ def waves_chart(waves: Sequence[Mapping[str, Any]]) -> str:
             "x": round(_AXIS + room * place + (room - width) / 2, 1),
             "center": round(_AXIS + room * (place + 0.5), 1),
             "width": round(width, 1),
-            # In thinner bars numbers would overlap.
+            # In narrower bars numbers would overlap.
             "pieces": _pieces(count, _PLOT / top, len(groups) <= _BARS // 2),
         }
         for place, (group, count) in enumerate(zip(groups, counts, strict=True))
@@ -168,7 +168,7 @@ def reasons_chart(reasons: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _pieces(counts: Mapping[str, int], scale: float, has_numbers: bool) -> list[_Piece]:
-    """The parts of a bar, from below; ``scale`` is the height of one participant."""
+    """Return the parts of a bar, from below; ``scale`` is the height of one participant."""
     there = [(state, count) for state, count in counts.items() if count]
     ends = itertools.accumulate(count for _state, count in there)
     return [
@@ -182,7 +182,7 @@ def _height_of(value: int, scale: float) -> float:
 
 
 def _step(most: int) -> int:
-    """The distance of ticks: 1, 2 or 5 times a power of ten, such that they are few."""
+    """Return the distance of ticks, 1, 2 or 5 times a power of ten, for a small number of them."""
     steps = (digit * int(10**power) for power in itertools.count() for digit in (1, 2, 5))
     return next(step for step in steps if step * _TICKS >= most)
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 simops.yateota contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A change as one HTML page: for auditors, complete in itself, to be read, printed and kept."""
+"""Write a change as one self-contained HTML page for auditors to read, print and keep."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ _TITLES = {
     RowState.SKIPPED: "skipped: the action would have changed nothing",
     RowState.REFUSED: "refused: the action does not apply",
     RowState.FAILED: "failed: the server answered with an error",
-    RowState.UNKNOWN: "unknown: nothing tells whether the action was carried out",
+    RowState.UNKNOWN: "unknown: nothing proves whether the action was carried out",
     RowState.SENDING: "sending",
     RowState.PLANNED: "left to send for",
 }
 
-# The policy forbids the page to load or run anything, whatever a server's message may hold.
+# The policy forbids the page to load or run anything, whatever a server's message contains.
 _TEMPLATE = """\
 <!DOCTYPE html>
 <html lang="en">
@@ -78,7 +78,7 @@ svg { width: 100%; height: auto; }
 {% endfor %}
 </table>
 
-<h2>What came of it</h2>
+<h2>Results</h2>
 <table id="counts">
 {% for state, color in colors.items() if change.counts[state] %}
 <tr><td><span class="swatch" style="background: {{ color }}"></span>{{ titles[state] }}</td>
@@ -87,7 +87,7 @@ svg { width: 100%; height: auto; }
 <tr><th>selected</th><td class="number" data-state="selected">{{ change.selected }}</td></tr>
 </table>
 {% if change.states %}
-<p>Those acted on, by the server's state as last read:
+<p>Participants acted on, by their last server state:
 {% for state, count in change.states.items() %}{{ count }} {{ state }}{{ ", " if not loop.last }}{% endfor %}.</p>
 {% endif %}
 
@@ -138,17 +138,17 @@ svg { width: 100%; height: auto; }
 <tr><td class="fixed">{{ each.numbers }}</td><td>{{ each.requested_by or "" }}</td><td>{{ each.approved_by or "" }}</td>
 <td>{{ each.job_id or "" }}</td><td>{{ each.host }}</td><td class="fixed">{{ each.started | moment }}</td>
 <td class="fixed">{{ each.finished | moment }}</td>
-<td>{{ each.outcome or "without a word: it goes on, or was killed" }}</td></tr>
+<td>{{ each.outcome or "not recorded: it is still running, or was killed" }}</td></tr>
 {% endfor %}
 </table></div>
-<p>Times are in UTC. The reports in CSV and JSON lines tell each participant's sends and answers.</p>
+<p>Times are in UTC. The reports in CSV and JSON lines show each participant's attempts and answers.</p>
 </body>
 </html>
 """
 
 
 def check_libraries() -> None:
-    """Refuse to make a page where its libraries are not installed.
+    """Fail if the libraries for a page are not installed.
 
     Raises:
         InvalidInputError: names what is missing.
@@ -162,7 +162,7 @@ def check_libraries() -> None:
 
 
 def page(change: Mapping[str, Any], failures: Sequence[Mapping[str, Any]], reasons: Sequence[Mapping[str, Any]]) -> str:
-    """The page of a change.
+    """Return the page of a change.
 
     Args:
         change: the change as ``yateota_bulk_info`` returns it, with all its waves and runs.
@@ -230,12 +230,12 @@ def _approval(approval: Mapping[str, Any]) -> list[tuple[str, Any]]:
 
 
 def _moment(iso: str | None) -> str:
-    """A moment as one reads it, to the second."""
+    """Return a moment in a readable form, to the second."""
     return iso[:19].replace("T", " ") if iso else ""
 
 
 def _merged(runs: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Runs of the same job in a row as one: a role makes one for each wave."""
+    """Merge consecutive runs of the same job: a role makes one run for each wave."""
     merged = []
     for _key, group in itertools.groupby(runs, lambda run: tuple(run[name] for name in _RUN_OWNER)):
         same = list(group)

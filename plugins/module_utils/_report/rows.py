@@ -1,7 +1,7 @@
 # Copyright (c) 2026 simops.yateota contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Writing a result to a file: streamed, under a temporary name, and moved into place only when it is whole."""
+"""Stream a result to a file under a temporary name, and move it into place when it is complete."""
 
 from __future__ import annotations
 
@@ -21,20 +21,22 @@ FORMATS = ("csv", "jsonl")
 
 
 class Export:
-    """A file under way. As a context manager it is moved to ``dest`` when the block ends well, and left out otherwise.
+    """A file that is being written.
+
+    As a context manager it is moved to ``dest`` if the block ends without an error, and discarded otherwise.
 
     Args:
-        dest: where the file goes. Its folder must exist. Its owner alone may read it, since it holds subscribers'
-            identifiers, also where it exists and others could before.
+        dest: the path of the file. Its folder must exist. Only its owner may read it, because it contains subscribers'
+            identifiers, even if others could read an existing file before.
         check_mode: only find out whether the file would change.
-        option: which of the task's options names the file.
+        option: the task's option that names the file.
 
     Attributes:
         file: where to write text.
         changed: after the block, whether the file's content is new.
 
     Raises:
-        InvalidInputError: the file cannot be written; names the option, the reason and the mend.
+        InvalidInputError: the file cannot be written; names the option, the reason and the fix.
     """
 
     def __init__(self, dest: str, check_mode: bool, option: str = "dest") -> None:
@@ -44,7 +46,7 @@ class Export:
         self.changed = False
         folder = os.path.dirname(self._dest)
         if os.path.exists(self._dest) and not os.path.isfile(self._dest):
-            raise self._unwritable("it is there, and no regular file")
+            raise self._unwritable("it exists, and is not a regular file")
         if not os.path.isdir(folder) or not os.access(folder, os.W_OK | os.X_OK):
             raise self._unwritable(f"the folder {folder} is missing or cannot be written")
         try:
@@ -70,13 +72,13 @@ class Export:
             raise self._unwritable(error.strerror) from None
 
     def discard(self) -> None:
-        """Leave nothing of it: for finding out whether it can be made."""
+        """Remove the temporary file, after a check that it can be written."""
         self.file.close()
         os.unlink(self._path)
 
     def _unwritable(self, why: str | None) -> InvalidInputError:
         return InvalidInputError(
-            f"{self._name} cannot be written ({why}): name a file in a folder that can be, with room for it."
+            f"{self._name} cannot be written ({why}): name a file in a writable folder with enough space."
         )
 
     def _settle(self) -> None:
@@ -103,22 +105,24 @@ class RowWriter:
             self._plain.writeheader()
 
     def write(self, row: dict[str, Any]) -> None:
-        """Write one row. In CSV a nested value is JSON, an empty one and None are an empty field.
+        """Write one row.
 
-        No spreadsheet takes a cell of CSV for a formula: an apostrophe stands before what would begin one, the + of a
-        phone number included, which a spreadsheet would drop. The reader of lists takes it away.
+        In CSV a nested value is JSON, an empty one and None are an empty field.
+
+        Spreadsheets must not run a cell of CSV as a formula: an apostrophe is put before text that would begin one, and
+        before the + of a phone number, which a spreadsheet would drop. The reader of lists removes it.
         """
         if not self._is_csv:
             self._file.write(json.dumps(row) + "\n")
             return
         cells = {name: _cell(value) for name, value in row.items()}
-        # Of a carriage return alone the csv module does not know that it ends a line for others.
+        # The csv module does not quote a single carriage return, which is a line end for other programs.
         has_return = any(isinstance(cell, str) and "\r" in cell for cell in cells.values())
         (self._quoted if has_return else self._plain).writerow(cells)
 
 
 _FORMULA = re.compile("'*[=+@\t\r\n\uff1d\uff0b\uff0d\uff20-]")
-"""How a cell begins that a spreadsheet may run, and one that bears the apostrophe already, so that it can be undone."""
+"""The start of a cell that a spreadsheet may run, or that already has the apostrophe, so that it can be undone."""
 
 
 def _cell(value: Any) -> Any:

@@ -207,7 +207,7 @@ ABORTED = "Change CHG1 is aborted: 5 of 5. Find the cause, then set resume_abort
     ("sent", "verified", "settings", "well", "text"),
     [
         (result(change("applied", done=44)), SKIPPED, {}, True, "is applied: 44 done."),
-        (result(change("applied")), SKIPPED, {}, True, "is applied: nobody is in it."),
+        (result(change("applied")), SKIPPED, {}, True, "is applied: it has no participants."),
         (
             failed(change("aborted", planned=39, refused=5), ABORTED),
             SKIPPED,
@@ -257,8 +257,8 @@ ABORTED = "Change CHG1 is aborted: 5 of 5. Find the cause, then set resume_abort
             SKIPPED,
             {},
             False,
-            "is applied: 43 done, 1 unknown. Nothing proves whether the action was carried out for the unknown. Look "
-            "at them, and run this again with bulk_change_unknown=resend to send for them once more.",
+            "is applied: 43 done, 1 unknown. Nothing proves whether the action was carried out for the unknown. Check "
+            "them, and run this again with bulk_change_unknown=resend to send for them once more.",
         ),
         (
             failed(change("applied", done=43, failed=1), "It has ended with 1 failed."),
@@ -295,7 +295,7 @@ def test_a_change_that_is_not_there_is_told_by_what_was_said_of_it() -> None:
     lost = change_verdict(SKIPPED, {"failed": True, "failure": {}, "msg": "It is not in the ledger."}, {})
     assert (lost["well"], lost["found"], lost["text"]) == (False, False, "It is not in the ledger.")
     broken = change_verdict({"failed": True, "changed": False}, SKIPPED, {})
-    assert (broken["text"], broken["stopped"]) == ("The module broke down.",) * 2
+    assert (broken["text"], broken["stopped"]) == ("The module crashed.",) * 2
 
 
 @pytest.mark.parametrize(

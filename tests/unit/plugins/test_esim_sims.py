@@ -20,7 +20,7 @@ ESIM = {"imsi": "001010000005001", "iccid": "8931010000000050010", "msisdn": "+8
 PLAIN = {"imsi": "001010000000111", "iccid": "8931010000000001111", "msisdn": "882990000111"}
 PADDED = {"imsi": "001010000000113", "iccid": "89310100000000011130F", "msisdn": "882990000113"}
 UNNUMBERED = {"imsi": "001010000000112", "iccid": None, "msisdn": None}
-ON_TWO = "has a number that is reported on 2 SIMs (001010000000009, 001010000005001), and the API does not tell which"
+ON_TWO = "has a number that is reported on 2 SIMs (001010000000009, 001010000005001), and the API does not show which"
 
 
 @pytest.fixture
@@ -52,11 +52,11 @@ def test_sims_that_fit_have_no_problem(given: Any, sims: list[dict[str, str]], p
         ("", ["No SIM is named"]),
         ("00101x", ["imsi '00101x' is not valid: expected 14 or 15 digits"]),
         ("001010000000111 001010000000112", ["'001010000000111 001010000000112' names more than one SIM"]),
-        ([1010000000111], ["1010000000111 is no SIM: give a line of text in quotes"]),
+        ([1010000000111], ["1010000000111 is not a SIM: give a line of text in quotes"]),
         ([{"imsi": 1010000000111}], ["imsi was read as the number 1010000000111, expected text"]),
         ([{"number": "1"}], ["{'number': '1'} is no SIM"]),
         ("001010000009999", ["imsi 001010000009999 is in none of the campaigns read"]),
-        ("001010000000111 +882990000009", ["is not one SIM: the server tells iccid 8931010000000000097 imsi 00101"]),
+        ("001010000000111 +882990000009", ["is not one SIM: the server returned iccid 8931010000000000097 imsi 00101"]),
         ("001010000000009", [f"imsi 001010000000009 {ON_TWO} it is on now: give the MSISDN, with its +, beside it."]),
         ("+882990000009", [f"msisdn 882990000009 {ON_TWO} it is on now: give the IMSI or ICCID of the one beside it."]),
         ("001010000000111\n+882990000111", ["msisdn 882990000111 and imsi 001010000000111 are one SIM: name it once."]),

@@ -41,10 +41,10 @@ REFUSED = {"msg": "cannot reach it (Connection refused).\n", "failed": True}
         ({"engine.congestion": {"min": 3}}, "NOT healthy: engine.congestion is 2, less than 3"),
         ({"engine.congestion": {"equals": 2.0}, "engine.version": {"equals": "6.4.1"}}, "healthy: operational"),
         ({"engine.version": {"equals": "6.4.2"}}, "NOT healthy: engine.version is 6.4.1, not 6.4.2"),
-        ({"engine.version": {"min": 6}}, "NOT healthy: engine.version is '6.4.1', which is no number"),
+        ({"engine.version": {"min": 6}}, "NOT healthy: engine.version is '6.4.1', which is not a number"),
         ({"ota.sms.sent.today": {"max": 6}}, "NOT healthy: ota.sms.sent.today is 7, more than 6"),
-        ({"engine.queue": {}}, "NOT healthy: engine.queue is not told by the node"),
-        ({"engine.version.major": {}}, "NOT healthy: engine.version.major is not told by the node"),
+        ({"engine.queue": {}}, "NOT healthy: engine.queue is not returned by the node"),
+        ({"engine.version.major": {}}, "NOT healthy: engine.version.major is not returned by the node"),
     ],
 )
 def test_limits(limits: dict[str, Any], text: str) -> None:
@@ -58,7 +58,7 @@ def test_limits(limits: dict[str, Any], text: str) -> None:
     [
         ({"operational": False, "state": "Stopping"}, True, "NOT healthy: it is not operational (Stopping)"),
         ({"operational": False, "state": "Stopping"}, False, "healthy: it answers"),
-        (None, True, "NOT healthy: it does not tell whether it is operational"),
+        (None, True, "NOT healthy: it does not report whether it is operational"),
         (None, False, "healthy: it answers"),
     ],
 )
@@ -71,7 +71,7 @@ def test_a_statistic_that_is_no_number_is_within_no_limit(value: Any) -> None:
     read = {**READ, "stats": {"engine": {"congestion": value}}}
     for limit in ({"max": 1}, {"min": 0}, {"min": 0, "max": 1}):
         verdict = node_verdict(read, {"engine.congestion": limit})
-        assert verdict["problems"] == [f"engine.congestion is '{value}', which is no number"]
+        assert verdict["problems"] == [f"engine.congestion is '{value}', which is not a number"]
 
 
 def test_a_node_that_cannot_be_asked() -> None:

@@ -168,7 +168,7 @@ def test_a_signal_between_two_waves_stops_the_task_with_a_failure() -> None:
     done = steps.run(BULK)
     assert len(steps.asked) == 1
     assert (done["failed"], done["failure"]["kind"]) == (True, "transport")
-    assert done["msg"] == "Change CHG1 was stopped by a signal: run it again to go on."
+    assert done["msg"] == "Change CHG1 was stopped by a signal: run it again."
     ended = Steps(yateota_bulk.ActionModule, [wave(3, "applied")])
     ended.stopped.set()
     assert "failed" not in ended.run(BULK)

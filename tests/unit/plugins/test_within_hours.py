@@ -47,10 +47,10 @@ def test_within(moment: datetime.datetime, start: str, end: str, zone: str, expe
 @pytest.mark.parametrize(
     ("moment", "start", "end", "zone", "sentence"),
     [
-        ("21:30", "22:00", "06:00", "UTC", "cannot be asked of '21:30': give a moment"),
+        ("21:30", "22:00", "06:00", "UTC", "'21:30' is not valid: give a moment"),
         # What YAML makes of 22:00 without quotes.
-        (WINTER, 1320, "06:00", "UTC", "start 1320 is no time of day: give hours and minutes in quotes"),
-        (WINTER, "22:00", "24:00", "UTC", "end '24:00' is no time of day"),
+        (WINTER, 1320, "06:00", "UTC", "start 1320 is not a time of day: give hours and minutes in quotes"),
+        (WINTER, "22:00", "24:00", "UTC", "end '24:00' is not a time of day"),
         (WINTER, "22:00", "22:00", "UTC", "start and end are both '22:00'"),
         (WINTER, "22:00", "06:00", "Berlin", "zone 'Berlin' is not known here: give a name such as 'Europe/Berlin'"),
         (WINTER, "22:00", "06:00", "", "zone '' is not known here"),

@@ -100,10 +100,10 @@ def test_a_campaign_that_does_not_fit_is_refused_by_name(change, named):
 @pytest.mark.parametrize(
     ("changes", "named"),
     [
-        ({"campaigns": [minimal()["campaigns"][0]] * 2}, "there twice"),
+        ({"campaigns": [minimal()["campaigns"][0]] * 2}, "is defined twice"),
         ({"campaigns": minimal()["campaigns"] + minimal(campaign_id=2)["campaigns"]}, "share participant ids"),
         ({"sims": [minimal()["sims"][0] | {"imsi": "999999"}]}, "more than 6 digits"),
-        ({"sims": minimal()["sims"] * 2}, "is in the run that begins with"),
+        ({"sims": minimal()["sims"] * 2}, "is also in the series that begins with"),
         ({"moved": [{"msisdn": "1", "imsi": "001010000000001"}]}, "no SIM has the msisdn 1"),
         ({"sims": []}, "sims"),
     ],

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 simops.yateota contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The command line: `python -m yateota_sandbox --scenario small --speed 60`."""
+"""Run the sandbox from the command line: `python -m yateota_sandbox --scenario small --speed 60`."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from pydantic.fields import FieldInfo
 from .options import Options
 from .server import Server, Service
 
-# Options that are on unless told otherwise, and the flag that tells it.
+# Options that are on by default, and the flags that turn them off.
 OFF_SWITCHES = {
     "get_campaign": "--without-get-campaign",
     "strict_identification": "--no-strict-identification",
     "journal": "--no-journal",
 }
-# Options that an environment variable gives too, out of sight of other users of the machine.
+# Options that an environment variable can give too, hidden from other users of the machine.
 ENVIRONMENT = {"secret": "YATEOTA_SANDBOX_SECRET", "admin_token": "YATEOTA_SANDBOX_ADMIN_TOKEN"}
 
 
@@ -38,7 +38,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def flag(name: str) -> str:
-    """What gives an option on the command line."""
+    """Return the flag of an option on the command line."""
     return OFF_SWITCHES.get(name, f"--{name.replace('_', '-')}")
 
 
@@ -89,7 +89,7 @@ def main(arguments: list[str]) -> int:
         return 2
 
     def stopped(number: int, frame: types.FrameType | None) -> None:
-        """The server has stopped by then, and raises the signal once more for whoever set a handler before it."""
+        """Ignore the signal: the stopped server raises it once more for handlers that were set before."""
 
     signal.signal(signal.SIGTERM, stopped)
     signal.signal(signal.SIGINT, stopped)

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 simops.yateota contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What an action does to a campaign or a participant, and when it is refused."""
+"""Carry out or refuse actions on campaigns and participants."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .timeline import NEVER
 
 
 class RefusedError(Exception):
-    """A request answered with a body code other than 0: 401 a value, 402 a parameter missing, 403, 404 not found."""
+    """A request answered with an error code: 401 a value, 402 a missing parameter, 403, 404 not found."""
 
     def __init__(self, code: int, message: str) -> None:
         super().__init__(message)
@@ -26,7 +26,7 @@ class NotApplicableError(Exception):
     """Why an action does not apply to one participant."""
 
 
-# The states in which a campaign takes an action, and the one it is in afterwards.
+# The states in which a campaign accepts an action, and its state afterwards.
 CAMPAIGN_ACTIONS = {
     "stop": ({"started", "paused"}, "stopped"),
     "pause": ({"started"}, "paused"),
@@ -38,7 +38,7 @@ def act_on_campaign(store: Store, campaign: CampaignRow, action: str) -> None:
     """Stop, pause or restart a campaign.
 
     Raises:
-        RefusedError: an unknown action, or one that the campaign's state does not take [A].
+        RefusedError: an unknown action, or one that the campaign's state does not allow [A].
     """
     if action not in CAMPAIGN_ACTIONS:
         raise RefusedError(401, f"Invalid value '{action}' for parameter 'action'")
@@ -85,7 +85,7 @@ def _hurry(store: Store, participant: Participant) -> None:
 
 def _retry_build(store: Store, participant: Participant) -> None:
     if participant.state != "unallocated":
-        raise NotApplicableError("only for an unallocated one messages are built again")
+        raise NotApplicableError("messages are built again only for an unallocated one")
     if participant.appears_at <= store.now():
         _begin(store, participant, "retry_build", "pending_build")
 
@@ -106,7 +106,7 @@ PARTICIPANT_ACTIONS: dict[str, Callable[[Store, Participant], None]] = {
 }
 
 
-# The documented forms: which parameters name those that an action is for, one of each tuple, and what may go with it.
+# The documented forms: the parameters that name the target of an action, one of each tuple, and further parameters.
 _MESSAGE_FORMS = {("participant_id",): (), ("iccid", "imsi"): ("campaign_id",)}
 IDENTIFICATION_FORMS: dict[str, dict[tuple[str, ...], tuple[str, ...]]] = {
     "cancel": _MESSAGE_FORMS,
@@ -118,10 +118,10 @@ IDENTIFICATION_FORMS: dict[str, dict[tuple[str, ...], tuple[str, ...]]] = {
 
 
 def check_identification(action: str, given: dict[str, str | int]) -> None:
-    """Refuse a request that names those that it is for in another form than the documented ones.
+    """Refuse a request that names its participant or SIM in an undocumented form.
 
     Raises:
-        RefusedError: 402 where no parameter names them as it has to be, 401 where there are too many.
+        RefusedError: 402 if a required parameter is missing, 401 if there are too many.
     """
     forms = IDENTIFICATION_FORMS.get(action, {tuple(given): ()})
     for names, besides in forms.items():
@@ -149,17 +149,17 @@ def act_on_participants(store: Store, identifiers: dict[str, str | int], action:
     """Carry an action out on every participant that matches all identifiers and that it applies to.
 
     Returns:
-        How many it was carried out on, at least one.
+        The number of these participants, at least one.
 
     Raises:
-        RefusedError: an unknown action, no match, or a match that the action applies to nowhere [A].
+        RefusedError: an unknown action, no match, or no match that the action applies to [A].
     """
     act = PARTICIPANT_ACTIONS.get(action)
     if act is None:
         raise RefusedError(401, f"Invalid value '{action}' for parameter 'action'")
     matching = store.participants(identifiers)
     if action == "rerun" and "msisdn" in identifiers:
-        # Campaigns of the SIM that the number was on before are not run again [S].
+        # The campaigns of the number's former SIM are not run again [S].
         matching = [participant for participant in matching if participant.current]
     if not matching:
         raise RefusedError(404, "Participant not found")

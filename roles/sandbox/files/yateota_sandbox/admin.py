@@ -1,7 +1,7 @@
 # Copyright (c) 2026 simops.yateota contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The admin path: the journal, faults, options, the clock and the truth about a participant, for tests."""
+"""Serve the admin path for tests: journal, faults, options, clock, and a participant's real data."""
 
 from __future__ import annotations
 
@@ -20,11 +20,13 @@ Handler = Callable[[Request], Awaitable[Response]]
 
 
 class Admin:
-    """What the admin path does. Answers are JSON, or 204 without a body; a problem is `{"message": ...}`.
+    """The admin path.
+
+    Answers are JSON, or 204 without a body; a problem is `{"message": ...}`.
 
     Args:
-        service: what it looks into and changes.
-        token: has to come in the header X-Sandbox-Token of every request.
+        service: the service that it reads and changes.
+        token: the required value of the header X-Sandbox-Token of every request.
     """
 
     def __init__(self, service: Service, token: str) -> None:
@@ -82,10 +84,10 @@ class Admin:
 
 
 async def _fields(request: Request) -> dict[str, Any]:
-    """The JSON object that a request brings; raises ValueError where it brings none."""
+    """Return the JSON object in a request; raises ValueError if there is none."""
     found = await request.json()
     if not isinstance(found, dict):
-        raise ValueError("the body has to be a JSON object")
+        raise ValueError("the body must be a JSON object")
     return found
 
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 simops.yateota contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Faults that tests ask for: the n-th request of a kind from now on goes wrong in a certain way."""
+"""Make chosen requests fail for tests: the n-th request of a kind from now on, in a given way."""
 
 from __future__ import annotations
 
@@ -30,7 +30,10 @@ Kind = Literal[
 
 
 class Fault(BaseModel):
-    """One fault. `seconds` is the pause of `delay` and of the timeouts, and the Retry-After of 429 and 503."""
+    """One fault.
+
+    `seconds` is the pause of `delay` and of the timeouts, and the Retry-After of 429 and 503.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -54,28 +57,28 @@ class Fault(BaseModel):
 
     @property
     def acts(self) -> bool:
-        """Whether the node carries the request out all the same."""
+        """Whether the node still carries the request out."""
         return self.kind in ("drop_after", "timeout_after", "delay") or (
             self.carried_out and self.kind not in ("drop_before", "timeout_before")
         )
 
 
 class Faults:
-    """The faults that are still to come."""
+    """The faults that have not happened yet."""
 
     def __init__(self) -> None:
         self._waiting: list[tuple[Fault, list[int]]] = []
 
     def add(self, fault: Fault) -> None:
-        """Count the fault's requests from now on."""
+        """Add a fault, whose requests are counted from now on."""
         self._waiting.append((fault, [0]))
 
     def clear(self) -> None:
-        """Drop all that have not happened."""
+        """Drop all faults that have not happened."""
         self._waiting.clear()
 
     def match(self, request: object, action: object) -> Fault | None:
-        """The fault that this request meets, if any; where several would, the one added first."""
+        """Return the fault for this request, if any; of several, the one added first."""
         if not self._waiting:
             return None
         met = None

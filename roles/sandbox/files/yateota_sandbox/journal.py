@@ -1,7 +1,7 @@
 # Copyright (c) 2026 simops.yateota contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The journal: every request the sandbox received, and what became of it."""
+"""Record every request that the sandbox receives, and its outcome."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Journal:
         self._number = 0
 
     def open(self, connection: int) -> Entry:
-        """Begin the entry of a request that has just arrived; whoever answers it fills the rest in."""
+        """Begin the entry of a request that has just arrived; the code that answers it completes it."""
         self._number += 1
         entry = {
             "number": self._number,
@@ -47,9 +47,9 @@ class Journal:
         return entry
 
     def entries(self) -> list[Entry]:
-        """A copy of all entries."""
+        """Return a copy of all entries."""
         return [dict(entry) for entry in list(self._entries)]
 
     def clear(self) -> None:
-        """Forget all entries; the numbers run on."""
+        """Delete all entries; the numbers continue."""
         self._entries.clear()

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 simops.yateota contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The OTA node: one handler for each request of the API."""
+"""Handle each request of the API as the OTA node does."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ CAMPAIGN_KEYS = ("id", "campaign_id", "campaign", "state", "msisdn")
 
 
 class Node:
-    """Answers the requests of the API from the store.
+    """A node that answers the requests of the API from the store.
 
     Args:
         store: the data.
@@ -56,13 +56,13 @@ class Node:
         return request.handler(self, params)
 
     def number(self, value: int) -> int | str:
-        """An id or count as this server writes them."""
+        """Return an id or count as this server writes them."""
         return str(value) if self.options.ids == "string" else value
 
     # Campaigns
 
     def query_campaigns(self, params: Params) -> Answer:
-        """One campaign by id, a page of them, or all."""
+        """Return one campaign by id, a page of them, or all."""
         full = self.options.campaigns == "full"
         if _given(params, "campaign_id"):
             return {"campaign": [self._campaign_item(self._campaign(params), full, full)]}
@@ -70,7 +70,7 @@ class Node:
         return {"campaigns": [self._campaign_item(row, full, full) for row in self.store.campaigns(limit, offset)]}
 
     def get_campaign(self, params: Params) -> Answer:
-        """The count, a page, or those of an id, name, state or msisdn: of one of them."""
+        """Return the count, a page, or the campaigns of one id, name, state or msisdn."""
         keys = [name for name in CAMPAIGN_KEYS if _given(params, name)]
         if len(keys) > 1:
             raise RefusedError(401, f"Invalid value for parameter '{keys[1]}': it is given besides '{keys[0]}'")
@@ -98,7 +98,7 @@ class Node:
         return {"campaign" if by_name else "campaigns": items}
 
     def _states_of(self, msisdn: str) -> list[Answer]:
-        """The campaigns of a number, each with the state of its participant [A]."""
+        """Return the campaigns of a number, each with the state of its participant [A]."""
         key = self.options.participant_state
         items = []
         for participant in self.store.participants({"msisdn": msisdn}):
@@ -136,7 +136,7 @@ class Node:
     # Participants
 
     def query_participants(self, params: Params) -> Answer:
-        """The number of a campaign's participants, or a page of them; each of one state where asked for."""
+        """Return the number of a campaign's participants, or a page of them, of all states or of one."""
         campaign = self._campaign(params)
         state = params.get("state") or None
         if state is not None and state not in FILTER_STATES:
@@ -181,7 +181,7 @@ class Node:
         return {}
 
     def trace(self, params: Params) -> Answer:
-        """What happened to a participant of a campaign, the oldest first."""
+        """Return the history of a participant of a campaign, the oldest event first."""
         campaign_id = _whole_number(params, "campaign_id")
         identifiers = self._identifiers(params, ("participant_id", "msisdn", "imsi"))
         found = self.store.participants(identifiers | {"campaign_id": campaign_id})
@@ -227,7 +227,7 @@ class Node:
     # The node itself
 
     def query_stats(self, params: Params) -> Answer:
-        """Statistics of the engine, its uptime, and of the OTA component."""
+        """Return statistics of the engine, its uptime, and the OTA component."""
         wall = int(time.monotonic() - self._born)
         campaigns = self.store.campaigns()
         return {
@@ -252,22 +252,22 @@ class Node:
         }
 
     def get_node_status(self, params: Params) -> Answer:
-        """Whether the node works."""
+        """Return whether the node works."""
         status = {"operational": True, "level": "NOTE", "state": "Full service", "service": NAME}
         return {"status": status, "version": VERSION}
 
     def get_api_version(self, params: Params) -> Answer:
-        """The version of the API [A]."""
+        """Return the version of the API [A]."""
         return {"api_version": "1.0"}
 
     def get_node_type(self, params: Params) -> Answer:
-        """What kind of node it is [A]."""
+        """Return the type of the node [A]."""
         return {"node_type": NAME}
 
     # For the admin path
 
     def truth(self, participant_id: int) -> Answer:
-        """A participant as it really is: what no request of the API tells in one answer.
+        """Return a participant's real data, which no single request of the API returns.
 
         Raises:
             LookupError: no such participant.
@@ -313,7 +313,7 @@ REQUESTS: dict[str, Request] = {
 
 
 def _given(params: Params, name: str) -> bool:
-    """Whether a parameter is there; the specification's own examples leave unused ones empty."""
+    """Return whether a parameter is given: the specification's examples leave unused ones empty."""
     return params.get(name) not in (None, "")
 
 
@@ -324,7 +324,7 @@ def _required(params: Params, name: str) -> Any:
 
 
 def _whole_number(params: Params, name: str) -> int:
-    """A number from 0 on, sent as a number or as digits."""
+    """Return a number of 0 or more, sent as a number or as digits."""
     value = _required(params, name)
     if not isinstance(value, bool) and isinstance(value, (int, str)):
         digits = str(value)
@@ -334,7 +334,7 @@ def _whole_number(params: Params, name: str) -> int:
 
 
 def _text(params: Params, name: str) -> str:
-    """An identifier of a SIM, sent as digits or as a number; a phone number may begin with +."""
+    """Return an identifier of a SIM, sent as digits or as a number; a phone number may begin with +."""
     value = params[name]
     digits = str(value).removeprefix("+") if name == "msisdn" else str(value)
     if isinstance(value, bool) or not isinstance(value, (int, str)) or not (digits.isascii() and digits.isdigit()):
@@ -343,7 +343,7 @@ def _text(params: Params, name: str) -> str:
 
 
 def _page(params: Params) -> tuple[int, int]:
-    """Limit and offset; without a limit all there is, written as -1."""
+    """Return limit and offset; a limit of -1 means no limit."""
     limit = _whole_number(params, "limit") if _given(params, "limit") else -1
     offset = _whole_number(params, "offset") if _given(params, "offset") else 0
     return limit, offset

@@ -72,7 +72,7 @@ class Options(BaseModel):
         description="Seconds that each request occupies one of the node's places.",
     )
     front_end_timeout: float = Field(
-        default=5.0, gt=0, allow_inf_nan=False, description="Seconds until the front end gives up on the node."
+        default=5.0, gt=0, allow_inf_nan=False, description="Seconds until the front end stops waiting for the node."
     )
     journal: bool = Field(default=True, description="Whether requests are recorded in the journal.")
     ready_file: Path | None = Field(
@@ -85,10 +85,10 @@ class Options(BaseModel):
         return value or None
 
     def changed(self, changes: dict[str, Any]) -> Options:
-        """A checked copy with other values for options that may change while the server runs.
+        """Return a checked copy with new values for options that may change at run time.
 
         Raises:
-            ValueError: an option that cannot change at run time, or a value that does not fit.
+            ValueError: an option that cannot change at run time, or an invalid value.
         """
         fixed = sorted(set(changes) - CHANGEABLE)
         if fixed:

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 simops.yateota contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What uvicorn has no word for: the reason of a status line, and closing a connection without an answer."""
+"""Add to uvicorn a status line's reason, and the closing of a connection without an answer."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Connection:
 
 
 class _StatusLine:
-    """A transport that puts the connection's reason in place of the standard phrase of a status line."""
+    """A transport that replaces the standard phrase of a status line by the connection's reason."""
 
     def __init__(self, transport: asyncio.Transport, connection: Connection) -> None:
         self._transport = transport
@@ -50,7 +50,7 @@ class _StatusLine:
 
 
 class SandboxProtocol(AutoHTTPProtocol):  # type: ignore[misc, valid-type]
-    """uvicorn's HTTP protocol, with the connection handed to the application."""
+    """uvicorn's HTTP protocol, which gives the application access to the connection."""
 
     def __init__(
         self,
@@ -64,7 +64,7 @@ class SandboxProtocol(AutoHTTPProtocol):  # type: ignore[misc, valid-type]
         super().__init__(config=config, server_state=server_state, app_state=app_state, _loop=_loop)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Keep the transport at hand."""
+        """Keep the transport for later."""
         self._connection.transport = cast(asyncio.Transport, transport)
         super().connection_made(_StatusLine(self._connection.transport, self._connection))
 
@@ -73,7 +73,7 @@ class SandboxProtocol(AutoHTTPProtocol):  # type: ignore[misc, valid-type]
         super().shutdown()
         transport = self._connection.transport
         if transport is not None and transport.is_closing() and not transport.get_write_buffer_size():
-            # With TLS, closing would wait half a minute for an idle client to say goodbye.
+            # With TLS, closing would wait half a minute for an idle client to close its side.
             transport.abort()
 
     def abort(self) -> None:

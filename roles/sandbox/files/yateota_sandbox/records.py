@@ -1,7 +1,7 @@
 # Copyright (c) 2026 simops.yateota contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the store hands out: campaigns, participants and their messages, as they are at one moment."""
+"""Define campaigns, participants and messages as the store returns them for one moment."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ SELECT p.participant_id, p.campaign_id, p.sim_id, s.imsi, s.iccid, s.msisdn, s.c
     p.built_at, p.sent_at, p.ended_at, p.outcome, p.attempt, p.cause, p.reruns, p.counted_from, p.appears_at,
     CASE c.state WHEN 'started' THEN c.active + :now - c.since ELSE c.active END
 FROM participants p JOIN sims s USING (sim_id) JOIN campaigns c USING (campaign_id)"""
-"""Selects what `participant_of` takes, at the simulated time `:now`."""
+"""Selects the rows for `participant_of`, at the simulated time `:now`."""
 
 
 @dataclass(frozen=True, slots=True)
 class CampaignRow:
-    """A campaign as it is now; `active` is its own time in seconds, which stands still while it is held."""
+    """A campaign as it is now; `active` is its own time in seconds, which stops while it is held."""
 
     campaign_id: int
     name: str
@@ -32,7 +32,7 @@ class CampaignRow:
 
     @property
     def state(self) -> str:
-        """started, paused, stopped, or finished once every participant has come to an end."""
+        """The state: started, paused, stopped, or finished once every participant has ended."""
         return "finished" if self.finished else self.held_state
 
 
@@ -57,7 +57,7 @@ class Participant:
 
     @property
     def state(self) -> str:
-        """The state it is in now."""
+        """The present state."""
         return self.message.state(self.active)
 
 
@@ -74,6 +74,6 @@ class Attempt:
 
 
 def participant_of(row: Sequence[Any]) -> Participant:
-    """Make a participant of a row that `PARTICIPANT_SQL` selects."""
+    """Make a participant from a row of `PARTICIPANT_SQL`."""
     fields: list[Any] = [*row[:6], bool(row[6]), Message(*row[7:11]), *row[11:]]
     return Participant(*fields)

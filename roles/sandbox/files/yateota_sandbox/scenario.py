@@ -22,13 +22,16 @@ Seconds = Annotated[float, Field(ge=0)]
 
 
 class Part(BaseModel):
-    """A piece of a scenario: unknown keys are refused, so that a misspelt one is found."""
+    """A part of a scenario.
+
+    Unknown keys are refused, so that a misspelled one is found.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class Sims(Part):
-    """A run of SIMs: SIM n of it has the first identifiers plus n (`iccid` is given without its Luhn digit)."""
+    """A series of SIMs: SIM n has the first identifiers plus n (`iccid` is without its Luhn digit)."""
 
     count: int = Field(ge=1)
     imsi: Digits = Field(min_length=6, max_length=15)
@@ -41,7 +44,7 @@ class Sims(Part):
         for name in ("imsi", "iccid", "msisdn"):
             first = getattr(self, name)
             if len(str(int(first) + self.count - 1)) > len(first):
-                raise ValueError(f"{name}: {self.count} SIMs from {first} on need more than {len(first)} digits")
+                raise ValueError(f"{name}: {self.count} SIMs from {first} need more than {len(first)} digits")
         return self
 
 
@@ -53,7 +56,7 @@ class MovedNumber(Part):
 
 
 class Pace(Part):
-    """How long each step of a message takes: from and to, in simulated seconds of the campaign being active."""
+    """The shortest and longest time of each step of a message, in simulated seconds of campaign time."""
 
     build: tuple[Seconds, Seconds] = (5, 60)
     send: tuple[Seconds, Seconds] = (5, 120)
@@ -64,7 +67,7 @@ class Pace(Part):
         for name in ("build", "send", "por"):
             low, high = getattr(self, name)
             if not 0 < low <= high:
-                raise ValueError(f"{name}: [{low}, {high}] has to be two numbers above 0, the smaller first")
+                raise ValueError(f"{name}: [{low}, {high}] must be two numbers above 0, the smaller first")
         return self
 
 
@@ -75,17 +78,15 @@ class Campaign(Part):
     name: str
     type: Literal["RFM", "RAM"]
     state: Literal["started", "paused", "stopped"]
-    first_participant: int = Field(ge=1, description="Its participants' ids run on from here without a gap.")
-    started_before: Seconds = Field(default=86400, description="Seconds from its start to the scenario's.")
-    first_sim: int = Field(
-        default=0, ge=0, description="Its participants' SIMs run on from this one of the scenario's SIMs."
-    )
+    first_participant: int = Field(ge=1, description="The first of its participants' ids, which have no gaps.")
+    started_before: Seconds = Field(default=86400, description="Seconds from its start to that of the scenario.")
+    first_sim: int = Field(default=0, ge=0, description="The first of the scenario's SIMs that are its participants.")
     initial: dict[State, int] = Field(min_length=1, description="How many participants start in each state.")
     participants: dict[int, State] = Field(
         default_factory=dict, description="Participants whose state is fixed; they are among the `initial` ones."
     )
     pace: Pace = Pace()
-    failure_rate: float = Field(default=0.1, ge=0, le=1, description="Share of messages that fail, from the start on.")
+    failure_rate: float = Field(default=0.1, ge=0, le=1, description="Share of messages that fail after the start.")
     subscriber_rate: float = Field(
         default=0.5, ge=0, le=1, description="Share of the unallocated whose subscriber has appeared at the start."
     )
@@ -118,7 +119,10 @@ class Campaign(Part):
 
 
 class Scenario(Part):
-    """All that is there at the start. SIMs are numbered from 0 through all runs of `sims`."""
+    """All data at the start.
+
+    SIMs are numbered from 0 through all series of `sims`.
+    """
 
     seed: int = Field(default=1, ge=0, lt=2**63)
     begins: datetime.datetime = datetime.datetime(2026, 5, 4, 8, 0, tzinfo=datetime.UTC)
@@ -141,7 +145,7 @@ class Scenario(Part):
                 raise ValueError(f"campaign {campaign.campaign_id} needs more SIMs than the {sims} of the scenario")
             for other in taken:
                 if other.campaign_id == campaign.campaign_id:
-                    raise ValueError(f"campaign {campaign.campaign_id} is there twice")
+                    raise ValueError(f"campaign {campaign.campaign_id} is defined twice")
                 ids, others = campaign.participant_ids, other.participant_ids
                 if ids.start < others.stop and others.start < ids.stop:
                     raise ValueError(f"campaigns {other.campaign_id} and {campaign.campaign_id} share participant ids")
@@ -153,7 +157,7 @@ def _check_apart(name: str, runs: list[tuple[str, int]]) -> None:
     ordered = sorted((int(first), first, count) for first, count in runs)
     for (number, first, count), (following, other, _count) in itertools.pairwise(ordered):
         if number + count > following:
-            raise ValueError(f"sims: the {name} {other} is in the run that begins with {first} too")
+            raise ValueError(f"sims: the {name} {other} is also in the series that begins with {first}")
 
 
 def load_scenario(source: str | dict[str, Any] | Scenario) -> Scenario:
@@ -187,14 +191,14 @@ _DOUBLED = bytes.maketrans(b"0123456789", bytes((0, 2, 4, 6, 8, 1, 3, 5, 7, 9)))
 
 
 def luhn_digit(digits: str) -> str:
-    """The check digit that an ICCID ends with (ITU-T E.118)."""
+    """Return the check digit that an ICCID ends with (ITU-T E.118)."""
     backwards = digits.encode()[::-1]
     doubled, others = backwards[::2], backwards[1::2]
     return str(-(sum(doubled.translate(_DOUBLED)) + sum(others) - len(others) * ord("0")) % 10)
 
 
 def sim_rows(scenario: Scenario) -> Iterator[tuple[int, str, str, str, int]]:
-    """Every SIM as (number, imsi, iccid, msisdn, initial ota_counter); identifiers keep their leading zeros."""
+    """Yield each SIM: number, imsi, iccid, msisdn (with leading zeros), and initial ota_counter."""
     number = 0
     for run in scenario.sims:
         imsi, iccid, msisdn = int(run.imsi), int(run.iccid), int(run.msisdn)

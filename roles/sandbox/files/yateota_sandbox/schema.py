@@ -1,7 +1,7 @@
 # Copyright (c) 2026 simops.yateota contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The tables of a sandbox's database, and the file that they are written to."""
+"""Create the tables of a sandbox's database, and its file."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def create(path: str) -> sqlite3.Connection:
         path: SQLite file, overwritten, or ":memory:".
 
     Returns:
-        A connection that a transaction is begun on explicitly, and that other threads may close.
+        A connection with explicit transactions, which other threads may close.
 
     Raises:
         ValueError: `path` is a file that no sandbox wrote, or cannot be written.
@@ -66,7 +66,7 @@ def create(path: str) -> sqlite3.Connection:
 
 
 def create_indexes(database: sqlite3.Connection) -> None:
-    """Create the indexes, which is quicker once the tables are filled."""
+    """Create the indexes, which is faster after the tables are filled."""
     database.executescript(_INDEXES)
 
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 simops.yateota contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The server: everything put together, and `Sandbox`, which runs it in a thread."""
+"""Build the server from its parts, and run it in a thread (`Sandbox`)."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ T = TypeVar("T")
 
 
 class Service:
-    """The application and what can be changed about it while it runs; all of it belongs to the server's thread.
+    """The application and its changeable parts. Only the server's thread may use it.
 
     Raises:
         FileNotFoundError: no such scenario.
@@ -66,7 +66,7 @@ class Service:
         self._closing.close()
 
     def private_directory(self) -> Path:
-        """A new directory that goes when the service is closed."""
+        """Return a new directory that is deleted when the service is closed."""
         return Path(self._closing.enter_context(tempfile.TemporaryDirectory(prefix="yateota-sandbox-")))
 
     def set(self, changes: dict[str, Any]) -> None:
@@ -83,7 +83,7 @@ class Service:
 
 
 class Server(uvicorn.Server):
-    """uvicorn, told what to do once it serves."""
+    """uvicorn with a callback for when it is ready."""
 
     def __init__(self, service: Service, on_serving: Callable[[], None]) -> None:
         options = service.options
@@ -118,13 +118,13 @@ class Server(uvicorn.Server):
         self.admin_url = f"{address}/admin" if options.admin_token is not None else None
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Begin to serve; the simulated clock begins with it."""
+        """Begin to serve, and start the simulated clock."""
         await super().startup(sockets)
         self._service.clock.restart()
         self._on_serving()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Stop serving; a request still unanswered after the grace period finds its connection closed."""
+        """Stop serving, and close the connections of requests without an answer after a grace period."""
         await super().shutdown(sockets)
         for protocol in list(self.server_state.connections):
             cast(SandboxProtocol, protocol).abort()
@@ -140,7 +140,7 @@ class Server(uvicorn.Server):
 
 def _listen(host: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    # With the protocol named, asyncio sets TCP_NODELAY; without it every answer would wait 40 ms for an ACK.
+    # asyncio sets TCP_NODELAY only if the protocol is given; without it every answer would wait 40 ms for an ACK.
     listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
@@ -152,7 +152,7 @@ def _listen(host: str, port: int) -> socket.socket:
 
 
 def _tls(ca_path: Path, client_ca: Path | None) -> ssl.SSLContext:
-    """A context with a certificate of a CA made on the spot, whose own certificate goes to `ca_path`."""
+    """Return a context with a certificate of a new CA, whose own certificate is written to `ca_path`."""
     authority = trustme.CA()
     authority.cert_pem.write_to_path(str(ca_path))
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -203,15 +203,15 @@ class Sandbox:
         self._thread.join(10)
 
     def journal(self) -> list[Entry]:
-        """Every request received (see `yateota_sandbox.journal.Journal`)."""
+        """Return every request received (see `yateota_sandbox.journal.Journal`)."""
         return self._in_loop(self._service.journal.entries)
 
     def writes(self) -> list[Entry]:
-        """The journal's entries that are writes, carried out or not."""
+        """Return the journal's entries that are writes, carried out or not."""
         return [entry for entry in self.journal() if entry["write"]]
 
     def clear_journal(self) -> None:
-        """Forget the requests received."""
+        """Delete the requests received so far."""
         self._in_loop(self._service.journal.clear)
 
     def fault(self, **fields: Any) -> None:
@@ -231,11 +231,11 @@ class Sandbox:
         self._in_loop(functools.partial(self._service.set, changes))
 
     def participant(self, participant_id: int) -> dict[str, Any]:
-        """The truth: identifiers, state, ota_counter, sends (all of its messages'), reruns; LookupError for none."""
+        """Return its identifiers, state, ota_counter, sends (of all messages) and reruns, or raise LookupError."""
         return self._in_loop(functools.partial(self._service.node.truth, participant_id))
 
     def _in_loop(self, act: Callable[[], T]) -> T:
-        """Run something in the server's thread, to which all data belong."""
+        """Run a function in the server's thread, the only one that may use the data."""
 
         async def run() -> T:
             return act()

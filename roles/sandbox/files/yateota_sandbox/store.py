@@ -1,7 +1,10 @@
 # Copyright (c) 2026 simops.yateota contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The data: SIMs, campaigns and participants in SQLite. Used from one thread, the server's."""
+"""Store SIMs, campaigns and participants in SQLite.
+
+Only the server's thread uses it.
+"""
 
 from __future__ import annotations
 
@@ -42,7 +45,7 @@ class Store:
         }
 
     def now(self) -> float:
-        """The simulated time, in seconds since the start."""
+        """Return the simulated time, in seconds since the start."""
         return self._clock.now()
 
     def close(self) -> None:
@@ -89,11 +92,11 @@ class Store:
     # Campaigns
 
     def campaigns(self, limit: int = -1, offset: int = 0) -> list[CampaignRow]:
-        """Campaigns by id; a limit of -1 is none."""
+        """Return campaigns by id; a limit of -1 means no limit."""
         return self._campaigns("ORDER BY campaign_id LIMIT ? OFFSET ?", (limit, offset))
 
     def campaign(self, campaign_id: int) -> CampaignRow | None:
-        """One campaign, or None."""
+        """Return one campaign, or None."""
         rows = self._campaigns("WHERE campaign_id = ?", (campaign_id,))
         return rows[0] if rows else None
 
@@ -111,7 +114,7 @@ class Store:
         return found
 
     def hold(self, campaign: CampaignRow, state: str) -> None:
-        """Let a campaign's own time stand still (paused, stopped) or run (started), from now on."""
+        """Stop (paused, stopped) or run (started) a campaign's own time from now on."""
         now = self._clock.now()
         self._db.execute(
             "UPDATE campaigns SET state = ?, active = ?, since = ? WHERE campaign_id = ?",
@@ -121,20 +124,20 @@ class Store:
             self._db.execute("INSERT INTO periods VALUES (?, ?, ?)", (campaign.campaign_id, campaign.active, now))
 
     def counts(self, campaign: CampaignRow) -> Mapping[str, int]:
-        """How many participants are in each state, 0 for a state that none is in."""
+        """Return the number of participants in each state, 0 included."""
         return self._tallies[campaign.campaign_id].total
 
     def size(self, campaign: CampaignRow) -> int:
-        """How many participants it has."""
+        """Return the number of its participants."""
         return self.campaign_of[campaign.campaign_id].size
 
     def page(
         self, campaign: CampaignRow, limit: int, offset: int, state: str | None
     ) -> list[tuple[int, int, str, str, str, str]]:
-        """Participants by id, as (participant_id, campaign_id, imsi, iccid, msisdn, state); a limit of -1 is none."""
+        """Return rows by id: participant_id, campaign_id, imsi, iccid, msisdn, state; a limit of -1 is none."""
         ids = self.campaign_of[campaign.campaign_id].participant_ids
         if state is None:
-            # Ids run on without a gap, so that an offset is an id: the last page costs what the first one costs.
+            # Ids have no gaps, so that an offset is an id: the last page is as fast as the first.
             first, offset, condition = ids.start + offset, 0, ""
         else:
             first, offset = self._tallies[campaign.campaign_id].skip(state, offset)
@@ -157,7 +160,7 @@ class Store:
     # Participants
 
     def participants(self, identifiers: dict[str, str | int]) -> list[Participant]:
-        """Participants that match every identifier given (participant_id, campaign_id, iccid, imsi, msisdn)."""
+        """Return participants that match all given identifiers."""
         clauses = [
             f"{'p' if name in ('participant_id', 'campaign_id') else 's'}.{name} = :{name}" for name in identifiers
         ]
@@ -168,7 +171,7 @@ class Store:
         return [participant_of(row) for row in rows]
 
     def rewrite(self, participant: Participant, message: Message) -> None:
-        """Give a participant's message under way another course."""
+        """Change the course of a participant's message under way."""
         self._db.execute(
             "UPDATE participants SET built_at = ?, sent_at = ?, ended_at = ?, outcome = ? WHERE participant_id = ?",
             (*message, participant.participant_id),
@@ -199,7 +202,7 @@ class Store:
         self._tallies[participant.campaign_id].replace(participant.participant_id, participant.message, message)
 
     def reset_counter(self, sim_id: int) -> None:
-        """Set a SIM's OTA counter back to its initial value: no send up to now counts any more."""
+        """Reset a SIM's OTA counter to its initial value: earlier messages no longer count."""
         for participant in self._of_sim(sim_id):
             sent = participant.message.sent_at <= participant.active
             self._db.execute(
@@ -208,7 +211,7 @@ class Store:
             )
 
     def attempts(self, participant: Participant) -> list[Attempt]:
-        """Every message of a participant, the oldest first."""
+        """Return every message of a participant, the oldest first."""
         past = [
             Attempt(*row)
             for row in self._db.execute(
@@ -220,7 +223,7 @@ class Store:
         return [*past, self._in_simulated_time(participant)]
 
     def sends(self, sim_id: int) -> tuple[int, list[tuple[float, int, int]]]:
-        """A SIM's initial OTA counter, and the sends that count, in order: (time, participant_id, attempt)."""
+        """Return a SIM's initial OTA counter, and the counted messages: (time, participant_id, attempt)."""
         (initial,) = self._db.execute("SELECT ota_counter FROM sims WHERE sim_id = ?", (sim_id,)).fetchone()
         counted = [
             (attempt.sent, participant.participant_id, attempt.attempt)
@@ -242,7 +245,7 @@ class Store:
         return Attempt(participant.attempt, participant.cause, built, sent, ended, participant.message.outcome)
 
     def _simulated(self, campaign_id: int, active: float) -> float:
-        """The simulated time at which a campaign's own time was `active`."""
+        """Return the simulated time at which a campaign's own time was `active`."""
         row = self._db.execute(
             "SELECT active, time FROM periods WHERE campaign_id = ? AND active < ?"
             " ORDER BY active DESC, time DESC LIMIT 1",

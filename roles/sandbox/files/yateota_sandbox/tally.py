@@ -1,7 +1,7 @@
 # Copyright (c) 2026 simops.yateota contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How many participants of a campaign are in each state, block by block of ids."""
+"""Count the participants of a campaign in each state, by blocks of ids."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from collections import Counter
 
 from .timeline import Message, state_sql
 
-BLOCK = 1024  # ids in a block: what a filtered page reads in vain at most
+BLOCK = 1024  # ids in a block: the most rows that a filtered page reads in vain
 
 
 class Tally:
     """The states of one campaign's participants, counted.
 
-    A million rows take half a second to count, and a page of one state deep in a campaign nearly as long to find. So
-    they are counted once, and afterwards only what has happened since the last look is added and taken away. The
-    states themselves still follow from the clock alone.
+    It takes half a second to count a million rows, and nearly as long to find a page of one state deep in a campaign.
+    So they are counted once, and afterwards only the changes since the last reading are applied. The states themselves
+    still depend only on the clock.
 
     Args:
-        database: holds the table `participants`.
+        database: has the table `participants`.
         campaign_id: the campaign.
-        first: the id of its first participant; the others' run on from there.
+        first: the id of its first participant; the other ids follow without a gap.
     """
 
     def __init__(self, database: sqlite3.Connection, campaign_id: int, first: int) -> None:
@@ -41,7 +41,7 @@ class Tally:
             self._count(block, state, number)
 
     def advance(self, active: float) -> None:
-        """Count what happened up to this moment of the campaign's own time."""
+        """Apply the changes up to this moment of the campaign's own time."""
         if active <= self._active:
             return
         moments = {"campaign_id": self._campaign_id, "before": self._active, "active": active}
@@ -63,7 +63,7 @@ class Tally:
         self._move(participant_id, old.state(self._active), new.state(self._active))
 
     def skip(self, state: str, offset: int) -> tuple[int, int]:
-        """Where the participants of a state begin after leaving `offset` out: an id, and how many to leave out yet."""
+        """Return where a state's participants begin after `offset` of them: an id, and how many more to skip."""
         counts = self._blocks.get(state, Counter())
         for block in sorted(counts):
             if offset < counts[block]:

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 simops.yateota contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Simulated time, and what chance decides: when a message is built, sent and answered, and how it ends."""
+"""Simulate time and chance: when a message is built, sent and answered, and how it ends."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ NEVER = math.inf
 
 
 def state_sql(moment: str) -> str:
-    """SQL for the state of a participant `p` at a moment of its campaign's active time.
+    """Return SQL for the state of a participant `p` at a moment of its campaign's active time.
 
-    Nothing ticks: a row says when its message is built, sent and ended, and whoever asks compares that with the
+    There is no timer: a row has the times when its message is built, sent and ended, and queries compare them with the
     campaign's clock. (9e999 is SQL for infinity: no message is ever built for the unallocated.)
     """
     return f"""CASE
@@ -32,7 +32,7 @@ def state_sql(moment: str) -> str:
 
 
 class Message(NamedTuple):
-    """One try to bring a message to a SIM: moments in its campaign's active time (seconds), and how it ends."""
+    """One try to deliver a message: times in its campaign's active time (seconds), and how it ends."""
 
     built_at: float
     sent_at: float
@@ -40,7 +40,7 @@ class Message(NamedTuple):
     outcome: str
 
     def state(self, active: float) -> str:
-        """Its state at that moment: what `state_sql` says, for a message already read."""
+        """Return its state at that moment, as `state_sql` does, for a message already read."""
         if self.ended_at <= active:
             return self.outcome
         if self.sent_at <= active:
@@ -66,13 +66,13 @@ class Clock:
         return self._passed + (time.monotonic() - self._since) * self._speed
 
     def restart(self) -> None:
-        """Begin at 0 again: loading a large scenario takes real time that is no part of the simulation."""
+        """Restart at 0: the real time for loading a large scenario is not part of the simulation."""
         self._passed, self._since = 0.0, time.monotonic()
 
     def advance(self, seconds: object) -> None:
-        """Let simulated seconds pass at once; raises ValueError for what is no number, or leads back."""
+        """Let simulated seconds pass at once; raises ValueError for a negative or invalid number."""
         if isinstance(seconds, bool) or not isinstance(seconds, (int, float)) or not 0 <= seconds < NEVER:
-            raise ValueError(f"advance: {seconds!r} is not a number of seconds from 0 on")
+            raise ValueError(f"advance: {seconds!r} is not valid, expected a number of seconds, 0 or more")
         self._passed += seconds
 
     def set_speed(self, speed: float) -> None:
@@ -81,27 +81,27 @@ class Clock:
 
 
 class Chance:
-    """Draws that depend on the seed, the participant and the try alone, so that no order of requests changes them."""
+    """Draws that depend only on the seed, the participant and the try, not on the order of requests."""
 
     def __init__(self, seed: int) -> None:
         self._seed = seed
         self._key = struct.pack("<q", seed)
 
     def draws(self, participant_id: int, attempt: int) -> tuple[float, float, float, float]:
-        """Four numbers from 0 to below 1."""
+        """Return four numbers, each at least 0 and below 1."""
         digest = hashlib.blake2b(struct.pack("<qq", participant_id, attempt), digest_size=16, key=self._key).digest()
         a, b, c, d = struct.unpack("<4I", digest)
         return a / 2**32, b / 2**32, c / 2**32, d / 2**32
 
     def shuffle(self, campaign_id: int, states: list[State]) -> None:
-        """Deal the states out among a campaign's participants."""
+        """Distribute the states among a campaign's participants."""
         random.Random(f"{self._seed}/{campaign_id}").shuffle(states)  # noqa: S311 - nothing here is a secret
 
     def message(self, campaign: Campaign, participant_id: int, attempt: int, active: float, state: State) -> Message:
-        """A message that is in `state` at the moment `active`, with its past before and its future after."""
+        """Return a message that is in `state` at the moment `active`, with its past and its future."""
         build, send, por, luck = self.draws(participant_id, attempt)
         pace = campaign.pace
-        # Each step took, or will take, this long. The step under way is cut in two by the same draw.
+        # The duration of each step. The same draw divides the step under way into past and future.
         to_build = pace.build[0] + (pace.build[1] - pace.build[0]) * build
         to_send = pace.send[0] + (pace.send[1] - pace.send[0]) * send
         to_por = pace.por[0] + (pace.por[1] - pace.por[0]) * por
@@ -122,7 +122,7 @@ class Chance:
         return Message(ended_at - to_por - to_send, sent_at, ended_at, state)
 
     def appears_at(self, campaign: Campaign, participant_id: int) -> float:
-        """When an unallocated participant's subscriber appears, in simulated seconds; 0: it is there already."""
+        """Return when an unallocated participant's subscriber appears, in simulated seconds; 0: it exists."""
         first, when, _outcome, _end = self.draws(participant_id, -1)
         if first < campaign.subscriber_rate:
             return 0.0

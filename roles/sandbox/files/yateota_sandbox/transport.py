@@ -1,7 +1,7 @@
 # Copyright (c) 2026 simops.yateota contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The front end, `api.php`: what happens to a request before and after the node handles it."""
+"""Simulate the front end, `api.php`, before and after the node handles a request."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _dumps = json.JSONEncoder(separators=(",", ":")).encode
 
 
 class HttpRefusedError(Exception):
-    """A request refused before it is read: an HTML page, its reason in the status line and the title [F]."""
+    """A request refused before it is read, by an HTML page with the reason in its title and status [F]."""
 
     def __init__(self, status: int, reason: str) -> None:
         super().__init__(reason)
@@ -56,7 +56,7 @@ class FrontEnd:
         node: handles the requests.
         options: how the server behaves; may be replaced while it runs.
         journal: gets an entry for every request.
-        faults: what is to go wrong.
+        faults: the faults to simulate.
     """
 
     def __init__(self, node: Node, options: Options, journal: Journal, faults: Faults) -> None:
@@ -67,7 +67,7 @@ class FrontEnd:
         self._places = asyncio.Semaphore(PLACES)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request, or close its connection where a fault says so."""
+        """Answer one request, or close its connection if a fault says so."""
         body = b""
         while True:
             message = await receive()
@@ -82,12 +82,12 @@ class FrontEnd:
             response = await self._respond(scope, body, entry)
         except HttpRefusedError as refusal:
             response = _page(refusal.status, refusal.reason)
-        except Exception:  # noqa: BLE001 - whatever goes wrong, the real front end answers with this page
+        except Exception:  # noqa: BLE001 - the real front end answers every error with this page
             _log.exception("request %s", entry["request"])
             response = _page(500, "Internal server error")
         if response is None:
             connection.abort()
-            await receive()  # the disconnect, so that nobody writes an answer
+            await receive()  # the disconnect, so that no answer is written
             return
         entry["http_status"] = response.status
         await self._send(response, connection, send)
@@ -106,7 +106,7 @@ class FrontEnd:
         await send({"type": "http.response.body", "body": response.body})
 
     async def _respond(self, scope: Scope, body: bytes, entry: Entry) -> Response | None:
-        """The response to a request; None where there is to be none."""
+        """Return the response to a request; None if there is to be none."""
         content = self._accept(scope, body, entry)
         name, params = content.get("request"), content.get("params")
         entry["request"], entry["node"], entry["params"] = name, content.get("node"), params
@@ -122,10 +122,10 @@ class FrontEnd:
         return self._broken(fault, answer, entry)
 
     def _accept(self, scope: Scope, body: bytes, entry: Entry) -> dict[str, Any]:
-        """The content of a request that may be served; fills in whether it was authenticated.
+        """Return the content of an accepted request, and record whether it was authenticated.
 
         Raises:
-            HttpRefusedError: the front end lets it go no further.
+            HttpRefusedError: the front end refuses it.
         """
         headers = dict(scope["headers"])
         if b"origin" in headers:
@@ -153,7 +153,7 @@ class FrontEnd:
         return content
 
     async def _ask_node(self, content: dict[str, Any], entry: Entry) -> dict[str, Any]:
-        """The body of the answer. A node that takes too long has carried the request out all the same [F]."""
+        """Return the answer's body. A node that takes too long still carries the request out [F]."""
         service_time = self.options.service_time
         if not service_time and not self._places.locked():
             return self._handle(content, entry)
@@ -196,7 +196,7 @@ class FrontEnd:
         return Response(200, body + TAIL if self.options.not_writeable else body)
 
     def _broken(self, fault: Fault, answer: dict[str, Any], entry: Entry) -> Response | None:
-        """The response that a fault makes of an answer; None for a dropped connection."""
+        """Return the response that a fault turns an answer into; None for a dropped connection."""
         kind = fault.kind
         if kind in ("drop_before", "drop_after"):
             return None
@@ -211,7 +211,7 @@ class FrontEnd:
 
 
 def _spoilt(fault: Fault, answer: dict[str, Any]) -> Response:
-    """The response of a fault that leaves no JSON to read."""
+    """Return the response of a fault without readable JSON."""
     kind = fault.kind
     if kind == "redirect":
         return _page(302, "Found", ((b"location", str(fault.location).encode()),))

@@ -173,7 +173,7 @@ def test_a_long_message_is_cut(connect: Connect, parrot: Any) -> None:
 
 def test_a_server_that_speaks_no_http(connect: Connect, parrot: Any) -> None:
     parrot.answers = [b"SSH-2.0-OpenSSH_9.2\r\n"]
-    with pytest.raises(TransportError, match=r"\(what answers there does not speak HTTP\)"):
+    with pytest.raises(TransportError, match=r"\(the server there does not speak HTTP\)"):
         connect(parrot.api_url, retries=0).call("query_stats", {})
 
 

@@ -109,7 +109,7 @@ def test_a_refused_connection_is_tried_again_for_writes_too(
     url = f"http://127.0.0.1:{free_port()}/api.php"
     with pytest.raises(TransportError) as error:
         connect(url, retries=3).call(request_, params)
-    assert f"cannot reach {url} (Connection refused). Check the address, the network and" in str(error.value)
+    assert f"cannot reach {url} (Connection refused). Check the address and the network, and" in str(error.value)
     assert error.value.failure() == {
         "kind": "transport",
         "request": request_,

@@ -119,8 +119,8 @@ def test_a_full_disk(dest: Path, when: str) -> None:
     with pytest.raises(InvalidInputError) as error:
         fill()
     assert str(error.value) == (
-        f"dest '{dest}' cannot be written (No space left on device): name a file in a folder that can be, "
-        "with room for it."
+        f"dest '{dest}' cannot be written (No space left on device): name a file in a writable folder "
+        "with enough space."
     )
     assert dest.read_text() == "old"
 
@@ -128,8 +128,8 @@ def test_a_full_disk(dest: Path, when: str) -> None:
 @pytest.mark.parametrize("check_mode", [False, True])
 def test_places_that_cannot_be(dest: Path, check_mode: bool) -> None:
     for place, why in (
-        (dest.parent, "it is there, and no regular file"),
-        (Path("/dev/full"), "it is there, and no regular file"),
+        (dest.parent, "it exists, and is not a regular file"),
+        (Path("/dev/full"), "it exists, and is not a regular file"),
         (dest.parent / "missing" / "out.csv", f"the folder {dest.parent}/missing is missing or cannot be written"),
     ):
         with pytest.raises(InvalidInputError) as error:

@@ -152,7 +152,7 @@ def test_a_rerun_that_was_carried_out_unseen_is_not_repeated(
     connect: Connect, sandbox: Sandbox, pauses: list[float], kind: str
 ) -> None:
     sandbox.fault(request="action_participant", kind=kind, carried_out=True, times=99)
-    with pytest.raises(OutcomeUnknownError, match="It may have been carried out all the same: read the state before"):
+    with pytest.raises(OutcomeUnknownError, match="It may have been carried out: read the state before"):
         connect(sandbox).call("action_participant", {"imsi": "001010000000011", "action": "rerun"})
     assert sandbox.participant(195)["reruns"] == 1
     assert len(sandbox.journal()) == 1
@@ -183,10 +183,10 @@ def test_codes_that_leave_a_write_open(connect: Connect, box: Sandbox, code: int
         (403, "ask the server's administrator"),
         (404, "check that it exists"),
         (200, "try again later"),
-        (7, "look into the server's own log"),
+        (7, "check the server's log"),
     ],
 )
-def test_each_code_comes_with_its_mend(connect: Connect, box: Sandbox, code: int, advice: str) -> None:
+def test_each_code_comes_with_its_hint(connect: Connect, box: Sandbox, code: int, advice: str) -> None:
     box.fault(kind="code", code=code, times=99)
     with pytest.raises(
         ApiError, match=rf"query_stats: the server said 'no message' \(code {code}\); .*{advice}.*\.$"

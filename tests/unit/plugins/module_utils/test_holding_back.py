@@ -30,7 +30,7 @@ def test_a_request_is_held_back_until_it_leaves(connect: Connect, sandbox: Sandb
     if kept:
         client.call("query_stats", {})
         sandbox.clear_journal()
-    with pytest.raises(NotSentError, match=r"participant 195: it was not sent, since the task was stopped before\.$"):
+    with pytest.raises(NotSentError, match=r"participant 195: it was not sent, because the task was stopped\.$"):
         client.call(*RETRY, granted(times))
     assert sandbox.journal() == []
     client.call(*RETRY)  # on a connection that nothing is left on

@@ -122,7 +122,7 @@ def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
 
 def test_a_file_that_is_no_database(path: Path) -> None:
     path.write_text("change_id,state\n" * 100)
-    with pytest.raises(InvalidInputError, match="is no SQLite database"):
+    with pytest.raises(InvalidInputError, match="is not a SQLite database"):
         open_ledger(str(path), None)
 
 
@@ -150,7 +150,7 @@ def bulk_on_file(bulk: Bulk, path: Path) -> Bulk:
 def test_a_password_in_the_query_of_a_url_is_refused_and_not_told() -> None:
     where = "postgresql+psycopg://me@ota.invalid/ledger?sslmode=require&password=tr0ub4dor"
     with pytest.raises(
-        InvalidInputError, match="password in its query, where it is shown: give it as ledger_password"
+        InvalidInputError, match="password in its query, where it would be shown: give it as ledger_password"
     ) as told:
         open_ledger(where, None)
     assert "tr0ub4dor" not in str(told.value)

@@ -166,7 +166,7 @@ def test_identifiers_that_a_reader_keeps_are_told_of_and_removed_later(
         reader.execute("SELECT count(*) FROM yateota_participants").fetchone()
         result = bulk("purged", ledger_timeout=0.2)
         assert (result["failed"], result["change"]["status"]) == (True, "purged")
-        assert "is being read by another program, which keeps what was removed" in result["msg"]
+        assert "is being read by another program, so that removed data stays" in result["msg"]
     again = bulk("purged")
     assert (again.get("failed"), again["changed"]) == (None, False)
     for beside in ("", "-wal"):
@@ -197,7 +197,7 @@ def test_a_file_for_whose_compaction_there_was_no_room_is_compacted_later(
     compacted: list[str] = []
 
     def full(ledger: Ledger) -> None:
-        raise InvalidInputError(f"ledger '{ledger.shown}' has no room left")
+        raise InvalidInputError(f"ledger '{ledger.shown}' has no space left")
 
     bulk("applied")
     with monkeypatch.context() as patched:

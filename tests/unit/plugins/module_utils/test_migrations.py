@@ -137,7 +137,7 @@ def test_a_file_is_backed_up_before_and_its_user_told(older: str) -> None:
         assert "restore the backup that you made with pg_dump before" in notice
     else:
         (copy,) = backups(older)
-        assert f"A backup from before is '{copy}'" in notice
+        assert f"The backup from before is '{copy}'" in notice
         assert stat.S_IMODE(copy.stat().st_mode) == 0o600
         assert content(str(copy)) == before
         with contextlib.closing(sqlite3.connect(copy)) as file:

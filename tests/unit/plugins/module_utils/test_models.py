@@ -136,7 +136,7 @@ def test_what_cannot_be_is_named_and_cut(model: type[Any], item: Any, words: str
     with pytest.raises(BadAnswerError) as error:
         read(model, item, "get_it")
     assert str(error.value).startswith(f"The answer to get_it cannot be read: {words}")
-    assert str(error.value).endswith(", which it cannot be. Check that this server speaks the YateOTA API.")
+    assert str(error.value).endswith(", which is not valid. Check that this server speaks the YateOTA API.")
     assert len(str(error.value)) < 250
     assert error.value.request == "get_it"
 

@@ -125,7 +125,7 @@ def test_all_campaigns_of_a_server_that_tells_no_ids(read_from: ReadFrom, start_
     assert {campaign.name for campaign in campaigns} == set(NAMES.values())
     assert {campaign.campaign_id for campaign in campaigns} == {None}
     assert len(warnings) == 1
-    assert "tells no ids or states" in warnings[0]
+    assert "returns no ids or states" in warnings[0]
 
 
 @pytest.mark.parametrize("options", TELLING)
@@ -179,7 +179,7 @@ def test_a_long_list_of_names_is_cut(read_from: ReadFrom, start_sandbox: StartSa
 
 
 def test_a_name_on_a_server_that_tells_no_ids(read_from: ReadFrom, start_sandbox: StartSandbox) -> None:
-    with pytest.raises(InvalidInputError, match=r"this server tells no campaign ids\. Give campaign_id instead"):
+    with pytest.raises(InvalidInputError, match=r"this server returns no campaign ids\. Give campaign_id instead"):
         read_from(start_sandbox(**SILENT))[0].campaign_id(NAMES[144])
 
 
@@ -218,7 +218,7 @@ def test_a_list_that_tells_no_states(read_from: ReadFrom, start_sandbox: StartSa
     assert warnings == []
     assert {each.state for page in reader.participants(167) for each in page} == {None}
     assert len(warnings) == 1
-    assert "the server's list tells no state of 80 participants" in warnings[0]
+    assert "the server's list shows no state for 80 participants" in warnings[0]
 
 
 def test_participants_that_move_while_they_are_read(read_from: ReadFrom, start_sandbox: StartSandbox) -> None:

@@ -103,7 +103,7 @@ def test_an_exception_in_a_sender_ends_the_run(
     assert counts["planned"] == 44 - len(sandbox.writes())
     (unknown,) = result["failures"]
     assert unknown["message"] == (
-        f"an unexpected {error.__name__} ended its request: nothing tells whether it was carried out"
+        f"an unexpected {error.__name__} ended its request: nothing proves whether it was carried out"
     )
     assert left(in_time(lambda: bulk("applied"))) == {"done": 44}  # the lease is free, and its state settles the one
     assert set(acted_on(sandbox).values()) == {1}

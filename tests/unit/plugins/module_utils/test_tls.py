@@ -81,7 +81,7 @@ def test_an_unknown_ca_is_said_at_once(connect: Connect, tls_sandbox: Sandbox, p
         connect(tls_sandbox).call("action_campaign", PAUSE)
     text = str(error.value)
     assert f"cannot reach {tls_sandbox.url} (the server's certificate is refused: " in text
-    assert text.endswith("where its CA is not known here, set ca_path to the CA's certificate.")
+    assert text.endswith("if its CA is not known here, set ca_path to the CA's certificate.")
     assert pauses == []
     assert tls_sandbox.journal() == []
 

@@ -170,7 +170,7 @@ def test_stats_that_are_none(run_task: RunTask, parrot: Any, stats: Any) -> None
     parrot.answers = [http(json.dumps({"code": 0, "stats": stats}))]
     result = run_task(yateota_stats_info, parrot.api_url)
     assert result["failure"]["kind"] == "bad_answer"
-    assert result["msg"].startswith("The answer to query_stats cannot be read: its statistics are no object. Check")
+    assert result["msg"].startswith("The answer to query_stats cannot be read: its statistics are not an object. Check")
 
 
 @pytest.mark.parametrize(
