@@ -277,8 +277,8 @@ options:
     version_added: 1.1.0
   replan:
     description:
-      - With O(state=planned), plan a recorded change anew, with the limits and the selection of this task. An approval is void then.
-      - Once something was sent, its selection stays, and only the limits are recorded anew. The limits are O(rollout), O(abort) and O(window).
+      - With O(state=planned), plan a recorded change again, with the limits and the selection of this task. An approval is void then.
+      - Once something was sent, its selection stays, and only the limits are recorded again. The limits are O(rollout), O(abort) and O(window).
     type: bool
     default: false
     version_added: 1.1.0
@@ -419,7 +419,7 @@ change:
       description:
         - V(planned), nothing is sent yet. V(approved), the plan was approved, and nothing is sent yet. V(in_progress), sending continues or was interrupted. V(applied), nothing is left to send.
         - V(verified), all participants acted on have also reached their end. V(aborted), too many were bad. V(window_closed), the window ended. V(purged).
-        - V(held), nothing is sent until it is released, and RV(change.held) says by whom. V(stopped), nothing is sent any more.
+        - V(held), nothing is sent until it is released, and RV(change.held) names the person. V(stopped), nothing is sent any more.
       type: str
     action:
       description: The action.
@@ -439,7 +439,7 @@ change:
       description: The person who planned it.
       type: str
     approved_by:
-      description: Who approved its plan, else whom the latest run that sent named.
+      description: The person who approved its plan, otherwise the approver that the latest run that sent requests has named.
       type: str
     plan_digest:
       description:

@@ -107,7 +107,7 @@ changes:
       description: The person who planned it.
       type: str
     approved_by:
-      description: Who approved its plan, else whom the latest run that sent named.
+      description: The person who approved its plan, otherwise the approver that the latest run that sent requests has named.
       type: str
     plan_digest:
       description: The SHA-256 of its plan, as M(simops.yateota.yateota_bulk) returns it.

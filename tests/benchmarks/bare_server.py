@@ -1,6 +1,6 @@
 """A server of the API that does nothing: what is measured against it is the client.
 
-It knows one campaign of as many participants as it is told, all failed, and carries every action out by answering: at
+It knows one campaign of as many participants as asked for, all failed, and carries every action out by answering: at
 once, or after a service time, in which it works on three requests and lets further ones wait, as the front end does.
 `python bare_server.py PARTICIPANTS [SERVICE_SECONDS]` prints its URL and serves until it is ended.
 """

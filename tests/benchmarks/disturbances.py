@@ -1,4 +1,4 @@
-"""What befalls the runs of a trial: they are killed, held up, cut off from their ledger, or run out of room.
+"""Disturb the runs of a trial: they are killed, delayed, lose their ledger, or run out of space.
 
 A disturbance runs the bulk module in a process of its own, does to it what it is named after, and gives back what came
 of it: the results of the runs that ended by themselves.
@@ -106,7 +106,7 @@ def kill(options: dict[str, Any], chance: random.Random, _database: Database) ->
 
 
 def hold_up(options: dict[str, Any], chance: random.Random, _database: Database) -> Results:
-    """Stop it beyond its lease, let another run take the change over, and let it go on meanwhile."""
+    """Stop it beyond its lease, let another run take the change over, and let it continue meanwhile."""
     # Slowly, so that it is held up in the middle of its work.
     options = {**options, "lease_seconds": LEASE, "rollout": {**options["rollout"], "maximum_per_second": 200}}
     held_up = Run(options)

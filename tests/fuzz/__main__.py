@@ -1,6 +1,6 @@
 """Spoils the server's answers to every module, and checks that nothing is sent twice, lost, hung or misread.
 
-`python tests/fuzz [--answers N] [--seed S] [--jobs J]` goes on, seed by seed, until so many answers have been spoiled;
+`python tests/fuzz [--answers N] [--seed S] [--jobs J]` continues by seed until so many answers have been spoiled;
 `python tests/fuzz --replay SEED` runs one seed again, and prints what its tasks came to.
 """
 

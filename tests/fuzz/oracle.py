@@ -103,7 +103,7 @@ def lies(record: Record) -> bool:
 
 
 def naming(exchange: Exchange) -> str:
-    """Whom a write names, and what for."""
+    """The participant that a write names, and its action."""
     return json.dumps({name: value for name, value in exchange.params.items() if value is not None}, sort_keys=True)
 
 

@@ -214,7 +214,7 @@ class _Handler(socketserver.StreamRequestHandler):
         return None
 
     def _serve(self, content: dict[str, Any], begun: float) -> bool:
-        """Answer one request; whether the connection goes on."""
+        """Answer one request; whether the connection continues."""
         request, params = content["request"], content["params"]
         mutation, chance = self.server.choose(request, params)
         write = request.startswith("action_")

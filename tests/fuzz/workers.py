@@ -69,7 +69,7 @@ def fuzz(answers: int, first_seed: int, jobs: int) -> dict[str, int]:
 
 
 def _attended(worker: Worker, total: dict[str, int], database: str) -> list[Worker]:
-    """Take what a worker says; the worker where it goes on, or one for the rest of its seeds where it broke down."""
+    """Take what a worker says; the worker where it continues, or one for the rest of its seeds where it broke down."""
     with contextlib.suppress(EOFError):
         while worker.results.poll():
             said = worker.results.recv()

@@ -50,7 +50,7 @@ def desk(tmp_path: Path) -> Iterator[Desk]:
 
 
 def test_a_configuration_is_loaded_and_healed(desk: Desk) -> None:
-    """The project's first update fails; the same command, run again, goes on."""
+    """The project's first update fails; the same command, run again, continues."""
     desk.controller.update_fails = True
     failed = desk.configure()
     assert not failed.ok

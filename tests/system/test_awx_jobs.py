@@ -354,7 +354,7 @@ def test_a_workflow_goes_from_plan_to_report(results: Callable[[str], Flow]) -> 
 def test_a_slice_of_a_job_runs_on_another_machine(start_sandbox: Callable[..., Sandbox], tmp_path: Path) -> None:
     """As AWX sends it to an execution node: transmitted, worked on there, its events processed here.
 
-    The slice is of an inventory of several servers. Its own server is told, and not that of the credential.
+    The slice is of an inventory of several servers. Its own server is given, and not that of the credential.
     """
     desk, north = Desk(start_sandbox(), tmp_path), start_sandbox(tls=True, secret="staple")
     template = TEMPLATES["YateOTA campaign pause"]

@@ -218,7 +218,7 @@ def test_a_bad_canary_aborts_and_is_resumed_on_purpose_alone(bulk: Ansible, sand
     assert (
         "The most frequent reasons: 2 refused with code 403 (the card is locked). Find the cause, then" in aborted.words
     )
-    assert "set bulk_change_resume_aborted to go on." in aborted.words
+    assert "set bulk_change_resume_aborted to continue." in aborted.words
     assert (
         "Change CHG1 is aborted: 39 planned, 3 done, 2 refused. Find out why its attempts went wrong" in aborted.words
     )
@@ -355,7 +355,7 @@ def test_states_that_cannot_be_read_are_a_failure(bulk: Ansible, sandbox: Any) -
 
 def test_a_killed_run_is_resumed_by_the_same_command(bulk: Ansible, sandbox: Any, tmp_path: Path) -> None:
     sandbox.set(service_time=0.1)
-    given = {**APPROVED, **WAVES, "bulk_change_abort_percentage": 50}  # those in doubt are no reason to give up here
+    given = {**APPROVED, **WAVES, "bulk_change_abort_percentage": 50}  # unknown outcomes do not abort here
     command = ["ansible-playbook", "simops.yateota.bulk_retry", "-e", json.dumps(given)]
     with subprocess.Popen(command, cwd=tmp_path, env=bulk.environ(), stdout=subprocess.DEVNULL) as playbook:
         deadline = time.monotonic() + PATIENCE_SECONDS

@@ -1,4 +1,4 @@
-"""The demo: from a copy of the repository, as `make demo`; and what it says when it cannot go on."""
+"""The demo: from a copy of the repository, as `make demo`; and what it says when it cannot continue."""
 
 from __future__ import annotations
 

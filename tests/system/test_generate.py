@@ -1,4 +1,4 @@
-"""An option is told in one file, and `make generate` puts it wherever else it belongs."""
+"""An option is defined in one file, and `make generate` writes it to all others."""
 
 from __future__ import annotations
 

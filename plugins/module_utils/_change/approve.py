@@ -79,7 +79,7 @@ def check_approved(task: BulkTask, change: Change) -> None:
 
 
 def check_limits(task: BulkTask, change: Change) -> None:
-    """Refuse to plan with looser limits than those that are recorded for approval, unless they are planned anew.
+    """Refuse to plan with looser limits than those that are recorded for approval, unless they are planned again.
 
     Raises:
         InvalidInputError: names the options, and both values of each.

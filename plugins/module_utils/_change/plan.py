@@ -45,7 +45,7 @@ def plan(task: BulkTask, change: Change) -> Work:
         recorded.finish(functools.partial(left_out, task.options["action"]), offered, named_again)
     except BaseException:
         with contextlib.suppress(YateotaError):
-            if change.record().planned is None:  # one that is planned anew keeps its record, and is planned next time
+            if change.record().planned is None:  # one that is planned again keeps its record, and is planned next time
                 change.discard()
         raise
     if not offered:
@@ -75,7 +75,7 @@ def _record(
 
 
 def _asked_for(task: BulkTask, change: Change) -> dict[str, Any]:
-    """Give what the record says of who plans and of the approval, which is void once a change is planned anew."""
+    """Return the record of the planner and of the approval, which is void once a change is planned again."""
     record = change.record()
     return {
         "require_approval": record.require_approval or task.options["require_approval"],
@@ -105,7 +105,7 @@ def _judge(
 
 
 def _renew(task: BulkTask, change: Change, _run: int) -> Work:
-    """Record of a planned change that it needs an approval, and limits that it is planned anew with after it began.
+    """Record of a planned change that it needs an approval, and limits that it is planned again with after it began.
 
     Every task of a state that plans has planned the change before it performs the state.
     """

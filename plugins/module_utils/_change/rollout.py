@@ -36,7 +36,7 @@ It is less than the second within which a hold has to be seen: what follows unti
 """
 _PAUSE = 0.2  # seconds between two looks while nothing is sent
 
-_RESUME = "Find the cause, then set resume_aborted to go on."
+_RESUME = "Find the cause, then set resume_aborted to continue."
 
 
 class AbortedError(ApiError):
@@ -44,7 +44,7 @@ class AbortedError(ApiError):
 
 
 def check_resumable(change: Change, options: RolloutOptions) -> None:
-    """Refuse to go on with an aborted change where no option says that its cause is removed.
+    """Refuse to continue with an aborted change where no option says that its cause is removed.
 
     Raises:
         InvalidInputError: gives the most frequent reasons.
@@ -204,7 +204,7 @@ class Rollout:
             self._tally = self._attempts.tally(self._judged_from, policy.CAME_BACK_BAD)
 
     def _soak(self, wave: int) -> bool:
-        """Wait for the wave's new server states, and judge by them; tell whether sending may go on."""
+        """Wait for the wave's new server states, and judge by them; tell whether sending may continue."""
         last_sent = self._waves.last_sent(wave)
         if self._options.soak and last_sent:
             if not self._wait(last_sent + self._options.soak - self._change.clock.moment()):
@@ -264,7 +264,7 @@ class Rollout:
         while self._change.ledger.outage.is_on and not self._switch.is_on:
             self._switch.wait(0.1)  # nothing is sent while the ledger is away
         if self._stopped.is_set():
-            stop = f"Change {self._change_id} was stopped by a signal: run it again to go on."
+            stop = f"Change {self._change_id} was stopped by a signal: run it again to continue."
             self._switch.stop(TransportError(stop))
         elif self._change.halt:
             self._switch.stop(why_halted(self._change_id, self._change.halt))
@@ -291,7 +291,7 @@ class Rollout:
             reasons = Report(self._change, masked=True).most_frequent(self._tally.bad)
             raise AbortedError(f"{error} {reasons} {_RESUME}")
         if self._delivery.refusals.taken_back and isinstance(error, ApiError):
-            own = "Where these participants themselves are the reason, set resume_aborted to record it and go on."
+            own = "If these participants themselves are the reason, set resume_aborted to record it and continue."
             raise error.restated(f"{error} {own}", {})
         raise error
 

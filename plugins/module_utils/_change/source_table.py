@@ -149,7 +149,7 @@ class CsvTable:
 def _csv_rows(lines: Iterable[str], separator: str, before: int, strict: bool) -> Iterator[Row]:
     reader = csv.reader(lines, delimiter=separator, strict=strict)
     while True:
-        line = before + reader.line_num + 1  # a row may go on over several lines
+        line = before + reader.line_num + 1  # a row may continue over several lines
         try:
             cells = next(reader, None)
         except csv.Error as error:  # what follows may be part of this row, or rows of its own

@@ -59,7 +59,7 @@ class StateReader:
         self.pages += 1
         if self._stopped.is_set():
             raise TransportError(
-                "The task was stopped by a signal while it read from the server: run it again to go on."
+                "The task was stopped by a signal while it read from the server: run it again to continue."
             )
         self._check(self._change)
 

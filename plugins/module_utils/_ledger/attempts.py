@@ -144,7 +144,7 @@ class Attempts:
                 attempt.state = RowState.SENDING
 
     def look(self, leaving: int) -> None:
-        """Have ``Change.look`` read whether the run may go on.
+        """Have ``Change.look`` read whether the run may continue.
 
         Args:
             leaving: how many requests have left whose outcomes are not recorded yet.

@@ -62,7 +62,7 @@ class Lease:
             changes.update()
             .where(*self._mine())
             .values(lease_expires=ledger.clock() + seconds)
-            .returning(*HALT_COLUMNS)  # so that each transaction of the run sees whether it may go on
+            .returning(*HALT_COLUMNS)  # so that each transaction of the run sees whether it may continue
         )
         self.halt: Halt | None = None
         self._looked = -math.inf

@@ -67,7 +67,7 @@ changes = sa.Table(
     # What is approved: the SHA-256 of the plan, and the rollout, abort, window and attempts as planned.
     sa.Column("plan_digest", sa.Text),
     sa.Column("limits", sa.JSON(none_as_null=True)),
-    # Who planned it, and planned it anew; whether it needs an approval; when it was approved, and by whom, for what.
+    # Who planned it, also again; whether it needs an approval; when it was approved, by which person, and what for.
     sa.Column("planned_by", sa.JSON(none_as_null=True)),
     sa.Column("require_approval", sa.Boolean, nullable=False, server_default=sa.false()),
     sa.Column("approved_at", _moment),

@@ -74,7 +74,7 @@ def read_request(connection: socket.socket) -> bytes:
 
 
 class Parrot(socketserver.BaseRequestHandler):
-    """Answers each connection's one request with the next of `server.answers`, the last of them for ever."""
+    """Answers each connection's one request with the next of `server.answers`, the last of them forever."""
 
     def handle(self) -> None:
         self.server.heard.append(read_request(self.request))
@@ -104,7 +104,7 @@ class Proxy(socketserver.BaseRequestHandler):
 
 
 class SocksProxy(socketserver.BaseRequestHandler):
-    """A SOCKS 5 proxy that asks for no password and is told IPv4 addresses; `heard` is where it led."""
+    """A SOCKS 5 proxy without a password that accepts IPv4 addresses; `heard` is where it led."""
 
     def handle(self) -> None:
         _version, methods = self.request.recv(2)
@@ -153,7 +153,7 @@ def free_port() -> int:
 
 
 class Keeper(socketserver.BaseRequestHandler):
-    """Keeps its connections: answers each request with the next of `server.answers`, the last of them for ever.
+    """Keeps its connections: answers each request with the next of `server.answers`, the last of them forever.
 
     An answer is bytes, or a list of bytes and of seconds to wait in between. It ends a connection where the answer is
     empty. `server.connections` counts them, and `server.sent` the answers that have left as a whole.

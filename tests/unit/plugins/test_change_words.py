@@ -200,7 +200,7 @@ def test_what_stops_a_run(sent: dict[str, Any], stopped: bool) -> None:
 # --- The verdict -----------------------------------------------------------------------------------------------------
 
 SKIPPED = {"skipped": True, "changed": False}
-ABORTED = "Change CHG1 is aborted: 5 of 5. Find the cause, then set resume_aborted to go on."
+ABORTED = "Change CHG1 is aborted: 5 of 5. Find the cause, then set resume_aborted to continue."
 
 
 @pytest.mark.parametrize(
@@ -334,7 +334,7 @@ def test_the_verdict_says_what_has_stopped_the_run() -> None:
     early = change_verdict(result(change("window_closed", planned=1, window_opens="T")), SKIPPED, {})
     assert early["stopped"] == "Change CHG1 waits for its window, which opens at T."
     aborted = change_verdict(failed(change("aborted", planned=1), ABORTED), SKIPPED, {})
-    assert aborted["stopped"].endswith("then set bulk_change_resume_aborted to go on.")
+    assert aborted["stopped"].endswith("then set bulk_change_resume_aborted to continue.")
 
 
 @pytest.mark.parametrize(

@@ -100,7 +100,7 @@ def _fail(connect: Connect, box: Sandbox, call: tuple[str, dict[str, Any]], kind
 
 
 def _check_words(error: YateotaError, call: tuple[str, dict[str, Any]]) -> None:
-    """The error names the request, the action and whom it was for, ends in what to do, and keeps the secret."""
+    """The error names the request, the action and the participant, ends in what to do, and keeps the secret."""
     request, params = call
     text = str(error)
     assert text.startswith(request)

@@ -109,9 +109,9 @@ def test_a_hold_and_a_release_are_made_once(bulk: Bulk) -> None:
     assert again["diff"]["before"] == again["diff"]["after"]
     assert bulk("released")["changed"] is True
     assert bulk("released")["changed"] is False
-    anew = bulk("held", requested_by="bob", reason="another")
-    assert (anew["changed"], anew["change"]["held"]["by"]) == (True, "bob")
-    assert anew["change"]["held"]["since"] > first["since"]
+    again = bulk("held", requested_by="bob", reason="another")
+    assert (again["changed"], again["change"]["held"]["by"]) == (True, "bob")
+    assert again["change"]["held"]["since"] > first["since"]
 
 
 @pytest.mark.parametrize(("state", "given"), [("held", HOLD), ("stopped", STOP)])
@@ -211,7 +211,7 @@ class Running:
 
     def result(self) -> dict[str, Any]:
         self._thread.join(PATIENCE_SECONDS)
-        assert self._results, "it waits for ever, or broke down"
+        assert self._results, "it waits forever, or broke down"
         return self._results[0]
 
 
@@ -304,7 +304,7 @@ def look_now(change: Change) -> None:
 def test_no_mark_is_made_once_a_hold_is_recorded(
     bulk: Bulk, sandbox: Sandbox, ledger: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The hold comes when a run that was allowed to send is about to mark whom it sends for first."""
+    """The hold comes when a run that was allowed to send is about to mark its first participants."""
     record = Attempts.record
 
     def held_before(attempts: Attempts, *given: Any) -> None:

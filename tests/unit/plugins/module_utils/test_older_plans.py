@@ -35,7 +35,7 @@ def age(ledger: str, rows: list[dict[str, Any]]) -> None:
 
 
 def half_done(bulk: Bulk, sandbox: Sandbox, ledger: str, rows: list[dict[str, Any]]) -> dict[str, Any]:
-    """Send for the first of the entries, then have all be an older plan, and go on with it."""
+    """Send for the first of the entries, then have all be an older plan, and continue with it."""
     unlike = [{"iccid": f"89310100000000{place:05}"} for place in (14, 147, 196)][: len(rows) - 1]
     entries = [FINISHED[0], *unlike]
     options = {"action": "rerun", "selection": {"participants": entries}}

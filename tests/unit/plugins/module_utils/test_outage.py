@@ -35,7 +35,7 @@ def ledger(new_database: str) -> str:
 
 
 def sent_for(sandbox: Sandbox) -> list[int]:
-    """Whom requests were carried out for."""
+    """The participants that requests were carried out for."""
     return [entry["params"]["participant_id"] for entry in sandbox.writes()]
 
 

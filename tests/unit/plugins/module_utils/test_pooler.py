@@ -64,7 +64,7 @@ def ledger(database_server: Postgresql) -> Iterator[str]:
 
 
 def open_sessions(url: str) -> None:
-    """Have the pooler open all its sessions, which then take turns: transactions that go on together need as many."""
+    """Have the pooler open all its sessions, which then take turns: transactions that run together need as many."""
     engine = sa.create_engine(url, poolclass=sa.NullPool)
     deadline = time.monotonic() + 60
     with contextlib.ExitStack() as stack:

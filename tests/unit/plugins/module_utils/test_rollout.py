@@ -1,7 +1,7 @@
 # Copyright (c) 2026 simops.yateota contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Changes rolled out on the sandbox: none twice, none lost, and every way to stop is one to go on from."""
+"""Changes rolled out on the sandbox: none twice, none lost, and every way to stop is one to continue from."""
 
 from __future__ import annotations
 

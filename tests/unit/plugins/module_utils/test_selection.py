@@ -1,7 +1,7 @@
 # Copyright (c) 2026 simops.yateota contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Whom a change acts on: campaigns, lists and files; bad ones are told by their places, doubled ones are dropped."""
+"""The participants of a change, from campaigns, lists and files; bad entries are reported, duplicates are dropped."""
 
 from __future__ import annotations
 
@@ -121,7 +121,7 @@ def test_lines_that_would_swallow_others_or_fit_no_ledger(
 
 
 def planned(bulk: Bulk, entries: list[dict[str, Any]], **options: Any) -> dict[str, int]:
-    """Planned for a rerun: how many rows of each state there are, and how many entries were doubled."""
+    """Planned for a rerun: how many rows of each state there are, and how many entries were duplicates."""
     change = bulk("planned", action="rerun", selection={"participants": entries}, **options)["change"]
     counts = {state: count for state, count in change["counts"].items() if count}
     return counts | {"duplicates": change["duplicates"]}

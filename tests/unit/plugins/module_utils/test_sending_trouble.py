@@ -40,7 +40,7 @@ def in_time(call: Callable[[], dict[str, Any]]) -> dict[str, Any]:
     thread = threading.Thread(target=lambda: results.append(call()), daemon=True)
     thread.start()
     thread.join(PATIENCE_SECONDS)
-    assert results, "it waits for ever, or broke down"
+    assert results, "it waits forever, or broke down"
     return results[0]
 
 
@@ -297,7 +297,7 @@ def test_refusals_alike_that_are_the_first_participants_own_hold_up_no_list(bulk
     for resume in (True, False):  # nobody can have looked at refusals that are yet to come
         stuck = applied(resume)
         assert left(stuck) == {"planned": 44}
-        assert stuck["msg"].endswith("are the reason, set resume_aborted to record it and go on.")
+        assert stuck["msg"].endswith("are the reason, set resume_aborted to record it and continue.")
     assert left(applied(True)) == {"done": 41, "refused": 3}
     assert set(acted_on(sandbox).values()) == {1}
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 simops.yateota contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""TLS: whom a connection trusts, what it shows of itself, and what it says when it trusts nobody."""
+"""TLS: the servers that a connection trusts, its own certificate, and the messages for untrusted servers."""
 
 from __future__ import annotations
 
