@@ -93,7 +93,7 @@ def test_a_newer_ledger_is_refused(ledger: str) -> None:
         connection.exec_driver_sql("UPDATE yateota_ledger SET version = 99")
     for way in (open_ledger, look_into):
         with pytest.raises(
-            InvalidInputError, match=rf"schema version 99, .* knows {SCHEMA_VERSION}: use the release that made it"
+            InvalidInputError, match=rf"schema version 99, .* supports {SCHEMA_VERSION}: use the release that made it"
         ):
             way(ledger, None)
 

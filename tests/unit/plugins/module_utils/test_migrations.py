@@ -132,7 +132,7 @@ def test_a_file_is_backed_up_before_and_its_user_told(older: str) -> None:
     before, said = content(older), list[str]()
     open_ledger(older, None, warn=said.append).close()
     (notice,) = said
-    assert f"was upgraded from schema version 1 to {SCHEMA_VERSION}, which older releases refuse." in notice
+    assert f"was upgraded from schema version 1 to {SCHEMA_VERSION}. Older releases refuse it." in notice
     if "://" in older:
         assert "restore the backup that you made with pg_dump before" in notice
     else:
