@@ -32,7 +32,7 @@ def generate(tree: Tree) -> None:
 
 
 def main() -> int:
-    """Write what differs, or with ``--check`` name it; the exit code is 1 where something would differ."""
+    """Write the files that differ, or list them with ``--check``, with the exit code 1."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--check", action="store_true", help="name what would differ, and write nothing")
     given = parser.parse_args()

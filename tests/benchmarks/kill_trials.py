@@ -124,7 +124,7 @@ class Server:
 
 
 def run_trial(server: Server, kind: str, database: Database, number: int, chance: random.Random, folder: Path) -> Trial:
-    """One trial: a change, disturbed and resumed until it has ended, then checked against the journal."""
+    """Return one trial: a change, disturbed and resumed until it has ended, then checked against the journal."""
     trial = Trial(number)
     server.admin("DELETE", "journal")
     server.admin("DELETE", "faults")
@@ -150,7 +150,10 @@ def run_trial(server: Server, kind: str, database: Database, number: int, chance
 def trial_options(
     server: Server, database: Database, number: int, chance: random.Random, folder: Path
 ) -> dict[str, Any]:
-    """The options of a trial's runs. A ledger that is a file is that trial's own: its size counts."""
+    """Return the options of a trial's runs.
+
+    A ledger that is a file is that trial's own: its size counts.
+    """
     return {
         "api_url": server.url,
         "timeout": 1.0,
@@ -168,12 +171,12 @@ def trial_options(
 
 
 def unexpected(result: dict[str, Any] | None) -> str | None:
-    """The message of a run that failed before it found the change, where nothing befell it."""
+    """Return the message of a run that failed before it found the change, where nothing befell it."""
     return result["msg"] if result and "change" not in result else None
 
 
 def rows_of(options: dict[str, Any], folder: Path) -> list[dict[str, str]]:
-    """The change's rows, from a report written at the end."""
+    """Return the change's rows, from a report written at the end."""
     report = folder / f"{options['change_id']}.csv"
     given = {name: options[name] for name in ("api_url", "ledger", "change_id", "state")}
     bulk({**given, "report_dest": str(report)})

@@ -112,7 +112,7 @@ class Task:
 
 
 def perform(run: Callable[[Task], Result | TaskResult], task: Task) -> Result:
-    """Run a module's code: its result, or for an expected failure one with ``failed``, ``msg`` and ``failure``."""
+    """Run a module's code; return its result, with ``failed``, ``msg`` and ``failure`` for a failure."""
     try:
         ended = _task_result(run, task)
         if task.masking:
@@ -120,7 +120,7 @@ def perform(run: Callable[[Task], Result | TaskResult], task: Task) -> Result:
         error = ended.error
         if error is None:
             return cast(Result, task.shown(plain(ended.result)))
-        # Shown first, since the failure's sentence may name those that its details tell of.
+        # The result is masked first: the failure's message may contain identifiers of its details.
         details = task.shown({**plain(ended.result), "failure": error.failure()})
         text = task.masking.sentence(str(error), error.message) if task.masking else str(error)
         return {**details, "failed": True, "msg": text}

@@ -177,13 +177,13 @@ class Delivery:
         except YateotaError as error:
             self._switch.stop(error)
             return AttemptResult(RequestOutcome.NOT_CARRIED_OUT, error)
-        except BaseException as error:  # noqa: BLE001 (whatever it is, no outcome may be lost by it)
+        except BaseException as error:  # noqa: BLE001 (no exception may lose an outcome)
             return self.broken(error, params, RequestOutcome.UNKNOWN)
         self.refusals.note_carried_out()
         return AttemptResult(RequestOutcome.CARRIED_OUT)
 
     def broken(self, error: BaseException, params: Mapping[str, Any], outcome: RequestOutcome) -> AttemptResult:
-        """Give the result of a request that an unexpected exception ended, and end all sending.
+        """End all sending, and return the result of a request that an unexpected exception ended.
 
         Args:
             error: the exception.

@@ -15,7 +15,7 @@ from .selection import same_selection, words
 
 
 def find_planned(task: BulkTask, ledger: Ledger) -> Change | None:
-    """The change asked for, or None where the ledger does not hold it with a whole plan.
+    """Return the change asked for, or None where the ledger does not hold it with a whole plan.
 
     Raises:
         InvalidInputError: it is recorded with other options, or under a name that may be taken for this one.
@@ -31,7 +31,7 @@ def find_planned(task: BulkTask, ledger: Ledger) -> Change | None:
 
 
 def plans_anew(task: BulkTask, change: Change) -> bool:
-    """Tell whether the task is to plan a change once more, of which nothing was sent."""
+    """Return whether the task is to plan a change once more, of which nothing was sent."""
     asks = task.options["replan"] and task.options["state"] == ChangeStatus.PLANNED
     return bool(asks) and change.record().status in NOT_BEGUN_STATUSES
 

@@ -240,7 +240,10 @@ def keep_rank_by_state(
 
 
 class RequestOutcome(enum.Enum):
-    """What came of one request. ``NOT_CARRIED_OUT`` says nothing of its participant, the other three do."""
+    """The outcome of one request.
+
+    ``NOT_CARRIED_OUT`` is not an outcome of its participant; the other three are.
+    """
 
     CARRIED_OUT = enum.auto()
     REFUSED = enum.auto()
@@ -256,7 +259,7 @@ _AFTER_REQUEST = {
 
 
 def states_after_request(outcome: RequestOutcome, code: int | None) -> tuple[RowState, EntryOutcome]:
-    """Give the states of a participant after a request: in a change, and in a task without a ledger.
+    """Return the states of a participant after a request: in a change, and in a task without a ledger.
 
     Args:
         outcome: what came of the request.

@@ -43,7 +43,7 @@ class Change:
         self._clock: Clock | None = None
 
     def under(self, lease: Lease) -> Change:
-        """Give the same change, written under a lease.
+        """Return the same change, written under a lease.
 
         Its clock is read anew, since no other run adds to the record now. This object keeps its old clock.
         """
@@ -51,7 +51,10 @@ class Change:
 
     @property
     def clock(self) -> Clock:
-        """The clock for all moments recorded of this change. The first use reads the ledger."""
+        """The clock for all moments recorded of this change.
+
+        The first use reads the ledger.
+        """
         return self._clock or self._read_clock()
 
     @repeatable
@@ -70,7 +73,10 @@ class Change:
 
     @contextlib.contextmanager
     def write(self) -> Iterator[sa.Connection]:
-        """Begin a transaction on the change. Raises as ``Ledger.write`` and ``Lease.renew``."""
+        """Begin a transaction on the change.
+
+        Raises as ``Ledger.write`` and ``Lease.renew``.
+        """
         with self.ledger.write() as connection:
             renewed = self.lease.renew(connection) if self.lease else None
             yield connection
@@ -85,7 +91,7 @@ class Change:
 
     @repeatable
     def lacks_plan(self) -> bool:
-        """Tell whether there is no whole plan: it is being made, was given up, is empty, or the change is gone."""
+        """Return whether there is no whole plan: it is being made, was given up, is empty, or the change is gone."""
         with self.ledger.read() as connection:
             status = connection.execute(sa.select(changes.c.status).where(changes.c.number == self.number)).scalar()
             anybody = connection.execute(sa.select(participants.c.seq).where(self.rows).limit(1)).first()
@@ -128,7 +134,10 @@ class Change:
         self.lease.note_halt(record, moment)
 
     def hold(self, by: str, reason: str) -> bool:
-        """Record that somebody holds it; return False where somebody does already. No lease is needed."""
+        """Record that somebody holds it; return False where somebody does already.
+
+        No lease is needed.
+        """
         values = {"held_by": by, "held_reason": reason, "released_at": None, "released_by": None}
         return self._set_once("held_at", ~IS_HELD, values)
 

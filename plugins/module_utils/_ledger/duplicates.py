@@ -20,8 +20,8 @@ from .readings import each_name_once
 from .tables import canonical_column, participants, sa
 
 KeepRank = Callable[[str | None, str, bool, bool], tuple[int, ...]]
-"""Ranks an entry by its server state, the identifier it is named by, whether a list tells its state, and whether a
-request for it has left. Of several that one request acts on, the smallest stays."""
+"""Ranks an entry by its server state, the identifier it is named by, whether a list shows its state, and whether a
+request for it has left. Of several that one request acts on, the smallest is kept."""
 
 _BLOCK = 500
 
@@ -50,9 +50,9 @@ class Duplicates:
         if plan_is_recorded:
             skip = participants.update().where(change.rows, row_is_planned)
             self._gone = skip.values(state=RowState.SKIPPED, reason="another entry of the change names its SIM")
-            # One that no request can name is not sent, whoever it is.
+            # An entry that no request can name is never sent.
             self._compared += (sa.or_(sent, *(participants.c[name].is_not(None) for name in self._naming.by)),)
-        # A SIM in two campaigns is built for in each.
+        # For a SIM in two campaigns, a message is built in each.
         self._parts = [participants.c.campaign_id] if self._naming.unit == SIM_IN_CAMPAIGN else []
 
     def drop(self) -> None:
@@ -140,7 +140,7 @@ class Duplicates:
 
     @repeatable
     def first_indistinct_entries(self) -> tuple[dict[str, Any], dict[str, Any]] | None:
-        """Find two entries that may be one SIM, as far as anything read shows; None where there are none such."""
+        """Find two entries that may be one SIM, as far as the data shows; None if there are none."""
         columns = participants.c
         kinds = [sa.case((columns[name].is_(None), 0), else_=1).label(f"has_{name}") for name in IDENTIFIERS]
         was_read = sa.case((columns.campaign_id.is_(None), 0), else_=1).label("was_read")
@@ -158,7 +158,7 @@ class Duplicates:
 
     @repeatable
     def conditions_named_again(self) -> list[tuple[sa.ColumnElement[bool], ...]]:
-        """Select entries without a campaign where another entry names the same SIM in one: it may be the same."""
+        """Select entries without a campaign whose SIM another entry names in a campaign: they may be the same."""
         nowhere = participants.c.campaign_id.is_(None)
         with self.ledger.read() as connection:
             some = connection.execute(sa.select(participants.c.seq).where(*self._compared, nowhere).limit(1)).first()

@@ -94,7 +94,7 @@ class Plan:
         """Leave out entries by their server states, and record that the plan is complete.
 
         Args:
-            left_out: gives for a server state the row state and the reason with which it is left out, or None.
+            left_out: returns the row state and the reason for a server state that is left out, or None.
             offered: how many entries the selection had, to count the duplicates.
             conditions_named_again: which entries are left out because another entry names the same participant.
         """

@@ -58,7 +58,7 @@ def _seen() -> Iterator[Seen]:
 
 
 def read_all(fetch: Any, page_size: int, total: int | None = None) -> list[int]:
-    """All ids that a reading yields, in its order."""
+    """Return all ids that a reading yields, in its order."""
     keys = Seen()
     try:
         found = [key_of(item, KEY) for page in read_moving_list(fetch, KEY, page_size, keys, total) for item in page]
