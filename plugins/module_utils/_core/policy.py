@@ -148,7 +148,7 @@ _RANK = {Verdict.SKIP: 0, Verdict.ACT: 1, Verdict.REFUSE: 2}
 
 
 def ranks(action: str) -> dict[str, int]:
-    """The rank of each server state among those of one SIM's participants: that of the lowest number decides.
+    """Return the rank of each server state among those of one SIM's participants: that of the lowest number decides.
 
     A state that is not in the table has the rank of one that is acted on, as ``plan_participant`` judges it.
     """

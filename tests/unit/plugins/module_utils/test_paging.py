@@ -145,7 +145,7 @@ def test_a_server_that_ignores_the_offset_is_an_error_and_no_loop(seen: Seen) ->
         asked.append(offset)
         return [{KEY: 1}, {KEY: 2}, {KEY: 3}]
 
-    with pytest.raises(BadAnswerError, match=r"does not end.*after 3 items.*does not seem to heed the offset"):
+    with pytest.raises(BadAnswerError, match=r"does not end.*after 3 items.*seems to ignore the offset"):
         list(read_moving_list(fetch, KEY, 3, seen))
     assert len(asked) < 40
 

@@ -56,7 +56,7 @@ def test_an_abort_tells_its_most_frequent_reasons(bulk: Bulk, sandbox: Sandbox) 
     aborted = bulk("applied", **options)
     reasons = "The most frequent reasons: 2 refused with code 403 (SIM … is locked), 1 refused with code 402 (busy)."
     assert f"(limit 50 %). Nothing more was sent. {reasons} Find the cause, then set resume_aborted" in aborted["msg"]
-    assert f"is aborted. {reasons} Find the cause, then set resume_aborted to go on." in bulk("applied")["msg"]
+    assert f"is aborted. {reasons} Find the cause, then set resume_aborted to continue." in bulk("applied")["msg"]
 
 
 @pytest.mark.parametrize("state", ["planned", "applied"])
