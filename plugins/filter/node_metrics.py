@@ -96,7 +96,7 @@ def node_metrics(verdicts: Sequence[Mapping[str, Any]], server: str) -> str:
                 if number is not None:
                     figures.labels(*where, path).set(number)
     except (KeyError, TypeError):
-        raise AnsibleFilterError("node_metrics expected a list of verdicts of node_verdict: pass one.") from None
+        raise AnsibleFilterError("node_metrics expected a list of verdicts of node_verdict: give one.") from None
     return _client.generate_latest(registry).decode()
 
 

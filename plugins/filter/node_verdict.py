@@ -88,7 +88,7 @@ def node_verdict(result: Any, limits: Any, operational: bool = True) -> Verdict:
         AnsibleFilterError: the result is not of that module, or a limit is not valid; names it, its value and the fix.
     """
     if not isinstance(result, Mapping) or not ("stats" in result or "msg" in result):
-        raise AnsibleFilterError("node_verdict expected a registered result of yateota_stats_info: pass one.")
+        raise AnsibleFilterError("node_verdict expected a registered result of yateota_stats_info: give one.")
     node = ((result.get("invocation") or {}).get("module_args") or {}).get("node")
     checked = {path: _limit(path, limit) for path, limit in _mapping("limits", limits).items()}
     if "stats" not in result:
