@@ -15,9 +15,9 @@ name: change_table
 short_description: Format bulk changes as a table that fits a terminal
 version_added: 1.1.0
 description:
-  - Gives a line for each change, the latest first, with how many of its participants are settled and how many of them
-    went wrong.
-  - For a change that is being carried out it shows the rate and the time that is left as well, for a held change who
+  - Returns a line for each change, the latest first, with the number of its participants that are settled, and of those
+    that are bad.
+  - For a change that is being carried out it also shows the rate and the remaining time, for a held one the person who
     holds it.
   - In the output of a playbook a line takes no more than 100 columns.
 author:

@@ -45,7 +45,7 @@ class Change:
     def under(self, lease: Lease) -> Change:
         """Return the same change, written under a lease.
 
-        Its clock is read anew, since no other run adds to the record now. This object keeps its old clock.
+        Its clock is read again, since no other run adds to the record now. This object keeps its old clock.
         """
         return Change(self.ledger, self.number, lease)
 
