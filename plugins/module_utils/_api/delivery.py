@@ -105,7 +105,12 @@ class RateLimiter:
 
 
 class AttemptResult(NamedTuple):
-    """The outcome of one request (None if it was held back), and the failure behind it."""
+    """The outcome of one request.
+
+    Attributes:
+        outcome: what is known of it.
+        error: the failure; None if it was carried out or held back.
+    """
 
     outcome: RequestOutcome
     error: YateotaError | None = None
@@ -128,7 +133,7 @@ class Delivery:
         self._may_send = may_send
         self.refusals = Refusals()
 
-    def call(self, request: str, params: Mapping[str, Any], may_send: Callable[[], bool]) -> dict[str, Any]:
+    def call(self, request: str, params: Mapping[str, Any], may_leave_now: Callable[[], bool]) -> dict[str, Any]:
         """Send one write, and repeat it while the server turns it away unread and asks for pauses.
 
         Raises:
@@ -137,7 +142,7 @@ class Delivery:
         while True:
             self._limiter.wait()
             try:
-                answer = self._client.call(request, params, may_send)
+                answer = self._client.call(request, params, may_leave_now)
             except TransportError as error:
                 if not _asks_for_pause(error):
                     raise
@@ -156,18 +161,19 @@ class Delivery:
 
         Args:
             params: the request's ``params``.
-            subject: the participant, for ``refusals``.
-            leaves: called whenever the request is about to leave.
+            subject: whom it is for, for ``refusals``.
+            leaves: called each time it may leave. It may be called though nothing leaves: what it notes must be undone
+                for ``NOT_CARRIED_OUT``.
         """
 
-        def may_send() -> bool:
+        def may_leave_now() -> bool:
             if not self._may_send():
                 return False
             leaves()
             return True
 
         try:
-            self.call("action_participant", params, may_send)
+            self.call("action_participant", params, may_leave_now)
         except OutcomeUnknownError as error:
             return AttemptResult(RequestOutcome.UNKNOWN, error)
         except NotSentError:

@@ -23,11 +23,14 @@ Judged = tuple[Attempt, LeftOut | None]
 
 AHEAD_SECONDS = 0.05
 AHEAD_MOST = 128
-"""How far marks run ahead of requests: as many as leave in this time, and no more than so many.
+"""How far marks run ahead of requests: as many as leave in these seconds, and never more than this number.
 
 An interrupted run leaves the outcome of what is marked unknown, so it is little. Each marking costs a sync of the disk,
 so it is not one at a time.
 """
+
+_LEFT_OUT_MOST = 128
+"""How many attempts that are left out are recorded at once: the memory that they take, and the length of a statement."""
 
 _BUSY = 0.6
 """The share of a core that this process uses where it is the bottleneck itself, and not the server.
@@ -41,6 +44,9 @@ _MEASURED_OVER = 0.2
 
 _TRIAL_FIRST = 1.0
 """Seconds until one sender is tried again where it was not enough; twice as many after each further trial."""
+
+_LATEST_WEIGHT = 0.25
+"""The weight of the latest rate in the running average: it follows a server that slows down within a few rounds."""
 
 _NO_ANSWER = "no answer tells whether it was carried out"
 
@@ -138,7 +144,7 @@ class SenderPool:
             self._active = number
             self._more.notify_all()
 
-    def _next(self, place: int) -> Attempt | None:
+    def _wait_for_next(self, place: int) -> Attempt | None:
         """Wait for the next attempt of the thread in this place; None where it is to end."""
         if place >= self._active:
             with self._more:
@@ -146,7 +152,7 @@ class SenderPool:
         return self._waiting.get()
 
     def _work(self, place: int) -> None:
-        while (attempt := self._next(place)) is not None:
+        while (attempt := self._wait_for_next(place)) is not None:
             try:
                 self._try(attempt)
             except BaseException as error:  # noqa: BLE001 (a dead thread would be waited for, and its attempt lost)
@@ -186,6 +192,37 @@ def request_params(action: str, attempt: Attempt) -> dict[str, object]:
     return {**request_names(action, attempt.identification, attempt.named_by), "action": action}
 
 
+class _SendingRate:
+    """The rate at which attempts end: a running average, updated once a round."""
+
+    def __init__(self) -> None:
+        self.per_second = 0.0
+        self._since = time.monotonic()
+
+    def note(self, ended: int) -> None:
+        """Add a round, and how many attempts ended in it."""
+        now = time.monotonic()
+        self.per_second += (ended / max(now - self._since, 1e-6) - self.per_second) * _LATEST_WEIGHT
+        self._since = now
+
+
+class _LoadMeter:
+    """The load of this process on the machine's cores."""
+
+    def __init__(self) -> None:
+        self._since, self._computed = time.monotonic(), time.process_time()
+
+    def busy_cores(self) -> float | None:
+        """Return how many cores it has used since the last figure; None while that is too recent."""
+        now = time.monotonic()
+        if now - self._since < _MEASURED_OVER:
+            return None
+        computed = time.process_time()
+        busy = (computed - self._computed) / (now - self._since)
+        self._since, self._computed = now, computed
+        return busy
+
+
 class Pipeline:
     """Move a wave's attempts past the ledger to the senders and back.
 
@@ -214,9 +251,7 @@ class Pipeline:
         self._senders = senders
         self._number = number
         self._switch = switch
-        self._rate = 0.0
-        self._since = self._measured = time.monotonic()
-        self._computed = time.process_time()
+        self._rate, self._load = _SendingRate(), _LoadMeter()
         self.sent = 0
 
     def run(self, coming: Iterator[Judged], ended: Callable[[Attempt], None]) -> None:
@@ -241,7 +276,7 @@ class Pipeline:
         under_way = 0
         back: list[Attempt] = []
         while True:
-            marked, passed = self._next(coming, self._window() - under_way)
+            marked, passed = self._take_next(coming, self._most_under_way() - under_way)
             if not (marked or passed or back or under_way):
                 return
             self._begun |= {attempt.seq: attempt for attempt in marked}
@@ -275,13 +310,13 @@ class Pipeline:
             self._attempts.record(list(self._begun.values()), [])
         self.sent += sum(attempt.sent_at is not None for attempt in self._begun.values())
 
-    def _next(self, coming: Iterator[Judged], room: int) -> tuple[list[Attempt], list[Attempt]]:
+    def _take_next(self, coming: Iterator[Judged], room: int) -> tuple[list[Attempt], list[Attempt]]:
         """Take the next to mark, as many as there is room for, and those between them that are left out."""
         marked: list[Attempt] = []
         passed: list[Attempt] = []
         if not self._may_send():
             return marked, passed
-        while len(marked) < room and len(passed) < AHEAD_MOST:
+        while len(marked) < room and len(passed) < _LEFT_OUT_MOST:
             attempt, left_out = next(coming, (None, None))
             if attempt is None:
                 break
@@ -292,22 +327,20 @@ class Pipeline:
                 marked.append(attempt)
         return marked, passed
 
-    def _window(self) -> int:
-        return self._number + min(AHEAD_MOST, max(self._number, round(self._rate * AHEAD_SECONDS)))
+    def _most_under_way(self) -> int:
+        """Return how many attempts may be marked and not back: one for each thread, and those marked ahead."""
+        return self._number + min(AHEAD_MOST, max(self._number, round(self._rate.per_second * AHEAD_SECONDS)))
 
     def _collect(self, under_way: int) -> list[Attempt]:
         """Wait for those that come back, until they are most of what is marked ahead, or some time has passed."""
         if not under_way:
             return []
-        ahead = self._window() - self._number
+        ahead = self._most_under_way() - self._number
+        # Two thirds: the threads work on the last third while the ledger records these and marks as many again.
         back = self._senders.collect(min(under_way, max(1, ahead * 2 // 3)), AHEAD_SECONDS)
         if not back and not self._senders.are_alive:
             raise RuntimeError("no thread is left to send")
-        now = time.monotonic()
-        self._rate += (len(back) / max(now - self._since, 1e-6) - self._rate) / 4
-        self._since = now
-        if now - self._measured >= _MEASURED_OVER:
-            computed = time.process_time()
-            self._senders.adapt((computed - self._computed) / (now - self._measured))
-            self._measured, self._computed = now, computed
+        self._rate.note(len(back))
+        if (busy := self._load.busy_cores()) is not None:
+            self._senders.adapt(busy)
         return back
