@@ -201,7 +201,7 @@ class Rollout:
         if refused:
             self._attempts.record(refused, [])
             self.sent -= len(refused)
-            self._tally = self._attempts.tally(self._judged_from, policy.CAME_BACK_BAD)
+            self._tally = self._attempts.tally(self._judged_from, policy.BAD_RULE)
 
     def _soak(self, wave: int) -> bool:
         """Wait for the wave's new server states, and judge by them; tell whether sending may continue."""
@@ -229,14 +229,15 @@ class Rollout:
 
     def _count_attempts(self) -> None:
         """Count the attempts recorded, and stop where too many went wrong and participants are left."""
-        self._tally = self._attempts.tally(self._judged_from, policy.CAME_BACK_BAD)
+        self._tally = self._attempts.tally(self._judged_from, policy.BAD_RULE)
         if self._change.counts()[RowState.PLANNED]:
             self._check_threshold()
 
     def _count(self, attempt: Attempt) -> None:
         """Count an attempt whose outcome is recorded."""
         if attempt.state != RowState.PLANNED:
-            self._tally = Tally(self._tally.executed + 1, self._tally.bad + policy.is_bad(attempt.state))
+            is_bad = attempt.state in policy.BAD_RULE.row_states
+            self._tally = Tally(self._tally.executed + 1, self._tally.bad + is_bad)
             self._check_threshold()
 
     def _check_threshold(self) -> None:

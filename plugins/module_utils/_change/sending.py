@@ -30,7 +30,7 @@ so it is not one at a time.
 """
 
 _LEFT_OUT_MOST = 128
-"""How many attempts that are left out are recorded at once: the memory that they take, and the length of a statement."""
+"""How many attempts that are left out are recorded at once, since they take memory until then."""
 
 _BUSY = 0.6
 """The share of a core that this process uses where it is the bottleneck itself, and not the server.

@@ -108,33 +108,57 @@ class Candidate(NamedTuple):
     imsi: str | None
 
 
+class _Sims:
+    """The SIMs of entries that are equal in one identifier. Add the best identified entries first.
+
+    Args:
+        kind: the identifier.
+
+    Attributes:
+        entries: a list for each SIM.
+    """
+
+    def __init__(self, kind: str) -> None:
+        self._is_of_one = kind in ("participant_id", "iccid")
+        self._by_iccid: dict[str, list[Candidate]] = {}
+        self._by_imsi: dict[str, list[Candidate]] = {}
+        self._without_imsi: list[Candidate] | None = None
+        self.entries: list[list[Candidate]] = []
+
+    def add(self, entry: Candidate) -> None:
+        """Add an entry to its SIM, or to a new one."""
+        sim = self._sim_of(entry)
+        if sim is None:
+            self.entries.append(sim := [])
+        sim.append(entry)
+        if entry.iccid:
+            self._by_iccid[entry.iccid] = sim
+        if entry.imsi:
+            self._by_imsi.setdefault(entry.imsi, sim)
+        elif entry.iccid:
+            self._without_imsi = self._without_imsi or sim
+
+    def _sim_of(self, entry: Candidate) -> list[Candidate] | None:
+        if self._is_of_one or not (entry.iccid or entry.imsi):  # nothing stronger tells it from the others
+            return self.entries[0] if self.entries else None
+        if entry.iccid:  # another ICCID is another SIM
+            return self._by_iccid.get(entry.iccid)
+        # The SIM with this IMSI, else the first whose IMSI is not known: it may be this one.
+        return self._by_imsi.get(str(entry.imsi), self._without_imsi)
+
+
 def duplicates(kind: str, entries: Iterable[Candidate]) -> Iterator[tuple[int, int]]:
     """Yield pairs of places (goes, stays) of entries that are duplicates by one identifier.
 
     They are equal in ``kind`` and are one SIM or participant. An ICCID belongs to only one SIM. An IMSI or a number may
-    have moved to another SIM: two entries that differ in a stronger identifier are two SIMs.
+    have moved to another SIM: two entries that differ in a stronger identifier are two SIMs. For example, the number of
+    three entries with the ICCIDs A, B and A has moved: the first and the third entry are one SIM, and the second is
+    another. An entry with the number alone counts as the first SIM.
     """
-    sims: list[list[Candidate]] = []
-    by_iccid: dict[str, list[Candidate]] = {}
-    by_imsi: dict[str, list[Candidate]] = {}
-    without_imsi: list[Candidate] | None = None
+    sims = _Sims(kind)
     for each in sorted(entries, key=lambda entry: (entry.iccid is None, entry.imsi is None, entry.place)):
-        if kind in ("participant_id", "iccid") or not (each.iccid or each.imsi):
-            sim = sims[0] if sims else None
-        elif each.iccid:
-            sim = by_iccid.get(each.iccid)
-        else:
-            sim = by_imsi.get(str(each.imsi), without_imsi)
-        if sim is None:
-            sims.append(sim := [])
-        sim.append(each)
-        if each.iccid:
-            by_iccid[each.iccid] = sim
-        if each.imsi:
-            by_imsi.setdefault(each.imsi, sim)
-        elif each.iccid:
-            without_imsi = without_imsi or sim
-    for sim in sims:
+        sims.add(each)
+    for sim in sims.entries:
         stays = min(sim, key=lambda entry: (entry.keep_rank, entry.place))
         yield from ((each.place, stays.place) for each in sim if each is not stays)
 
@@ -148,7 +172,7 @@ def all_duplicates(
 
     Args:
         action: one of ``NAMINGS``.
-        known: for each of the list its identifiers, and ``campaign_id``.
+        known: for each of the list its identifiers, and ``campaign_id``; missing or None where they are not known.
         ranks: their ranks: of several, the first of the smallest stays.
     """
     joined = {place: dict(each) for place, each in enumerate(known)}
@@ -160,9 +184,8 @@ def all_duplicates(
             for equal in _equal(kind, NAMINGS[action].unit, joined):
                 for goes, stays in duplicates(kind, [_candidate(each, ranks[each], joined[each]) for each in equal]):
                     gone = joined.pop(goes)
-                    joined[stays].update(
-                        {name: gone[name] for name in SIM_IDENTIFIERS if name in {*gone} - {*joined[stays]}}
-                    )
+                    lacking = [name for name in SIM_IDENTIFIERS if joined[stays].get(name) is None]
+                    joined[stays].update({name: gone[name] for name in lacking if gone.get(name) is not None})
                     stays_for[goes], grows = stays, True
     return [(goes, _last(stays_for, stays)) for goes, stays in stays_for.items()]
 
@@ -175,8 +198,8 @@ def _equal(kind: str, unit: str, joined: Mapping[int, Mapping[str, Any]]) -> lis
     """List the places of entries that are equal in an identifier, and may be one to the action."""
     equal: dict[Any, list[int]] = {}
     for place, known in joined.items():
-        told_apart = unit == PARTICIPANT and kind != "participant_id" and "participant_id" in known
-        if kind in known and not told_apart:
+        told_apart = unit == PARTICIPANT and kind != "participant_id" and known.get("participant_id") is not None
+        if known.get(kind) is not None and not told_apart:
             campaign = None if unit == SIM or kind == "participant_id" else known.get("campaign_id")
             equal.setdefault((canonical(kind, known[kind]), campaign), []).append(place)
     return [places for places in equal.values() if len(places) > 1]
@@ -198,7 +221,10 @@ def named_again(action: str, known: Sequence[Mapping[str, Any]]) -> list[int]:
     """
     if NAMINGS[action].unit == SIM:
         return []
-    names = [{(kind, canonical(kind, each[kind])) for kind in SIM_IDENTIFIERS if kind in each} for each in known]
+    names = [
+        {(kind, canonical(kind, each[kind])) for kind in SIM_IDENTIFIERS if each.get(kind) is not None}
+        for each in known
+    ]
     in_campaigns = {name for each, those in zip(known, names, strict=True) if each.get("campaign_id") for name in those}
     return [place for place, each in enumerate(known) if not each.get("campaign_id") and names[place] & in_campaigns]
 

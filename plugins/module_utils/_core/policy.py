@@ -21,6 +21,7 @@ from .states import (
     BAD_STATES,
     FILTER_STATES,
     IN_DELIVERY,
+    LEFT_ONLY_BY_AN_ACTION,
     Action,
     EntryOutcome,
     RowState,
@@ -228,8 +229,7 @@ def keep_rank(action: str, verdict: Verdict, named_by: str, is_listed: bool, was
         is_listed: whether a campaign's list shows its state.
         was_sent: whether a request for it has left.
     """
-    rank = (Verdict.SKIP, Verdict.ACT, Verdict.REFUSE).index(verdict)
-    return not was_sent, rank, not is_listed, (*NAMINGS[action].by, *IDENTIFIERS).index(named_by)
+    return not was_sent, _RANK[verdict], not is_listed, (*NAMINGS[action].by, *IDENTIFIERS).index(named_by)
 
 
 def keep_rank_by_state(
@@ -290,17 +290,22 @@ def proves_carried_out(action: str, before: str | None, now: str | None) -> bool
         return False
     if action == Action.CANCEL:
         return now == ServerState.CANCELED and before != ServerState.CANCELED
-    does_not_leave = (ServerState.UNALLOCATED, ServerState.FINISHED, *_ENDED_BADLY)
-    return before in does_not_leave and now not in (before, ServerState.CANCELED)
+    return before in LEFT_ONLY_BY_AN_ACTION and now not in (before, ServerState.CANCELED)
 
 
-CAME_BACK_BAD = (ServerState.FAILED,)
-"""The server states, read after the attempt, that count as bad although the action was carried out."""
+class BadRule(NamedTuple):
+    """Which attempts count as bad for the abort threshold.
+
+    Attributes:
+        row_states: those that came to one of these row states.
+        came_back: those that were carried out, if their participant was in one of these server states afterwards.
+    """
+
+    row_states: tuple[RowState, ...]
+    came_back: tuple[ServerState, ...]
 
 
-def is_bad(state: RowState) -> bool:
-    """Return whether an attempt that ended in a row state counts as bad for the abort threshold."""
-    return state in BAD_STATES
+BAD_RULE = BadRule(BAD_STATES, came_back=(ServerState.FAILED,))
 
 
 def must_abort(executed: int, bad: int, minimum_executed: int, threshold_percentage: float) -> bool:

@@ -78,7 +78,10 @@ FILTER_STATES = (ServerState.PENDING_BUILD, ServerState.PENDING_SEND, ServerStat
 """The server states that ``query_participants`` can filter by [S]."""
 
 END_STATES = (ServerState.FINISHED, ServerState.FAILED, ServerState.CANCELED)
-"""The server states that a participant does not leave by itself [S, V]. No other state is an end."""
+"""The server states in which the delivery to a participant has ended [S, V]."""
+
+LEFT_ONLY_BY_AN_ACTION = (ServerState.UNALLOCATED, *END_STATES)
+"""The server states that a participant does not leave by itself."""
 
 IN_DELIVERY = (ServerState.PENDING_BUILD, ServerState.PENDING_SEND, ServerState.WAITING_POR)
 """The server states of a participant whose message is under way [S]."""

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from .._core.errors import InvalidInputError, YateotaError
-from .._core.states import BAD_STATES, EXECUTED_STATES, RowState
+from .._core.policy import BadRule
+from .._core.states import EXECUTED_STATES, RowState
 from .change import Change
 from .outage import LedgerAwayError, repeatable
 from .tables import (
@@ -246,16 +247,16 @@ class Attempts:
             ).rowcount
 
     @repeatable
-    def tally(self, judged_from: float, came_back_bad: Sequence[str]) -> Tally:
+    def tally(self, judged_from: float, bad_rule: BadRule) -> Tally:
         """Count the attempts since a moment, and the bad ones among them.
 
         Args:
             judged_from: the moment, in Unix seconds.
-            came_back_bad: the server states, read after the attempt, in which a carried-out one is bad too.
+            bad_rule: which attempts are bad.
         """
         columns = participants.c
-        came_back = (columns.state == RowState.DONE) & columns.state_now.in_(came_back_bad)
-        bad = columns.state.in_(BAD_STATES) | (came_back & (columns.read_at > columns.sent_at))
+        came_back = (columns.state == RowState.DONE) & columns.state_now.in_(bad_rule.came_back)
+        bad = columns.state.in_(bad_rule.row_states) | (came_back & (columns.read_at > columns.sent_at))
         with self.ledger.read() as connection:
             executed, bad_ones = connection.execute(
                 sa.select(sa.func.count(), sa.func.coalesce(sa.func.sum(sa.case((bad, 1), else_=0)), 0)).where(

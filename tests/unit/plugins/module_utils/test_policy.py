@@ -12,11 +12,10 @@ from ansible_collections.simops.yateota.plugins.module_utils._core.campaign_poli
 from ansible_collections.simops.yateota.plugins.module_utils._core.errors import InvalidInputError
 from ansible_collections.simops.yateota.plugins.module_utils._core.operations import OPERATIONS, PARTICIPANT_ACTIONS
 from ansible_collections.simops.yateota.plugins.module_utils._core.policy import (
-    CAME_BACK_BAD,
+    BAD_RULE,
     RANK_OF_OTHERS,
     RequestOutcome,
     Verdict,
-    is_bad,
     keep_rank,
     keep_rank_by_state,
     left_out,
@@ -221,5 +220,5 @@ def test_when_a_rollout_aborts(executed: int, bad: int, aborts: bool) -> None:
 
 
 def test_what_counts_as_bad() -> None:
-    assert {state for state in RowState if is_bad(state)} == {"unknown", "failed", "refused"}
-    assert list(CAME_BACK_BAD) == ["failed"]
+    assert set(BAD_RULE.row_states) == {"unknown", "failed", "refused"}
+    assert list(BAD_RULE.came_back) == ["failed"]
