@@ -23,6 +23,7 @@ from .states import (
     IN_DELIVERY,
     LEFT_ONLY_BY_AN_ACTION,
     Action,
+    BadRule,
     EntryOutcome,
     RowState,
     ServerState,
@@ -293,19 +294,8 @@ def proves_carried_out(action: str, before: str | None, now: str | None) -> bool
     return before in LEFT_ONLY_BY_AN_ACTION and now not in (before, ServerState.CANCELED)
 
 
-class BadRule(NamedTuple):
-    """Which attempts count as bad for the abort threshold.
-
-    Attributes:
-        row_states: those that came to one of these row states.
-        came_back: those that were carried out, if their participant was in one of these server states afterwards.
-    """
-
-    row_states: tuple[RowState, ...]
-    came_back: tuple[ServerState, ...]
-
-
 BAD_RULE = BadRule(BAD_STATES, came_back=(ServerState.FAILED,))
+"""Which attempts count as bad for the abort threshold."""
 
 
 def must_abort(executed: int, bad: int, minimum_executed: int, threshold_percentage: float) -> bool:

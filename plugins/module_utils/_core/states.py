@@ -10,7 +10,7 @@ Members are strings and compare equal to them. When a value leaves the collectio
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 
 class Action(StrEnum):
@@ -126,6 +126,18 @@ EXECUTED_STATES = (RowState.DONE, *BAD_STATES)
 
 UNSETTLED_STATES = (RowState.PLANNED, RowState.SENDING, RowState.UNKNOWN)
 """The row states of participants whose server state is still to be read."""
+
+
+class BadRule(NamedTuple):
+    """Which attempts count as bad for the abort threshold.
+
+    Attributes:
+        row_states: those that came to one of these row states.
+        came_back: those that were carried out, if their participant was in one of these server states afterwards.
+    """
+
+    row_states: tuple[RowState, ...]
+    came_back: tuple[ServerState, ...]
 
 
 class ChangeStatus(StrEnum):

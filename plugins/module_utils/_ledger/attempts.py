@@ -11,8 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from .._core.errors import InvalidInputError, YateotaError
-from .._core.policy import BadRule
-from .._core.states import EXECUTED_STATES, RowState
+from .._core.states import EXECUTED_STATES, BadRule, RowState
 from .change import Change
 from .outage import LedgerAwayError, repeatable
 from .tables import (
