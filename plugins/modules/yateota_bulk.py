@@ -417,7 +417,8 @@ change:
       type: str
     status:
       description:
-        - V(planned), nothing is sent yet. V(approved), the plan was approved, and nothing is sent yet. V(in_progress), sending continues or was interrupted. V(applied), nothing is left to send.
+        - V(planned), nothing is sent yet. V(approved), the plan was approved, and nothing is sent yet.
+          V(in_progress), sending continues or was interrupted. V(applied), nothing is left to send.
         - V(verified), all participants acted on have also reached their end. V(aborted), too many were bad. V(window_closed), the window ended. V(purged).
         - V(held), nothing is sent until it is released, and RV(change.held) names the person. V(stopped), nothing is sent any more.
       type: str
@@ -642,8 +643,9 @@ report:
   type: str
   sample: /var/lib/yateota/CHG0012345.csv
 failure:
-  description: What went wrong, for playbooks to decide on. With participants that are unknown, its kind is V(outcome_unknown). With a change that somebody holds or has
-    stopped, it is V(held) or V(stopped).
+  description:
+    - What went wrong, for playbooks to decide on. With participants that are unknown, its kind is V(outcome_unknown).
+    - With a change that somebody holds or has stopped, its kind is V(held) or V(stopped).
   returned: failure
   type: dict
   sample:
