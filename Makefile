@@ -21,7 +21,7 @@ ifeq ($(.SHELLSTATUS),127)
 $(error $(PYTHON) does not run: install Python 3.11, or name it as in `make PYTHON=/path/to/python3.11`)
 endif
 
-LINT        := ruff format generated mypy imports ansible-lint docs docs-site changelog fragments galaxy
+LINT        := ruff format generated mypy imports ansible-lint docs docs-site words changelog fragments galaxy
 # The supported ansible-core versions: the oldest, which Automation Platform 2.5 and 2.6 run, the one that the tools run with,
 # and the newest that the machine's Pythons allow. Those between them are checked by `ansible-test sanity`.
 TESTED      := 2.16 2.19 $(NEWEST)
@@ -95,7 +95,7 @@ docs:
 	@$(GATE) $(VENV) $@ -- antsibull-docs lint-collection-docs --plugin-docs --validate-collection-refs=all .
 docs-site: ## build the documentation site, and follow every link in it
 	@$(GATE) $(VENV) --forbid '(WARNING|ERROR)' $@ -- python scripts/site/build.py tests/output/site
-words: $(VENV)/.dev ## check the words of the guides and the code against docs/vocabulary.md, and their spelling
+words: ## check the words of the guides and the code against docs/vocabulary.md, and their spelling
 	@$(GATE) $(VENV) $@ -- sh -c 'python scripts/words.py && codespell'
 changelog:
 	@$(GATE) $(VENV) $@ -- antsibull-changelog lint

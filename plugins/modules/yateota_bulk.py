@@ -200,7 +200,7 @@ options:
       calendar:
         description:
           - An iCalendar file on the machine that runs the module. Recurring events are expanded. O(window.calendar_means) tells what its events are.
-          - Cancelled events do not count. A tentative event counts as a freeze, and not as a window.
+          - Canceled events do not count. A tentative event counts as a freeze, and not as a window.
           - Whole days, and times without a zone, are of the zone that the file states (X-WR-TIMEZONE), else of O(window.time_zone).
           - The task fails before anything is sent where the file cannot be read, has no event, or has one that is not certain to be read as it is meant.
           - A file that has changed is read again before each wave, and once a second while the run waits.

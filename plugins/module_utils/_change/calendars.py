@@ -38,7 +38,7 @@ _FAILURES = (ArithmeticError, AssertionError, AttributeError, LookupError, Recur
 class Calendar:
     """The events of an iCalendar file, as times in which sending is allowed, or is not.
 
-    An event that is cancelled does not count; one that is tentative counts as a freeze, and not as a window. Times
+    An event that is canceled does not count; one that is tentative counts as a freeze, and not as a window. Times
     without a zone, and whole days, are of the zone that the file states (``X-WR-TIMEZONE``), else of ``zone``.
 
     Args:

@@ -241,7 +241,7 @@ def test_the_guides_example_is_as_the_guide_says() -> None:
     path = Path(__file__).parents[4] / "docs" / "examples" / "freezes.ics"
     window = window_of({"calendar": str(path), "calendar_means": "frozen"})
     assert opened(window, "2026-06-02T00:00", "2026-08-01T00:00") == [
-        ("06-02 00:00", "06-30 16:00"),  # the cancelled night is no freeze
+        ("06-02 00:00", "06-30 16:00"),  # the canceled night is no freeze
         ("07-01 10:00", "07-31 16:00"),
     ]
     assert opened(window, "2026-12-01T12:00", "2027-01-10T00:00") == [
