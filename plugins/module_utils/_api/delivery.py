@@ -161,7 +161,7 @@ class Delivery:
 
         Args:
             params: the request's ``params``.
-            subject: whom it is for, for ``refusals``.
+            subject: the participant, for ``refusals``.
             leaves: called each time it may leave. It may be called though nothing leaves: what it notes must be undone
                 for ``NOT_CARRIED_OUT``.
         """
