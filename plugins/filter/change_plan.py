@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -20,8 +21,8 @@ version_added: 1.1.0
 description:
   - Takes a registered result of M(simops.yateota.yateota_bulk) with
     O(simops.yateota.yateota_bulk#module:state=planned), and says in sentences what is planned.
-  - Also lists the settings that are missing before anything may be sent. These are the approver's name, and for a rerun
-    the number of SIMs.
+  - Also lists the settings that are missing before anything may be sent. Where the plan is not approved, these are the
+    approver's name, and for a rerun the number of SIMs.
 author:
   - The simops.yateota contributors (@simops)
 positional: settings
@@ -70,10 +71,16 @@ _value:
     sends:
       description: Whether there is anything to send.
       type: bool
+    approves:
+      description: Whether an approval by C(approved_by) is to be recorded before anything is sent.
+      type: bool
     lacks:
       description: What to set before anything is sent, in a sentence. Empty if nothing is missing.
       type: str
 """
+
+
+_SHORT = 12
 
 
 def change_plan(planned: Any, settings: Mapping[str, Any], check_mode: bool = False) -> dict[str, Any]:
@@ -92,21 +99,50 @@ def change_plan(planned: Any, settings: Mapping[str, Any], check_mode: bool = Fa
     )  # a run that was killed leaves them sending
     resends = settings.get("unknown") == "resend" and unknown > 0
     sends = bool(planned["remaining"] or resends)
-    missing = _missing(change, settings) if sends else []
+    waits = sends and _needs_approval(change, settings) and not change.get("approval")
+    approver = bool(str(settings.get("approved_by") or "").strip())
+    missing = _missing(change, settings, waits and not approver) if sends else []
     lacks = [f"Change {change['change_id']} is planned and nothing is sent: set {', and '.join(missing)}."] * bool(
         missing
     )
-    text = [*_sentences(planned, resends, check_mode), *(lacks if settings.get("only") != "plan" else [])]
-    return {"text": " ".join(text), "sends": sends, "lacks": " ".join(lacks)}
+    text = [
+        *_sentences(planned, resends, check_mode),
+        *_approval(planned, waits and not approver and not check_mode),
+        *(lacks if settings.get("only") != "plan" else []),
+    ]
+    return {"text": " ".join(text), "sends": sends, "approves": waits and approver, "lacks": " ".join(lacks)}
 
 
-def _missing(change: Mapping[str, Any], settings: Mapping[str, Any]) -> list[str]:
-    """Return the variables to set, and to what."""
+def _needs_approval(change: Mapping[str, Any], settings: Mapping[str, Any]) -> bool:
+    return bool(settings.get("require_approval", True) or change.get("require_approval"))
+
+
+def _approval(planned: Mapping[str, Any], waits: bool) -> Iterator[str]:
+    """Give the plan's digest, and who approved it or how that is done."""
+    change = planned["change"]
+    if not change.get("plan_digest"):
+        return
+    digest, approval = f"Plan digest {change['plan_digest'][:_SHORT]}", change.get("approval")
+    if approval:
+        yield f"{digest}, approved by {approval['by']} at {approval['at']}."
+    elif waits:
+        count = f" -e bulk_change_confirm_count={planned['remaining']}" if change["action"] == Action.RERUN else ""
+        yield (
+            f"{digest}. Change {change['change_id']} waits for approval by another person than "
+            f"{change['requested_by']}: ansible-playbook simops.yateota.bulk_approve "
+            f"-e change_id={shlex.quote(change['change_id'])}{count}."
+        )
+    else:
+        yield f"{digest}."
+
+
+def _missing(change: Mapping[str, Any], settings: Mapping[str, Any], lacks_approver: bool) -> list[str]:
+    """Return the variables to set, and to what. The number of SIMs of a rerun is of its approval, where there is one."""
     missing = []
-    if settings.get("require_approval", True) and not str(settings.get("approved_by") or "").strip():
+    if lacks_approver:
         missing.append("bulk_change_approved_by to the name of who approves it")
     confirmed = settings.get("confirm_rerun")
-    if change["action"] == Action.RERUN and str(confirmed) != str(change["selected"]):
+    if change["action"] == Action.RERUN and not change.get("approval") and str(confirmed) != str(change["selected"]):
         wrong = "" if confirmed is None else f" (not {confirmed})"
         missing.append(
             f"bulk_change_confirm_rerun={change['selected']}, the number of SIMs in the plan{wrong}, "

@@ -26,7 +26,8 @@ NODES = [node for node in WORKFLOWS[WORKFLOW]["simplified_workflow_nodes"] if "a
 # What a workflow runs in check mode first, as whoever approves may.
 CHECKED = ("apply", "report")
 LARGEST_EVENT = 64_000
-APPROVED = {"change_id": "CHG1", "bulk_change_approved_by": "j.doe"}
+CHANGE = {"change_id": "CHG1"}
+APPROVER = "chief"
 # As many as fit into the answer to the question for SIMs.
 SIMS = [f"{1010000000001 + number:015}" for number in range(375)]
 
@@ -97,22 +98,21 @@ CASES = [
     Case("YateOTA node health", {}, "healthy"),
     Case(
         "YateOTA bulk retry",
-        {**APPROVED, "campaign_id": 167, "bulk_change_state": "failed", "bulk_change_canary": 5},
+        {**CHANGE, "campaign_id": 167, "bulk_change_state": "failed", "bulk_change_canary": 5},
         "44 to be sent in 2 waves",
         {"retry": 44},
     ),
     Case(
         "YateOTA bulk retry build",
-        {**APPROVED, "campaign_id": 176, "bulk_change_state": "unallocated"},
+        {**CHANGE, "campaign_id": 176, "bulk_change_state": "unallocated"},
         "16 to be sent in 1 wave",
         {"retry_build": 16},
     ),
     Case(
         "YateOTA esim reprofile",
         {
-            **APPROVED,
+            **CHANGE,
             "esim_reprofile_sims": f"{SIMS[0]}\n+882990000002 {SIMS[1]}\n",
-            "bulk_change_confirm_rerun": 2,
         },
         "rerun of 2 SIMs",
         {"rerun": 2},
@@ -126,7 +126,7 @@ CASES = [
     ),
     Case(
         "YateOTA bulk cancel",
-        {**APPROVED, "sims": "\n".join(SIMS), "campaign_id": 1},
+        {**CHANGE, "sims": "\n".join(SIMS), "campaign_id": 1},
         "375 to be sent in 1 wave",
         {"cancel": 375},
         crowd(375, "pending_send"),
@@ -176,6 +176,12 @@ class Desk:
         }
         return awx.environment(template, inputs, folder)
 
+    def approve(self, change_id: str, count: int, by: str = APPROVER) -> Job:
+        """Have a user approve the plan of a change, whose name AWX gives to the job."""
+        template = TEMPLATES["YateOTA bulk approve"]
+        answers = awx.extra_vars(template, {"change_id": change_id, "bulk_change_confirm_count": count})
+        return self.job(f"approved by {by}", template, {**answers, "awx_user_name": by})
+
     def sent(self) -> Counter[str]:
         """How many actions of each kind the server has received since it was last asked."""
         counted = Counter(entry["params"]["action"] for entry in self.box.writes())
@@ -188,6 +194,11 @@ def outcome(case: Case, desk: Desk) -> Outcome:
     variables = awx.extra_vars(template, case.answers)
     checked = desk.job("check", template, variables, "--check", "--diff")
     checked_sends = desk.sent()
+    if case.answers.get("change_id") and case.sends:
+        unapproved = desk.job("unapproved", template, variables)
+        assert unapproved.status == "failed"
+        assert "waits for approval" in unapproved.words
+        assert desk.approve(case.answers["change_id"], sum(case.sends.values())).status == "successful"
     return Outcome(checked, checked_sends, desk.job("run", template, variables), desk.sent())
 
 
@@ -220,6 +231,9 @@ def flow(workflow: dict[str, Any], desk: Desk) -> Flow:
             found.jobs[job_name] = desk.job(job_name, template, variables, *flags)
             found.sends[job_name] = desk.sent().total()
         artifacts |= found.jobs[name].artifacts
+        if name == "plan":
+            found.jobs["refused"] = desk.approve("CHG1", 30, awx.META["awx_user_name"])
+            found.jobs["approve"] = desk.approve("CHG1", 30)
         desk.box.advance(86_400)
     return found
 
@@ -249,7 +263,8 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str]
 
 def test_every_template_is_run_in_check_mode_and_as_it_is() -> None:
     of_workflow = {node["unified_job_template"] for node in NODES if node["identifier"] in CHECKED}
-    assert sorted([*(case.template for case in CASES), *of_workflow]) == sorted(TEMPLATES)
+    approves = ["YateOTA bulk approve"]  # in each case of a change
+    assert sorted([*(case.template for case in CASES), *of_workflow, *approves]) == sorted(TEMPLATES)
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)
@@ -270,7 +285,7 @@ def test_a_list_that_is_refused_makes_no_large_event(start_sandbox: Callable[...
     sandbox = start_sandbox(scenario=crowd(2))
     template = TEMPLATES["YateOTA esim reprofile"]
     strange = "\n".join(sim.replace("00101", "00102") for sim in SIMS)
-    variables = awx.extra_vars(template, {**APPROVED, "esim_reprofile_sims": strange})
+    variables = awx.extra_vars(template, {**CHANGE, "esim_reprofile_sims": strange})
     job = Desk(sandbox, tmp_path).job("run", template, variables)
     assert job.status == "failed"
     assert f"imsi {strange.split()[0]} is in none of the campaigns read: check it." in job.words
@@ -280,7 +295,7 @@ def test_a_list_that_is_refused_makes_no_large_event(start_sandbox: Callable[...
 
 
 # An id that is text keeps its zeros; one SIM and one campaign alone in a text are the other answers of digits alone.
-DIGITS = {"change_id": "0012345", "sims": "001010000000002", "bulk_change_approved_by": "4711"}
+DIGITS = {"change_id": "0012345", "sims": "001010000000002"}
 
 
 @pytest.mark.parametrize("core", [core for core in ("2.16", "2.18", "2.19", "newest") if (awx.CORES / core).exists()])
@@ -290,8 +305,11 @@ def test_answers_of_digits_alone_are_taken_as_text_or_refused(
     """Newer ansible-core makes numbers of them. Then nothing is sent, and the sentence says what to do."""
     desk = Desk(start_sandbox(scenario=crowd(2)), tmp_path)
     template = TEMPLATES["YateOTA bulk retry"]
-    job = desk.job("run", template, awx.extra_vars(template, {**DIGITS, "campaign_id": 1}), core=core)
+    variables = awx.extra_vars(template, {**DIGITS, "campaign_id": 1})
+    job = desk.job("plan", template, variables, core=core)
     if core in ("2.16", "2.18"):
+        desk.approve("0012345", 1, "4711")
+        job = desk.job("run", template, variables, core=core)
         assert job.status == "successful", job.output
         assert "Change 0012345 is applied: 1 done." in job.words
         assert "approved by 4711" in " ".join(str(each) for each in ledger_of(desk))
@@ -310,8 +328,10 @@ def test_answers_that_are_no_digits_are_taken_on_every_core(
 ) -> None:
     desk = Desk(start_sandbox(scenario=crowd(2)), tmp_path)
     template = TEMPLATES["YateOTA bulk retry"]
-    answers = {**APPROVED, "campaign_id": 1, "bulk_change_state": "failed"}
-    job = desk.job("run", template, awx.extra_vars(template, answers), core=core)
+    variables = awx.extra_vars(template, {**CHANGE, "campaign_id": 1, "bulk_change_state": "failed"})
+    desk.job("plan", template, variables, core=core)
+    desk.approve("CHG1", 2)
+    job = desk.job("run", template, variables, core=core)
     assert job.status == "successful", job.output
     assert desk.sent() == {"retry": 2}
 
@@ -337,6 +357,9 @@ def ledger_of(desk: Desk) -> list[str]:
 
 def test_a_workflow_goes_from_plan_to_report(results: Callable[[str], Flow]) -> None:
     found = results(WORKFLOW)
+    refused = found.jobs.pop("refused")
+    assert refused.status == "failed"
+    assert "was planned by lena, and lena cannot approve it" in refused.words
     for node, job in found.jobs.items():
         assert job.status == "successful", f"{node}: {job.output}"
         assert 0 < max(job.events) < LARGEST_EVENT
@@ -347,7 +370,7 @@ def test_a_workflow_goes_from_plan_to_report(results: Callable[[str], Flow]) -> 
     reports = [Path(path) for path in re.findall(r"/\S+/reports/CHG1[.]\w+", found.jobs["report"].words)]
     assert [path.suffix for path in reports] == [".csv", ".jsonl", ".html"]
     page = reports[-1].read_text(encoding="utf-8")
-    assert "the approval step of the AWX workflow" in page
+    assert f"by {APPROVER}" in page
     assert awx.META["awx_user_name"] in page
 
 

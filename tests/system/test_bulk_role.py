@@ -113,8 +113,69 @@ def test_check_mode_shows_the_plan_and_leaves_the_ledger_as_it_is(bulk: Ansible,
     assert sandbox.writes() == []
 
 
+ALICE, BOB = {"awx_user_name": "alice"}, {"awx_user_name": "bob", "awx_job_id": 72}
+APPROVE = {"change_id": "CHG1", "bulk_change_approval_note": "seen with the SIMs' owner"}
+
+
+def test_one_person_plans_and_another_approves(bulk: Ansible, sandbox: Any, tmp_path: Path) -> None:
+    """The digest is the same in the plan, the approval, the status and the report; it binds the limits."""
+    given = {**CHANGE, **WAVES, **ALICE}
+    planned = bulk("bulk_retry", {**given, "bulk_change_only": "plan"})
+    assert planned.ok, planned.output
+    (digest,) = re.findall(r"Plan digest ([0-9a-f]{12})\. Change CHG1 waits for approval", planned.words)
+    assert (
+        "by another person than alice: ansible-playbook simops.yateota.bulk_approve -e change_id=CHG1." in planned.words
+    )
+    for only in ("apply", ""):
+        waiting = bulk("bulk_retry", {**given, "bulk_change_only": only})
+        assert not waiting.ok
+        assert f"Plan digest {digest}. Change CHG1 waits for approval" in waiting.words
+
+    refused = bulk("bulk_approve", {**APPROVE, **ALICE, "bulk_change_approved_by": "bob"})
+    assert not refused.ok
+    assert "was planned by alice, and alice cannot approve it" in refused.words
+    checked = bulk("bulk_approve", {**APPROVE, **BOB}, "--check")
+    assert checked.ok, checked.output
+    assert f"would be approved: plan digest {digest}" in checked.words
+    assert sandbox.writes() == []
+    approved = bulk("bulk_approve", {**APPROVE, **BOB})
+    assert "Change CHG1 is approved by bob at 20" in approved.words
+    assert f"plan digest {digest}, retry of {FAILED}, {FAILED} left to send for." in approved.words
+    shown = bulk("bulk_status", {"change_id": "CHG1"})
+    assert f"Plan digest {digest}, approved by bob at 20" in shown.words
+    assert f"job 72, plan digest {digest}: seen with the SIMs' owner." in shown.words
+
+    looser = bulk("bulk_retry", {**given, "bulk_change_wave_size": 11})
+    assert not looser.ok
+    assert "rollout.wave_size is 11, expected 10 or tighter. Nothing was sent." in looser.words
+    assert sandbox.writes() == []
+    sent = bulk("bulk_retry", {**given, "bulk_change_report_directory": str(tmp_path / "reports")})
+    assert sent.ok, sent.output
+    assert f"Plan digest {digest}, approved by bob at 20" in sent.words
+    assert all_once(sandbox)
+    assert f"<th>Digest approved</th><td>{digest}" in (tmp_path / "reports/CHG1.html").read_text()
+
+
+def test_a_rerun_is_approved_with_its_number(bulk: Ansible, sandbox: Any) -> None:
+    planned = bulk("bulk_rerun", {**CHANGE, **ALICE, "bulk_change_only": "plan"})
+    assert f"-e change_id=CHG1 -e bulk_change_confirm_count={FAILED}." in planned.words
+    refused = bulk("bulk_approve", {**APPROVE, **BOB})
+    assert f"confirm_count must be {FAILED}, the number that change CHG1 acts on" in refused.words
+    approved = bulk("bulk_approve", {**APPROVE, **BOB, "bulk_change_confirm_count": FAILED})
+    assert approved.ok, approved.output
+    assert bulk("bulk_rerun", {**CHANGE, **ALICE}).ok
+    assert all_once(sandbox)
+
+
+def test_who_asks_cannot_name_himself_as_approver(bulk: Ansible, sandbox: Any) -> None:
+    refused = bulk("bulk_retry", {**APPROVED, "awx_user_name": "J.Doe"})
+    assert not refused.ok
+    assert "was planned by J.Doe, and j.doe cannot approve it" in refused.words
+    assert sandbox.writes() == []
+
+
 ACTING = ["bulk_cancel", "bulk_rerun", "bulk_retry", "bulk_retry_build"]
-HALTING = ["bulk_hold", "bulk_release", "bulk_stop"]  # test_hold.py
+HALTING = ["bulk_approve", "bulk_hold", "bulk_release", "bulk_stop"]  # above, and test_hold.py
 
 
 def test_every_bulk_playbook_is_tested() -> None:

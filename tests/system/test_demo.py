@@ -52,6 +52,10 @@ def test_make_demo_gives_the_account_and_leaves_nothing(environ: dict[str, str],
     done = run(["make", "demo", f"VENV={sys.prefix}", "--assume-old", f"{sys.prefix}/.demo"], environ, copy)
     assert done.ok, done.output
     assert "Change CHG0042 is planned and nothing is sent: set bulk_change_approved_by" in done.words
+    assert "Change CHG0042 was planned by a.smith, and a.smith cannot approve it" in done.words
+    digests = set(re.findall(r"[Pp]lan digest ([0-9a-f]{12})", done.words))
+    assert "Change CHG0042 is approved by j.doe at 20" in done.words
+    assert len(digests) == 1
     assert "Wave 1 of 5: 5 of 40 done" in done.words
     assert re.search(r"KILLED +when the server had received 2[0-9] requests", done.output)
     assert "The participants that were acted on: 40 finished." in done.words

@@ -105,7 +105,8 @@ def _check(task: BulkTask, change: Change) -> None:
     stop = stop_of(record)
     if stop:
         raise why_halted(record.change_id, stop)
-    if record.status in (*ENDED_STATUSES, ChangeStatus.PURGED):
+    left = sum(change.counts()[state] for state in (RowState.PLANNED, RowState.SENDING, RowState.UNKNOWN))
+    if record.status == ChangeStatus.PURGED or (record.status in ENDED_STATUSES and not left):
         raise InvalidInputError(f"Change {record.change_id} is {record.status}: nothing is left to approve.")
     requesters = record.planned_by or [record.requested_by]
     if not task.options["allow_self_approval"] and any(same_name(task.approver, each or "") for each in requesters):

@@ -98,7 +98,42 @@ HEAD = "Change CHG1: retry of 44 participants on https://ota.example.net/api.php
 )
 def test_a_plan_in_sentences(planned: dict[str, Any], settings: dict[str, Any], text: str) -> None:
     sends = not text.startswith("Nothing is left")
-    assert change_plan(result(planned), settings) == {"text": HEAD + text, "sends": sends, "lacks": ""}
+    approves = sends and "approved_by" in settings
+    expected = {"text": HEAD + text, "sends": sends, "approves": approves, "lacks": ""}
+    assert change_plan(result(planned), settings) == expected
+
+
+PLANNED = {"planned": 44, "plan_digest": "2c26b46b68ff" + "0" * 52, "requested_by": "alice"}
+BY_BOB = {"approval": {"by": "bob", "at": "2026-06-01T20:00:00Z"}}
+WAITS = (
+    "Plan digest 2c26b46b68ff. Change CHG1 waits for approval by another person than alice: ansible-playbook "
+    "simops.yateota.bulk_approve -e change_id=CHG1"
+)
+
+
+@pytest.mark.parametrize(
+    ("facts", "settings", "text", "approves"),
+    [
+        ({}, {"only": "plan"}, f"{WAITS}.", False),
+        ({"action": "rerun"}, {"only": "plan"}, f"{WAITS} -e bulk_change_confirm_count=44.", False),
+        ({"require_approval": True}, {"only": "plan", "require_approval": False}, f"{WAITS}.", False),
+        ({}, {"require_approval": False}, "Plan digest 2c26b46b68ff.", False),
+        ({}, APPROVED, "Plan digest 2c26b46b68ff.", True),
+        (BY_BOB, {}, "Plan digest 2c26b46b68ff, approved by bob at 2026-06-01T20:00:00Z.", False),
+        (
+            {**BY_BOB, "action": "rerun"},
+            APPROVED,
+            "Plan digest 2c26b46b68ff, approved by bob at 2026-06-01T20:00:00Z.",
+            False,
+        ),
+    ],
+)
+def test_a_plan_tells_its_digest_and_who_approves_it(
+    facts: dict[str, Any], settings: dict[str, Any], text: str, approves: bool
+) -> None:
+    told = change_plan(result(change(**PLANNED, **facts)), settings)
+    assert told["text"].endswith(text)
+    assert told["approves"] is approves
 
 
 def test_a_rerun_says_what_it_does_to_each_sim() -> None:
