@@ -515,6 +515,9 @@ def test_the_guide_shows_what_a_run_prints(bulk: Ansible, tmp_path: Path) -> Non
     command = re.search(r"^```sh\n([^`]*bulk_change_canary=5 .*?)^```$", guide, re.MULTILINE | re.DOTALL)
     assert shown
     assert command
+    plan, approve = re.findall(r"^```sh\n(.*?)^```$", guide, re.MULTILINE | re.DOTALL)[2:4]
+    run(["bash", "-euc", plan], bulk.environ(), tmp_path)
+    assert run(["bash", "-euc", approve], bulk.environ(), tmp_path).ok
     done = run(["bash", "-euc", command[1]], bulk.environ(), tmp_path)
     assert done.ok, done.output
     assert steady(shown[1]) in steady(done.output)
