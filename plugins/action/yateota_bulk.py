@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..module_utils._ansible.module import Result
+from ..module_utils._change.approve import each_plan_checked_once
 from ..module_utils._core.errors import TransportError
 from ..module_utils._core.states import ChangeStatus
 from ..modules import yateota_bulk
@@ -30,6 +31,7 @@ class ActionModule(SteppedAction):
         sends = options.get("state") == ChangeStatus.APPLIED and not self._task.check_mode
         return sends and asked(options, "progress") and _most_waves(options) != 0
 
+    @each_plan_checked_once()
     def steps(self, options: Mapping[str, Any], stopped: threading.Event, variables: dict[str, Any]) -> Result:
         """Send wave by wave, each as a run of the module, and return the result of all of them."""
         most = _most_waves(options)

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from ansible_collections.simops.yateota.plugins.module_utils._change.approve import each_plan_checked_once
 from ansible_collections.simops.yateota.plugins.module_utils._change.limits import _LOOSER as LOOSER
 from ansible_collections.simops.yateota.plugins.module_utils._change.limits import LIMITS, limits_of, loosened
 from ansible_collections.simops.yateota.plugins.modules import yateota_bulk, yateota_bulk_info
@@ -307,6 +308,22 @@ def test_a_plan_that_is_altered_in_the_ledger_is_not_carried_out(
         assert "The approval of change CHG1 is void" in bulk("applied", check_mode=check_mode, **node)["msg"]
     assert "was altered in the ledger" in approve("carol", **node)["msg"]
     assert not sandbox.writes()
+
+
+def test_the_plan_is_digested_once_for_all_waves_of_a_task(
+    plan: Bulk, approve: Approve, bulk: Bulk, alter: Alter, sandbox: Sandbox
+) -> None:
+    plan()
+    approve()
+    waves: dict[str, Any] = {"rollout": {"wave_size": 10}, "max_waves": 1}
+    with each_plan_checked_once():
+        bulk("applied", **waves)
+        alter("UPDATE yateota_participants SET msisdn = '1' WHERE seq = 0")
+        assert bulk("applied", **waves)["change"]["counts"]["done"] == 20
+    assert "is void" in bulk("applied", **waves)["msg"]
+    with each_plan_checked_once():
+        assert all("is void" in bulk("applied", **waves)["msg"] for _ in range(2))
+    assert len(sandbox.writes()) == 20
 
 
 def test_a_rerun_is_approved_with_the_number_of_sims(bulk: Bulk, approve: Approve, sandbox: Sandbox) -> None:
