@@ -137,7 +137,7 @@ def _approval(planned: Mapping[str, Any], waits: bool) -> Iterator[str]:
 
 
 def _missing(change: Mapping[str, Any], settings: Mapping[str, Any], lacks_approver: bool) -> list[str]:
-    """Return the variables to set, and to what. The number of SIMs of a rerun is of its approval, where there is one."""
+    """Return the variables to set, and to what. An approval has the number of SIMs already."""
     missing = []
     if lacks_approver:
         missing.append("bulk_change_approved_by to the name of who approves it")
