@@ -17,7 +17,7 @@ from typing import Any
 
 
 class _Absent:
-    """Accepts every use of a library at a module's top level: attributes, calls, operators, base classes."""
+    """Accepts every use of a library at a module's top level: attributes, items, calls, operators, base classes."""
 
     def __getattr__(self, name: str) -> _Absent:
         if name.startswith("__"):  # protocols that it does not define, such as iteration, must fail
@@ -30,7 +30,7 @@ class _Absent:
     def __or__(self, other: Any) -> _Absent:
         return self
 
-    __and__ = __or__
+    __and__ = __getitem__ = __or__
 
     def __mro_entries__(self, bases: tuple[Any, ...]) -> tuple[type, ...]:
         return ()
