@@ -101,7 +101,7 @@ def change_plan(planned: Any, settings: Mapping[str, Any], check_mode: bool = Fa
     sends = bool(planned["remaining"] or resends)
     waits = sends and _needs_approval(change, settings) and not change.get("approval")
     approver = bool(str(settings.get("approved_by") or "").strip())
-    missing = _missing(change, settings, waits and not approver) if sends else []
+    missing = _missing(change, settings, waits and not approver, resends) if sends else []
     lacks = [f"Change {change['change_id']} is planned and nothing is sent: set {', and '.join(missing)}."] * bool(
         missing
     )
@@ -136,13 +136,14 @@ def _approval(planned: Mapping[str, Any], waits: bool) -> Iterator[str]:
         yield f"{digest}."
 
 
-def _missing(change: Mapping[str, Any], settings: Mapping[str, Any], lacks_approver: bool) -> list[str]:
-    """Return the variables to set, and to what. An approval has the number of SIMs already."""
+def _missing(change: Mapping[str, Any], settings: Mapping[str, Any], lacks_approver: bool, resends: bool) -> list[str]:
+    """Return the variables to set, and to what. An approval has the number of SIMs, but is not of sending twice."""
     missing = []
     if lacks_approver:
         missing.append("bulk_change_approved_by to the name of who approves it")
     confirmed = settings.get("confirm_rerun")
-    if change["action"] == Action.RERUN and not change.get("approval") and str(confirmed) != str(change["selected"]):
+    asks = change["action"] == Action.RERUN and (resends or not change.get("approval"))
+    if asks and str(confirmed) != str(change["selected"]):
         wrong = "" if confirmed is None else f" (not {confirmed})"
         missing.append(
             f"bulk_change_confirm_rerun={change['selected']}, the number of SIMs in the plan{wrong}, "

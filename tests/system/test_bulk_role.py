@@ -23,6 +23,7 @@ from ansible_collections.simops.yateota.tests.system.harness import COLLECTION, 
 FAILED = 44  # of campaign 167
 CHANGE = {"change_id": "CHG1", "campaign_id": 167, "bulk_change_state": "failed"}
 APPROVED = {**CHANGE, "bulk_change_approved_by": "j.doe"}
+UNBOUND = {**CHANGE, "bulk_change_require_approval": False}
 WAVES = {"bulk_change_canary": 5, "bulk_change_wave_size": 10}
 PATIENCE_SECONDS = 60
 
@@ -300,7 +301,7 @@ def test_a_bad_canary_aborts_and_is_resumed_on_purpose_alone(bulk: Ansible, sand
 def test_a_window_that_ends_in_the_middle_and_then_a_wave_at_a_time(bulk: Ansible, sandbox: Any) -> None:
     for seconds in (8, 16, 32, 64):  # at a rate that half of them fit in, as soon as the machine begins in time
         slow = {"bulk_change_maximum_per_second": FAILED / 2 / seconds, "bulk_change_window_end": in_seconds(seconds)}
-        stopped = bulk("bulk_retry", {**APPROVED, "bulk_change_wave_size": 30, **slow})
+        stopped = bulk("bulk_retry", {**UNBOUND, "bulk_change_wave_size": 30, **slow})
         assert not stopped.ok
         sent = len(sandbox.writes())
         if sent:
@@ -309,11 +310,11 @@ def test_a_window_that_ends_in_the_middle_and_then_a_wave_at_a_time(bulk: Ansibl
     assert f"Change CHG1 is window_closed: {FAILED - sent} planned, {sent} done. Run this again" in stopped.words
 
     sandbox.fault(request="action_participant", kind="drop_before")
-    limited = bulk("bulk_retry", {**APPROVED, "bulk_change_max_waves": 1, "bulk_change_wave_size": 30})
+    limited = bulk("bulk_retry", {**UNBOUND, "bulk_change_max_waves": 1, "bulk_change_wave_size": 30})
     assert limited.ok, limited.output
     assert "Change CHG1 is in_progress: 14 planned, 29 done, 1 unknown. Run this again" in limited.words
 
-    resumed = bulk("bulk_retry", {**APPROVED, "bulk_change_unknown": "resend"})
+    resumed = bulk("bulk_retry", {**UNBOUND, "bulk_change_unknown": "resend"})
     assert resumed.ok, resumed.output
     assert all_once(sandbox)
 
@@ -335,21 +336,21 @@ def test_windows_that_recur_and_a_run_that_waits(bulk: Ansible, sandbox: Any, tm
     hours = f"{there(2):%H:%M}-{there(3):%H:%M}"
     days = {"bulk_change_window_days": "mon, tue, wed, thu, fri, sat, sun"}
     nightly = {**days, "bulk_change_window_hours": hours, "bulk_change_window_time_zone": "Asia/Kolkata"}
-    early = bulk("bulk_retry", {**APPROVED, **nightly})
+    early = bulk("bulk_retry", {**UNBOUND, **nightly})
     assert not early.ok
     assert f"T{hours[:5]}:00+05:30 (" in early.words.partition("which opens at ")[2]
-    wrong = bulk("bulk_retry", {**APPROVED, **nightly, "bulk_change_window_hours": "22-5"})
+    wrong = bulk("bulk_retry", {**UNBOUND, **nightly, "bulk_change_window_hours": "22-5"})
     assert "window.hours must be HH:MM-HH:MM, got '22-5'." in wrong.words
 
     freezes = tmp_path / "freezes.ics"
     event = f"BEGIN:VEVENT\nUID:1\nDTSTART;VALUE=DATE:{there(-48):%Y%m%d}\nDURATION:P9D\nEND:VEVENT"
     freezes.write_text(f"BEGIN:VCALENDAR\nX-WR-TIMEZONE:Asia/Kolkata\n{event}\nEND:VCALENDAR\n")
     given = {"bulk_change_window_calendar": str(freezes), "bulk_change_window_calendar_means": "frozen"}
-    assert "waits for its window" in bulk("bulk_retry", {**APPROVED, **given}).words
+    assert "waits for its window" in bulk("bulk_retry", {**UNBOUND, **given}).words
     assert sandbox.writes() == []
 
     waits = {"bulk_change_wait_for_window": True, "bulk_change_window_start": in_seconds(15)}
-    waited = bulk("bulk_retry", {**APPROVED, **waits})
+    waited = bulk("bulk_retry", {**UNBOUND, **waits})
     assert waited.ok, waited.output
     assert all_once(sandbox)
 
@@ -378,7 +379,7 @@ def test_who_becomes_unknown_while_resending_is_left_for_another_run(bulk: Ansib
     assert len(sandbox.writes()) == FAILED
 
 
-def test_one_that_was_being_sent_when_it_was_killed_needs_the_approval_too(
+def test_one_that_was_being_sent_when_it_was_killed_needs_its_number_again(
     bulk: Ansible, sandbox: Any, tmp_path: Path
 ) -> None:
     confirmed = {**APPROVED, "bulk_change_confirm_rerun": FAILED}
@@ -394,7 +395,7 @@ def test_one_that_was_being_sent_when_it_was_killed_needs_the_approval_too(
     # Older ansible-core wraps a warning.
     assert "where the first was carried out, their OTA counters are reset a second time" in refused.words
     assert len(refused.warnings) == 1, refused.output
-    assert "nothing is sent: set bulk_change_approved_by to the name of who approves it" in refused.words
+    assert f"nothing is sent: set bulk_change_confirm_rerun={FAILED}, the number of SIMs in the plan" in refused.words
     assert sandbox.writes() == []
 
 

@@ -136,6 +136,14 @@ def test_a_plan_tells_its_digest_and_who_approves_it(
     assert told["approves"] is approves
 
 
+def test_the_number_of_sims_is_asked_again_before_a_second_rerun() -> None:
+    """The approval is of the plan, in which each SIM is sent for once."""
+    doubtful = result(change(action="rerun", done=43, unknown=1, **BY_BOB))
+    assert change_plan(doubtful, {})["lacks"] == ""
+    assert "set bulk_change_confirm_rerun=44," in change_plan(doubtful, {"unknown": "resend"})["lacks"]
+    assert change_plan(doubtful, {"unknown": "resend", "confirm_rerun": 44})["lacks"] == ""
+
+
 def test_a_rerun_says_what_it_does_to_each_sim() -> None:
     planned = result(change(action="rerun", done=43, sending=1))
     told = change_plan(planned, {**APPROVED, "unknown": "resend", "confirm_rerun": 44})
