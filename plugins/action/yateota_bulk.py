@@ -15,7 +15,7 @@ from ..module_utils._core.errors import TransportError
 from ..module_utils._core.states import ChangeStatus
 from ..modules import yateota_bulk
 from ..plugin_utils._change_words import has_stopped, progress_line, waiting
-from ..plugin_utils._steps import SteppedAction, asked
+from ..plugin_utils._steps import SteppedAction, is_option_true
 
 
 class ActionModule(SteppedAction):
@@ -23,24 +23,25 @@ class ActionModule(SteppedAction):
 
     module = yateota_bulk
 
-    def is_stepped(self, options: Mapping[str, Any]) -> bool:
+    def wants_steps(self, options: Mapping[str, Any]) -> bool:
         """Return whether a line is to be shown after each wave.
 
         Options that the module refuses are left to it.
         """
         sends = options.get("state") == ChangeStatus.APPLIED and not self._task.check_mode
-        return sends and asked(options, "progress") and _most_waves(options) != 0
+        return sends and is_option_true(options, "progress") and _most_waves(options) != 0
 
     @each_plan_checked_once()
-    def steps(self, options: Mapping[str, Any], stopped: threading.Event, variables: dict[str, Any]) -> Result:
+    def run_in_steps(self, options: Mapping[str, Any], stopped: threading.Event, variables: dict[str, Any]) -> Result:
         """Send wave by wave, each as a run of the module, and return the result of all of them."""
         most = _most_waves(options)
         # Only the first run waits for a window that is closed before the task; no run waits after a window's end.
-        at_once = {**options, "wait_for_window": False} if asked(options, "wait_for_window") else options
+        at_once = {**options, "wait_for_window": False} if is_option_true(options, "wait_for_window") else options
         first, early = self._wave(at_once, variables), list[Result]()
         if at_once is not options and _is_early(first) and not stopped.is_set():
-            self.show(waiting(first["change"]))
-            early, first = [first], self._wave(options, variables)
+            self.show_line(waiting(first["change"]))
+            early = [first]
+            first = self._wave(options, variables)
         results = [first]
         while _continues(results, most, stopped):
             # Only those that were unknown before the task are sent once more, not those of an earlier wave of it.
@@ -49,9 +50,9 @@ class ActionModule(SteppedAction):
 
     def _wave(self, options: Mapping[str, Any], variables: dict[str, Any]) -> Result:
         """Run the module for a wave, and show the progress of the change."""
-        result = self.step({**options, "max_waves": 1}, variables)
+        result = self.run_step({**options, "max_waves": 1}, variables)
         if result.get("change") and not _is_early(result):
-            self.show(progress_line(result, _soak(options)))
+            self.show_line(progress_line(result, _soak(options)))
         return result
 
 

@@ -24,19 +24,19 @@ class ActionModule(SteppedAction):
 
     module = yateota_campaign_info
 
-    def is_stepped(self, options: Mapping[str, Any]) -> bool:
+    def wants_steps(self, options: Mapping[str, Any]) -> bool:
         """Return whether it waits.
 
         In check mode it looks once, which the module does by itself.
         """
         return _wait_of(options) is not None and not self._task.check_mode
 
-    def steps(self, options: Mapping[str, Any], stopped: threading.Event, variables: dict[str, Any]) -> Result:
+    def run_in_steps(self, options: Mapping[str, Any], stopped: threading.Event, variables: dict[str, Any]) -> Result:
         """Read the campaign until it has ended or the time is over, and return the latest result."""
-        result, looks = self.step(options, variables), 1
+        result, looks = self.run_step(options, variables), 1
         begun = time.monotonic()  # after the first reading, so that even a slow machine has time for a second one
         while "watched" in result:
-            self.show(result["watched"]["text"])
+            self.show_line(result["watched"]["text"])
             result["watched"].update(looks=looks)
             interval, timeout = (_seconds(name, options) for name in ("interval", "timeout"))
             if result["watched"]["verdict"] not in GOES_ON or time.monotonic() + interval > begun + timeout:
@@ -58,7 +58,7 @@ class ActionModule(SteppedAction):
         if campaign_id is not None:
             unnamed = {option: value for option, value in options.items() if option != "name"}
             options = {**unnamed, "campaign_id": campaign_id}
-        result = self.step(options, variables)
+        result = self.run_step(options, variables)
         if "failure" in result and may_pass(result["failure"]):
             return {**before, "watched": unread(campaign_id, result["msg"])}
         return result

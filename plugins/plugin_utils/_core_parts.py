@@ -49,7 +49,7 @@ get_config_value = _part(*IMPORTED["get_config_value"])
 get_configuration_definitions = _part(*IMPORTED["get_configuration_definitions"])
 
 
-def lacking(action: Any) -> list[str]:
+def missing_parts(action: Any) -> list[str]:
     """Return the parts that this ansible-core does not have, by their full names.
 
     Args:

@@ -25,6 +25,8 @@ from ansible.utils.display import Display
 
 from ..module_utils._ansible.arguments import url_passwords
 from ..module_utils._ansible.module import LIBRARIES, Result, Task, argument_spec, perform
+
+# Loaded by the controller before it forks a worker for each task, so that no worker has to load pydantic.
 from ..module_utils._api import reader as _loaded_before_workers_are_forked  # noqa: F401
 from ..module_utils._core.errors import InvalidInputError
 from ..module_utils._core.libraries import missing
@@ -46,7 +48,7 @@ class InProcessAction(ActionBase):  # type: ignore[misc]
 
     module: ModuleType
 
-    _supports_async = True  # as a module
+    _supports_async = True  # an asynchronous task runs as a module, see ``_obstacle``
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> Result:
         """Run the module's code here, or let Ansible run it as a module."""
@@ -64,7 +66,7 @@ class InProcessAction(ActionBase):  # type: ignore[misc]
 
     def _obstacle(self, variables: dict[str, Any]) -> str | None:
         """Return why the code cannot run here with the same result; None if it can."""
-        dropped = core.lacking(self)
+        dropped = core.missing_parts(self)
         if dropped:
             return f"this ansible-core has no {', '.join(dropped)}"
         if not boolean(os.environ.get(SWITCH_ENVIRONMENT, True), strict=False):
@@ -135,7 +137,7 @@ class InProcessAction(ActionBase):  # type: ignore[misc]
         result = self._invalid(validation) if validation.error_messages else self._guarded(task)
         if self._shows_options(variables):
             result["invocation"] = {"module_args": params}
-        result = task.shown(result)
+        result = task.shown(result)  # also what was added here; to mask twice changes nothing
         if warnings:
             result["warnings"] = warnings
         secrets = [str(params[name]) for name, option in spec.items() if option.get("no_log") and params.get(name)]

@@ -30,21 +30,21 @@ class SteppedAction(InProcessAction):
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> Result:
         """Run the task in steps if it asks for that, and at once otherwise."""
-        if self._task.async_val or not self.is_stepped(self._task.args):
+        if self._task.async_val or not self.wants_steps(self._task.args):
             return super().run(tmp, task_vars)
         whole, stopped = dict(self._task.args), threading.Event()
         self._host = (task_vars or {}).get("inventory_hostname", "localhost")
         try:
             with stops_on_signals(stopped):
-                return self.steps(whole, stopped, task_vars or {})
+                return self.run_in_steps(whole, stopped, task_vars or {})
         finally:
             self._task.args = whole
 
-    def is_stepped(self, options: Mapping[str, Any]) -> bool:
+    def wants_steps(self, options: Mapping[str, Any]) -> bool:
         """Return whether a task with these options is done in steps."""
         raise NotImplementedError
 
-    def steps(self, options: Mapping[str, Any], stopped: threading.Event, variables: dict[str, Any]) -> Result:
+    def run_in_steps(self, options: Mapping[str, Any], stopped: threading.Event, variables: dict[str, Any]) -> Result:
         """Do the steps, and return the result of all of them.
 
         Args:
@@ -54,17 +54,20 @@ class SteppedAction(InProcessAction):
         """
         raise NotImplementedError
 
-    def step(self, options: Mapping[str, Any], variables: dict[str, Any]) -> Result:
-        """Run the module once, with these options in place of the task's."""
+    def run_step(self, options: Mapping[str, Any], variables: dict[str, Any]) -> Result:
+        """Run the module once, with these options in place of the task's.
+
+        They stay in the task until its steps end: ``run`` puts its own options back.
+        """
         self._task.args = dict(options)
         return super().run(None, variables)
 
-    def show(self, line: str) -> None:
+    def show_line(self, line: str) -> None:
         """Show a line on standard error, like warnings, so that the output of callbacks stays intact."""
         if not self._task.no_log:
             display.display(f"[{self._host}] {line}", stderr=True)
 
 
-def asked(options: Mapping[str, Any], name: str) -> bool:
+def is_option_true(options: Mapping[str, Any], name: str) -> bool:
     """Return whether a boolean option is set, before the module has checked its type."""
     return bool(boolean(options.get(name) or False, strict=False))

@@ -48,7 +48,7 @@ class Seen:
 _PATIENCE, _PATIENCE_PROMISED = 1, 3
 """How often a page that looks like the last one is read again, because a page may be incomplete: once, and more often
 if the server's own count promises more items. If that count is reached, not at all."""
-_BARREN = 30
+_PAGES_WITHOUT_NEW_MOST = 30
 """After this many pages in a row without new items, plus two for each page that had some, a list counts as endless. A
 bad page costs a step back and the way forward again: eight of them in pages of two cost up to 18 pages, as measured."""
 _LONGEST_NUMBER = 18  # digits that SQLite stores as a number
@@ -71,6 +71,7 @@ def read_moving_list(
     Offsets shift when an item before them leaves the list, and an item that moves across a page boundary would be
     lost. So every page after the first begins with the last item of the page before. If it begins with an unknown
     item instead, the list has moved: the reading steps back, twice as far each time, until it finds a known item.
+    For example, page 1 ended with item 10 and page 2 begins with item 12: the reading steps back to find item 11.
     This works for a list whose order is stable; the caller compares ``seen.count`` with the server's own count.
 
     Args:
@@ -87,28 +88,28 @@ def read_moving_list(
     Raises:
         BadAnswerError: the server sends the same items for every offset, so that the list has no end.
     """
-    offset = back = fruitful = barren = ends = 0
+    offset = step_back = pages_with_new = pages_without_new = short_pages = 0
     patience = _PATIENCE if total is None else _PATIENCE_PROMISED
     while True:
         page = fetch(offset, page_size)
         on_known_ground = offset == 0 or (bool(page) and key_of(page[0], key) in seen)
         new = [item for item in page if seen.add(key_of(item, key))] if on_known_ground else []
         if new:
-            fruitful, barren = fruitful + 1, 0
+            pages_with_new, pages_without_new = pages_with_new + 1, 0
             yield new
         else:
-            barren += 1
-        ends = ends + 1 if on_known_ground and len(page) < 2 else 0
-        if ends > patience or (ends and total is not None and seen.count >= total):
+            pages_without_new += 1
+        short_pages = short_pages + 1 if on_known_ground and len(page) < 2 else 0
+        if short_pages > patience or (short_pages and total is not None and seen.count >= total):
             return
-        if barren > _BARREN + 2 * fruitful:
+        if pages_without_new > _PAGES_WITHOUT_NEW_MOST + 2 * pages_with_new:
             raise BadAnswerError(
-                f"The list does not end: {barren} pages in a row, the last at offset {offset}, held nothing new after "
-                f"{seen.count} items. The server seems to ignore the offset."
+                f"The list does not end: {pages_without_new} pages in a row, the last at offset {offset}, held "
+                f"nothing new after {seen.count} items. The server seems to ignore the offset."
             )
         if on_known_ground:
-            back = 0
+            step_back = 0
             offset += max(0, len({key_of(item, key) for item in page}) - 1)
         else:
-            back = back * 2 or page_size
-            offset = max(0, offset - back)
+            step_back = step_back * 2 or page_size
+            offset = max(0, offset - step_back)

@@ -20,6 +20,7 @@ from .._ledger.change import Change
 from .._ledger.look_up import LookUp
 from .._ledger.readings import Readings
 
+_CLOCK_SLACK = 1.0  # seconds by which a clock may differ from the one that a moment was recorded by
 _MOST_NUMBERS = 20  # more of unknown outcome than that are read by lists
 
 
@@ -126,7 +127,7 @@ class StateReader:
     def is_older_than(self, seconds: float) -> bool:
         """Tell whether the last whole reading began longer ago than some seconds."""
         read_at, clock = self._change.record().read_at, self._change.clock
-        if read_at is None or clock.now() < read_at - 1:  # the clock was set back: its age is not known
+        if read_at is None or clock.now() < read_at - _CLOCK_SLACK:  # the clock was set back: its age is not known
             return True
         return bool(clock.moment() - read_at > seconds)
 

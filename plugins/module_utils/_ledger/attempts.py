@@ -40,6 +40,9 @@ INTERRUPTED = "the run was interrupted before its outcome was recorded"
 class Attempt:
     """The attempt to act on one participant of a wave.
 
+    After ``SenderPool.put`` and until ``collect`` returns it, only its sender's thread writes it; before and afterwards
+    only the thread that writes the ledger.
+
     Attributes:
         seq: its place in the change.
         identification: its identifiers and campaign, as recorded.
@@ -184,24 +187,21 @@ class Attempts:
             connection.execute(mine.values(approved_by=approver))
 
     @repeatable
-    def mark_interrupted(self) -> int:
-        """Mark attempts without an outcome of an interrupted run as unknown; return their number."""
+    def mark_interrupted(self) -> None:
+        """Mark attempts without an outcome of an interrupted run as unknown."""
         with self._change.write() as connection:
-            return connection.execute(
+            connection.execute(
                 participants.update()
                 .where(self._change.rows, participants.c.state == RowState.SENDING)
                 .values(state=RowState.UNKNOWN, reason=INTERRUPTED)
-            ).rowcount
+            )
 
     @repeatable
-    def settle_unknown(self, proves: Callable[[str | None, str | None], bool]) -> int:
+    def settle_unknown(self, proves: Callable[[str | None, str | None], bool]) -> None:
         """Settle the unknown rows whose new state proves that the action was carried out.
 
         Args:
             proves: returns whether a server state before the attempt and one read after it prove that.
-
-        Returns:
-            Their number.
         """
         columns = participants.c
         latest = sa.select(changes.c.reading).where(changes.c.number == self._change.number).scalar_subquery()
@@ -211,26 +211,24 @@ class Attempts:
             columns.reading >= latest,
             columns.read_at > columns.sent_at,
         )
-        settled = 0
         with self._change.write() as connection:
             pairs = connection.execute(
                 sa.select(columns.state_before, columns.state_now).where(*unknown).distinct()
             ).all()
             for before, now in pairs:
                 if proves(before, now):
-                    settled += connection.execute(
+                    connection.execute(
                         participants.update()
                         .where(*unknown, columns.state_before == before, columns.state_now == now)
                         .values(
                             state=RowState.DONE,
                             reason=f"no answer was recorded, but it was {now} then: it was carried out",
                         )
-                    ).rowcount
-        return settled
+                    )
 
     @repeatable
-    def plan_unknown_again(self) -> int:
-        """Plan another attempt for unknown rows, keep the record of the last, and return their number."""
+    def plan_unknown_again(self) -> None:
+        """Plan another attempt for unknown rows, and keep the record of the last."""
         columns = participants.c
         unknown = (self._change.rows, columns.state == RowState.UNKNOWN)
         kept = ("change", "seq", "sent_at", "run", "answered_at", "code", "message")
@@ -241,9 +239,9 @@ class Attempts:
                     sa.select(*(columns[name] for name in kept), columns.state).where(*unknown),
                 )
             )
-            return connection.execute(
+            connection.execute(
                 participants.update().where(*unknown).values(state=RowState.PLANNED, wave=None, reason=None)
-            ).rowcount
+            )
 
     @repeatable
     def tally(self, judged_from: float, bad_rule: BadRule) -> Tally:

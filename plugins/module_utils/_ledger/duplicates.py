@@ -24,6 +24,7 @@ KeepRank = Callable[[str | None, str, bool, bool], tuple[int, ...]]
 request for it has left. Of several that one request acts on, the smallest is kept."""
 
 _BLOCK = 500
+_SHARED = ("canonical_iccid", "imsi", "msisdn")  # the columns that an entry gives to the one that stays
 
 
 class Duplicates:
@@ -97,8 +98,8 @@ class Duplicates:
                 for goes, stays in duplicates(kind, map(self._candidate, equal.values())):
                     stay.append(stays)
                     go.append(goes)
-                    pairs = zip(equal[goes][-3:], equal[stays][-3:], strict=True)
-                    grown = grown or any(more is not None and less is None for more, less in pairs)
+                    gone, kept = equal[goes]._mapping, equal[stays]._mapping
+                    grown = grown or any(gone[name] is not None and kept[name] is None for name in _SHARED)
         return grown, stay, go
 
     def _equal(self, kind: str, which: list[sa.ColumnElement[bool]]) -> sa.Select[Any]:
@@ -149,7 +150,10 @@ class Duplicates:
             found = connection.execute(sorts.group_by(*kinds, was_read).order_by(sa.literal_column("seq"))).all()
             names = [frozenset(name for name in IDENTIFIERS if getattr(row, f"has_{name}")) for row in found]
             places = first_indistinct(zip(names, [bool(row.was_read) for row in found], strict=True), self._naming.unit)
-            return places and tuple(self._identification(connection, found[place].seq) for place in places)  # type: ignore[return-value]
+            if places is None:
+                return None
+            one, other = (self._identification(connection, found[place].seq) for place in places)
+            return one, other
 
     def _identification(self, connection: sa.Connection, seq: int) -> dict[str, Any]:
         columns = [participants.c[name] for name in (*IDENTIFIERS, "campaign_id")]

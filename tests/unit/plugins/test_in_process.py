@@ -87,7 +87,7 @@ def test_this_core_has_what_is_imported(name: str) -> None:
 
 @pytest.mark.parametrize("path", core.OF_AN_ACTION)
 def test_this_core_has_what_an_action_looks_at(action: Action, path: str) -> None:
-    assert f"ActionBase.{path}" not in core.lacking(action), (
+    assert f"ActionBase.{path}" not in core.missing_parts(action), (
         f"ansible-core {__version__} has no ActionBase.{path}: every task runs as a module. "
         "Find its successor, and name it in plugins/plugin_utils/_core_parts.py."
     )

@@ -42,16 +42,16 @@ class Steps:
         self.stopped = threading.Event()
         self.action = object.__new__(of)
         self.action._task = SimpleNamespace(check_mode=check_mode)
-        self.action.step = self.step  # type: ignore[method-assign]
-        self.action.show = self.shown.append  # type: ignore[method-assign]
+        self.action.run_step = self.run_step  # type: ignore[method-assign]
+        self.action.show_line = self.shown.append  # type: ignore[method-assign]
         self._results = iter(results)
 
-    def step(self, options: Mapping[str, Any], _variables: dict[str, Any]) -> dict[str, Any]:
+    def run_step(self, options: Mapping[str, Any], _variables: dict[str, Any]) -> dict[str, Any]:
         self.asked.append(dict(options))
         return next(self._results)
 
     def run(self, options: dict[str, Any]) -> dict[str, Any]:
-        return self.action.steps(options, self.stopped, {})
+        return self.action.run_in_steps(options, self.stopped, {})
 
 
 # --- Waves -----------------------------------------------------------------------------------------------------------
@@ -187,7 +187,7 @@ def test_a_signal_between_two_waves_stops_the_task_with_a_failure() -> None:
     ],
 )
 def test_which_changes_are_sent_in_steps(options: dict[str, Any], check_mode: bool, stepped: bool) -> None:
-    assert Steps(yateota_bulk.ActionModule, [], check_mode).action.is_stepped(options) is stepped
+    assert Steps(yateota_bulk.ActionModule, [], check_mode).action.wants_steps(options) is stepped
 
 
 # --- Looks -----------------------------------------------------------------------------------------------------------
@@ -275,4 +275,4 @@ def test_a_signal_ends_the_wait_with_a_failure() -> None:
     ],
 )
 def test_which_reading_waits(options: dict[str, Any], check_mode: bool, stepped: bool) -> None:
-    assert Steps(yateota_campaign_info.ActionModule, [], check_mode).action.is_stepped(options) is stepped
+    assert Steps(yateota_campaign_info.ActionModule, [], check_mode).action.wants_steps(options) is stepped
