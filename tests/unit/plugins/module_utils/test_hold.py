@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import contextlib
 import datetime
+import re
 import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -98,6 +100,16 @@ def test_nothing_is_sent_for_a_held_change_until_it_is_released(bulk: Bulk, sand
     assert (released["changed"], released["change"]["status"], released["change"]["held"]) == (True, "planned", None)
     assert released["diff"]["before"]["held"] == facts
     assert left(bulk("applied")) == {"done": 44}
+
+
+def test_the_page_shows_who_holds_and_who_has_stopped(bulk: Bulk, info: Any, tmp_path: Path) -> None:
+    bulk("planned")
+    bulk("held", **HOLD)
+    bulk("stopped", requested_by="<bob>", reason="wrong campaign")
+    info(change_id="CHG1", report_dest=str(tmp_path / "page.html"), format="html")
+    page = (tmp_path / "page.html").read_text()
+    assert re.search(r'<p id="held">Held by ann since [^<]*:\nThe SMSC queues.</p>', page)
+    assert re.search(r'<p id="stopped">Stopped by &lt;bob&gt; since [^<]*:\nwrong campaign</p>', page)
 
 
 def test_a_hold_and_a_release_are_made_once(bulk: Bulk) -> None:
