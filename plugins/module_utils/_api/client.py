@@ -30,7 +30,16 @@ from .retry_after import retry_after
 from .transport import Connection, ExchangeError, Transport
 from .wire import CLOSED, SPEAKS_TLS, HeldBackError, Reply, always
 
-_TRANSIENT_HTTP = (429, 502, 503, 504)
+_HTTP: dict[int, tuple[bool, bool, type[YateotaError]]] = {
+    # status: (turned away before it was read, temporary, failure)
+    **dict.fromkeys((400, 405, 415), (True, False, BadAnswerError)),
+    **dict.fromkeys((401, 403), (True, False, AuthError)),
+    404: (False, False, TransportError),
+    429: (True, True, TransportError),
+    **dict.fromkeys((502, 503, 504), (False, True, TransportError)),
+}
+"""What an HTTP status other than 200 means [F]. No other status proves that a write was not carried out, but a 503 that
+names a time for the next try (``_TURNED_AWAY``)."""
 _TURNED_AWAY = (429, 503)
 """The statuses of a request that the server turned away unread: 503 only if it names a time for the next try."""
 _UNSETTLED_CODES = frozenset((200, 201, 300, *range(500, 600)))
@@ -52,10 +61,6 @@ _ADVICE = {
 }
 _OTHER_ADVICE = "check the server's log"
 _UNSETTLED_ADVICE = "It may have been carried out: read the state before you send it again."
-
-_UNREAD = (400, 401, 403, 405, 415)
-"""The statuses of a request that the front end turned away before reading it [F]. No other status proves that a write
-was not carried out."""
 
 _ASKS_FOR_TLS = re.compile(r"plain HTTP|HTTPS port|SSL-enabled", re.IGNORECASE)
 """What front ends answer to plain text on a TLS port."""
@@ -298,19 +303,19 @@ class _Exchange:
         text = f"{self._what}: the server answered HTTP {status} {reason}"
         facts: dict[str, Any] = {"request": self._request, "http_status": status, "message": reason}
         pause = retry_after(reply.headers) if status in _TURNED_AWAY else None
-        unread = status in _UNREAD or status == 429 or pause is not None
-        if self._write and (not unread or self._was_read(reply)):
+        otherwise = TransportError if 300 <= status < 400 or status >= 500 else BadAnswerError
+        unread, temporary, failure = _HTTP.get(status, (False, False, otherwise))
+        if self._write and (not (unread or pause is not None) or self._was_read(reply)):
             return self._unsettled(f"{text}{self._http_advice(reply)}", http_status=status, message=reason)
-        if status in (401, 403):
+        if failure is AuthError:
             given = "is wrong or may not be used from here" if self._connection.api_secret else "is needed"
             return AuthError(f"{text}: api_secret {given}.", **facts)
-        if status in _TRANSIENT_HTTP:
+        if temporary:
             return _PassingError(TransportError(f"{text}. Try again later.", **facts, retry_after=pause))
-        kind = TransportError if 300 <= status < 400 or status == 404 or status >= 500 else BadAnswerError
-        return kind(f"{text}{self._http_advice(reply)}.", **facts)
+        return failure(f"{text}{self._http_advice(reply)}.", **facts)
 
     def _was_read(self, reply: Reply) -> bool:
-        """Return whether the body contradicts the status: it shows that the request was read, or carried out."""
+        """Return whether the body shows that the request was read after all, whatever the HTTP status."""
         try:
             code = whole_number(self._border.body(reply.text).get("code"))
         except NoAnswerError:
