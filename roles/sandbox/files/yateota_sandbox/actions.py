@@ -45,7 +45,7 @@ def act_on_campaign(store: Store, campaign: CampaignRow, action: str) -> None:
     states, after = CAMPAIGN_ACTIONS[action]
     if campaign.state not in states:
         raise RefusedError(401, f"Can't {action} campaign {campaign.campaign_id}: it is {campaign.state}")
-    store.hold(campaign, after)
+    store.set_state(campaign, after)
 
 
 def _retry(store: Store, participant: Participant) -> None:
@@ -137,7 +137,7 @@ def check_identification(action: str, given: dict[str, str | int]) -> None:
 
 
 def _begin(store: Store, participant: Participant, cause: str, state: State) -> None:
-    campaign = store.campaign_of[participant.campaign_id]
+    campaign = store.scenario_campaigns[participant.campaign_id]
     attempt, active = participant.attempt + 1, participant.active
     message = store.chance.message(campaign, participant.participant_id, attempt, active, state)
     if state == "pending_send":

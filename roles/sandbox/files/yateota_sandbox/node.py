@@ -55,7 +55,7 @@ class Node:
             raise RefusedError(403, f"Request '{name}' is refused: this server takes no writes")
         return request.handler(self, params)
 
-    def number(self, value: int) -> int | str:
+    def as_written(self, value: int) -> int | str:
         """Return an id or count as this server writes them."""
         return str(value) if self.options.ids == "string" else value
 
@@ -65,21 +65,25 @@ class Node:
         """Return one campaign by id, a page of them, or all."""
         full = self.options.campaigns == "full"
         if _given(params, "campaign_id"):
-            return {"campaign": [self._campaign_item(self._campaign(params), full, full)]}
+            return {"campaign": [self._campaign_item(self._campaign(params), with_id=full, with_state=full)]}
         limit, offset = _page(params)
-        return {"campaigns": [self._campaign_item(row, full, full) for row in self.store.campaigns(limit, offset)]}
+        return {
+            "campaigns": [
+                self._campaign_item(row, with_id=full, with_state=full) for row in self.store.campaigns(limit, offset)
+            ]
+        }
 
     def get_campaign(self, params: Params) -> Answer:
-        """Return the count, a page, or the campaigns of one id, name, state or msisdn."""
+        """Return the number of campaigns without a key, a page of them, or those that match one key."""
         keys = [name for name in CAMPAIGN_KEYS if _given(params, name)]
         if len(keys) > 1:
             raise RefusedError(401, f"Invalid value for parameter '{keys[1]}': it is given besides '{keys[0]}'")
         if _given(params, "campaign_id") or _given(params, "id"):
             name = "campaign_id" if _given(params, "campaign_id") else "id"
-            return {"campaign": [self._campaign_item(self._campaign(params, name), True, True, start=True)]}
-        rows = self.store.campaigns()
+            return {"campaign": [self._campaign_item(self._campaign(params, name), start=True)]}
         if _given(params, "msisdn") and self.options.get_campaign_msisdn == "participants":
             return {"campaigns": self._states_of(_text(params, "msisdn"))}
+        rows = self.store.campaigns()
         by_name, by_state, by_msisdn = (_given(params, name) for name in ("campaign", "state", "msisdn"))
         if by_name:
             rows = [row for row in rows if row.name == str(params["campaign"])]
@@ -91,10 +95,10 @@ class Node:
         if by_name and not rows:
             raise RefusedError(404, f"Campaign '{params['campaign']}' not found")
         if not (by_name or by_state or by_msisdn or _given(params, "limit") or _given(params, "offset")):
-            return {"count": self.number(len(rows))}
+            return {"count": self.as_written(len(rows))}
         limit, offset = _page(params)
         end = None if limit < 0 else offset + limit
-        items = [self._campaign_item(row, True, True, start=True) for row in rows[offset:end]]
+        items = [self._campaign_item(row, start=True) for row in rows[offset:end]]
         return {"campaign" if by_name else "campaigns": items}
 
     def _states_of(self, msisdn: str) -> list[Answer]:
@@ -102,8 +106,8 @@ class Node:
         key = self.options.participant_state
         items = []
         for participant in self.store.participants({"msisdn": msisdn}):
-            name = self.store.campaign_of[participant.campaign_id].name
-            item: Answer = {"campaign_id": self.number(participant.campaign_id), "campaign": name}
+            name = self.store.scenario_campaigns[participant.campaign_id].name
+            item: Answer = {"campaign_id": self.as_written(participant.campaign_id), "campaign": name}
             items.append(item if key == "none" else item | {key: participant.state})
         return items
 
@@ -120,17 +124,19 @@ class Node:
             raise RefusedError(404, f"Campaign {campaign_id} not found")
         return row
 
-    def _campaign_item(self, row: CampaignRow, with_id: bool, with_state: bool, start: bool = False) -> Answer:
+    def _campaign_item(
+        self, row: CampaignRow, *, with_id: bool = True, with_state: bool = True, start: bool = False
+    ) -> Answer:
         counts = self.store.counts(row)
-        item: Answer = {"campaign_id": self.number(row.campaign_id)} if with_id else {}
+        item: Answer = {"campaign_id": self.as_written(row.campaign_id)} if with_id else {}
         item |= {"campaign": row.name, "type": row.type}
         if start:
-            item["start_time"] = self._time(-self.store.campaign_of[row.campaign_id].started_before)
+            item["start_time"] = self._time(-self.store.scenario_campaigns[row.campaign_id].started_before)
         if with_state:
             item["state"] = row.state
-        item["participants"] = self.number(self.store.size(row))
+        item["participants"] = self.as_written(self.store.size(row))
         for state in COUNTED_STATES:
-            item[state] = self.number(counts[state])
+            item[state] = self.as_written(counts[state])
         return item
 
     # Participants
@@ -144,7 +150,7 @@ class Node:
         if not (_given(params, "limit") or _given(params, "offset")):
             # With a state and no limit the count is that of the state [A].
             count = self.store.counts(campaign)[state] if state else self.store.size(campaign)
-            return {"count": self.number(count)}
+            return {"count": self.as_written(count)}
         limit, offset = _page(params)
         rows = self.store.page(campaign, limit, offset, state)
         state_key = self.options.participant_state
@@ -201,7 +207,7 @@ class Node:
         initial, counted = self.store.sends(participant.sim_id)
         counters = {(who, attempt): initial + n for n, (_moment, who, attempt) in enumerate(counted, start=1)}
         about = {
-            "participant_id": self.number(participant.participant_id),
+            "participant_id": self.as_written(participant.participant_id),
             "imsi": participant.imsi,
             "msisdn": participant.msisdn,
         }
@@ -213,7 +219,7 @@ class Node:
                 event: Answer = {"event": "send", "state": "waiting_por"}
                 counter = counters.get((participant.participant_id, attempt.attempt))
                 if counter is not None:
-                    event["ota_counter"] = self.number(counter)
+                    event["ota_counter"] = self.as_written(counter)
                 events.append((attempt.sent, event))
             if attempt.ended is not None:
                 name = "cancel" if attempt.outcome == "canceled" else "por"
@@ -243,9 +249,9 @@ class Node:
                 },
                 "uptime": {"wall": wall, "user": int(time.process_time()), "kernel": 0},
                 "ota": {
-                    "campaigns": self.number(len(campaigns)),
-                    "started": self.number(sum(campaign.state == "started" for campaign in campaigns)),
-                    "participants": self.number(sum(self.store.size(campaign) for campaign in campaigns)),
+                    "campaigns": self.as_written(len(campaigns)),
+                    "started": self.as_written(sum(campaign.state == "started" for campaign in campaigns)),
+                    "participants": self.as_written(sum(self.store.size(campaign) for campaign in campaigns)),
                     "requests": self._requests,
                 },
             }

@@ -36,7 +36,7 @@ class Store:
         self._clock = clock
         self.chance = chance
         self.scenario = scenario
-        self.campaign_of = {campaign.campaign_id: campaign for campaign in scenario.campaigns}
+        self.scenario_campaigns = {campaign.campaign_id: campaign for campaign in scenario.campaigns}
         self._db = create(path)
         self._load()
         self._tallies = {
@@ -107,14 +107,14 @@ class Store:
         for campaign_id, name, kind, state, active, since in self._db.execute(select, parameters):
             if state == "started":
                 active += now - since
-            tally = self._tallies[campaign_id]
+            tally = self._tallies[campaign_id]  # this reading brings it up to now, for ``counts`` and ``page``
             tally.advance(active)
-            finished = sum(tally.total[state] for state in ENDS) == self.campaign_of[campaign_id].size
+            finished = sum(tally.total[state] for state in ENDS) == self.scenario_campaigns[campaign_id].size
             found.append(CampaignRow(campaign_id, name, kind, state, active, finished))
         return found
 
-    def hold(self, campaign: CampaignRow, state: str) -> None:
-        """Stop (paused, stopped) or run (started) a campaign's own time from now on."""
+    def set_state(self, campaign: CampaignRow, state: str) -> None:
+        """Record a campaign's state, and let its own time run (started) or stand (paused, stopped) from now on."""
         now = self._clock.now()
         self._db.execute(
             "UPDATE campaigns SET state = ?, active = ?, since = ? WHERE campaign_id = ?",
@@ -124,18 +124,18 @@ class Store:
             self._db.execute("INSERT INTO periods VALUES (?, ?, ?)", (campaign.campaign_id, campaign.active, now))
 
     def counts(self, campaign: CampaignRow) -> Mapping[str, int]:
-        """Return the number of participants in each state, 0 included."""
+        """Return the number of participants in each state, 0 included, at the time when the campaign was read."""
         return self._tallies[campaign.campaign_id].total
 
     def size(self, campaign: CampaignRow) -> int:
         """Return the number of its participants."""
-        return self.campaign_of[campaign.campaign_id].size
+        return self.scenario_campaigns[campaign.campaign_id].size
 
     def page(
         self, campaign: CampaignRow, limit: int, offset: int, state: str | None
     ) -> list[tuple[int, int, str, str, str, str]]:
         """Return rows by id: participant_id, campaign_id, imsi, iccid, msisdn, state; a limit of -1 is none."""
-        ids = self.campaign_of[campaign.campaign_id].participant_ids
+        ids = self.scenario_campaigns[campaign.campaign_id].participant_ids
         if state is None:
             # Ids have no gaps, so that an offset is an id: the last page is as fast as the first.
             first, offset, condition = ids.start + offset, 0, ""
