@@ -32,7 +32,7 @@ def crowd(size: int) -> dict[str, Any]:
 
 def change(size: int, per_second: int | None) -> dict[str, Any]:
     rate = {"bulk_change_maximum_per_second": per_second} if per_second else {}
-    given = {"change_id": "CHG1", "campaign_id": 1, "bulk_change_approved_by": "j.doe", "bulk_change_verify": False}
+    given = {"change_id": "CHG1", "campaign_id": 1, "bulk_change_require_approval": False, "bulk_change_verify": False}
     return {**given, "bulk_change_wave_size": size // 20, **rate}
 
 
