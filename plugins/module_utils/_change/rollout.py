@@ -90,10 +90,11 @@ class Rollout:
         limiter = RateLimiter(options.maximum_per_second, self._switch)
         self._delivery = Delivery(client, limiter, self._switch, self._may_leave)
         record = change.record()
+        # Only of a change that has stopped on them can a person have looked at refusals.
         if options.resume_aborted and record.status not in (*NOT_BEGUN_STATUSES, ChangeStatus.ABORTED):
             self._delivery.refusals.accept_alike()
         self._change_id, self._action, self._status = record.change_id, record.action, record.status
-        self._judged_from = record.judged_from
+        self._tally_since = record.judged_from
         self._tally = Tally(0, 0)
         self.sent = 0
         self.sending_seconds = 0.0
@@ -115,7 +116,7 @@ class Rollout:
             self._settle_unknown()
             if self._options.resend:
                 self._attempts.plan_unknown_again()
-        self._count_attempts()
+        self._recount()
         if self._change.counts()[RowState.PLANNED]:
             self._wait_for_window()
         waves = 0
@@ -125,8 +126,8 @@ class Rollout:
 
     def _resume_aborted(self) -> None:
         check_resumable(self._change, self._options)
-        self._judged_from = self._change.clock.moment()
-        self._change.update(judged_from=self._judged_from)
+        self._tally_since = self._change.clock.moment()
+        self._change.update(judged_from=self._tally_since)
 
     def _wait_for_window(self) -> None:
         """Wait for the window where that is asked for; the lease is kept, so that no other run begins."""
@@ -168,6 +169,8 @@ class Rollout:
         if self._switch.is_on:
             if self._change.counts()[RowState.PLANNED]:
                 return self._stop()
+            # With nobody left, the reason to stop is of no use: ``_end`` records the change as applied, and the module
+            # reports what went wrong by ``ModuleState.check_end``.
         elif not self._soak(wave):
             return self._stop()
         self._waves.end(wave)
@@ -179,13 +182,13 @@ class Rollout:
         pipeline = Pipeline(self._attempts, senders, number, self._switch, self._may_send)
         try:
             with senders:
-                pipeline.run(self._judged(wave), self._count)
+                pipeline.run(self._with_verdicts(wave), self._add_to_tally)
         finally:
             self.sent += pipeline.sent
             self.sending_seconds += time.monotonic() - begun
         self._take_back()
 
-    def _judged(self, wave: int) -> Iterator[Judged]:
+    def _with_verdicts(self, wave: int) -> Iterator[Judged]:
         """Judge the rest of a wave by the server states as last read."""
         for attempt in self._waves.planned(wave):
             yield (
@@ -201,7 +204,7 @@ class Rollout:
         if refused:
             self._attempts.record(refused, [])
             self.sent -= len(refused)
-            self._tally = self._attempts.tally(self._judged_from, policy.BAD_RULE)
+            self._tally = self._attempts.tally(self._tally_since, policy.BAD_RULE)
 
     def _soak(self, wave: int) -> bool:
         """Wait for the wave's new server states, and judge by them; tell whether sending may continue."""
@@ -210,7 +213,7 @@ class Rollout:
             if not self._wait(last_sent + self._options.soak - self._change.clock.moment()):
                 return self._may_send()
             self._states.read(include_done=True)
-            self._count_attempts()
+            self._recount()
         return not self._switch.is_on
 
     def _wait(self, seconds: float) -> bool:
@@ -227,13 +230,13 @@ class Rollout:
 
     # --- Reasons to stop -------------------------------------------------------------------------------------------
 
-    def _count_attempts(self) -> None:
+    def _recount(self) -> None:
         """Count the attempts recorded, and stop where too many went wrong and participants are left."""
-        self._tally = self._attempts.tally(self._judged_from, policy.BAD_RULE)
+        self._tally = self._attempts.tally(self._tally_since, policy.BAD_RULE)
         if self._change.counts()[RowState.PLANNED]:
             self._check_threshold()
 
-    def _count(self, attempt: Attempt) -> None:
+    def _add_to_tally(self, attempt: Attempt) -> None:
         """Count an attempt whose outcome is recorded."""
         if attempt.state != RowState.PLANNED:
             is_bad = attempt.state in policy.BAD_RULE.row_states
@@ -281,7 +284,7 @@ class Rollout:
         return not self._switch.is_on
 
     def _stop(self) -> bool:
-        """Record why sending stops, and raise it where it is a failure. Never true."""
+        """Record why sending stops, and raise it where it is a failure; else return False, for ``_carry_out_wave``."""
         error = self._switch.error
         if error is None:
             self._change.update(status=ChangeStatus.WINDOW_CLOSED)

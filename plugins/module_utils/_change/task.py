@@ -1,7 +1,10 @@
 # Copyright (c) 2026 simops.yateota contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How a task of the bulk module runs: find the change, check it, take its lease, bring it to the state, tell."""
+"""Run a task of the bulk module: find the change, check it, take its lease, bring it to the state, report.
+
+Before a run is recorded errors are raised; from then on they are in ``Work.error``.
+"""
 
 from __future__ import annotations
 
@@ -92,11 +95,11 @@ def _bring(task: BulkTask, state: ModuleState, ledger: Ledger) -> TaskResult:
     work = Work()
     try:
         with _leased(task, state, change) as leased:
-            work = _perform(task, state, leased)
+            work = _in_recorded_run(task, state, leased)
             if work.is_empty:
-                outcome = result.success(task, leased, replace(work, changed=False), before)
+                nothing_done = result.success(task, leased, replace(work, changed=False), before)
                 leased.discard()  # an empty one would always show that nothing is left to do
-                return outcome
+                return nothing_done
             if not work.error and not task.check_mode:
                 state.check_end(task, leased)
     except YateotaError as error:
@@ -136,7 +139,7 @@ def _leased(task: BulkTask, state: ModuleState, change: Change) -> Iterator[Chan
         yield change.under(lease)
 
 
-def _perform(task: BulkTask, state: ModuleState, change: Change) -> Work:
+def _in_recorded_run(task: BulkTask, state: ModuleState, change: Change) -> Work:
     """Plan the change where that is not done, then do what the state is for, as one run in the change's record."""
     if plans_anew(task, change):
         change.update(status=ChangeStatus.PLANNING)
@@ -154,7 +157,7 @@ def _perform(task: BulkTask, state: ModuleState, change: Change) -> Work:
     )
     work, outcome = Work(), "failed"
     try:
-        work = _work(task, state, change, run, planned)
+        work = _plan_and_perform(task, state, change, run, planned)
         if work.error is None:
             outcome = status_of(change.record())
     except YateotaError as error:
@@ -167,7 +170,7 @@ def _perform(task: BulkTask, state: ModuleState, change: Change) -> Work:
     return work
 
 
-def _work(task: BulkTask, state: ModuleState, change: Change, run: int, planned: bool) -> Work:
+def _plan_and_perform(task: BulkTask, state: ModuleState, change: Change, run: int, planned: bool) -> Work:
     if planned:
         state.check(task, change)
         return state.perform(task, change, run)

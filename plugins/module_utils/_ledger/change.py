@@ -187,7 +187,7 @@ class Change:
 
     @repeatable
     def discard(self) -> None:
-        """Delete a change whose plan could not be made."""
+        """Delete a change that has no plan, or an empty one."""
         with self.write() as connection:
             for table in (participants, runs):
                 connection.execute(table.delete().where(table.c.change == self.number))
