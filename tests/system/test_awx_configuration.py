@@ -273,7 +273,9 @@ def test_awx_takes_for_playbooks_what_is_one() -> None:
         for path in COLLECTION.glob(f"{folder}/**/*.y*ml")
         if not skipped & set(path.parts) and looks_like.search(path.read_text(encoding="utf-8"))
     }
-    assert listed == {template["playbook"] for template in TEMPLATES.values()} | {"extensions/awx/configure.yml"}
+    examples = {str(path.relative_to(COLLECTION)) for path in COLLECTION.glob("docs/examples/*/change.yml")}
+    ours = {template["playbook"] for template in TEMPLATES.values()} | {"extensions/awx/configure.yml"}
+    assert listed == ours | examples
 
 
 @pytest.mark.parametrize("name", TEMPLATES)
