@@ -24,11 +24,11 @@ def generate(tree: Tree) -> None:
     for name in [*tree.names("plugins/modules/*.py"), documentation.FRAGMENT, surveys.SOURCE, surveys.PLAYBOOKS]:
         tree.put_constants(name)
     documentation.put_arguments(tree)
-    known = {name: roles.read(tree, name) for name in (path.split("/")[1] for path in tree.names(ROLES))}
-    for role in known.values():
-        roles.put(tree, role)
-    surveys.put(tree, known)
-    tables.put(tree, known)
+    known_roles = {name: roles.read(tree, name) for name in (path.split("/")[1] for path in tree.names(ROLES))}
+    for role in known_roles.values():
+        roles.write_role_files(tree, role)
+    surveys.write_surveys(tree, known_roles)
+    tables.write_tables(tree, known_roles)
 
 
 def main() -> int:

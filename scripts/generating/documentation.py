@@ -40,8 +40,8 @@ def connection_options(tree: Tree) -> dict[str, Any]:
 
 def paragraphs(option: Mapping[str, Any]) -> list[str]:
     """Return an option's description, a paragraph each."""
-    told = option["description"]
-    return [" ".join(each.split()) for each in ([told] if isinstance(told, str) else told)]
+    description = option["description"]
+    return [" ".join(each.split()) for each in ([description] if isinstance(description, str) else description)]
 
 
 def bounds(option: Mapping[str, Any]) -> dict[str, float]:

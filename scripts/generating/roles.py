@@ -63,7 +63,7 @@ def read(tree: Tree, name: str) -> Role:
     if "server" in source:
         derived = {each: option for each, option in sandbox.options().items() if each not in source["server"]["values"]}
     variables = {each: _overridden(option, own.get(each, {})) for each, option in derived.items()}
-    variables |= {each: option for each, option in own.items() if each not in derived}
+    variables |= {each: dict(option) for each, option in own.items() if each not in derived}
     for each, option in variables.items():
         if "description" not in option or "type" not in option:
             raise GenerateError(f"roles/{name}/meta/options.yml: {each} has no type or no description: give both.")
@@ -119,16 +119,16 @@ def _in_role(text: str, role: str, names: Mapping[str, str], module: str) -> str
     return _MACRO.sub(renamed, text)
 
 
-def put(tree: Tree, role: Role) -> None:
+def write_role_files(tree: Tree, role: Role) -> None:
     """Write the generated files of a role, and the generated part of its ``vars/main.yml``."""
     meta, source = f"roles/{role.name}/meta", _source(role)
     tree.put_file(f"{meta}/argument_specs.yml", source, _argument_specs(role))
     tree.put_file(f"{meta}/variables.yml", source, _variables(role))
     if "server" in role.source:
-        lines = list(sandbox.mapping(role.source["server"]["values"]))
+        lines = list(sandbox.variable_lines(role.source["server"]["values"]))
         tree.put_part(f"roles/{role.name}/vars/main.yml", source, lines)
     if role.passed:
-        tree.put_part(f"roles/{role.name}/vars/main.yml", source, _mapping(role))
+        tree.put_part(f"roles/{role.name}/vars/main.yml", source, _option_lines(role))
 
 
 def _source(role: Role) -> str:
@@ -171,9 +171,11 @@ def _spec_lines(option: Mapping[str, Any], indent: int, within: bool = False) ->
     for key, value in keys.items():
         if value not in (None, False) or (key == "default" and "default" in option):
             yield from yaml_lines(key, value, indent)
-    told = documentation.paragraphs(option)
-    words = [] if option.get("required") and not within else [*_limits(option, told), *_type_words(option, is_raw)]
-    yield from _described([*told[:-1], " ".join([told[-1], *words])], indent)
+    description = documentation.paragraphs(option)
+    words = (
+        [] if option.get("required") and not within else [*_limits(option, description), *_type_words(option, is_raw)]
+    )
+    yield from _described([*description[:-1], " ".join([description[-1], *words])], indent)
     if "options" in option:
         yield f"{' ' * indent}options:"
         for name, inner in option["options"].items():
@@ -181,10 +183,10 @@ def _spec_lines(option: Mapping[str, Any], indent: int, within: bool = False) ->
             yield from _spec_lines(inner, indent + 4, within=True)
 
 
-def _limits(option: Mapping[str, Any], told: list[str]) -> list[str]:
+def _limits(option: Mapping[str, Any], description: list[str]) -> list[str]:
     """Return the bounds in words, unless the description has them."""
     limits = {key: option[key] for key in _LIMITS if key in option}
-    return [] if not limits or "Must be " in " ".join(told) else [documentation.must_be(limits)]
+    return [] if not limits or "Must be " in " ".join(description) else [documentation.must_be(limits)]
 
 
 def _type_words(option: Mapping[str, Any], is_raw: bool) -> list[str]:
@@ -196,8 +198,8 @@ def _type_words(option: Mapping[str, Any], is_raw: bool) -> list[str]:
     return words
 
 
-def _described(told: list[str] | str, indent: int) -> Iterator[str]:
-    paragraphs = [told] if isinstance(told, str) else told
+def _described(description: list[str] | str, indent: int) -> Iterator[str]:
+    paragraphs = [description] if isinstance(description, str) else description
     yield from yaml_lines("description", paragraphs[0] if len(paragraphs) == 1 else list(paragraphs), indent)
 
 
@@ -209,25 +211,25 @@ def _variables(role: Role) -> Iterator[str]:
             yield from yaml_lines(key, role.source[key])
     yield "options:"
     for name, option in role.variables.items():
-        real = _real(option)
-        if real.keys() - {"type"} or real["type"] not in ("str", "path"):
-            yield from yaml_lines(role.variable(name), real, 2)
+        checked = _checked_type(option)
+        if checked.keys() - {"type"} or checked["type"] not in ("str", "path"):
+            yield from yaml_lines(role.variable(name), checked, 2)
 
 
-def _real(option: Mapping[str, Any]) -> dict[str, Any]:
+def _checked_type(option: Mapping[str, Any]) -> dict[str, Any]:
     """Return the actual type and limits of a value."""
     keys = ("type", "elements", "choices", *_LIMITS)
-    real = {key: option[key] for key in keys if key in option}
+    checked = {key: option[key] for key in keys if key in option}
     if "options" in option:
-        inner = {name: (_real(each), each) for name, each in option["options"].items()}
-        real["options"] = {
+        inner = {name: (_checked_type(each), each) for name, each in option["options"].items()}
+        checked["options"] = {
             name: {**found, **{key: each[key] for key in ("required", "default") if key in each}}
             for name, (found, each) in inner.items()
         }
-    return real
+    return checked
 
 
-def _mapping(role: Role) -> Iterator[str]:
+def _option_lines(role: Role) -> Iterator[str]:
     """Yield the variables that pass a role's options to its module: one for all, and one for each dictionary."""
     prefix = f"__{role.name}"
     groups: dict[str, dict[str, str]] = {"": {}}

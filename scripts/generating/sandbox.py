@@ -38,22 +38,22 @@ def _option(field: Any) -> dict[str, Any]:
     return {**option, "description": field.description}
 
 
-def mapping(given: dict[str, str]) -> Iterator[str]:
+def variable_lines(given: dict[str, str]) -> Iterator[str]:
     """Yield the variables that the role builds its command line from, without secrets.
 
     Args:
         given: expressions that are used instead of a variable of the role.
     """
-    known = {name: option for name, option in options().items() if not option["no_log"]}
+    shown = {name: option for name, option in options().items() if not option["no_log"]}
     yield "# Options with a value. An empty one is left out, so that the server's own default applies."
     yield "__sandbox_values:"
-    for name, option in known.items():
+    for name, option in shown.items():
         if option["type"] != "bool":
             value = given.get(name, f"__sandbox_given.{name} | default('')")
             yield f"  {flag(name)[2:]}: {quoted(value)}"
     yield "# Options that are flags."
     yield "__sandbox_flags:"
-    for name, option in known.items():
+    for name, option in shown.items():
         if option["type"] == "bool":
             value = f"__sandbox_given.{name} | default({str(option['default']).lower()}) | bool"
             yield f"  {flag(name)[2:]}: {quoted(f'not ({value})' if option['default'] else value)}"

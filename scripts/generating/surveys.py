@@ -24,7 +24,7 @@ _KINDS = {
 _MACRO = re.compile(r"\b[A-Z]{1,2}\((?:[^()#]*#module:|main:)?([^()]*)\)")
 
 
-def put(tree: Tree, roles: Mapping[str, Role]) -> None:
+def write_surveys(tree: Tree, roles: Mapping[str, Role]) -> None:
     """Write the questions and the surveys into the templates."""
     source = tree.data(SOURCE)
     variables = {role.variable(name): each for role in roles.values() for name, each in role.variables.items()}

@@ -29,7 +29,7 @@ _MACRO = re.compile(r"\b(?:O|RV|V|C|E|M|P)\((?:main:|[\w.]+#\w+:|simops\.yateota
 _LIMITS = ("least", "above", "most")
 
 
-def put(tree: Tree, roles: Mapping[str, Role]) -> None:
+def write_tables(tree: Tree, roles: Mapping[str, Role]) -> None:
     """Write the tables."""
     for name, role in roles.items():
         tree.put_part(f"roles/{name}/README.md", "meta/argument_specs.yml", _of_role(role, role.variables))

@@ -83,14 +83,14 @@ class Selection:
             return source.digest()
 
     def rows(
-        self, action: str, reader: Reader, count_page: Callable[[], None], warn: Callable[[str], None]
+        self, action: str, reader: Reader, note_request: Callable[[], None], warn: Callable[[str], None]
     ) -> Iterator[list[Row]]:
         """All it names, in blocks, duplicates included.
 
         Args:
             action: the change's action, which says by what its requests name those it acts on.
             reader: reads the campaign.
-            count_page: called for each page read.
+            note_request: called for each page read; raises to end the reading.
             warn: takes a sentence for the user.
 
         Raises:
@@ -98,7 +98,7 @@ class Selection:
             YateotaError: as ``Reader.participants``.
         """
         if self.listed:
-            yield from self._campaign_rows(reader, count_page)
+            yield from self._campaign_rows(reader, note_request)
         elif self._participants is not None:
             places = ((f"participants[{place}]", given) for place, given in enumerate(self._participants))
             given_rows = GivenRows(action, self._campaign_id, warn)
@@ -122,10 +122,10 @@ class Selection:
         if before.may_have_changed(source.stamp()) and source.digest() != self._digest:
             raise InvalidInputError(f"{name} has changed while it was read: run this again once it is complete.")
 
-    def _campaign_rows(self, reader: Reader, count_page: Callable[[], None]) -> Iterator[list[Row]]:
+    def _campaign_rows(self, reader: Reader, note_request: Callable[[], None]) -> Iterator[list[Row]]:
         by_server = self._state if self._state in FILTER_STATES else None
         for page in reader.participants(int(self._campaign_id or 0), by_server):
-            count_page()
+            note_request()
             yield [_listed_row(found) for found in page if self._state is None or found.state == self._state]
 
 
