@@ -109,7 +109,7 @@ def test_what_differs_is_named_and_a_second_run_changes_nothing(tree: Path) -> N
     code, told = generate(tree, "--check")
     assert (code, len(told)) == (1, 2)
     assert told[0].startswith("extensions/awx/templates.yml is not up to date with its sources")
-    assert told[1].startswith("roles/campaign_watch/meta/argument_specs.yml is not what")
+    assert told[1].startswith("roles/campaign_watch/meta/argument_specs.yml is not up to date")
     assert generate(tree) == (0, ["extensions/awx/templates.yml", "roles/campaign_watch/meta/argument_specs.yml"])
     assert generate(tree, "--check") == (0, [])
     assert generate(tree) == (0, ["Nothing has changed."])
