@@ -65,13 +65,9 @@ class Node:
         """Return one campaign by id, a page of them, or all."""
         full = self.options.campaigns == "full"
         if _given(params, "campaign_id"):
-            return {"campaign": [self._campaign_item(self._campaign(params), with_id=full, with_state=full)]}
+            return {"campaign": [self._campaign_item(self._campaign(params), full=full)]}
         limit, offset = _page(params)
-        return {
-            "campaigns": [
-                self._campaign_item(row, with_id=full, with_state=full) for row in self.store.campaigns(limit, offset)
-            ]
-        }
+        return {"campaigns": [self._campaign_item(row, full=full) for row in self.store.campaigns(limit, offset)]}
 
     def get_campaign(self, params: Params) -> Answer:
         """Return the number of campaigns without a key, a page of them, or those that match one key."""
@@ -124,15 +120,13 @@ class Node:
             raise RefusedError(404, f"Campaign {campaign_id} not found")
         return row
 
-    def _campaign_item(
-        self, row: CampaignRow, *, with_id: bool = True, with_state: bool = True, start: bool = False
-    ) -> Answer:
+    def _campaign_item(self, row: CampaignRow, *, full: bool = True, start: bool = False) -> Answer:
         counts = self.store.counts(row)
-        item: Answer = {"campaign_id": self.as_written(row.campaign_id)} if with_id else {}
+        item: Answer = {"campaign_id": self.as_written(row.campaign_id)} if full else {}
         item |= {"campaign": row.name, "type": row.type}
         if start:
             item["start_time"] = self._time(-self.store.scenario_campaigns[row.campaign_id].started_before)
-        if with_state:
+        if full:
             item["state"] = row.state
         item["participants"] = self.as_written(self.store.size(row))
         for state in COUNTED_STATES:
