@@ -28,6 +28,7 @@ CHECKED = ("apply", "report")
 LARGEST_EVENT = 64_000
 CHANGE = {"change_id": "CHG1"}
 APPROVER = "chief"
+HALTS = ("YateOTA bulk hold", "YateOTA bulk release", "YateOTA bulk stop")
 # As many as fit into the answer to the question for SIMs.
 SIMS = [f"{1010000000001 + number:015}" for number in range(375)]
 
@@ -264,7 +265,30 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str]
 def test_every_template_is_run_in_check_mode_and_as_it_is() -> None:
     of_workflow = {node["unified_job_template"] for node in NODES if node["identifier"] in CHECKED}
     approves = ["YateOTA bulk approve"]  # in each case of a change
-    assert sorted([*(case.template for case in CASES), *of_workflow, *approves]) == sorted(TEMPLATES)
+    assert sorted([*(case.template for case in CASES), *of_workflow, *approves, *HALTS]) == sorted(TEMPLATES)
+
+
+def test_a_change_is_held_released_and_stopped(tmp_path: Path) -> None:
+    def job(name: str, **answers: Any) -> Job:
+        template = TEMPLATES[name]
+        number = len(list(tmp_path.glob("*/*")))
+        return desk.job(str(number), template, awx.extra_vars(template, {**CHANGE, **answers}))
+
+    retry = {"campaign_id": 1, "bulk_change_state": "failed"}
+    with serving(crowd(30)) as box:
+        desk = Desk(box, tmp_path)
+        assert "waits for approval" in job("YateOTA bulk retry", **retry).words
+        assert desk.approve("CHG1", 30).status == "successful"
+        hold, release, stop = HALTS
+        for halt, says in ((hold, "is held by"), (stop, "is stopped")):
+            halted = job(halt, reason="The switch is down.")
+            assert halted.status == "successful", halted.output
+            refused = job("YateOTA bulk retry", **retry)
+            assert (refused.status, desk.sent().total()) == ("failed", 0)
+            assert says in refused.words
+            assert "The switch is down." in refused.words
+            if halt == hold:
+                assert job(release).status == "successful"
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)

@@ -141,7 +141,11 @@ def test_an_option_of_the_connection_is_no_variable(option: str) -> None:
         ("retry_build_sweep", "bulk_change_action", "retry_build_sweep sets bulk_change_action itself"),
         ("esim_reprofile", "bulk_change_participants", "esim_reprofile sets bulk_change_participants itself"),
         ("participant_cancel", "participant_action", "uses the variable participant_action itself: leave it out."),
-        ("campaign_pause", "__yateota_playbook", "__yateota_playbook is a variable of the collection's own: leave it out."),
+        (
+            "campaign_pause",
+            "__yateota_playbook",
+            "__yateota_playbook is a variable of the collection's own: leave it out.",
+        ),
         ("participants_retry_failed", "sims", "does not take sims, and would act on more than that names"),
         ("participants_retry_failed", "imsi", "does not take imsi"),
         ("campaign_stop", "participant_id", "does not take participant_id"),
