@@ -1,7 +1,10 @@
 # Copyright (c) 2026 simops.yateota contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Connect a module's code to Ansible: only this file uses AnsibleModule, and exits or fails."""
+"""Connect a module's code to Ansible.
+
+Only this file uses AnsibleModule, and exits or fails.
+"""
 
 from __future__ import annotations
 
@@ -70,7 +73,7 @@ class Task:
 
     @cached_property
     def server(self) -> Connection:
-        """The connection that the options describe."""
+        """Return the connection that the options describe."""
         return connection(self.params)
 
     def connect(self, connections: int, may_send: Callable[[], bool] = always) -> Client:
@@ -81,19 +84,19 @@ class Task:
             may_send: whether requests may still be sent.
         """
         if self.server.api_url.startswith("https:") and not self.server.validate_certs:
-            self._warn(UNCHECKED_CERTIFICATE)  # has no identifiers to mask, and is given once
+            self._warn(UNCHECKED_CERTIFICATE)  # it has no identifiers to mask, and is given once
         client = Client(self.server, connections, may_send=may_send)
         self._open.callback(client.close)
         return client
 
     @cached_property
     def client(self) -> Client:
-        """The client with the defaults of ``connect``, made at its first use."""
+        """Return the client with the defaults of ``connect``, made at its first use."""
         return self.connect(self.params.get("concurrency") or 1)
 
     @cached_property
     def reader(self) -> Reader:
-        """The reader that uses ``client`` and adds warnings."""
+        """Return the reader that uses ``client`` and adds warnings."""
         return self.reader_of(self.client)
 
     def reader_of(self, client: Client) -> Reader:
@@ -112,7 +115,10 @@ class Task:
 
 
 def perform(run: Callable[[Task], Result | TaskResult], task: Task) -> Result:
-    """Run a module's code; return its result, with ``failed``, ``msg`` and ``failure`` for a failure."""
+    """Run a module's code and return its result.
+
+    For a failure it has ``failed``, ``msg`` and ``failure``.
+    """
     try:
         ended = _task_result(run, task)
         if task.masking:
@@ -138,7 +144,10 @@ def _task_result(run: Callable[[Task], Result | TaskResult], task: Task) -> Task
 
 
 def masking_of(params: Mapping[str, Any]) -> Masking | None:
-    """Return the masking for a task with these options, valid or not; None if identifiers are shown."""
+    """Return the masking for a task with these options, valid or not.
+
+    It is None if identifiers are shown.
+    """
     return Masking(params) if boolean(params.get("mask_identifiers") or False, strict=False) else None
 
 
@@ -147,7 +156,10 @@ LIBRARIES = ("requests", "h11", "pydantic")
 
 
 class _Module(AnsibleModule):  # type: ignore[misc]
-    """AnsibleModule whose own failures (an option missing, of a wrong type) carry ``failure`` like all others."""
+    """AnsibleModule whose own failures carry ``failure`` like all others.
+
+    Such a failure is a missing option, or one of a wrong type.
+    """
 
     def fail_json(self, msg: str, **result: Any) -> None:
         result.setdefault("failure", InvalidInputError(msg).failure())
@@ -159,24 +171,31 @@ class _Module(AnsibleModule):  # type: ignore[misc]
         super().exit_json(**result)
 
     def mask_options(self) -> Masking | None:
-        """Mask the options, which results show as ``invocation``; return the masking, or None."""
+        """Mask the options, and return the masking, or None.
+
+        Results show the options as ``invocation``.
+        """
         masking = masking_of(self.params)
         if masking:
             self.params: Result = masking.result(self.params)
         return masking
 
     def add_path_info(self, kwargs: Result) -> Result:
-        """Leave the result as it is: the owner and mode of the file ``dest`` are not part of it."""
+        """Leave the result as it is.
+
+        The owner and mode of the file ``dest`` are not part of it.
+        """
         return kwargs
 
 
 def read_params(params: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return a module's options with its ids as numbers, and its SIM's identifiers checked to be text.
+    """Return a module's options, with ids as numbers and checked identifiers.
 
-    Their type is ``raw``, because Ansible would make text of a number that has already lost its leading zeros.
+    The SIM's identifiers are checked to be text. Their type is ``raw``, because Ansible would make text of a number
+    that has already lost its leading zeros.
 
     Raises:
-        InvalidInputError: names the option, and what was read.
+        InvalidInputError: names the option and the value that was read.
     """
     ids = {name: params[name] for name in IDS if params.get(name) is not None}
     for name in SIM_IDENTIFIERS:
@@ -186,7 +205,10 @@ def read_params(params: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def argument_spec(arguments: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the whole argument spec of a module: the connection's options and its own."""
+    """Return a module's whole argument spec.
+
+    It has the connection's options and the module's own.
+    """
     return {**CONNECTION_ARGUMENTS, **arguments}
 
 

@@ -17,10 +17,12 @@ Limits = Mapping[str, float]
 
 
 def check_number(option: str, value: float | None, limits: Limits) -> None:
-    """Refuse a number beyond its limits, and a whole one that no ledger can hold; None passes.
+    """Refuse a number outside its limits; None passes.
+
+    A whole number that no ledger can hold is refused too.
 
     Raises:
-        InvalidInputError: names the option, the value and what to give.
+        InvalidInputError: names the option, the value and the fix.
     """
     if value is None:
         return
@@ -43,14 +45,14 @@ def words(limits: Limits) -> str:
 
 
 def check_bounds(params: Mapping[str, Any], bounds: Mapping[str, Limits]) -> None:
-    """Refuse the first option whose number is beyond its limits.
+    """Refuse the first option whose number is outside its limits.
 
     Args:
         params: the options of a module.
         bounds: the limits by the path of the option, such as ``rollout.canary``.
 
     Raises:
-        InvalidInputError: names the option, the value and what to give.
+        InvalidInputError: names the option, the value and the fix.
     """
     for path, limits in bounds.items():
         value: Any = params

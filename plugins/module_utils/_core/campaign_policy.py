@@ -36,7 +36,7 @@ class CampaignPlan:
         action: ``stop``, ``pause``, ``restart``, or None if nothing is to be sent.
         before: the state read, or None if the server returned no state.
         after: the state that the action leads to.
-        restarted: whether the action runs the campaign again, whatever its state.
+        restarted: whether the action runs the campaign again, in any state.
     """
 
     action: str | None
@@ -46,7 +46,7 @@ class CampaignPlan:
 
     @property
     def changed(self) -> bool:
-        """Whether anything is to be sent."""
+        """Return whether anything is to be sent."""
         return self.action is not None
 
     def reached(self, state: str | None) -> bool:

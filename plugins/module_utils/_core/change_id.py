@@ -1,7 +1,7 @@
 # Copyright (c) 2026 simops.yateota contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Check that two names of changes cannot be mistaken for each other by people or by a ticket system."""
+"""Check that names of changes and of people cannot be mistaken for each other."""
 
 from __future__ import annotations
 
@@ -45,18 +45,23 @@ def check_change_id(change_id: str) -> None:
 
 
 def same_name(one: str, other: str) -> bool:
-    """Tell whether two names of people differ by case, blanks or Unicode form alone."""
+    """Return whether two names of people differ only by case, blanks or Unicode form."""
     return _plain(one) == _plain(other)
 
 
 def alike(change_id: str, others: Iterable[str]) -> str | None:
-    """Return the first of the others that differs only by case, blanks or Unicode form, or None."""
+    """Return the first of the other names that may be mistaken for a name, or None.
+
+    The two names differ only by case, blanks or Unicode form.
+    """
     plain = _plain(change_id)
     return next((other for other in others if other != change_id and _plain(other) == plain), None)
 
 
 def check_alone(change_id: str, others: Iterable[str]) -> None:
-    """Refuse a ``change_id`` that differs from a recorded one only by case, blanks or form.
+    """Refuse a ``change_id`` that may be mistaken for a recorded one.
+
+    They differ only by case, blanks or Unicode form.
 
     Raises:
         InvalidInputError: names the recorded one.

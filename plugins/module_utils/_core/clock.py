@@ -1,7 +1,7 @@
 # Copyright (c) 2026 simops.yateota contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Give moments that can be compared, whatever the clocks of the machines that run a change."""
+"""Read moments that can be compared between the machines that run a change."""
 
 from __future__ import annotations
 
@@ -12,7 +12,10 @@ _STEP = 0.001
 
 
 def elapsed() -> float:
-    """Return seconds of a clock that also runs during system sleep, if there is one."""
+    """Return the seconds of a clock that also runs during system sleep.
+
+    If the system has no such clock, it is the monotonic clock.
+    """
     return time.clock_gettime(time.CLOCK_BOOTTIME) if hasattr(time, "CLOCK_BOOTTIME") else time.monotonic()
 
 
@@ -34,5 +37,8 @@ class Clock:
         return self._offset + elapsed()
 
     def moment(self) -> float:
-        """Return the present moment, later than all recorded moments, so that records keep their order."""
+        """Return the present moment, later than all recorded moments.
+
+        This keeps the records in order.
+        """
         return self.now() + self._ahead

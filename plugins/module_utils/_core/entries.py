@@ -16,36 +16,42 @@ Row = dict[str, Any]
 
 
 class Listed(Protocol):
-    """A participant as one of the server's lists shows it; ``_api.models.Participant`` is one."""
+    """A participant as one of the server's lists shows it.
+
+    ``_api.models.Participant`` is one.
+    """
 
     @property
     def participant_id(self) -> int | None:
-        """The participant's number."""
+        """Return the participant's number."""
 
     @property
     def campaign_id(self) -> int | None:
-        """The number of the campaign whose list it is."""
+        """Return the number of the campaign whose list shows the participant."""
 
     @property
     def iccid(self) -> str | None:
-        """The SIM's serial number, as the server spells it."""
+        """Return the SIM's serial number, as the server spells it."""
 
     @property
     def imsi(self) -> str | None:
-        """The subscription's number."""
+        """Return the subscription's number."""
 
     @property
     def msisdn(self) -> str | None:
-        """The phone number."""
+        """Return the phone number."""
 
     @property
     def state(self) -> str | None:
-        """The server state."""
+        """Return the server state."""
 
 
 @dataclass(frozen=True)
 class Numbered:
-    """A participant by its recorded identifiers, and the server state that was read for its number."""
+    """A participant by its recorded identifiers, with its server state.
+
+    The state was read by the participant's number.
+    """
 
     participant_id: int | None
     campaign_id: int | None
@@ -56,11 +62,17 @@ class Numbered:
 
 
 def row_name(kinds: Iterable[str], identifiers: Mapping[str, Any], campaign_id: int | None) -> str:
-    """Write an identification in one form: the campaign, and each identifier's name and value."""
+    """Write an identification in one form.
+
+    The form has the campaign, and the name and value of each identifier.
+    """
     named = "/".join(f"{kind}/{canonical(kind, identifiers[kind])}" for kind in kinds)
     return f"{campaign_id or ''}/{named}"
 
 
 def kinds_of(name: str) -> list[str]:
-    """List the identifiers' names in a ``row_name``, the one that a request would carry first."""
+    """List the names of the identifiers in a ``row_name``.
+
+    The identifier that a request would carry is the first.
+    """
     return name.split("/")[1::2]

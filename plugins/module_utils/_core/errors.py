@@ -1,7 +1,10 @@
 # Copyright (c) 2026 simops.yateota contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Define the collection's failures: one class for each kind, with a message of one sentence."""
+"""Define the collection's failures: one class for each kind.
+
+Each has a message of one sentence.
+"""
 
 from __future__ import annotations
 
@@ -10,17 +13,17 @@ from typing import Any
 
 
 class YateotaError(Exception):
-    """Any expected failure: one that a user can understand and fix.
+    """An expected failure: one that a user can understand and fix.
 
     Attributes:
         kind: the class of the failure, as users see it in ``failure.kind``.
         request: the API request under way, or None.
         code: the body code of the answer, or None.
         http_status: the answer's HTTP status, or None if no answer came.
-        message: what the server (or the network) said, or None.
+        message: the message of the server or of the network, or None.
         retry_after: the seconds to wait before the request is sent again, 0.0 to 30.0, if the server turned it away
             unread (HTTP 429 and 503) and named a time; otherwise None.
-        details: further keys for the module's result, on what was done before the failure.
+        details: further keys for the module's result: what was done before the failure.
     """
 
     kind = "transport"
@@ -44,7 +47,10 @@ class YateotaError(Exception):
         self.details: dict[str, Any] = {}
 
     def restated(self, text: str, details: dict[str, Any]) -> YateotaError:
-        """Return the same failure in other words, with ``details`` of what was done before it."""
+        """Return the same failure in other words.
+
+        ``details`` say what was done before it.
+        """
         facts = self.failure()
         facts.pop("kind")
         error = type(self)(text, **facts, retry_after=self.retry_after)
@@ -63,42 +69,48 @@ class YateotaError(Exception):
 
 
 class InvalidInputError(YateotaError):
-    """An option, or what it names, is wrong. Nothing was sent because of it."""
+    """A wrong option, or a wrong thing that it names; nothing was sent."""
 
     kind = "invalid_input"
 
 
 class TransportError(YateotaError):
-    """The request was not carried out: it did not reach the server, or the server's front end turned it away."""
+    """A request that was not carried out, for a reason of transport.
+
+    It did not reach the server, or the server's front end refused it.
+    """
 
     kind = "transport"
 
 
 class NotSentError(TransportError):
-    """The request was held back: the run was stopped, or must not send any more."""
+    """A request that was held back: the run was stopped, or must not send any more."""
 
 
 class AuthError(YateotaError):
-    """The server refused the secret, the lack of one, or the place the request came from. Nothing was carried out."""
+    """A refusal of the secret or of the caller's address; nothing was carried out.
+
+    The server refused the secret, the lack of one, or the address that the request came from.
+    """
 
     kind = "auth"
 
 
 class ApiError(YateotaError):
-    """The API answered with an error code: the request was read and refused."""
+    """An error code of the API: it read the request and refused it."""
 
     kind = "api"
 
 
 class BadAnswerError(YateotaError):
-    """The response is not an answer of this API."""
+    """A response that is not an answer of this API."""
 
     kind = "bad_answer"
     hint = "Check that this server speaks the YateOTA API."
 
 
 def lacking(what: str, answer: Mapping[str, Any], request: str) -> BadAnswerError:
-    """Return the error for an answer that does not carry what it should."""
+    """Return the error for an answer that lacks a part it must have."""
     found = ", ".join(sorted(answer))[:100] or "nothing"
     return BadAnswerError(
         f"The answer to {request} carries no {what}; it has {found}. {BadAnswerError.hint}", request=request
@@ -106,21 +118,21 @@ def lacking(what: str, answer: Mapping[str, Any], request: str) -> BadAnswerErro
 
 
 class HeldError(YateotaError):
-    """Somebody holds the change: nothing is sent for it until it is released."""
+    """A hold: somebody holds the change, and nothing is sent until it is released."""
 
     kind = "held"
 
 
 class StoppedError(HeldError):
-    """Somebody stopped the change: nothing is sent for it any more."""
+    """A stop: somebody stopped the change, and nothing is sent for it any more."""
 
     kind = "stopped"
 
 
 class OutcomeUnknownError(YateotaError):
-    """A write left this machine, and nothing proves whether it was carried out.
+    """A write that left this machine, and whose outcome is unknown.
 
-    It must not be sent again on a guess.
+    Nothing proves whether it was carried out. It must not be sent again on a guess.
     """
 
     kind = "outcome_unknown"

@@ -1,7 +1,10 @@
 # Copyright (c) 2026 simops.yateota contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Protect files with personal data: no link of another user is followed, and only the owner can read them."""
+"""Protect files that contain personal data.
+
+No link of another user is followed, and only the owner can read the files.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,9 @@ PRIVATE = stat.S_IRUSR | stat.S_IWUSR
 
 
 def target_of(path: str, named: str) -> str:
-    """Return the absolute path of a file, links of this user's and of root's followed.
+    """Return the absolute path of a file, with links followed.
+
+    Only links of this user and of root are followed.
 
     Args:
         path: the path.
@@ -26,7 +31,7 @@ def target_of(path: str, named: str) -> str:
         InvalidInputError: it is a link that another user has made.
     """
     path = os.path.abspath(path)
-    for _step in range(40):  # as many as the kernel follows
+    for _step in range(40):  # the kernel follows as many
         try:
             link = os.lstat(path)
         except OSError:
@@ -43,7 +48,7 @@ def target_of(path: str, named: str) -> str:
 
 
 def check_private(path: str, named: str) -> None:
-    """Refuse a file that other users can write, or could replace by one of theirs.
+    """Refuse a file that other users can write or replace.
 
     Args:
         path: the file, as ``target_of`` gives it. It need not be there.
@@ -84,7 +89,7 @@ def make_private(path: str, named: str) -> None:
         named: how messages name it.
 
     Raises:
-        InvalidInputError: it is another user's.
+        InvalidInputError: it belongs to another user.
     """
     found = _lstat(path)
     if found is None or not stat.S_IMODE(found.st_mode) & _OTHERS:
@@ -108,7 +113,7 @@ def create_private(path: str) -> None:
         path: the file, as ``target_of`` gives it.
 
     Raises:
-        OSError: it cannot be made or opened.
+        OSError: it cannot be created or opened.
     """
     os.close(os.open(path, os.O_CREAT | os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, PRIVATE))
 

@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Define how each action names what it acts on, and which names mean one SIM.
 
-Both engines use it.
+Both engines, with and without a ledger, use it.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ PARTICIPANT, SIM_IN_CAMPAIGN, SIM = "participant", "SIM in a campaign", "SIM"
 
 @dataclass(frozen=True)
 class Naming:
-    """How an action names those it acts on.
+    """How an action names what it acts on.
 
     Attributes:
-        unit: what one request acts on, which duplicates, counts and confirmations are based on.
+        unit: what one request acts on. Duplicates, counts and confirmations are based on it.
         by: the identifiers that can name it, the best first. A request carries one of them.
         with_campaign: whether a known ``campaign_id`` is sent with a SIM's identifier (never with ``participant_id``).
     """
@@ -58,7 +58,7 @@ def request_names(action: str, known: Mapping[str, Any], preferred: str) -> dict
 
     Args:
         action: one of ``NAMINGS``.
-        known: its identifiers, those that a list showed included, and ``campaign_id``.
+        known: its identifiers, including those that a list showed, and ``campaign_id``.
         preferred: the identifier that it was given by. A range's SIM is named "as it was used" there [S], and a rerun
             by MSISDN means other campaigns than one by the SIM's other identifiers [S].
     """
@@ -73,7 +73,10 @@ def request_names(action: str, known: Mapping[str, Any], preferred: str) -> dict
 
 
 def why_not_named(action: str, known: Mapping[str, Any]) -> str:
-    """Return why an action cannot be sent for an entry, and what to do; empty if it can."""
+    """Return why an action cannot be sent for an entry, and the fix.
+
+    The text is empty if the action can be sent.
+    """
     naming = NAMINGS[action]
     if request_names(action, known, naming.by[0]):
         return ""
@@ -83,7 +86,9 @@ def why_not_named(action: str, known: Mapping[str, Any]) -> str:
 
 
 def check_named(action: str, given: Mapping[str, Any]) -> None:
-    """Refuse an entry that no list is read for and that the action cannot be sent for.
+    """Refuse an entry without a campaign that the action cannot be sent for.
+
+    No list is read for it.
 
     Raises:
         InvalidInputError: names the identifiers by which the action is sent.
@@ -99,7 +104,7 @@ class Candidate(NamedTuple):
     Attributes:
         place: where it stands in the selection.
         keep_rank: its rank by ``policy.keep_rank``: of one SIM's entries the smallest stays.
-        iccid, imsi: in canonical form; None where they are not known.
+        iccid, imsi: in canonical form; None if they are not known.
     """
 
     place: int
@@ -109,7 +114,9 @@ class Candidate(NamedTuple):
 
 
 class _Sims:
-    """The SIMs of entries that are equal in one identifier. Add the best identified entries first.
+    """The SIMs of entries that are equal in one identifier.
+
+    Add the best identified entries first.
 
     Args:
         kind: the identifier.
@@ -139,7 +146,7 @@ class _Sims:
             self._without_imsi = self._without_imsi or sim
 
     def _sim_of(self, entry: Candidate) -> list[Candidate] | None:
-        if self._is_of_one or not (entry.iccid or entry.imsi):  # nothing stronger tells it from the others
+        if self._is_of_one or not (entry.iccid or entry.imsi):  # no stronger identifier separates it from the others
             return self.entries[0] if self.entries else None
         if entry.iccid:  # another ICCID is another SIM
             return self._by_iccid.get(entry.iccid)
@@ -148,12 +155,12 @@ class _Sims:
 
 
 def duplicates(kind: str, entries: Iterable[Candidate]) -> Iterator[tuple[int, int]]:
-    """Yield pairs of places (goes, stays) of entries that are duplicates by one identifier.
+    """Yield pairs of places (goes, stays) of entries with one identifier in common.
 
     They are equal in ``kind`` and are one SIM or participant. An ICCID belongs to only one SIM. An IMSI or a number may
     have moved to another SIM: two entries that differ in a stronger identifier are two SIMs. For example, the number of
     three entries with the ICCIDs A, B and A has moved: the first and the third entry are one SIM, and the second is
-    another. An entry with the number alone counts as the first SIM.
+    another. An entry with only the number counts as the first SIM.
     """
     sims = _Sims(kind)
     for each in sorted(entries, key=lambda entry: (entry.iccid is None, entry.imsi is None, entry.place)):
@@ -172,8 +179,8 @@ def all_duplicates(
 
     Args:
         action: one of ``NAMINGS``.
-        known: for each of the list its identifiers, and ``campaign_id``; missing or None where they are not known.
-        ranks: their ranks: of several, the first of the smallest stays.
+        known: the identifiers of each entry, and ``campaign_id``; missing or None if they are not known.
+        ranks: the entries' ranks. Of several entries, the first one of the smallest rank stays.
     """
     joined = {place: dict(each) for place, each in enumerate(known)}
     stays_for: dict[int, int] = {}
@@ -195,7 +202,10 @@ def _candidate(place: int, keep_rank: tuple[int, ...], known: Mapping[str, Any])
 
 
 def _equal(kind: str, unit: str, joined: Mapping[int, Mapping[str, Any]]) -> list[list[int]]:
-    """List the places of entries that are equal in an identifier, and may be one to the action."""
+    """List the places of entries that are equal in an identifier.
+
+    Participants that are told apart by their ids are left out.
+    """
     equal: dict[Any, list[int]] = {}
     for place, known in joined.items():
         told_apart = unit == PARTICIPANT and kind != "participant_id" and known.get("participant_id") is not None
@@ -215,9 +225,10 @@ NAMED_AGAIN = "another entry names this SIM; give one entry for it, with its cam
 
 
 def named_again(action: str, known: Sequence[Mapping[str, Any]]) -> list[int]:
-    """List the places of entries that name a SIM without a campaign where another names it in one.
+    """List the places of entries that repeat the SIM of an entry with a campaign.
 
-    An action on all campaigns of the SIM would be a second one on that participant. A rerun is always for all.
+    They have no campaign. An action on all campaigns of the SIM would be a second one on that participant. A rerun
+    always applies to all campaigns.
     """
     if NAMINGS[action].unit == SIM:
         return []
@@ -230,11 +241,12 @@ def named_again(action: str, known: Sequence[Mapping[str, Any]]) -> list[int]:
 
 
 def first_indistinct(kinds: Iterable[tuple[frozenset[str], bool]], unit: str) -> tuple[int, int] | None:
-    """Find the first two of several sorts of entries that may be one SIM, as far as anything read shows.
+    """Find the first two sorts of entries that may be the same SIM.
+
+    Nothing that was read shows whether they are.
 
     Args:
-        kinds: for each sort the identifiers that are known of its entries, and whether a campaign's list was read for
-            them.
+        kinds: for each sort the known identifiers of its entries, and whether a campaign's list was read for them.
         unit: the action's. Participants that lists were read for are told apart by their ids.
 
     Returns:

@@ -35,7 +35,10 @@ _QUOTED_MOST = 10_000
 
 
 def quoted() -> frozenset[str]:
-    """Return the SIM identifiers that messages of this process have quoted, so that masking can find them."""
+    """Return the SIM identifiers that messages of this process have quoted.
+
+    Masking searches for them.
+    """
     return frozenset(_quoted)
 
 
@@ -47,11 +50,11 @@ def _quote(value: Any) -> Any:
 
 
 def canonical(kind: str, value: Any) -> Any:
-    """Return the form in which identifiers are compared: equal forms are one SIM or participant.
+    """Return the form in which identifiers are compared.
 
-    An MSISDN loses its +, or the 00 in its place, with which no country code begins; an ICCID is in upper case and
-    without the F that fills it up to whole bytes; an IMSI and an id are taken as they are.
-    ``_ledger.tables.canonical_column`` is the same in SQL.
+    Equal forms mean one SIM or participant. An MSISDN loses its +, or the 00 in its place, with which no country code
+    begins; an ICCID is in upper case and without the F that fills it up to whole bytes; an IMSI and an id are taken as
+    they are. ``_ledger.tables.canonical_column`` is the same in SQL.
 
     Args:
         kind: one of ``IDENTIFIERS``.
@@ -66,7 +69,7 @@ def canonical(kind: str, value: Any) -> Any:
 
 
 def parse_id(option: str, value: Any, blank: bool = True) -> int | None:
-    """Read a ``participant_id`` or ``campaign_id`` from any value given for it, as a decimal number.
+    """Read a ``participant_id`` or ``campaign_id`` as a decimal number.
 
     Args:
         option: how the message names it.
@@ -88,10 +91,12 @@ def parse_id(option: str, value: Any, blank: bool = True) -> int | None:
 
 
 def check_text(option: str, value: Any) -> None:
-    """Refuse a value that is not text: as a number, an identifier may have lost its leading zeros.
+    """Refuse a value that is not text.
+
+    An identifier that is a number may have lost its leading zeros.
 
     Raises:
-        InvalidInputError: names the option, and what was read.
+        InvalidInputError: names the option and the value that was read.
     """
     if isinstance(value, str):
         return
@@ -106,7 +111,7 @@ def check_sim_identifier(option: str, value: Any) -> None:
 
     Args:
         option: which of them it is.
-        value: what was given for it. An ICCID may carry the F that fills it up, and be hexadecimal, as servers list it.
+        value: the given value. An ICCID may end with the filler F, and be hexadecimal, as servers list it.
 
     Raises:
         InvalidInputError: names the option, the value and the form it should have.
@@ -129,7 +134,7 @@ def check_sim_identifier(option: str, value: Any) -> None:
 
 
 def _shown(value: Any) -> str:
-    """Return a value as a message quotes it: escaped, and shortened."""
+    """Return a value as a message quotes it: escaped and shortened."""
     text = repr(value)
     return text if len(text) <= _SHOWN_MOST else f"{text[:_SHOWN_MOST]}..."
 
@@ -141,7 +146,9 @@ _NAMED_NUMBER = re.compile(rf"\b(?:{'|'.join(SIM_IDENTIFIERS)}) (?:was read as t
 
 
 def check_positive(option: str, value: int | None, least: int = 1) -> None:
-    """Refuse a whole number below ``least``, or one that no ledger can hold; None passes.
+    """Refuse a whole number below ``least``; None passes.
+
+    A number that no ledger can hold is refused too.
 
     Raises:
         InvalidInputError: names the option, the value and the smallest or largest that is allowed.
@@ -150,7 +157,10 @@ def check_positive(option: str, value: int | None, least: int = 1) -> None:
 
 
 def luhn_fits(digits: str) -> bool:
-    """Return whether the last digit is the Luhn check digit of the others (ITU-T E.118)."""
+    """Return whether the last digit is the Luhn check digit of the others.
+
+    ITU-T E.118 defines it.
+    """
     total = 0
     for place, digit in enumerate(reversed(digits)):
         value = int(digit) * (2 if place % 2 else 1)
@@ -159,7 +169,9 @@ def luhn_fits(digits: str) -> bool:
 
 
 def read_identification(entry: Mapping[str, Any]) -> dict[str, Any]:
-    """Read ``IDENTIFIERS`` and ``campaign_id`` from an entry of a list, a file or options.
+    """Read ``IDENTIFIERS`` and ``campaign_id`` from an entry.
+
+    The entry comes from a list, a file or options.
 
     Args:
         entry: may hold other keys, which are left out; None, and text that is empty, are "not given".
@@ -177,7 +189,9 @@ def read_identification(entry: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def check_identification(given: Mapping[str, Any]) -> str | None:
-    """Check one participant's identification: a mapping with any of ``IDENTIFIERS`` and ``campaign_id``.
+    """Check one participant's identification.
+
+    It is a mapping with any of ``IDENTIFIERS`` and ``campaign_id``.
 
     Returns:
         A warning about an ICCID whose last digit is not its Luhn check digit, or None.
@@ -199,7 +213,10 @@ def check_identification(given: Mapping[str, Any]) -> str | None:
 
 
 def described(given: Mapping[str, Any]) -> str:
-    """Return a participant's or campaign's identification in words: ``participant 195 of campaign 167``."""
+    """Return the identification of a participant or campaign in words.
+
+    For example ``participant 195 of campaign 167``.
+    """
     words = [f"{name} {_quote(given[name])}" for name in SIM_IDENTIFIERS if given.get(name)]
     if given.get("participant_id"):
         words.insert(0, f"participant {given['participant_id']}")
@@ -210,10 +227,13 @@ def described(given: Mapping[str, Any]) -> str:
 
 
 def masked(text: str | None) -> str | None:
-    """Mask the numbers of 6 digits or more in a text, all but their last 4 digits."""
+    """Mask all but the last 4 digits of numbers of 6 digits or more in a text."""
     return text and LONG_NUMBER.sub(lambda number: "*" * (len(number[0]) - 4) + number[0][-4:], text)
 
 
 def masked_where_named(text: str) -> str:
-    """Mask the numbers that a message of the collection names as a SIM's; its other numbers are ids and ports."""
+    """Mask the numbers that a message of the collection names as a SIM's.
+
+    Its other numbers are ids and ports.
+    """
     return _NAMED_NUMBER.sub(lambda named: str(masked(named[0])), text)

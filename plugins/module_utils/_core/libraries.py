@@ -17,7 +17,10 @@ from typing import Any
 
 
 class _Absent:
-    """Accepts every use of a library at a module's top level: attributes, items, calls, operators, base classes."""
+    """A stand-in that accepts every use of a library at a module's top level.
+
+    These are attributes, items, calls, operators and base classes.
+    """
 
     def __getattr__(self, name: str) -> _Absent:
         if name.startswith("__"):  # protocols that it does not define, such as iteration, must fail
@@ -45,5 +48,5 @@ def missing(libraries: Sequence[str]) -> list[str]:
 
 
 def guarded(name: str) -> Any:
-    """Return a library's module, or a stand-in where the library is not installed."""
+    """Return a library's module, or a stand-in if the library is not installed."""
     return _Absent() if missing([name.partition(".")[0]]) else importlib.import_module(name)

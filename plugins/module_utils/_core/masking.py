@@ -1,9 +1,10 @@
 # Copyright (c) 2026 simops.yateota contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Mask all but the last 4 digits of subscribers' identifiers in results, warnings and files.
+"""Mask all but the last 4 digits of subscribers' identifiers in outputs.
 
-Masking searches for known values: from options, the result, messages and the ledger.
+Outputs are results, warnings and files. Masking searches for known values: from options, the result, messages and the
+ledger.
 """
 
 from __future__ import annotations
@@ -45,11 +46,11 @@ class Masking:
                 self.learn(_texts_of(given.get("participants")))
 
     def learn(self, values: Iterable[Any]) -> None:
-        """Note more values as identifiers, in any spelling; masked ones are ignored."""
+        """Note more values as identifiers, in any spelling; ignore masked ones."""
         self._known |= {form for value in values if "*" not in str(value) for form in _forms(str(value))}
 
     def result(self, value: Any) -> Any:
-        """Mask every text, at any depth, of a result, of options, or of a part of them."""
+        """Mask every text in a result, in options, or in a part of them, at any depth."""
         self.learn(quoted())
         self._learn_from(value)
         return self._masked(value)
@@ -82,7 +83,10 @@ class Masking:
         return self._of_server(value) if key in _SERVERS else self._of_ours(value)
 
     def _of_server(self, text: str) -> str:
-        """Mask a text of the server's: every long number, and every word that is a known identifier."""
+        """Mask the identifiers in a text of the server.
+
+        They are every long number, and every word that is a known identifier.
+        """
         return str(masked(self._known_masked(text, shortest=1)))
 
     def _of_ours(self, text: str) -> str:
@@ -106,7 +110,10 @@ class Masking:
 
 
 def stars(value: str) -> str:
-    """Replace all but the last 4 characters of an identifier by ``*``, or all of a short one; keep a +."""
+    """Replace all but the last 4 characters of an identifier by ``*``.
+
+    A short identifier is replaced as a whole. A + in front stays.
+    """
     plus, digits = ("+", value[1:]) if value.startswith("+") else ("", value)
     shown = 4 if len(digits) >= _SHORT else 0
     hidden = len(digits) - shown
@@ -126,7 +133,10 @@ def mask_row(row: dict[str, Any]) -> dict[str, Any]:
 
 
 def words_of(texts: Iterable[str]) -> set[str]:
-    """Return the words in texts that could be identifiers, in each form that they could be known by."""
+    """Return the words in texts that could be identifiers.
+
+    Each is returned in all forms that it could be known by.
+    """
     return {form for text in texts for word in _WORD.findall(text) for form in _forms(word)}
 
 
@@ -137,7 +147,10 @@ def _touches_word(found: re.Match[str]) -> bool:
 
 
 def _forms(value: str) -> set[str]:
-    """Return the forms in which a value is compared: bare, and an ICCID also without its check digit, and swapped."""
+    """Return the forms in which a value is compared.
+
+    They are the bare value, and for an ICCID also the one without its check digit, and the swapped one.
+    """
     value = _FILLING.sub("", value)
     plain = str(canonical("iccid", value))
     forms = {plain}
@@ -148,7 +161,7 @@ def _forms(value: str) -> set[str]:
 
 
 def _identifiers_in(value: Any) -> Iterator[tuple[str, Any]]:
-    """Yield what stands under an identifier's name, at any depth."""
+    """Yield the values under the names of identifiers, at any depth."""
     if isinstance(value, Mapping):
         for name, each in value.items():
             if name in SIM_IDENTIFIERS and isinstance(each, (str, int)) and not isinstance(each, bool):
@@ -161,6 +174,9 @@ def _identifiers_in(value: Any) -> Iterator[tuple[str, Any]]:
 
 
 def _texts_of(participants: Any) -> set[str]:
-    """Return the words of participants that are given as text, which no task takes, but every refusal quotes."""
+    """Return the words of participants that are given as text.
+
+    No task accepts participants as text, but each refusal quotes them.
+    """
     texts = participants if isinstance(participants, list) else [participants]
     return words_of(each for each in texts if isinstance(each, str))

@@ -16,7 +16,7 @@ from .states import Action, CampaignAction
 
 
 class Effect(enum.Enum):
-    """The effect of carrying a request out, and of carrying it out twice."""
+    """The effect of one request, and of the same request sent twice."""
 
     READ = "read"
     IDEMPOTENT_WRITE = "idempotent write"

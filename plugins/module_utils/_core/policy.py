@@ -1,10 +1,11 @@
 # Copyright (c) 2026 simops.yateota contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Decide what is sent, what is left out, what a new state proves, what counts as bad, and when to abort.
+"""Decide what is sent, left out and counted as bad, and when to abort.
 
-Pure functions over tables. Both engines, with the ledger and without, use them, and so do check mode, the diff and the
-real run. [S], [V] and [A] give the source of a claim about the API, as in docs/api.md.
+It also decides what a new server state proves. All are pure functions over tables. Both engines, with the ledger and
+without, use them, and so do check mode, the diff and the real run. [S], [V] and [A] give the source of a claim about
+the API, as in docs/api.md.
 """
 
 from __future__ import annotations
@@ -116,7 +117,7 @@ class ParticipantPlan:
 
 
 class LeftOut(NamedTuple):
-    """Why nothing is sent for a participant of a change: its new row state, and the reason."""
+    """The new row state of a participant that nothing is sent for, and the reason."""
 
     state: RowState
     reason: str
@@ -127,7 +128,7 @@ def plan_participant(action: str, current: str | None, force: bool = False) -> P
 
     Args:
         action: an ``Action``.
-        current: the server state; None where it was not read.
+        current: the server state; None if it was not read.
         force: send in any state.
     """
     verdict, reason = _ACT if force or current is None else _RULES[action].get(current, _ACT)
@@ -135,7 +136,9 @@ def plan_participant(action: str, current: str | None, force: bool = False) -> P
 
 
 def plan_sim(action: str, states: Sequence[str | None], force: bool = False) -> ParticipantPlan:
-    """Judge one action on a SIM by the server states of its participants: the one of the highest rank decides.
+    """Judge one action on a SIM by the server states of its participants.
+
+    The participant of the highest rank decides.
 
     Args:
         action: an ``Action``.
@@ -150,9 +153,10 @@ _RANK = {Verdict.SKIP: 0, Verdict.ACT: 1, Verdict.REFUSE: 2}
 
 
 def ranks(action: str) -> dict[str, int]:
-    """Return the rank of each server state among those of one SIM's participants: that of the lowest number decides.
+    """Return the rank of each server state among the participants of one SIM.
 
-    A state that is not in the table has the rank of one that is acted on, as ``plan_participant`` judges it.
+    The lowest number decides. A state that is not in the table has the rank of one that is acted on, as
+    ``plan_participant`` judges it.
     """
     return {state: _RANK[plan_participant(action, state).verdict] for state in ServerState}
 
@@ -162,7 +166,10 @@ RANK_OF_OTHERS = _RANK[Verdict.ACT]
 
 
 def left_out(action: str, state: str | None) -> LeftOut | None:
-    """Return why a plan leaves out a participant in a server state; None where it does not."""
+    """Return why a plan leaves out a participant in a server state, or None.
+
+    None means that the plan does not leave it out.
+    """
     plan = plan_participant(action, state)
     return None if plan.verdict is Verdict.ACT else LeftOut(_LEFT_AS[plan.verdict], plan.reason)
 
@@ -173,7 +180,9 @@ _NOT_LISTED = f"it is in none of the lists read ({', '.join(FILTER_STATES)}), so
 def left_out_of_wave(
     action: str, identification: Mapping[str, Any], state: str | None, is_read: bool
 ) -> LeftOut | None:
-    """Return why nothing is sent for a planned participant at its turn; None if it is sent.
+    """Return why nothing is sent for a planned participant at its turn, or None.
+
+    None means that it is sent for.
 
     Args:
         action: the change's action.
@@ -188,7 +197,9 @@ def left_out_of_wave(
 
 
 class Misidentified(NamedTuple):
-    """The reasons why a plan leaves out an entry that the campaign's list does not identify.
+    """The reasons why a plan leaves out an entry that a list does not identify.
+
+    The list is the campaign's.
 
     Attributes:
         missing: for an entry that is not in the list.
@@ -218,14 +229,14 @@ def misidentified(action: str) -> Misidentified:
 
 
 def keep_rank(action: str, verdict: Verdict, named_by: str, is_listed: bool, was_sent: bool = False) -> tuple[int, ...]:
-    """Rank an entry among several that one request acts on: the one of the smallest rank is kept.
+    """Rank an entry among several that one request acts on: the smallest is kept.
 
-    Kept first: one that was sent for. Then: one whose message is under way, one that a list shows, one with the best
+    The order is: an entry that was sent for, one whose message is under way, one that a list shows, one with the best
     identifier.
 
     Args:
         action: an ``Action``.
-        verdict: the verdict on this entry alone.
+        verdict: the verdict on this entry, without the others.
         named_by: the identifier that it was given by.
         is_listed: whether a campaign's list shows its state.
         was_sent: whether a request for it has left.
@@ -260,11 +271,13 @@ _AFTER_REQUEST = {
 
 
 def states_after_request(outcome: RequestOutcome, code: int | None) -> tuple[RowState, EntryOutcome]:
-    """Return the states of a participant after a request: in a change, and in a task without a ledger.
+    """Return the states of a participant after a request.
+
+    They are those in a change, and in a task without a ledger.
 
     Args:
-        outcome: what came of the request.
-        code: the body code, where the server answered with one.
+        outcome: the outcome of the request.
+        code: the body code, if the server answered with one.
     """
     if outcome is RequestOutcome.REFUSED:
         return (RowState.REFUSED, EntryOutcome.REFUSED) if is_refusal(code) else (RowState.FAILED, EntryOutcome.FAILED)
@@ -277,15 +290,15 @@ def goal_of(action: str) -> ServerState:
 
 
 def proves_carried_out(action: str, before: str | None, now: str | None) -> bool:
-    """Return whether a participant's new state proves that an action of unknown outcome was carried out.
+    """Return whether a new state proves that an action was carried out.
 
-    It does if the participant has left a state that it does not leave by itself. The opposite is never proven: a
-    message that was sent again may have failed again.
+    The outcome of the action was unknown. A state proves it if the participant has left a state that it does not leave
+    by itself. The opposite is never proven: a message that was sent again may have failed again.
 
     Args:
         action: the action sent.
-        before: the server state before it was sent; None where it was not read.
-        now: the server state read afterwards; None where it was not found.
+        before: the server state before it was sent; None if it was not read.
+        now: the server state read afterwards; None if it was not found.
     """
     if now is None or before is None:
         return False

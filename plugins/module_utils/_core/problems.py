@@ -1,7 +1,10 @@
 # Copyright (c) 2026 simops.yateota contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Report the faults of a list's entries, any number of them, in a sentence for each kind."""
+"""Report the faults of a list's entries, in a sentence for each kind.
+
+There may be any number of them.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +32,9 @@ class Places:
             self._first.append(place)
 
     def words(self, unit: str) -> str:
-        """Return all places in words: ``line 3``, ``lines 3 and 7``, ``lines 3, 7, 9 and 296 more``.
+        """Return all places in words, such as ``lines 3 and 7``.
+
+        One place is ``line 3``, many are ``lines 3, 7, 9 and 296 more``.
 
         Args:
             unit: the word before them, in the singular; empty if the places are names.
@@ -46,7 +51,7 @@ class Problems:
     """The faults of a list.
 
     Args:
-        unit: what its places are called, as ``Places.words`` takes it.
+        unit: the name of a place, as for ``Places.words``.
 
     Attributes:
         count: how many entries have one.
@@ -66,7 +71,10 @@ class Problems:
         self._kinds.setdefault(kind, (str(error) if kind else "other faults.", Places()))[1].add(place)
 
     def sentences(self) -> str:
-        """Return a sentence for each kind of fault, with its places and, if there are many, the text of the first."""
+        """Return a sentence for each kind of fault, with its places.
+
+        If there are many places, it has the text of the first.
+        """
         return " ".join(
             f"{places.words(self._unit)}{', the first' if places.count > 1 and kind else ''}: {first}"
             for kind, (first, places) in self._kinds.items()

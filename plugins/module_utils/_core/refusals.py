@@ -1,7 +1,10 @@
 # Copyright (c) 2026 simops.yateota contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Interpret body codes, and decide whether a server refuses one participant or every request."""
+"""Interpret body codes, and find out what a refusal is about.
+
+A server refuses one participant, or every request.
+"""
 
 from __future__ import annotations
 
@@ -43,7 +46,7 @@ _NAMES_STATE = re.compile(r"\b(?:messages?|status|state)\b", re.IGNORECASE)
 
 
 def is_refusal(code: int | None) -> bool:
-    """Return whether a body code is a refusal; otherwise it is a failure."""
+    """Return whether a body code is a refusal and not a failure."""
     return code in REFUSAL_CODES
 
 
@@ -58,7 +61,7 @@ class About(enum.Enum):
 def about(code: int | None, message: str, params: Mapping[str, Any]) -> About:
     """Find out what a refusal is about.
 
-    The body code alone is not enough: 401 is a value or an unknown request [F].
+    The body code is not enough: 401 is a value or an unknown request [F].
 
     Args:
         code: the body code.
@@ -79,13 +82,13 @@ def about(code: int | None, message: str, params: Mapping[str, Any]) -> About:
 
 
 class Refusals:
-    """Tell the refusals of one run apart. Safe to use from several threads.
+    """The refusals of one run, sorted by what they are about.
 
-    Three alike before anything was carried out stop the run. Only the third shows it: the earlier two counted as their
-    participants' own, and are planned again (``taken_back``).
+    Several threads may use it. Three equal refusals before anything was carried out stop the run. Only the third shows
+    it: the earlier two counted as their participants' own, and are planned again (``taken_back``).
 
     Attributes:
-        taken_back: the subjects of refusals that were blamed on a participant until more of the same kind came.
+        taken_back: the subjects of refusals that counted as their participants' own until more of the same kind came.
     """
 
     def __init__(self) -> None:
@@ -96,17 +99,17 @@ class Refusals:
         self.taken_back: list[Any] = []
 
     def note_carried_out(self) -> None:
-        """Note that the server carried a request out: it does not refuse them all."""
+        """Note that the server carried out a request: it does not refuse all of them."""
         self._alike_are_their_own = True
 
     def accept_alike(self) -> None:
-        """Note that a person has found refusals alike to be the participants' own."""
+        """Note that a person found equal refusals to be the participants' own."""
         self._alike_are_their_own = True
 
     def note_refusal(self, error: ApiError, params: Mapping[str, Any], subject: Any) -> bool:
-        """Note a refusal; tell whether the next request would be refused as well.
+        """Note a refusal; return whether the next request would be refused as well.
 
-        The participant is not to blame then, and the sending is to stop.
+        If so, the participant is not the cause, and the sending must stop.
 
         Args:
             error: the refusal.

@@ -21,7 +21,10 @@ def _stop(*_signal: object) -> None:
 
 @contextlib.contextmanager
 def stops_on_signals(stopped: threading.Event) -> Iterator[None]:
-    """Let SIGTERM and SIGINT set an event, so that the run stops cleanly, instead of killing the process."""
+    """Let SIGTERM and SIGINT set an event instead of killing the process.
+
+    The run can then stop cleanly.
+    """
     if threading.current_thread() is not threading.main_thread():
         yield
         return

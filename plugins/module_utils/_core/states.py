@@ -129,11 +129,11 @@ UNSETTLED_STATES = (RowState.PLANNED, RowState.SENDING, RowState.UNKNOWN)
 
 
 class BadRule(NamedTuple):
-    """Which attempts count as bad for the abort threshold.
+    """The rule by which attempts count as bad for the abort threshold.
 
     Attributes:
-        row_states: those that came to one of these row states.
-        came_back: those that were carried out, if their participant was in one of these server states afterwards.
+        row_states: attempts that ended in one of these row states count.
+        came_back: attempts that were carried out count if their participant had one of these server states afterwards.
     """
 
     row_states: tuple[RowState, ...]
@@ -141,7 +141,7 @@ class BadRule(NamedTuple):
 
 
 class ChangeStatus(StrEnum):
-    """How far a change has come. The ledger records it."""
+    """The progress of a change. The ledger records it."""
 
     PLANNING = "planning"
     """Its plan is being made, or was interrupted: no result shows it."""
@@ -189,7 +189,10 @@ DESIRED_STATUSES = (
 
 
 class EntryOutcome(StrEnum):
-    """The outcome of one entry of a task without a ledger, in the result of ``yateota_participant``."""
+    """The outcome of one entry of a task without a ledger.
+
+    The result of ``yateota_participant`` has it.
+    """
 
     ACTED = "acted"
     """The server carried the action out; in check mode it would be sent."""
@@ -204,7 +207,10 @@ class EntryOutcome(StrEnum):
 
 
 def plain(value: Any) -> Any:
-    """Replace members by ordinary strings in a value, its lists and its dicts, keys included."""
+    """Replace members by ordinary strings in a value, its lists and its dicts.
+
+    Keys are replaced too.
+    """
     if isinstance(value, StrEnum):
         return value.value
     if isinstance(value, dict):

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 simops.yateota contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Define what a task ends with: its result, and the error beside it."""
+"""Define the result of a task, and the error beside it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .errors import YateotaError
 
 @dataclass(frozen=True)
 class TaskResult:
-    """What a task ends with.
+    """The end of a task: its result, and its error if it failed.
 
     Attributes:
         result: the keys of the module's result. If the task failed, those that are known.

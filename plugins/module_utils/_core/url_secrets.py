@@ -18,12 +18,18 @@ _NAME = re.compile(
 
 
 def names_a_secret(parameter: str) -> bool:
-    """Return whether a URL parameter of this name, percent-encoded or not, carries a password or token."""
+    """Return whether a URL parameter of this name carries a password or token.
+
+    The name may be percent-encoded.
+    """
     return bool(_NAME.search(unquote(parameter).strip()))
 
 
 def url_secrets(text: str) -> list[str]:
-    """Return the secrets in a URL, both as written and decoded; none if the text is not a URL."""
+    """Return the secrets in a URL, both as written and decoded.
+
+    There are none if the text is not a URL.
+    """
     if not _URL.match(text):
         return []
     user = _USER.match(text)

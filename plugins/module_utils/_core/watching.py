@@ -21,7 +21,9 @@ _ENGINE_AWAY = 200
 
 
 def watched(campaign: Mapping[str, Any], most_failed: float | None, minimum: int) -> dict[str, Any]:
-    """Return the verdict on a campaign: ``verdict``, ``failed_percentage`` and ``text``.
+    """Return the verdict on a campaign.
+
+    Its keys are ``verdict``, ``failed_percentage`` and ``text``.
 
     Args:
         campaign: as ``yateota_campaign_info`` returns it.
@@ -60,7 +62,10 @@ def unread(name: Any, why: str) -> dict[str, Any]:
 
 
 def may_pass(failure: Mapping[str, Any]) -> bool:
-    """Return whether a failed reading may succeed next time: the server or its engine was not reached."""
+    """Return whether a failed reading may succeed next time.
+
+    This is so if the server or its engine could not be reached.
+    """
     return failure.get("kind") == "transport" or failure.get("code") == _ENGINE_AWAY
 
 

@@ -1,7 +1,10 @@
 # Copyright (c) 2026 simops.yateota contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Check the entries of a task's list, and read their states: one pass for each campaign."""
+"""Check the entries of a task's list, and read their states.
+
+Each campaign is read in one pass.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,7 @@ from .._core.identifiers import IDENTIFIERS, canonical, check_identification, re
 from .._core.policy import PLANNED_OUTCOMES, ParticipantPlan, Verdict
 from .._core.states import EntryOutcome
 
-if TYPE_CHECKING:  # reading states loads pydantic: a task that only sends can do without
+if TYPE_CHECKING:  # reading states loads pydantic, which a task that only sends does not need
     from .._api.models import Participant
     from .._api.reader import Reader
 
@@ -25,14 +28,14 @@ AUTO_PAGES = 20
 
 @dataclass
 class Entry:
-    """One entry of the task: how it is identified, what is known of it, what is planned, what came of it.
+    """One entry of the task: its identification, plan and outcome.
 
     Attributes:
-        given: the identification: any of ``IDENTIFIERS`` and ``campaign_id``, without those not given.
-        found: the rows of the campaign's list that fit it; None where the list was not read to its end.
+        given: the given ones of ``IDENTIFIERS`` and ``campaign_id``.
+        found: the rows of the campaign's list that fit it; None if the list was not read to its end.
         plan: the verdict on the action, once the list is judged.
         send: whether the action is to be sent, or was.
-        outcome, after, message: what came of it; before anything is sent, what will.
+        outcome, after, message: the outcome; before anything is sent, the expected one.
         error: the failure behind an outcome that is not good.
     """
 
@@ -47,12 +50,12 @@ class Entry:
 
     @property
     def campaign_id(self) -> int | None:
-        """Give the campaign; None where none is given."""
+        """Return the campaign, or None if none is given."""
         return self.given.get("campaign_id")
 
     @property
     def state(self) -> str | None:
-        """Give the server state; None where it was not read."""
+        """Return the server state, or None if it was not read."""
         return self.found[0].state if self.found else None
 
     def fits(self, participant: Participant) -> bool:
@@ -65,26 +68,29 @@ class Entry:
 
     @property
     def known(self) -> dict[str, Any]:
-        """Give the identifiers as the campaign's list spells them, others given or shown there, and the campaign."""
+        """Return the known identifiers and the campaign.
+
+        Identifiers are spelled as the campaign's list has them. Others are those given, or shown in that list.
+        """
         shown = {name: getattr(self.found[0], name) for name in IDENTIFIERS} if self.found else {}
         return {**self.given, **{name: value for name, value in shown.items() if value is not None}}
 
     def params(self, action: str) -> dict[str, Any]:
-        """Return the parameters by which the request names it."""
+        """Return the parameters by which the request names the entry."""
         return request_names(action, self.known, named_by(action, self.given))
 
     def judge(self, plan: ParticipantPlan) -> None:
-        """Take the verdict."""
+        """Record the verdict."""
         self.plan, self.send = plan, plan.verdict is Verdict.ACT
         self.settle(PLANNED_OUTCOMES[plan.verdict], plan.after, plan.reason)
 
     def hold_back(self, outcome: EntryOutcome, why: str, error: YateotaError | None = None) -> None:
-        """Take that the action is not sent after all."""
+        """Record that the action is not sent after all."""
         self.send = False
         self.settle(outcome, self.plan.before, f"not sent: {why}", error)
 
     def settle(self, outcome: EntryOutcome, after: str | None, message: str, error: YateotaError | None = None) -> None:
-        """Take what came of it."""
+        """Record the outcome."""
         self.outcome, self.after, self.message, self.error = outcome, after, message, error
 
 
@@ -112,12 +118,14 @@ def entries_of(identifications: Sequence[dict[str, Any]], warn: Callable[[str], 
 
 
 def look_up(reader: Reader, entries: Sequence[Entry], most_pages: int | None) -> list[int]:
-    """Read the states of the entries that name a campaign, in one pass for each campaign.
+    """Read the states of the entries that name a campaign.
+
+    Each campaign is read in one pass.
 
     Args:
         reader: reads the participants.
         entries: their ``found`` is set.
-        most_pages: pages to read of a campaign at most; None for all.
+        most_pages: the maximum number of pages to read of a campaign; None for all.
 
     Returns:
         The campaigns that have more pages than that.
@@ -134,7 +142,10 @@ def look_up(reader: Reader, entries: Sequence[Entry], most_pages: int | None) ->
 
 
 def _read_states(reader: Reader, campaign_id: int, wanted: list[Entry], most_pages: int | None) -> bool:
-    """Find the wanted in the campaign's list; tell whether it was read as far as they need."""
+    """Find entries in a campaign's list; return whether enough of it was read.
+
+    It is enough if all the entries have what they need.
+    """
     index: dict[tuple[str, Any], list[Entry]] = {}
     for entry in wanted:
         name = next(name for name in IDENTIFIERS if name in entry.given)

@@ -33,13 +33,13 @@ if TYPE_CHECKING:
 def judge(action: str, entries: Sequence[Entry], force: bool) -> str:
     """Judge the whole list before anything of it is sent.
 
-    Of duplicates, under the same or other identifiers, one is acted on.
+    One of several duplicates is acted on, under the same or other identifiers.
 
     Returns:
-        A warning where two entries may be one SIM, as far as anything read shows; else an empty text.
+        A warning if two entries may be one SIM, and nothing that was read shows whether they are; else an empty text.
 
     Raises:
-        InvalidInputError: that, of a rerun.
+        InvalidInputError: two entries of a rerun may be one SIM.
     """
     for entry in entries:
         entry.judge(_judged(action, entry, force))

@@ -1,7 +1,10 @@
 # Copyright (c) 2026 simops.yateota contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Give the result of a task on a list of participants, and fail where it did not go well."""
+"""Build the result of a task on a list of participants.
+
+The task fails if not all went well.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +23,7 @@ _REASONS_SHOWN = 3
 
 
 def check_none_refused(action: str, entries: Sequence[Entry]) -> None:
-    """Stop before anything is sent where the action does not apply to an entry.
+    """Fail before anything is sent if the action does not apply to an entry.
 
     Raises:
         InvalidInputError: names the first that is refused and why; carries the module's result.
@@ -40,7 +43,7 @@ def check_none_refused(action: str, entries: Sequence[Entry]) -> None:
 
 
 def check_all_settled(action: str, entries: Sequence[Entry]) -> None:
-    """Fail where any outcome is unknown, a failure, or a refusal of the server.
+    """Fail if an outcome is unknown, a failure, or a refusal of the server.
 
     Raises:
         YateotaError: the first unknown outcome, else the first failure or refusal; carries the module's result.
@@ -59,7 +62,10 @@ def check_all_settled(action: str, entries: Sequence[Entry]) -> None:
 
 
 def _reasons(bad: Sequence[Entry]) -> str:
-    """Return the reasons of several bad outcomes with their counts, in a sentence; an empty text for one outcome."""
+    """Return the reasons of several bad outcomes with their counts, in a sentence.
+
+    The text is empty for one outcome.
+    """
     if len(bad) == 1:
         return ""
     counted: Counter[str] = Counter()
@@ -81,7 +87,7 @@ def _capped(sides: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def result(action: str, entries: Sequence[Entry]) -> dict[str, Any]:
-    """Return the module's result: what was done, or in check mode what would be."""
+    """Return the module's result: what was done, or in check mode would be done."""
     acted = [entry for entry in entries if entry.outcome == EntryOutcome.ACTED]
     return {
         "changed": bool(acted),
@@ -95,7 +101,7 @@ def result(action: str, entries: Sequence[Entry]) -> dict[str, Any]:
 
 
 def summary(entries: Sequence[Entry]) -> dict[str, int]:
-    """Count the entries that came to each outcome."""
+    """Count the entries by their outcomes."""
     counts = Counter(entry.outcome for entry in entries)
     return {outcome: counts[outcome] for outcome in EntryOutcome}
 

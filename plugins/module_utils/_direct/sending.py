@@ -30,17 +30,17 @@ _LOOKS_EVERY = 0.1
 def act(
     client: Client, action: str, entries: Sequence[Entry], concurrency: int, stopped: threading.Event | None = None
 ) -> None:
-    """Send the action for every entry whose plan says so, ``concurrency`` at a time, and note each outcome.
+    """Send the action for every entry whose plan says so, and note each outcome.
 
-    After a failure that the next request would meet as well (no server, wrong secret, a server that takes no writes),
-    an unexpected exception, or a signal, nothing more is sent.
+    ``concurrency`` requests are under way at a time. After a failure that the next request would meet as well (no
+    server, wrong secret, a server that accepts no writes), an unexpected exception, or a signal, nothing more is sent.
 
     Args:
         client: sends.
         action: the action.
         entries: their outcomes are noted.
         concurrency: how many requests are under way at once.
-        stopped: set from outside to stop.
+        stopped: set by the caller to stop.
     """
     switch = StopSwitch()
 
@@ -55,7 +55,7 @@ def act(
             working = [threads.submit(sending.work) for _place in range(min(concurrency, sending.number))]
             while wait(working, _LOOKS_EVERY).not_done:
                 may_send()
-        except BaseException as error:  # noqa: BLE001 (what was sent is reported, whatever ended the sending)
+        except BaseException as error:  # noqa: BLE001 (what was sent is reported, however the sending ended)
             switch.stop(UnexpectedError(error, f"{action} of {len(entries)} participants"))
     sending.hold_back_rest()
 
@@ -78,7 +78,7 @@ class _Sending:
         self.number = len(self._waiting)
 
     def work(self) -> None:
-        """Send for one after the other, until none is left. Several threads may."""
+        """Send for one entry after the other, until none is left; threads may share it."""
         while not self._switch.is_on:
             try:
                 entry = self._waiting.popleft()
@@ -93,7 +93,10 @@ class _Sending:
             self._note(entry, result)
 
     def hold_back_rest(self) -> None:
-        """Take that the entries that are left are not sent, and that refusals of every request are not their own."""
+        """Record that the remaining entries are not sent.
+
+        Refusals of every request are not recorded as the entries' own.
+        """
         for entry in self._delivery.refusals.taken_back:
             entry.settle(EntryOutcome.FAILED, entry.plan.before, entry.message, entry.error)
         for entry in self._waiting:
@@ -112,12 +115,15 @@ class _Sending:
 
 
 def unknown_of(entries: Sequence[Entry]) -> list[Entry]:
-    """Select the entries of unknown outcome that a new reading of their states may settle."""
+    """Select the entries of unknown outcome that a new reading may settle."""
     return [entry for entry in entries if entry.outcome == EntryOutcome.UNKNOWN and entry.found]
 
 
 def _read_by_number(reader: Reader, entry: Entry) -> bool:
-    """Read an entry's state by its number, in one request; tell whether that was possible."""
+    """Read an entry's state by its number; return whether that was possible.
+
+    It takes one request.
+    """
     if entry.campaign_id is None or not entry.found or len(entry.found) != 1 or entry.found[0].msisdn is None:
         return False
     state = (reader.states_of_number(entry.found[0].msisdn) or {}).get(entry.campaign_id)
@@ -128,10 +134,13 @@ def _read_by_number(reader: Reader, entry: Entry) -> bool:
 
 
 def settle_unknown(reader: Reader, action: str, unknown: Sequence[Entry]) -> None:
-    """Read the states of entries of unknown outcome, and settle those whose new state proves the action."""
+    """Read the states of entries of unknown outcome, and settle those proven.
+
+    An outcome is proven if the new state shows that the action was carried out.
+    """
     try:
         look_up(reader, [entry for entry in unknown if not _read_by_number(reader, entry)], None)
-    except Exception:  # noqa: BLE001 (whatever it is: the outcomes stay unknown, and are reported with all others)
+    except Exception:  # noqa: BLE001 (on any error the outcomes stay unknown, and are reported with all others)
         return
     for entry in unknown:
         if proves_carried_out(action, entry.plan.before, entry.state):

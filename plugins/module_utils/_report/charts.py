@@ -168,7 +168,10 @@ def reasons_chart(reasons: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _pieces(counts: Mapping[str, int], scale: float, has_numbers: bool) -> list[_Piece]:
-    """Return the parts of a bar, from below; ``scale`` is the height of one participant."""
+    """Return the parts of a bar, from below.
+
+    ``scale`` is the height of one participant.
+    """
     there = [(state, count) for state, count in counts.items() if count]
     ends = itertools.accumulate(count for _state, count in there)
     return [
@@ -182,7 +185,10 @@ def _height_of(value: int, scale: float) -> float:
 
 
 def _step(most: int) -> int:
-    """Return the distance of ticks, 1, 2 or 5 times a power of ten, for a small number of them."""
+    """Return the distance of ticks: 1, 2 or 5 times a power of ten.
+
+    It gives a small number of ticks.
+    """
     steps = (digit * int(10**power) for power in itertools.count() for digit in (1, 2, 5))
     return next(step for step in steps if step * _TICKS >= most)
 

@@ -1,7 +1,10 @@
 # Copyright (c) 2026 simops.yateota contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Write a change as one self-contained HTML page for auditors to read, print and keep."""
+"""Write a change as one self-contained HTML page.
+
+Auditors can read, print and keep it.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +32,7 @@ _TITLES = {
     RowState.PLANNED: "left to send for",
 }
 
-# The policy forbids the page to load or run anything, whatever a server's message contains.
+# The policy forbids the page to load or run anything, even if a server's message contains it.
 _TEMPLATE = """\
 <!DOCTYPE html>
 <html lang="en">
@@ -218,7 +221,7 @@ def _facts(change: Mapping[str, Any]) -> list[tuple[str, Any]]:
 
 
 def _approval(approval: Mapping[str, Any]) -> list[tuple[str, Any]]:
-    """List what the record says of the approval; nothing where there is none."""
+    """List what the record has on the approval; nothing if there is none."""
     if not approval:
         return []
     return [

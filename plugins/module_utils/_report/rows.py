@@ -1,7 +1,7 @@
 # Copyright (c) 2026 simops.yateota contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Stream a result to a file under a temporary name, and move it into place when it is complete."""
+"""Stream a result to a temporary file, and move it into place when complete."""
 
 from __future__ import annotations
 
@@ -93,7 +93,10 @@ class Export:
 
 
 class RowWriter:
-    """Writes rows, dicts with the same keys, as CSV with a header or as JSON lines."""
+    """A writer of rows as CSV with a header, or as JSON lines.
+
+    Rows are dicts with the same keys.
+    """
 
     def __init__(self, file: TextIO, form: str, columns: Iterable[str]) -> None:
         self._file = file
