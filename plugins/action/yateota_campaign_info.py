@@ -65,7 +65,7 @@ class ActionModule(SteppedAction):
 
 
 def _wait_of(options: Mapping[str, Any]) -> dict[str, Any] | None:
-    """Return the option ``wait``; None where it is not set, or is not a dictionary, which the module refuses."""
+    """Return the option ``wait``; None if it is not set, or is not a dictionary, which the module refuses."""
     try:
         return None if options.get("wait") is None else dict(check_type_dict(options["wait"]))
     except TypeError:

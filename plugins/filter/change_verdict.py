@@ -91,13 +91,13 @@ class _Standing:
     """The facts that a verdict is based on.
 
     Attributes:
-        change: the change as last known; empty where it is not known.
+        change: the change as last known; empty if it is not known.
         left: how many are planned or being sent.
         later: how many of them are left for a further run, since this one was to send so many waves alone.
         unfinished: how many have not finished in the time that was given.
         unread: whether the new states could not be read.
         why: what has stopped the run.
-        refusal: why the gate has stopped it; empty where it has not.
+        refusal: why the gate has stopped it; empty if it has not.
     """
 
     change: Mapping[str, Any]

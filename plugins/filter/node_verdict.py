@@ -141,7 +141,7 @@ def _at(stats: Any, path: str) -> Any:
 
 
 def _beyond(value: Any, limit: Mapping[str, Any]) -> str:
-    """Return how a value is beyond its limit, in words; empty where it is within."""
+    """Return how a value is beyond its limit, in words; empty if it is within."""
     if value is None:
         return "is not returned by the node"
     number = _number(value)

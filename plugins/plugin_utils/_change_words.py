@@ -44,13 +44,13 @@ def _as_variable(found: re.Match[str]) -> str:
 
 
 def waiting(change: Mapping[str, Any]) -> str:
-    """Return a sentence on the window that a change waits for; empty where it is open, or does not open any more."""
+    """Return a sentence on the window that a change waits for; empty if it is open, or does not open any more."""
     moment = opening(change)
     return f"Change {change['change_id']} waits for its window, which opens at {moment}." if moment else ""
 
 
 def opening(change: Mapping[str, Any]) -> str:
-    """When a change's window opens, by its own clock and by UTC; empty where it is open, or does not open any more."""
+    """When a change's window opens, by its own clock and by UTC; empty if it is open, or does not open any more."""
     utc, local = change.get("window_opens") or "", change.get("window_opens_local") or ""
     return f"{local} ({utc})" if utc and local and not local.endswith("+00:00") else utc
 

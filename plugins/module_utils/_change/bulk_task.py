@@ -34,7 +34,7 @@ class BulkTask:
         client, reader: return the task's one client, made at the first call, and what reads through it.
         warn: takes a sentence for the user.
         warned: returns the sentences taken so far.
-        stopped: set from outside to stop cleanly.
+        stopped: set by the caller to stop cleanly.
     """
 
     options: Mapping[str, Any]
@@ -71,7 +71,7 @@ class BulkTask:
 
     @cached_property
     def selection(self) -> dict[str, Any]:
-        """The description of the selection asked for, which a file is read and digested once for; empty where none is.
+        """The description of the selection asked for, which a file is read and digested once for; empty if none is.
 
         Raises:
             InvalidInputError: as ``Selection`` and its ``description``.

@@ -44,7 +44,7 @@ class Calendar:
     Args:
         path: the file.
         means: ``ALLOWED``: sending is allowed during its events; ``FROZEN``: it is allowed outside them.
-        zone: for times without a zone; None where none is given.
+        zone: for times without a zone; None if none is given.
 
     Raises:
         InvalidInputError: the file cannot be read, or is not one to go by.

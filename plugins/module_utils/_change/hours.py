@@ -45,7 +45,7 @@ def read_hours(option: str, value: str) -> tuple[int, int]:
 
 
 def zone_named(name: str) -> zoneinfo.ZoneInfo | None:
-    """The time zone of a name; None where this machine knows no such zone."""
+    """The time zone of a name; None if this machine knows no such zone."""
     try:
         return zoneinfo.ZoneInfo(name)
     except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):

@@ -53,7 +53,7 @@ class RolloutOptions:
         return self.window.allows(moment)
 
     def waits_until(self, moment: float) -> float | None:
-        """Find when a closed window opens next; None where it is open, or does not open as far as is looked ahead."""
+        """Find when a closed window opens next; None if it is open, or does not open as far as is looked ahead."""
         return None if self.window.allows(moment) else self.window.next_opening(moment)
 
 

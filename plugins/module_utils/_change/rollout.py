@@ -64,7 +64,7 @@ class Rollout:
         client: sends.
         states: reads server states.
         options: how it is carried out.
-        stopped: set from outside to stop cleanly.
+        stopped: set by the caller to stop cleanly.
 
     Attributes:
         sent: how many requests left for participants.

@@ -19,7 +19,7 @@ from .._core.states import RowState
 from .._ledger.attempts import Attempt, Attempts
 
 Judged = tuple[Attempt, LeftOut | None]
-"""An attempt, and why it is not made; None where it is."""
+"""An attempt, and why it is not made; None if it is."""
 
 AHEAD_SECONDS = 0.05
 AHEAD_MOST = 128
@@ -145,7 +145,7 @@ class SenderPool:
             self._more.notify_all()
 
     def _wait_for_next(self, place: int) -> Attempt | None:
-        """Wait for the next attempt of the thread in this place; None where it is to end."""
+        """Wait for the next attempt of the thread in this place; None if it is to end."""
         if place >= self._active:
             with self._more:
                 self._more.wait_for(lambda: place < self._active)

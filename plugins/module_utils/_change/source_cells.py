@@ -45,7 +45,7 @@ def is_blank(cell: Any) -> bool:
 
 
 def cleaned(field: str, value: Any) -> Any:
-    """A cell without what spreadsheets and people add to it; empty where nothing is left.
+    """A cell without what spreadsheets and people add to it; empty if nothing is left.
 
     Args:
         field: the identifier or id that it holds.

@@ -174,7 +174,7 @@ def _key(name: str) -> str:
 
 
 def _meaning(name: str) -> tuple[str, bool] | None:
-    """The field that a name means, and whether it leaves no question; None where it means none."""
+    """The field that a name means, and whether it leaves no question; None if it means none."""
     if _SEPARATORS.search(name):  # more than one column, and this the wrong separator
         return None
     whole = _FIELDS.get(_key(name))

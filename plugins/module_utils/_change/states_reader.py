@@ -30,7 +30,7 @@ class StateReader:
     Args:
         change: whose participants they are.
         reader: reads the server's lists.
-        stopped: set from outside to stop.
+        stopped: set by the caller to stop.
         check: called for each request; raises where the reading is to end.
 
     Attributes:

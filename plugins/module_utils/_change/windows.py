@@ -37,7 +37,7 @@ class Window:
     What it allows is worked out some days at once and kept, so that a question costs less than a microsecond.
 
     Args:
-        opens, closes: the start and the end, in Unix seconds; None where there is none.
+        opens, closes: the start and the end, in Unix seconds; None if there is none.
         parts: further conditions.
         zone: the time zone that moments are shown in.
         calendar: the part that a file can change, where there is one.
@@ -70,7 +70,7 @@ class Window:
         return state[2]
 
     def next_opening(self, moment: float) -> float | None:
-        """The first moment from the given one on that is allowed; None where none is within ``HORIZON_DAYS``."""
+        """The first moment from the given one on that is allowed; None if none is within ``HORIZON_DAYS``."""
         moment = max(moment, self._opens)
         for start, end in self._ahead(moment):
             if end > moment:
@@ -78,7 +78,7 @@ class Window:
         return None
 
     def closes_at(self, moment: float) -> float | None:
-        """The first moment from the given one on that is not allowed; None where none is within ``HORIZON_DAYS``."""
+        """The first moment from the given one on that is not allowed; None if none is within ``HORIZON_DAYS``."""
         until = moment
         for start, end in self._ahead(moment):
             if start > until:
