@@ -54,9 +54,10 @@ class NoAnswerError(Exception):
 
 
 def whole_number(value: Any) -> int | None:
-    """Read an integer as servers write them: 3, 3.0, "3" [S, F]; None for anything else.
+    """Read an integer as servers write them: 3, 3.0 or "3" [S, F].
 
-    ``true`` is not a number, and neither is ``"0_0"``, ``" 3"`` or a number in other than ASCII digits.
+    Anything else gives None. ``true`` is not a number, and neither is ``"0_0"``, ``" 3"`` or a number in other than
+    ASCII digits.
     """
     if isinstance(value, bool):
         return None
@@ -94,8 +95,8 @@ class Border:
 
         What follows it is noise of the server's log [F].
 
-        Every text in it is free of control and format characters and of lone surrogates, and of a bounded length; a
-        number beyond 64 bits, infinite or not a number is a text; keys of a SIM are left out, and the secret hidden.
+        No text in it has control or format characters or lone surrogates, and each has a bounded length. A
+        number beyond 64 bits, infinite or not a number is a text. Keys of a SIM are left out; the secret is hidden.
 
         Args:
             text: the body.
@@ -118,7 +119,10 @@ class Border:
             raise NoAnswerError(self._instead(text)) from None
 
     def _instead(self, text: str) -> str:
-        """Describe what came in place of an answer: an HTML page, or text such as a warning of PHP."""
+        """Describe what came in place of an answer.
+
+        It is an HTML page, or text such as a warning of PHP.
+        """
         title = self.line(title_of(text))
         if title:
             return f"a page titled '{title}'"
@@ -129,14 +133,20 @@ class Border:
         return f"'{said}' {'before' if brace else 'and no'} JSON"
 
     def _may_hold_echo(self, text: str) -> bool:
-        """Return whether texts in a JSON body, judged by its raw form with JSON escapes, may echo the secret."""
+        """Return whether the texts in a JSON body may echo the secret.
+
+        The raw form of the body, with its JSON escapes, decides.
+        """
         low = text.lower()
         marks = (*(mark for mark in self._marks if mark != "\\"), "\\\\")
         escapes = "\\" in low and not set('"\\/').isdisjoint(self._secret)
         return any(mark in low for mark in marks) or escapes or bool(_ESCAPED_ASCII.search(low))
 
     def _may_echo(self, text: str) -> bool:
-        """Return whether a text may contain the secret, so that it must be searched for all spellings."""
+        """Return whether a text may contain the secret.
+
+        Such a text must be searched for all spellings.
+        """
         low = text.lower()
         return any(mark in low for mark in self._marks)
 
@@ -149,7 +159,10 @@ class Border:
 
 
 def _spelt(secret: str, weak: bool) -> str:
-    """Return a pattern of the secret, each character as it is or escaped as in URLs, JSON or HTML."""
+    """Return a pattern of the secret.
+
+    Each character is as it is, or escaped as in URLs, JSON or HTML.
+    """
     spelt = "".join(
         rf"(?:{re.escape(character)}|\\{re.escape(character)}|%(?:25){{0,3}}{ord(character):02x}|\\u00{ord(character):02x}"
         rf"|&\#0{{0,5}}{ord(character)};|&\#x0{{0,5}}{ord(character):x};{_NAMED.get(character, '')})"
@@ -161,7 +174,10 @@ def _spelt(secret: str, weak: bool) -> str:
 
 
 def _encoded(secret: str) -> list[str]:
-    """Return the secret in base64 and hexadecimal digits, without characters that depend on adjacent text."""
+    """Return the secret in base64 and in hexadecimal digits.
+
+    Characters that depend on adjacent text are left out.
+    """
     raw = secret.encode()
     shifted = [base64.b64encode(bytes(shift) + raw).decode() for shift in range(3)]
     whole = [text[:-4] if text.endswith("=") else text for text in shifted]
@@ -261,7 +277,7 @@ def _decoded(text: str) -> Any:
 
 
 def _integer(digits: str) -> int | str:
-    """Return an integer of 64 bits; a longer one stays text."""
+    """Return an integer of 64 bits, or the text of a longer one."""
     if len(digits) > 20:
         return digits
     number = int(digits)
@@ -269,7 +285,10 @@ def _integer(digits: str) -> int | str:
 
 
 def _fraction(digits: str) -> float | str:
-    """Return a float, or the text itself if a float would be infinite or lose its value (1e-400)."""
+    """Return a float, or the text itself if a float would change the value.
+
+    The float would be infinite, or lose its value (1e-400).
+    """
     if len(digits) > _LONGEST_NUMBER:
         return digits
     number = float(digits)
@@ -281,7 +300,7 @@ def _fraction(digits: str) -> float | str:
 
 
 def _one_code(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """Return an object; if it has several codes, without a code."""
+    """Return an object, without its code if it has several codes."""
     found = dict(pairs)
     if len(found) < len(pairs) and len({repr(value) for key, value in pairs if key == "code"}) > 1:
         found["code"] = None
@@ -297,6 +316,9 @@ _TITLE = re.compile(r"<title[^>]*>(.*?)</title>", re.IGNORECASE | re.DOTALL)
 
 
 def title_of(page: str) -> str:
-    """Return the title of an HTML page, where early errors carry their reason [F]; empty if it has none."""
+    """Return the title of an HTML page, or an empty text if it has none.
+
+    Early errors carry their reason in it [F].
+    """
     found = _TITLE.search(page[:4096])
     return " ".join(html.unescape(found.group(1)).split()) if found else ""

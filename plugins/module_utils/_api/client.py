@@ -1,7 +1,7 @@
 # Copyright (c) 2026 simops.yateota contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Send requests to the YateOTA JSON API, repeat them, and interpret the answers. Independent of Ansible."""
+"""Send requests to the YateOTA API and interpret the answers, without Ansible."""
 
 from __future__ import annotations
 
@@ -163,7 +163,7 @@ class Client:
         seen: Seen,
         total: int | None = None,
     ) -> Iterator[list[Item]]:
-        """Read a whole list of the API page by page, each item once (see ``_api.paging.read_moving_list``).
+        """Read a whole list of the API page by page, each item once.
 
         Args:
             request: a request that takes ``limit`` and ``offset``.
@@ -209,7 +209,7 @@ def items(answer: Mapping[str, Any], request: str) -> list[Item]:
 
 
 class _PassingError(Exception):
-    """A failure after which a read may be tried again, after ``failure.retry_after`` seconds if that is set."""
+    """A temporary failure of a read, to repeat after any ``failure.retry_after``."""
 
     def __init__(self, failure: YateotaError) -> None:
         super().__init__()
@@ -217,7 +217,7 @@ class _PassingError(Exception):
 
 
 class _Exchange:
-    """Judges the outcome of one request by the HTTP status and the body: errors also come with HTTP 200 [F]."""
+    """Judges one request by HTTP status and body: errors also come with HTTP 200 [F]."""
 
     def __init__(self, connection: Connection, border: Border, request: str, params: Mapping[str, Any]) -> None:
         self._connection = connection
@@ -315,7 +315,7 @@ class _Exchange:
         return failure(f"{text}{self._http_advice(reply)}.", **facts)
 
     def _was_read(self, reply: Reply) -> bool:
-        """Return whether the body shows that the request was read after all, whatever the HTTP status."""
+        """Return whether the body shows that the request was read, despite its status."""
         try:
             code = whole_number(self._border.body(reply.text).get("code"))
         except NoAnswerError:
@@ -354,6 +354,6 @@ def _network_advice(error: ExchangeError) -> str:
 
 
 def _backoff(tries: int) -> float:
-    """Return the seconds to wait after a number of tries: exponential, capped, with random jitter."""
+    """Return the seconds to wait after some tries: exponential, capped, with jitter."""
     spread = random.uniform(0.5, 1.0)  # noqa: S311 (no secret depends on it)
     return float(spread * min(_BACKOFF_MOST, _BACKOFF_FIRST * 2**tries))

@@ -1,7 +1,10 @@
 # Copyright (c) 2026 simops.yateota contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Send writes one after another at a rate, pause when the server asks for it, and stop when told to."""
+"""Send writes one after another at a rate, with pauses and a switch to stop.
+
+Sending pauses when the server asks for it, and stops when the switch is on.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +29,7 @@ class StopSwitch:
     """Stops all sending, for the first reason that occurs.
 
     Attributes:
-        error: the failure that the sending ends with; None if it ends well, or is not stopped.
+        error: the failure that ends the sending; None if it ends well, or is not stopped.
     """
 
     def __init__(self) -> None:
@@ -36,7 +39,7 @@ class StopSwitch:
 
     @property
     def is_on(self) -> bool:
-        """Whether nothing more is to be sent."""
+        """Return whether nothing more is to be sent."""
         return self._stopped.is_set()
 
     def stop(self, error: YateotaError | None) -> None:
@@ -52,7 +55,9 @@ class StopSwitch:
 
 
 class RateLimiter:
-    """Gives threads their turns, so that at most ``per_second`` requests leave in a second.
+    """A limiter that gives threads their turns to send.
+
+    At most ``per_second`` requests leave in a second.
 
     Args:
         per_second: the limit; None for none.
@@ -117,7 +122,9 @@ class AttemptResult(NamedTuple):
 
 
 class Delivery:
-    """Sends writes for both engines. Safe to use from several threads.
+    """Sends writes for both engines.
+
+    It is safe to use from several threads.
 
     Args:
         client: sends the requests.
@@ -134,7 +141,9 @@ class Delivery:
         self.refusals = Refusals()
 
     def call(self, request: str, params: Mapping[str, Any], may_leave_now: Callable[[], bool]) -> dict[str, Any]:
-        """Send one write, and repeat it while the server turns it away unread and asks for pauses.
+        """Send one write, and repeat it while the server rejects it unread.
+
+        Such a server asks for pauses; each is waited for.
 
         Raises:
             As ``Client.call``.
@@ -189,7 +198,9 @@ class Delivery:
         return AttemptResult(RequestOutcome.CARRIED_OUT)
 
     def broken(self, error: BaseException, params: Mapping[str, Any], outcome: RequestOutcome) -> AttemptResult:
-        """End all sending, and return the result of a request that an unexpected exception ended.
+        """End all sending after an unexpected exception, and return the result.
+
+        It is the result of the request that the exception ended.
 
         Args:
             error: the exception.

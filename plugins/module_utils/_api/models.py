@@ -1,7 +1,10 @@
 # Copyright (c) 2026 simops.yateota contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Read the API's answers tolerantly: numbers may be strings, counts may be flags, unknown fields are kept."""
+"""Read the API's answers tolerantly.
+
+Numbers may be strings, counts may be flags, and unknown fields are kept.
+"""
 
 from __future__ import annotations
 
@@ -28,16 +31,16 @@ def _blank_is_none(value: Any) -> Any:
 
 
 def _text(value: Any) -> Any:
-    """Make text of an identifier or name, whatever its type in the server's JSON."""
+    """Return an identifier or name as text, for all types in the server's JSON."""
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     return str(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else _blank_is_none(value)
 
 
 def _id(value: Any) -> Any:
-    """Return an id: a whole number of 64 bits, or a text of ASCII digits for one.
+    """Return an id as a whole number of 64 bits.
 
-    All else is left to be refused.
+    A text of ASCII digits may stand for it. All else is left to be refused.
     """
     number = whole_number(_NO_FRACTION.sub("", value.strip()) if isinstance(value, str) else value)
     if number is not None and abs(number) <= _LARGEST_ID:
@@ -85,7 +88,10 @@ class Participant(pydantic.BaseModel):
     state: _State = _FIELD_STATE
 
     def result(self) -> dict[str, Any]:
-        """Return the participant as the modules do: ids as integers, identifiers as strings, the rest in ``extra``."""
+        """Return the participant as the modules do.
+
+        Ids are integers, identifiers are strings, and the rest is in ``extra``.
+        """
         return {
             "participant_id": self.participant_id,
             "campaign_id": self.campaign_id,
@@ -98,7 +104,10 @@ class Participant(pydantic.BaseModel):
 
 
 class Campaign(pydantic.BaseModel):
-    """An item of ``campaigns`` or ``campaign``: of ``query_campaigns`` [V] or of ``get_campaign`` [V]."""
+    """An item of ``campaigns`` or ``campaign``.
+
+    ``query_campaigns`` [V] and ``get_campaign`` [V] return it.
+    """
 
     model_config = pydantic.ConfigDict(extra="allow")
 
@@ -114,7 +123,10 @@ class Campaign(pydantic.BaseModel):
     canceled: _Count = None
 
     def progress(self) -> float | None:
-        """The percentage of participants at an end, 0.0 to 100.0; None if the server sends no counts."""
+        """Return the percentage of participants at an end, 0.0 to 100.0.
+
+        It is None if the server sends no counts.
+        """
         ended = [getattr(self, state) for state in END_STATES]
         if any(count is None or isinstance(count, bool) for count in [self.participants, *ended]):
             return None

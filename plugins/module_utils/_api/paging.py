@@ -1,7 +1,10 @@
 # Copyright (c) 2026 simops.yateota contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Read a list by offset while it changes: no item twice, and no item lost that stays in the list."""
+"""Read a list by offset while it changes.
+
+No item is read twice, and no item that stays in the list is lost.
+"""
 
 from __future__ import annotations
 
@@ -55,7 +58,10 @@ _LONGEST_NUMBER = 18  # digits that SQLite stores as a number
 
 
 def key_of(item: Item, name: str) -> int | str:
-    """Return an item's key: its field ``name`` (``161`` and ``"161"`` are one), or the whole item."""
+    """Return an item's key: its field ``name``, or the whole item.
+
+    ``161`` and ``"161"`` are one key.
+    """
     value = item.get(name)
     if value is None or value == "":
         return json.dumps(item, sort_keys=True)

@@ -66,7 +66,10 @@ class Reader:
         return campaign
 
     def _details(self, params: dict[str, Any]) -> dict[str, Any]:
-        """Return a campaign from ``get_campaign``; empty, with a warning, if the server lacks it."""
+        """Return a campaign from ``get_campaign``.
+
+        It is empty, with a warning, if the server lacks that request.
+        """
         try:
             found = items(self._client.call("get_campaign", params), "get_campaign")
             return _of_campaign(found, params["campaign_id"]) or {}
@@ -103,7 +106,7 @@ class Reader:
     def campaigns(
         self, limit: int | None = None, offset: int | None = None, page_size: int = PAGE_SIZE
     ) -> Iterator[Campaign]:
-        """Yield all campaigns, or with ``limit``/``offset`` those alone.
+        """Yield all campaigns, or only those of ``limit`` and ``offset``.
 
         Raises:
             YateotaError: as ``Client.call``.
@@ -117,7 +120,10 @@ class Reader:
     def _campaign_items(
         self, request: str, limit: int | None, offset: int | None, page_size: int
     ) -> list[dict[str, Any]]:
-        """Return the campaigns' items of one request; all of them where no ``limit`` is given."""
+        """Return the items of campaigns from one request.
+
+        All of them are returned if no ``limit`` is given.
+        """
         if limit is not None:
             return items(self._client.call(request, {"limit": limit, "offset": offset or 0}), request)
         if request == "query_campaigns":  # without params it returns all campaigns at once [S]
@@ -133,7 +139,10 @@ class Reader:
     def _with_details(
         self, listed: list[dict[str, Any]], limit: int | None, offset: int | None, page_size: int
     ) -> list[dict[str, Any]]:
-        """Return the campaigns of ``get_campaign``, completed from ``query_campaigns`` where a name is unique."""
+        """Return the campaigns of ``get_campaign``, completed by name.
+
+        Details come from ``query_campaigns`` where a name is unique.
+        """
         try:
             detailed = self._campaign_items("get_campaign", limit, offset, page_size)
         except ApiError as error:
@@ -150,7 +159,9 @@ class Reader:
         return [{**item, **_filled(unique.get(_name_of(item), {}))} for item in detailed]
 
     def participant_count(self, campaign_id: int) -> int | None:
-        """Return the number of participants of a campaign; None if the server does not report it.
+        """Return the number of participants of a campaign.
+
+        It is None if the server does not report it.
 
         Raises:
             YateotaError: as ``Client.call``.
@@ -193,7 +204,9 @@ class Reader:
         return {campaign_id: state for campaign_id, (state, *others) in states.items() if not others}
 
     def state_counts(self, campaign_id: int) -> dict[str, int] | None:
-        """Count a campaign's participants in each of ``COUNTED_STATES``; None if there are only flags.
+        """Count a campaign's participants in each of ``COUNTED_STATES``.
+
+        Return None if there are only flags.
 
         Raises:
             YateotaError: as ``Client.call``.
@@ -206,11 +219,11 @@ class Reader:
     def participants(
         self, campaign_id: int, state: str | None = None, page_size: int = PAGE_SIZE
     ) -> Iterator[list[Participant]]:
-        """Yield all participants of a campaign, or those in one state, page by page, each once.
+        """Yield a campaign's participants, all or in one state, each once.
 
-        Participants that change state during the reading may be counted in either state; none that stays is lost. The
-        user is warned if the server's count differs from what was read, or if the list shows no states [A]. A list of
-        one state need not show it.
+        They are read page by page. Participants that change state during the reading may be counted in either state;
+        none that stays is lost. The user is warned if the server's count differs from what was read, or if the list
+        shows no states [A]. A list of one state need not show it.
 
         Args:
             campaign_id: the campaign.
@@ -254,7 +267,10 @@ class Reader:
 
 
 def _participant(item: dict[str, Any], campaign_id: int, state: str | None) -> Participant:
-    """Return a participant of a campaign's list, which may be that of one state alone [S]."""
+    """Return a participant of a campaign's list.
+
+    The list may be that of one state alone [S].
+    """
     participant: Participant = read(Participant, item, "query_participants")
     if participant.state is None:
         participant.state = state
@@ -269,7 +285,10 @@ def _filled(item: dict[str, Any]) -> dict[str, Any]:
 
 
 def _of_campaign(listed: list[dict[str, Any]], campaign_id: int) -> dict[str, Any] | None:
-    """Return the campaign asked for from a list, which may hold more; one without an id [V] only if alone."""
+    """Return the campaign that was asked for from a list.
+
+    The list may hold more. One without an id [V] is returned only if it is alone.
+    """
     for item in listed:
         found: Campaign = read(Campaign, item, "query_campaigns")
         if found.campaign_id == campaign_id or (found.campaign_id is None and len(listed) == 1):

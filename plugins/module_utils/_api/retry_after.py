@@ -13,7 +13,9 @@ _MOST = 30.0  # seconds
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:
-    """Return the seconds that a server asks to wait, capped; None where it names neither seconds nor a date.
+    """Return the seconds that a server asks to wait, up to a limit.
+
+    It is None if the server names neither seconds nor a date.
 
     Args:
         headers: the answer's headers by lower-case names.

@@ -1,7 +1,10 @@
 # Copyright (c) 2026 simops.yateota contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Post to one URL: TLS, proxies, kept-alive connections, and whether a request left this machine."""
+"""Post to one URL over TLS, proxies and kept-alive connections.
+
+It is known whether a request left this machine.
+"""
 
 from __future__ import annotations
 
@@ -74,7 +77,10 @@ class ExchangeError(Exception):
 
 
 class _Adapter(requests_adapters.HTTPAdapter):
-    """The adapter of requests, for its proxy support, with a TLS context without the bundle of requests."""
+    """The adapter of requests, for its proxy support.
+
+    Its TLS context does not use the certificate bundle of requests.
+    """
 
     def __init__(self, context: ssl.SSLContext | None) -> None:
         self._context = context
@@ -122,7 +128,9 @@ def _tls_context(connection: Connection) -> ssl.SSLContext | None:
 
 
 class Transport:
-    """Posts bodies to one URL over kept-alive connections.
+    """A sender of bodies to one URL over kept-alive connections.
+
+    It is safe to use from ``connections`` threads.
 
     Safe to use from ``connections`` threads.
 
@@ -156,7 +164,7 @@ class Transport:
         self._kept: deque[Wire] = deque()
 
     def post(self, body: bytes, largest: int, may_send: Callable[[], bool] = always) -> Reply:
-        """Post a body and read the whole answer. Redirects are not followed.
+        """Post a body and read the whole answer; follow no redirect.
 
         Args:
             body: the request's body.
@@ -190,7 +198,10 @@ class Transport:
         self._adapter.close()
 
     def _rested(self) -> Wire | None:
-        """Return the most recently used connection that is still usable, and close the others."""
+        """Return the latest used connection that is still usable.
+
+        All others are closed.
+        """
         while self._kept:
             try:
                 wire = self._kept.pop()
@@ -238,7 +249,7 @@ class Transport:
 
 @contextmanager
 def _bounded(connection: Any, seconds: float | None) -> Iterator[None]:
-    """Limit the seconds for connecting: a proxy could delay its answer endlessly.
+    """Limit the seconds for connecting, which a proxy could delay endlessly.
 
     The socket's timeout applies only to each part of it, and to the TLS handshake as a whole.
     """
@@ -282,7 +293,10 @@ def _is_certificate_error(error: BaseException) -> bool:
 
 
 def _reason(error: BaseException) -> str:
-    """Return the innermost cause in words, for people: no class names, no object addresses."""
+    """Return the innermost cause in words for people.
+
+    Names of classes and addresses of objects are left out.
+    """
     causes = _causes(error)
     reason = _cause_in_words(causes)
     proxy = any(isinstance(cause, (requests.exceptions.ProxyError, urllib3.exceptions.ProxyError)) for cause in causes)

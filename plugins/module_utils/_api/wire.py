@@ -1,7 +1,10 @@
 # Copyright (c) 2026 simops.yateota contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Exchange one request and its answer at a time over a connection, with limits on time and size."""
+"""Exchange requests and answers over a connection, one at a time.
+
+Time and size are limited.
+"""
 
 from __future__ import annotations
 
@@ -57,7 +60,10 @@ SPEAKS_TLS = "the server there speaks TLS: check the scheme and the port of api_
 
 @dataclass(frozen=True)
 class Reply:
-    """A response: the HTTP status, its reason phrase, the headers by lower-case names, and the body's text."""
+    """A response.
+
+    It has the HTTP status, its reason phrase, the headers by lower-case names, and the body's text.
+    """
 
     status: int
     reason: str
@@ -92,11 +98,17 @@ class Wire:
 
     @property
     def is_reusable(self) -> bool:
-        """Whether the latest answer was complete, the server keeps the connection, and nothing came after it."""
+        """Return whether the connection can carry another request.
+
+        The latest answer was complete, the server keeps the connection open, and nothing came after the answer.
+        """
         return self._http.our_state is self._http.their_state is h11.IDLE
 
     def is_quiet(self) -> bool:
         """Return whether a request may be sent over this connection.
+
+        It must be open, not idle for too long, and without unread bytes: those that arrive before a request cannot be
+        its answer.
 
         It must be open and not idle for too long, and have no unread bytes.
 
@@ -202,7 +214,10 @@ class Wire:
 
 
 def _joined(headers: Any) -> dict[str, str]:
-    """Return headers by name, with the values of a repeated one joined, as RFC 9110 requires."""
+    """Return headers by name.
+
+    The values of a repeated one are joined, as RFC 9110 requires.
+    """
     found: dict[str, str] = {}
     for name, value in headers:
         key, text = name.decode("latin-1"), value.decode("latin-1")
@@ -211,7 +226,9 @@ def _joined(headers: Any) -> dict[str, str]:
 
 
 class _Content:
-    """The body of an answer, decompressed as it arrives, so that a small one cannot become huge.
+    """The body of an answer.
+
+    It is decompressed as it arrives, so that a small one cannot become huge.
 
     Args:
         encoding: the answer's Content-Encoding; requests ask for none.
@@ -247,6 +264,9 @@ class _Content:
 
 
 def _text(content: bytes) -> str:
-    """Decode JSON: UTF-8, with or without a byte order mark, or UTF-16 where its byte order mark says so."""
+    """Decode the text of JSON.
+
+    It is UTF-8 with or without a byte order mark, or UTF-16 if its byte order mark says that.
+    """
     utf16 = content[:2] in (b"\xff\xfe", b"\xfe\xff")
     return content.decode("utf-16" if utf16 else "utf-8", "replace").removeprefix("\ufeff")
