@@ -1,7 +1,10 @@
 # Copyright (c) 2026 simops.yateota contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Record the attempts of a change: marks before requests leave, outcomes, and how unknown ones are settled."""
+"""Record the attempts of a change.
+
+It marks attempts before their requests leave, records their outcomes, and settles unknown ones.
+"""
 
 from __future__ import annotations
 
@@ -49,7 +52,7 @@ class Attempt:
         state_now: its server state as last read; None if it was never read.
         is_read: whether the latest reading found it; true if there is nothing to read it from.
         state: its row state, as recorded or as to be recorded next.
-        sent_at, answered_at: when the request left and was answered, in Unix seconds; None if none left.
+        sent_at, answered_at: when the request left and was answered, in Unix seconds; None if it never left.
         code, message: the server's answer.
         reason: why it is in ``state``, if not because of the server's answer.
         named_by: the identifier by which the selection names it.
@@ -180,7 +183,10 @@ class Attempts:
         return True
 
     def _note_approver(self, connection: sa.Connection) -> None:
-        """Record who approved the change, where this run named an approver and nobody approved its plan."""
+        """Record who approved the change.
+
+        It does so if this run named an approver and nobody approved its plan.
+        """
         approver = connection.execute(sa.select(runs.c.approved_by).where(runs.c.number == self._run)).scalar()
         if approver:
             mine = changes.update().where(changes.c.number == self._change.number, changes.c.approved_at.is_(None))

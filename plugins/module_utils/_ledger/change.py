@@ -1,7 +1,7 @@
 # Copyright (c) 2026 simops.yateota contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Record a change: its row, its runs, and how many participants it has in each row state."""
+"""Record a change: its row, its runs, and its participants by row state."""
 
 from __future__ import annotations
 
@@ -51,7 +51,9 @@ class Change:
 
     @property
     def clock(self) -> Clock:
-        """The clock for all moments recorded of this change.
+        """Return the clock for all moments recorded of this change.
+
+        The first use reads the ledger.
 
         The first use reads the ledger.
         """
@@ -91,7 +93,10 @@ class Change:
 
     @repeatable
     def lacks_plan(self) -> bool:
-        """Return whether there is no whole plan: it is being made, was given up, is empty, or the change is gone."""
+        """Return whether there is no whole plan.
+
+        The plan is being made, was given up, or is empty, or the change is gone.
+        """
         with self.ledger.read() as connection:
             status = connection.execute(sa.select(changes.c.status).where(changes.c.number == self.number)).scalar()
             anybody = connection.execute(sa.select(participants.c.seq).where(self.rows).limit(1)).first()
@@ -116,16 +121,22 @@ class Change:
 
     @property
     def halt(self) -> Halt | None:
-        """Why nothing may be sent, as this run has last seen it under its lease; None where nothing forbids it."""
+        """Return why nothing may be sent; None if nothing forbids it.
+
+        It is as this run has last seen it under its lease.
+        """
         return self.lease.halt if self.lease else None
 
     @repeatable
     def look(self) -> None:
-        """Read whether somebody holds or has stopped it, unless this run did so a moment ago."""
+        """Read whether somebody holds or has stopped it.
+
+        Nothing is read if this run did so a moment ago.
+        """
         self.look_once()
 
     def look_once(self) -> None:
-        """Read that as ``look``, without waiting for a ledger that is away."""
+        """Read the same as ``look``, without waiting for a ledger that is away."""
         if self.lease is None or self.lease.seconds_since_look() < _LOOK_EVERY:
             return
         moment = elapsed()
@@ -134,7 +145,9 @@ class Change:
         self.lease.note_halt(record, moment)
 
     def hold(self, by: str, reason: str) -> bool:
-        """Record that somebody holds it; return False where somebody does already.
+        """Record that somebody holds it; return False if somebody does already.
+
+        No lease is needed.
 
         No lease is needed.
         """
@@ -142,16 +155,19 @@ class Change:
         return self._set_once("held_at", ~IS_HELD, values)
 
     def release(self, by: str) -> bool:
-        """Record that its hold is released; return False where nobody holds it."""
+        """Record that its hold is released; return False if nobody holds it."""
         return self._set_once("released_at", IS_HELD, {"released_by": by})
 
     def stop(self, by: str, reason: str) -> bool:
-        """Record that it is stopped; return False where it is stopped already."""
+        """Record that it is stopped; return False if it is stopped already."""
         values = {"stopped_by": by, "stop_reason": reason}
         return self._set_once("stopped_at", changes.c.stopped_at.is_(None), values)
 
     def _set_once(self, column: str, condition: sa.ColumnElement[bool], values: dict[str, Any]) -> bool:
-        """Set a moment in its row, with what belongs to it, where a condition allows it; return whether it did."""
+        """Set a moment in its row if a condition allows it; return whether it did.
+
+        What belongs to the moment is set with it.
+        """
         return self._set_moment(changes.c[column], self.clock.moment(), condition, values)
 
     @repeatable

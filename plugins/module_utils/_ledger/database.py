@@ -1,7 +1,10 @@
 # Copyright (c) 2026 simops.yateota contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Open and check the ledger's database, and describe each of its failures in one sentence."""
+"""Open and check the ledger's database, and describe its failures.
+
+Each failure is described in one sentence.
+"""
 
 from __future__ import annotations
 
@@ -57,7 +60,7 @@ class Ledger:
 
     @property
     def ledger(self) -> Ledger:
-        """The ledger itself, for ``repeatable``."""
+        """Return the ledger itself, for ``repeatable``."""
         return self
 
     @property
@@ -66,7 +69,9 @@ class Ledger:
 
     @contextlib.contextmanager
     def write(self) -> Iterator[sa.Connection]:
-        """Yield a transaction: durable if the block ends without an error, else without effect.
+        """Yield a transaction.
+
+        It is durable if the block ends without an error, and has no effect otherwise.
 
         If the answer to its commit is lost, it fails but has taken effect: the writes must be ``repeatable``.
 
@@ -93,12 +98,12 @@ class Ledger:
         self._check_unchanged(before)
 
     def _check_unchanged(self, before: tuple[int, ...] | None) -> None:
-        """Reject data from a file without a lock that may have been read partly before and partly after a write."""
+        """Reject data of an unlocked file that a write may have changed meanwhile."""
         if self._reads_file and sqlite.fingerprint(self._reads_file) != before:
             raise LedgerBusyError(f"ledger '{self.shown}' was written while it was read: run this again.")
 
     def clock(self) -> sa.ColumnElement[float]:
-        """Return the present moment in Unix seconds, by the clock that all users of this ledger share."""
+        """Return the Unix seconds of the clock that all users of this ledger share."""
         if self._is_file:
             return (sa.func.julianday("now", type_=sa.Double) - 2440587.5) * 86400.0
         return sa.cast(sa.extract("epoch", sa.func.clock_timestamp()), sa.Double)
@@ -133,7 +138,7 @@ class Ledger:
         return sa.select(gather(array(*query.subquery().c), type_=sa.JSON))
 
     def rows_changed(self, connection: sa.Connection, statement: sa.Update, values: dict[str, Any]) -> int:
-        """Execute a statement; return how many rows it has changed."""
+        """Execute a statement, and return how many rows it has changed."""
         changed = int(connection.execute(statement, values).rowcount)
         # Python's SQLite module counts no rows (-1) of a statement that begins with WITH.
         return changed if changed >= 0 else int(connection.execute(sa.text("SELECT changes()")).scalar_one())
@@ -144,7 +149,7 @@ class Ledger:
         return dialect.insert(table).on_conflict_do_nothing()
 
     def fold(self, connection: sa.Connection) -> None:
-        """Write each commit of a SQLite connection to the main file at once, not only to its log.
+        """Write each commit to the SQLite file at once, not only to its log.
 
         A copy of that file alone then shows what was sent. As a part of the commit, this takes no Python lock from the
         sending threads.
@@ -154,7 +159,10 @@ class Ledger:
             connection.info["folds"] = True
 
     def compact(self) -> None:
-        """Rewrite a SQLite file without deleted data; PostgreSQL does so itself. Raises as ``write``."""
+        """Rewrite a SQLite file without deleted data; PostgreSQL does so itself.
+
+        Raises as ``write``.
+        """
         if self._is_file:
             with self._raw() as connection:
                 connection.execute("VACUUM")
@@ -205,7 +213,9 @@ class Ledger:
 
     @repeatable
     def prepare(self) -> None:
-        """Create missing tables, and upgrade those of an older release to the present schema.
+        """Create missing tables, and upgrade those of an older release.
+
+        They have the present schema afterwards.
 
         Raises:
             InvalidInputError: the database belongs to another program, or to a newer version of the collection.
@@ -225,7 +235,10 @@ class Ledger:
 
     @repeatable
     def is_ready(self) -> bool:
-        """Return whether the database holds a ledger, also one of an older release. Raises as ``prepare``."""
+        """Return whether the database holds a ledger, also one of an older release.
+
+        Raises as ``prepare``.
+        """
         with self.read() as connection:
             version = self._version(connection)
             if version is not None and version < SCHEMA_VERSION and self.notice is None:
@@ -260,7 +273,9 @@ def open_ledger(
     stopped: threading.Event | None = None,
     warn: Callable[[str], None] | None = None,
 ) -> Ledger:
-    """Open the ledger at a path or URL; create it if it is missing, upgrade an older one.
+    """Open the ledger at a path or URL; create it if it is missing.
+
+    A ledger of an older release is upgraded.
 
     Args:
         where: the path of a SQLite file, or the URL of a PostgreSQL database.
@@ -295,8 +310,8 @@ def look_into(
         where, password, patience: as for ``open_ledger``.
         warn: receives a message if an older release made it, so that the next run that writes upgrades it.
 
-        Returns:
-            The ledger; None if it does not exist yet.
+    Returns:
+        The ledger; None if it does not exist yet.
 
     Raises:
         As ``open_ledger``.
@@ -318,7 +333,7 @@ def look_into(
 
 
 def scratch_ledger(where: str) -> Ledger:
-    """Return a ledger for this process only, in a temporary file of SQLite that is deleted with it.
+    """Return a ledger in a temporary SQLite file that is deleted with this process.
 
     Args:
         where: the path or URL of the ledger that it replaces, for messages.

@@ -21,10 +21,10 @@ _BLOCK = 2000
 
 
 def plan_digest(change: Change, limits: Mapping[str, Any] | None) -> str:
-    """Compute the SHA-256 of a change's plan, by one pass over its rows as the ledger holds them now.
+    """Compute the SHA-256 of a change's plan, by one pass over its rows.
 
-    It covers the action, the server, the node, the limits, and each participant selected, in order. It is the same on
-    every database.
+    It reads the rows as the ledger holds them now. It covers the action, the server, the node, the limits, and each
+    participant selected, in order. It is the same on every database.
 
     Args:
         change: the change, its participants recorded.

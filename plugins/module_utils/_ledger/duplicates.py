@@ -1,7 +1,10 @@
 # Copyright (c) 2026 simops.yateota contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Find participants that are planned twice under different names, in constant memory."""
+"""Find participants that are planned more than once, in constant memory.
+
+The same participant may have different names.
+"""
 
 from __future__ import annotations
 
@@ -28,13 +31,15 @@ _SHARED = ("canonical_iccid", "imsi", "msisdn")  # the columns that an entry giv
 
 
 class Duplicates:
-    """Find entries of a change that one request would act on twice.
+    """Finds entries of a change that one request would act on twice.
+
+    It works while the change is planned, or in a plan of an older release.
 
     While the change is planned, or in a plan of an older release.
 
     Args:
         change: the change.
-        naming: how its action names what one request acts on.
+        naming: how its action names the SIM or participant that one request acts on.
         keep_rank: ranks entries.
         plan_is_recorded: an older release has recorded the plan, and may have sent some of it: those that go are
             recorded as skipped, not deleted.
@@ -88,7 +93,10 @@ class Duplicates:
 
     @repeatable
     def _pairs(self, kind: str, which: list[sa.ColumnElement[bool]]) -> tuple[bool, array.array[int], array.array[int]]:
-        """Pair entries that stay and go, in 16 bytes; return whether one that goes has more identifiers."""
+        """Pair entries that stay and go, in 16 bytes.
+
+        Return whether one that goes has more identifiers.
+        """
         stay, go, grown = array.array("q"), array.array("q"), False
         # An option of the statement, not of the connection, whose timeouts are set by statements without rows.
         equals = self._equal(kind, which).execution_options(yield_per=1000)
@@ -124,7 +132,10 @@ class Duplicates:
 
     @repeatable
     def _merge(self, pairs: list[list[int]]) -> None:
-        """Add the identifiers of entries that go to those that stay, and delete or skip the former."""
+        """Add the identifiers of entries that go to those that stay.
+
+        The entries that go are deleted or skipped.
+        """
         columns, gone = participants.c, participants.alias()
         given = self.ledger.given(stays="integer", goes="integer").c
         fill = (
@@ -141,7 +152,10 @@ class Duplicates:
 
     @repeatable
     def first_indistinct_entries(self) -> tuple[dict[str, Any], dict[str, Any]] | None:
-        """Find two entries that may be one SIM, as far as the data shows; None if there are none."""
+        """Find two entries that may be one SIM, as far as the data shows.
+
+        Return None if there are none.
+        """
         columns = participants.c
         kinds = [sa.case((columns[name].is_(None), 0), else_=1).label(f"has_{name}") for name in IDENTIFIERS]
         was_read = sa.case((columns.campaign_id.is_(None), 0), else_=1).label("was_read")
@@ -162,7 +176,10 @@ class Duplicates:
 
     @repeatable
     def conditions_named_again(self) -> list[tuple[sa.ColumnElement[bool], ...]]:
-        """Select entries without a campaign whose SIM another entry names in a campaign: they may be the same."""
+        """Select entries without a campaign whose SIM is also named in a campaign.
+
+        Both entries may be the same participant.
+        """
         nowhere = participants.c.campaign_id.is_(None)
         with self.ledger.read() as connection:
             some = connection.execute(sa.select(participants.c.seq).where(*self._compared, nowhere).limit(1)).first()

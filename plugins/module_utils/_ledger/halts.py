@@ -1,7 +1,10 @@
 # Copyright (c) 2026 simops.yateota contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Read from a change's record whether somebody holds or has stopped it, so that nothing may be sent."""
+"""Read from a change's record whether somebody holds or has stopped it.
+
+Nothing may be sent then.
+"""
 
 from __future__ import annotations
 
@@ -39,25 +42,31 @@ class Halt:
 
 
 def hold_of(record: Any) -> Halt | None:
-    """Give the hold of a change that is not released; None where there is none."""
+    """Return the hold of a change that is not released; None if there is none."""
     if record.held_at is None or record.released_at is not None:
         return None
     return Halt(ChangeStatus.HELD, record.held_by, record.held_at, record.held_reason)
 
 
 def stop_of(record: Any) -> Halt | None:
-    """Give the stop of a change, which lasts; None where nobody has stopped it."""
+    """Return the stop of a change, which lasts; None if nobody has stopped it."""
     if record.stopped_at is None:
         return None
     return Halt(ChangeStatus.STOPPED, record.stopped_by, record.stopped_at, record.stop_reason)
 
 
 def halt_of(record: Any) -> Halt | None:
-    """Give why nothing may be sent for a change, its stop before its hold; None where nothing forbids it."""
+    """Return why nothing may be sent for a change; None if nothing forbids it.
+
+    A stop comes before a hold.
+    """
     return stop_of(record) or hold_of(record)
 
 
 def status_of(record: Any) -> str:
-    """Give a change's status. Neither a hold nor a stop changes that of a change which has nothing left to send."""
+    """Return a change's status.
+
+    Neither a hold nor a stop changes the status of a change that has nothing left to send.
+    """
     halt = None if record.status in (*ENDED_STATUSES, ChangeStatus.PURGED) else halt_of(record)
     return halt.status if halt else str(record.status)

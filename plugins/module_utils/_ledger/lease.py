@@ -24,12 +24,18 @@ _SENDING_SHARE = 2 / 3
 
 
 def least_seconds(timeout: float) -> float:
-    """Return the shortest lease that no request outlasts: ``timeout`` to connect, and again for the answer."""
+    """Return the shortest lease, in seconds, that no request outlasts.
+
+    A request may take ``timeout`` to connect, and the same again for the answer.
+    """
     return 2 * timeout / (1 - _SENDING_SHARE)
 
 
 class LeaseLostError(InvalidInputError):
-    """Another run has taken over the change, because this one did not renew its lease in time."""
+    """Another run has taken over the change.
+
+    This run did not renew its lease in time.
+    """
 
 
 class Lease:
@@ -133,7 +139,9 @@ class Lease:
             )
 
     def renew(self, connection: sa.Connection) -> float:
-        """Renew the lease as part of a transaction, which succeeds only while this run has it.
+        """Renew the lease as part of a transaction.
+
+        The transaction succeeds only while this run has the lease.
 
         Returns:
             The argument for ``confirm``, to be called once the transaction is durable: until then nothing is renewed.
@@ -163,11 +171,14 @@ class Lease:
         self._looked = max(self._looked, moment)
 
     def seconds_since_look(self) -> float:
-        """Give how long ago it was last read whether somebody holds or has stopped the change."""
+        """Return the seconds since the last look for a hold or a stop."""
         return elapsed() - self._looked
 
     def confirm(self, moment: float) -> None:
-        """Count it as renewed at a moment, once the transaction that renewed it is durable."""
+        """Count the lease as renewed at a moment.
+
+        Call it once the transaction that renewed the lease is durable.
+        """
         # Once it has run out, another run may have had it: outcomes are still recorded, but nothing is sent.
         self._ran_out = self._ran_out or moment - self._renewed >= self._seconds
         self._renewed = max(self._renewed, moment)
@@ -177,7 +188,7 @@ class Lease:
         return not self._ran_out and elapsed() - self._renewed < self._seconds * _SENDING_SHARE
 
     def is_lost(self) -> bool:
-        """Whether it may be another run's by now."""
+        """Return whether another run may have it by now."""
         return self._ran_out or elapsed() - self._renewed >= self._seconds
 
     def _mine(self) -> tuple[sa.ColumnElement[bool], sa.ColumnElement[bool]]:
@@ -196,7 +207,10 @@ class Lease:
 
 
 def _place() -> str | None:
-    """Return the scope of process ids: this boot of this machine, and its process namespace."""
+    """Return the scope of process ids.
+
+    It is this boot of this machine, and its process namespace.
+    """
     try:
         with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
             return f"{socket.gethostname()} {file.read().strip()} {os.readlink('/proc/self/ns/pid')}"
@@ -205,10 +219,10 @@ def _place() -> str | None:
 
 
 def _has_died(place: str | None, pid: int) -> bool:
-    """Return whether the lease holder has certainly ended, if its process is visible here.
+    """Return whether the lease holder has certainly ended.
 
-    A killed process stays in the process list until its parent, or the machine's first process, reaps it. In a
-    container that may never happen.
+    This is known only if its process is visible here. A killed process stays in the process list until its parent, or
+    the machine's first process, reaps it. In a container that may never happen.
     """
     if not place or place != _place():
         return False

@@ -1,7 +1,10 @@
 # Copyright (c) 2026 simops.yateota contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Record the identifiers and states of a change's entries from the campaigns' lists."""
+"""Record the identifiers and states of a change's entries.
+
+They are read from the campaigns' lists.
+"""
 
 from __future__ import annotations
 
@@ -16,15 +19,16 @@ from .tables import canonical_column, participants, sa
 
 
 class LookUp:
-    """Finds the identifiers and states of a change's entries in the lists of their campaigns.
+    """Finds the identifiers and states of a change's entries in lists.
 
-    All identifiers of an entry must fit. They are recorded as the list spells them, with the list's other identifiers.
+    The lists are those of their campaigns. All identifiers of an entry must fit. They are recorded as the list spells
+    them, with the list's other identifiers.
 
     Args:
         change: the change.
         kinds: the identifiers by which its entries are named, as they are given together.
-        ranking: where a request acts on a SIM, the rank of each server state and that of all others: of a SIM's
-            participants the one of the lowest rank decides. None where it acts on a participant.
+        ranking: if a request acts on a SIM, the rank of each server state and that of all others: of a SIM's
+            participants the one of the lowest rank decides. None if it acts on a participant.
     """
 
     def __init__(
@@ -69,7 +73,10 @@ class LookUp:
 
     @repeatable
     def record(self, page: Sequence[Listed]) -> None:
-        """Record a page of the server's list; for entries without a campaign only the identifiers."""
+        """Record a page of the server's list.
+
+        For entries without a campaign, only the identifiers are recorded.
+        """
         with self._change.write() as connection:
             for block in each_name_once(named_rows(page, self._kinds)):
                 connection.execute(self._note, {"rows": block, "moment": self._change.clock.moment()})

@@ -51,7 +51,10 @@ _STEPS: dict[int, Callable[[sa.Connection], None]] = {1: _one_record_for_each_se
 
 
 def _make_anew(connection: sa.Connection, table: sa.Table) -> None:
-    """Recreate a table of a SQLite file with the present constraints, which no statement can change there."""
+    """Recreate a table of a SQLite file with the present constraints.
+
+    No statement can change them in an existing table.
+    """
     new = table.to_metadata(sa.MetaData(), name=_UNFINISHED)
     new.create(connection)
     connection.execute(new.insert().from_select(list(table.columns.keys()), sa.select(table)))
@@ -60,10 +63,11 @@ def _make_anew(connection: sa.Connection, table: sa.Table) -> None:
 
 
 def read_as_present(connection: sa.Connection) -> None:
-    """Let the queries of this connection's engine see the present schema in an older ledger.
+    """Let queries see the present schema in an older ledger.
 
-    Missing columns have the values that an upgrade would give them. Nothing is written: a ledger may be read with
-    fewer rights than its upgrade needs, and by an older release at the same time.
+    The queries are those of this connection's engine. Missing columns have the values that an upgrade would give them.
+    Nothing is written: a ledger may be read with fewer rights than its upgrade needs, and by an older release at the
+    same time.
     """
     lacking = _lacking(connection)
     shown = ", ".join(
@@ -129,7 +133,10 @@ def upgraded(shown: str, version: int, backup: str | None) -> str:
 
 
 def to_upgrade(shown: str, version: int, is_file: bool) -> str:
-    """Return the message about a ledger of an older schema that was only read; arguments as for ``upgraded``."""
+    """Return the message about an older ledger that was only read.
+
+    The arguments are those of ``upgraded``.
+    """
     backup = "A backup is then made beside it." if is_file else "Make a backup with pg_dump before."
     return (
         f"ledger '{shown}' has schema version {version}. The next task that writes upgrades it to {SCHEMA_VERSION}, "

@@ -21,7 +21,9 @@ _Method = TypeVar("_Method", bound=Callable[..., Any])
 
 
 class LedgerAwayError(YateotaError):
-    """The ledger's database did not accept a transaction now, and may accept the same one later.
+    """The ledger's database did not accept a transaction now.
+
+    It may accept the same one later.
 
     Attributes:
         is_over: whether ``ledger_timeout`` has passed, so that nothing is tried again.
@@ -56,7 +58,9 @@ class Outage:
 
     @property
     def is_on(self) -> bool:
-        """Whether the database was away when it was last used.
+        """Return whether the database was away when it was last used.
+
+        This does not change when the waiting ends.
 
         This does not change when the waiting ends.
         """

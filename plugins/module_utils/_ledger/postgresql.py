@@ -1,7 +1,10 @@
 # Copyright (c) 2026 simops.yateota contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Connect to a ledger on PostgreSQL, also through a pooler, and explain its failures."""
+"""Connect to a ledger on PostgreSQL and explain its failures.
+
+The connection may go through a pooler.
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 simops.yateota contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Read a change from the ledger, for results and reports, and purge its identifiers."""
+"""Read a change from the ledger for results and reports; purge its identifiers."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ class Report:
 
     @repeatable
     def waves(self, most: int | None = None) -> list[dict[str, Any]]:
-        """List the waves, or the latest of them, in order: number, size, counts, when started and finished."""
+        """List the waves or the latest of them in order, with sizes, counts and moments."""
         with self.ledger.read() as connection:
             found = connection.execute(
                 sa.select(waves.c.wave, waves.c.started, waves.c.finished)
@@ -147,7 +147,7 @@ class Report:
 
     @repeatable
     def states(self) -> dict[str, int]:
-        """Count those acted on by their last server state; ``unread`` were in no list of the last reading."""
+        """Count those acted on by server state; the last reading missed ``unread`` ones."""
         with self.ledger.read() as connection:
             acted = sa.select(self._state_now().label("state"))
             states = acted.where(self._change.rows, participants.c.state == RowState.DONE).subquery()
@@ -191,7 +191,7 @@ class Report:
         return [{"state": key[0], "code": key[1], "reason": key[2], "count": count} for key, count in frequent]
 
     def most_frequent(self, bad: int = 0) -> str:
-        """Return the most frequent reasons of those in ``BAD_STATES``, in a sentence with counts.
+        """Return the most frequent reasons for ``BAD_STATES``, in one sentence.
 
         Args:
             bad: how many are bad; those of them in no bad state were accepted, and came back failed.
@@ -205,7 +205,7 @@ class Report:
         return f"The most frequent reasons: {', '.join(f'{count} {why}' for count, why in counted)}." if counted else ""
 
     def unfinished(self, goal: str) -> tuple[int, list[dict[str, Any]]]:
-        """Count those acted on that are not in the goal's server state, and list the first."""
+        """Count those acted on that are not in the goal's server state; list the first."""
         which = sa.and_(participants.c.state == RowState.DONE, sa.func.coalesce(self._state_now(), "") != goal)
         return self._count(self._change.rows, which), self._first(which, participants.c.seq)
 
@@ -279,7 +279,7 @@ class Report:
             return int(connection.execute(sa.select(sa.func.count()).where(*which)).scalar_one())
 
     def _state_now(self) -> Any:
-        """Select the server state read after the attempt; null if the last reading did not find the participant."""
+        """Select the server state after the attempt; null if the last reading lacks it."""
         reading = sa.select(changes.c.reading).where(changes.c.number == self._change.number).scalar_subquery()
         is_new = sa.and_(participants.c.reading >= reading, participants.c.read_at > participants.c.sent_at)
         return sa.case((is_new, participants.c.state_now))
@@ -333,7 +333,7 @@ def change_facts(record: Any) -> dict[str, Any]:
 
 
 def halt_facts(record: Any) -> dict[str, Any]:
-    """Give who holds a change and who has stopped it, each None where nobody has."""
+    """Return who holds a change and who has stopped it, each None if nobody has."""
     return {
         name: halt and {"by": halt.by, "since": iso(halt.since), "reason": halt.reason}
         for name, halt in (("held", hold_of(record)), ("stopped", stop_of(record)))

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 simops.yateota contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Record the server states of a change's participants, and find those that are still to be read."""
+"""Record participants' server states, and find those still to be read."""
 
 from __future__ import annotations
 
@@ -47,7 +47,10 @@ class Readings:
 
     @repeatable
     def last_states(self, campaign_id: int, states: Iterable[str]) -> list[str]:
-        """List the last server states of participants in these row states, the most frequent first."""
+        """List the last server states of participants in these row states.
+
+        The most frequent one comes first.
+        """
         with self.ledger.read() as connection:
             found = connection.execute(
                 sa.select(participants.c.state_now)
@@ -59,7 +62,10 @@ class Readings:
 
     @repeatable
     def numbered(self, state: str, most: int) -> list[Numbered]:
-        """List the first participants in a row state, with their identifiers and campaigns as recorded."""
+        """List the first participants in a row state.
+
+        Each has its identifiers and its campaign as recorded.
+        """
         wanted = [participants.c[name] for name in (*IDENTITY, "campaign_id")]
         query = sa.select(*wanted).where(self._change.rows, participants.c.state == state)
         with self.ledger.read() as connection:
@@ -83,7 +89,10 @@ class Readings:
 
     @repeatable
     def unread(self, campaign_id: int, states: Iterable[str], reading: int) -> int:
-        """Count the participants of a campaign in these row states that this reading has not found."""
+        """Count the participants of a campaign that this reading has not found.
+
+        Only those in these row states are counted.
+        """
         with self.ledger.read() as connection:
             count = connection.execute(
                 sa.select(sa.func.count()).where(
@@ -118,7 +127,9 @@ class Readings:
 
 
 def named_rows(page: Sequence[Listed], kinds: Iterable[Sequence[str]], in_campaign: bool = True) -> list[list[Any]]:
-    """Make rows of name, state and ``IDENTITY``, one for each name of a listed participant.
+    """Make rows of name, state and ``IDENTITY``.
+
+    There is one for each name of a listed participant.
 
     Args:
         page: the participants.
@@ -136,7 +147,10 @@ def named_rows(page: Sequence[Listed], kinds: Iterable[Sequence[str]], in_campai
 
 
 def each_name_once(rows: list[list[Any]]) -> Iterator[list[list[Any]]]:
-    """Split rows into blocks without a repeated first column: a statement changes a participant once."""
+    """Split rows into blocks without a repeated first column.
+
+    A statement changes a participant only once.
+    """
     while rows:
         block: dict[Any, list[Any]] = {}
         rest = [row for row in rows if block.setdefault(row[0], row) is not row]

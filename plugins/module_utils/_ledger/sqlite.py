@@ -111,7 +111,10 @@ def reading_engine(path: str) -> sa.Engine:
 
 
 def scratch_engine() -> sa.Engine:
-    """Return SQLAlchemy's engine for a temporary file of SQLite that is deleted with this process."""
+    """Return SQLAlchemy's engine for a temporary SQLite file.
+
+    The file is deleted with this process.
+    """
     return engine_of(lambda: _connect(""), sa.StaticPool)
 
 
@@ -133,7 +136,7 @@ def _connect(path: str, uri: bool = False) -> sqlite3.Connection:
 
 
 def _checked(path: str) -> str:
-    """Return the file that a path names, or refuse one that cannot safely be a ledger."""
+    """Return the file that a path names, or refuse one that is not safe as a ledger."""
     path = target_of(path, f"ledger '{path}'")
     kind = _network_file_system(os.path.dirname(path))
     if kind:
@@ -147,7 +150,7 @@ def _checked(path: str) -> str:
 
 
 def _network_file_system(folder: str) -> str | None:
-    """Return the type of the network file system that a folder is on; None if it is on none."""
+    """Return the type of a folder's network file system; None if it is on none."""
     try:
         device = os.stat(folder).st_dev
         with open(_MOUNTS, encoding="utf-8", errors="replace") as file:
@@ -184,7 +187,9 @@ def fingerprint(path: str) -> tuple[int, ...]:
 
 
 def empty_log(connection: Any) -> bool:
-    """Empty the log of deleted data, and return whether no reader kept it from being emptied.
+    """Empty the log of deleted data.
+
+    Return whether it is empty: a reader can prevent that.
 
     Args:
         connection: SQLite's own, outside a transaction.

@@ -57,7 +57,7 @@ changes = sa.Table(
     # The number of the latest reading of states, and when it began; no moment while it is not whole.
     sa.Column("reading", sa.Integer, nullable=False, default=0),
     sa.Column("read_at", _moment),
-    # From when on attempts count for the abort: moved when an aborted change is resumed.
+    # The moment from which attempts count for the abort. It moves when an aborted change is resumed.
     sa.Column("judged_from", _moment, nullable=False, default=0),
     sa.Column("lease_token", sa.Text),
     sa.Column("lease_holder", sa.Text),
@@ -164,7 +164,7 @@ earlier_attempts = sa.Table(
 
 
 def canonical_column(kind: str, column: sa.ColumnElement[str]) -> sa.ColumnElement[str]:
-    """``_core.identifiers.canonical`` in SQL."""
+    """Return ``_core.identifiers.canonical`` in SQL."""
     if kind == "msisdn":
         digits = sa.func.ltrim(column, "+")
         return sa.case((digits.like("00_%"), sa.func.substr(digits, 3)), else_=digits)
