@@ -1,7 +1,10 @@
 # Copyright (c) 2026 simops.yateota contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Run the sandbox from the command line: `python -m yateota_sandbox --scenario small --speed 60`."""
+"""Run the sandbox from the command line.
+
+For example: `python -m yateota_sandbox --scenario small --speed 60`.
+"""
 
 from __future__ import annotations
 
@@ -74,7 +77,7 @@ def _announce(server: Server, options: Options) -> None:
 
 
 def main(arguments: list[str]) -> int:
-    """Serve until SIGTERM or SIGINT; returns the exit status."""
+    """Serve until SIGTERM or SIGINT; return the exit status."""
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(name)s %(levelname)s %(message)s")
     try:
         options = _options(arguments)
@@ -89,7 +92,10 @@ def main(arguments: list[str]) -> int:
         return 2
 
     def stopped(number: int, frame: types.FrameType | None) -> None:
-        """Ignore the signal: the stopped server raises it once more for handlers that were set before."""
+        """Ignore the signal.
+
+        The stopped server raises it once more for handlers that were set before.
+        """
 
     signal.signal(signal.SIGTERM, stopped)
     signal.signal(signal.SIGINT, stopped)

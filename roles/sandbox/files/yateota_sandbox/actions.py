@@ -14,7 +14,10 @@ from .timeline import NEVER
 
 
 class RefusedError(Exception):
-    """A request answered with an error code: 401 a value, 402 a missing parameter, 403, 404 not found."""
+    """A request answered with an error code.
+
+    The codes are 401 for a value, 402 for a missing parameter, 403, and 404 for not found.
+    """
 
     def __init__(self, code: int, message: str) -> None:
         super().__init__(message)
@@ -23,7 +26,7 @@ class RefusedError(Exception):
 
 
 class NotApplicableError(Exception):
-    """Why an action does not apply to one participant."""
+    """The reason why an action does not apply to one participant."""
 
 
 # The states in which a campaign accepts an action, and its state afterwards.
@@ -146,7 +149,9 @@ def _begin(store: Store, participant: Participant, cause: str, state: State) -> 
 
 
 def act_on_participants(store: Store, identifiers: dict[str, str | int], action: str) -> int:
-    """Carry an action out on every participant that matches all identifiers and that it applies to.
+    """Carry an action out on every participant that it applies to.
+
+    Only participants that match all identifiers are meant.
 
     Returns:
         The number of these participants, at least one.

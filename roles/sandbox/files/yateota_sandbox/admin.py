@@ -1,7 +1,10 @@
 # Copyright (c) 2026 simops.yateota contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Serve the admin path for tests: journal, faults, options, clock, and a participant's real data."""
+"""Serve the admin path for tests.
+
+It gives the journal, faults, options, the clock, and a participant's real data.
+"""
 
 from __future__ import annotations
 
@@ -84,7 +87,7 @@ class Admin:
 
 
 async def _fields(request: Request) -> dict[str, Any]:
-    """Return the JSON object in a request; raises ValueError if there is none."""
+    """Return the JSON object in a request; raise ValueError if there is none."""
     found = await request.json()
     if not isinstance(found, dict):
         raise ValueError("the body must be a JSON object")

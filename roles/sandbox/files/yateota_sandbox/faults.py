@@ -1,7 +1,10 @@
 # Copyright (c) 2026 simops.yateota contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Make chosen requests fail for tests: the n-th request of a kind from now on, in a given way."""
+"""Make chosen requests fail for tests.
+
+Each fault is for the n-th request of a kind from now on, and fails it in a given way.
+"""
 
 from __future__ import annotations
 
@@ -57,7 +60,7 @@ class Fault(BaseModel):
 
     @property
     def acts(self) -> bool:
-        """Whether the node still carries the request out."""
+        """Return whether the node still carries the request out."""
         return self.kind in ("drop_after", "timeout_after", "delay") or (
             self.carried_out and self.kind not in ("drop_before", "timeout_before")
         )
@@ -78,7 +81,10 @@ class Faults:
         self._waiting.clear()
 
     def match(self, request: object, action: object) -> Fault | None:
-        """Return the fault for this request, if any; of several, the one added first."""
+        """Return the fault for this request, if any.
+
+        If there are several, it is the one that was added first.
+        """
         if not self._waiting:
             return None
         met = None

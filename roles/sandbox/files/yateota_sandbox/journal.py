@@ -14,8 +14,8 @@ Entry = dict[str, Any]
 class Journal:
     """Entries in the order of their arrival, kept in memory.
 
-    An entry is a dict: number (int, from 1), time (unix seconds), request, node, params (as received; None where the
-    request could not be read), write (bool), connection (id of the TCP connection), http_status (None where the
+    An entry is a dict: number (int, from 1), time (Unix seconds), request, node, params (as received; None if the
+    request could not be read), write (bool), connection (id of the TCP connection), http_status (None if the
     connection was dropped), code (of the body, None without one), carried_out (bool: handled by the node without an
     error), fault (its kind, or None), authenticated (bool). The secret is in none of them.
     """
@@ -26,7 +26,10 @@ class Journal:
         self._number = 0
 
     def open(self, connection: int) -> Entry:
-        """Begin the entry of a request that has just arrived; the code that answers it completes it."""
+        """Begin the entry of a request that has just arrived.
+
+        The code that answers the request completes the entry.
+        """
         self._number += 1
         entry = {
             "number": self._number,

@@ -70,7 +70,7 @@ class Node:
         return {"campaigns": [self._campaign_item(row, full=full) for row in self.store.campaigns(limit, offset)]}
 
     def get_campaign(self, params: Params) -> Answer:
-        """Return the number of campaigns without a key, a page of them, or those that match one key."""
+        """Return the number of campaigns, a page of them, or those that match one key."""
         keys = [name for name in CAMPAIGN_KEYS if _given(params, name)]
         if len(keys) > 1:
             raise RefusedError(401, f"Invalid value for parameter '{keys[1]}': it is given besides '{keys[0]}'")
@@ -136,7 +136,7 @@ class Node:
     # Participants
 
     def query_participants(self, params: Params) -> Answer:
-        """Return the number of a campaign's participants, or a page of them, of all states or of one."""
+        """Return the number or a page of a campaign's participants, in one state or all."""
         campaign = self._campaign(params)
         state = params.get("state") or None
         if state is not None and state not in FILTER_STATES:
@@ -313,7 +313,7 @@ REQUESTS: dict[str, Request] = {
 
 
 def _given(params: Params, name: str) -> bool:
-    """Return whether a parameter is given: the specification's examples leave unused ones empty."""
+    """Return whether a parameter is given: in examples, unused ones are empty [S]."""
     return params.get(name) not in (None, "")
 
 
@@ -334,7 +334,7 @@ def _whole_number(params: Params, name: str) -> int:
 
 
 def _text(params: Params, name: str) -> str:
-    """Return an identifier of a SIM, sent as digits or as a number; a phone number may begin with +."""
+    """Return a SIM's identifier from digits or a number; + may begin a phone number."""
     value = params[name]
     digits = str(value).removeprefix("+") if name == "msisdn" else str(value)
     if isinstance(value, bool) or not isinstance(value, (int, str)) or not (digits.isascii() and digits.isdigit()):

@@ -1,7 +1,10 @@
 # Copyright (c) 2026 simops.yateota contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The one list of the sandbox's options, for Python, the command line and the admin path."""
+"""Define the sandbox's options once.
+
+Python, the command line and the admin path use them.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,10 @@ from .scenario import Scenario
 
 
 class Options(BaseModel):
-    """The options of one sandbox. A wrong value raises `pydantic.ValidationError`."""
+    """The options of one sandbox.
+
+    A wrong value raises `pydantic.ValidationError`.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 

@@ -1,7 +1,10 @@
 # Copyright (c) 2026 simops.yateota contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Add to uvicorn a status line's reason, and the closing of a connection without an answer."""
+"""Add features to uvicorn's HTTP protocol.
+
+They are a status line's reason, and the closing of a connection without an answer.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +20,10 @@ _numbers = itertools.count(1)
 
 
 class Connection:
-    """One TCP connection, as the application finds it in `scope["state"]["connection"]`."""
+    """One TCP connection.
+
+    The application finds it in `scope["state"]["connection"]`.
+    """
 
     def __init__(self) -> None:
         self.number = next(_numbers)
@@ -31,7 +37,10 @@ class Connection:
 
 
 class _StatusLine:
-    """A transport that replaces the standard phrase of a status line by the connection's reason."""
+    """A transport that puts the connection's reason in a status line.
+
+    It replaces the standard phrase.
+    """
 
     def __init__(self, transport: asyncio.Transport, connection: Connection) -> None:
         self._transport = transport
@@ -50,7 +59,7 @@ class _StatusLine:
 
 
 class SandboxProtocol(AutoHTTPProtocol):  # type: ignore[misc, valid-type]
-    """uvicorn's HTTP protocol, which gives the application access to the connection."""
+    """The HTTP protocol of uvicorn, which gives the application its connection."""
 
     def __init__(
         self,
@@ -69,7 +78,10 @@ class SandboxProtocol(AutoHTTPProtocol):  # type: ignore[misc, valid-type]
         super().connection_made(_StatusLine(self._connection.transport, self._connection))
 
     def shutdown(self) -> None:
-        """Close the connection once its request is answered; called when the server stops."""
+        """Close the connection once its request is answered.
+
+        It is called when the server stops.
+        """
         super().shutdown()
         transport = self._connection.transport
         if transport is not None and transport.is_closing() and not transport.get_write_buffer_size():

@@ -1,7 +1,10 @@
 # Copyright (c) 2026 simops.yateota contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Define campaigns, participants and messages as the store returns them for one moment."""
+"""Define campaigns, participants and messages at one moment.
+
+The store returns them in this form.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +24,10 @@ FROM participants p JOIN sims s USING (sim_id) JOIN campaigns c USING (campaign_
 
 @dataclass(frozen=True, slots=True)
 class CampaignRow:
-    """A campaign as it is now; `active` is its own time in seconds, which stops while it is held."""
+    """A campaign as it is now.
+
+    `active` is its own time in seconds, which stops while the campaign is held.
+    """
 
     campaign_id: int
     name: str
@@ -32,7 +38,10 @@ class CampaignRow:
 
     @property
     def state(self) -> str:
-        """The state: started, paused, stopped, or finished once every participant has ended."""
+        """Return the state.
+
+        It is started, paused or stopped, or finished once every participant has ended.
+        """
         return "finished" if self.finished else self.held_state
 
 
@@ -57,13 +66,16 @@ class Participant:
 
     @property
     def state(self) -> str:
-        """The present state."""
+        """Return the present state."""
         return self.message.state(self.active)
 
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One message of a participant in simulated time; None where a step has not happened."""
+    """One message of a participant in simulated time.
+
+    A time is None if the step has not happened.
+    """
 
     attempt: int
     cause: str

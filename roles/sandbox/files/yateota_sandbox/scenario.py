@@ -1,7 +1,10 @@
 # Copyright (c) 2026 simops.yateota contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The scenario: the SIMs and campaigns at the start, and how the campaigns continue."""
+"""Define a scenario.
+
+It has the SIMs and campaigns at the start, and how the campaigns continue.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +34,10 @@ class Part(BaseModel):
 
 
 class Sims(Part):
-    """A series of SIMs: SIM n has the first identifiers plus n (`iccid` is without its Luhn digit)."""
+    """A series of SIMs.
+
+    SIM n has the first identifiers plus n (`iccid` is without its Luhn digit).
+    """
 
     count: int = Field(ge=1)
     imsi: Digits = Field(min_length=6, max_length=15)
@@ -49,14 +55,20 @@ class Sims(Part):
 
 
 class MovedNumber(Part):
-    """A subscriber who kept the number and moved to another SIM: `msisdn` belongs to `imsi` now."""
+    """A subscriber who kept the number and moved to another SIM.
+
+    `msisdn` belongs to `imsi` now.
+    """
 
     msisdn: Digits
     imsi: Digits
 
 
 class Pace(Part):
-    """The shortest and longest time of each step of a message, in simulated seconds of campaign time."""
+    """The shortest and longest time of each step of a message.
+
+    Times are simulated seconds of campaign time.
+    """
 
     build: tuple[Seconds, Seconds] = (5, 60)
     send: tuple[Seconds, Seconds] = (5, 120)
@@ -72,7 +84,7 @@ class Pace(Part):
 
 
 class Campaign(Part):
-    """One campaign and the states its participants are in at the start."""
+    """One campaign, and the states that its participants are in at the start."""
 
     campaign_id: int = Field(ge=1)
     name: str
@@ -96,12 +108,12 @@ class Campaign(Part):
 
     @property
     def size(self) -> int:
-        """Number of its participants."""
+        """Return the number of its participants."""
         return sum(self.initial.values())
 
     @property
     def participant_ids(self) -> range:
-        """The ids of its participants."""
+        """Return the ids of its participants."""
         return range(self.first_participant, self.first_participant + self.size)
 
     @model_validator(mode="after")
@@ -161,7 +173,9 @@ def _check_apart(name: str, runs: list[tuple[str, int]]) -> None:
 
 
 def load_scenario(source: str | dict[str, Any] | Scenario) -> Scenario:
-    """Read and check a scenario: a name of the sandbox's own, a path, a mapping, or a `Scenario` as it is.
+    """Read and check a scenario.
+
+    It is given by one of the sandbox's own names, a path or a mapping, or is a `Scenario` and returned as it is.
 
     Raises:
         FileNotFoundError: no scenario of that name, and no such file.
@@ -198,7 +212,10 @@ def luhn_digit(digits: str) -> str:
 
 
 def sim_rows(scenario: Scenario) -> Iterator[tuple[int, str, str, str, int]]:
-    """Yield each SIM: number, imsi, iccid, msisdn (with leading zeros), and initial ota_counter."""
+    """Yield the identifiers of each SIM.
+
+    They are: number, imsi, iccid, msisdn (with leading zeros), and initial ota_counter.
+    """
     number = 0
     for run in scenario.sims:
         imsi, iccid, msisdn = int(run.imsi), int(run.iccid), int(run.msisdn)

@@ -37,7 +37,9 @@ T = TypeVar("T")
 
 
 class Service:
-    """The application and its changeable parts. Only the server's thread may use it.
+    """The application and its changeable parts.
+
+    Only the server's thread may use it.
 
     Raises:
         FileNotFoundError: no such scenario.
@@ -70,7 +72,10 @@ class Service:
         return Path(self._closing.enter_context(tempfile.TemporaryDirectory(prefix="yateota-sandbox-")))
 
     def set(self, changes: dict[str, Any]) -> None:
-        """Change options that may change at run time; raises ValueError for others and for bad values."""
+        """Change options that may change at run time.
+
+        Raise ValueError for others and for invalid values.
+        """
         self.options = self.options.changed(changes)
         self.node.options = self.front_end.options = self.options
         self.journal.enabled = self.options.journal
@@ -78,7 +83,7 @@ class Service:
             self.clock.set_speed(self.options.speed)
 
     def fault(self, fields: dict[str, Any]) -> None:
-        """Ask for a fault; raises ValueError where it is not a sensible one."""
+        """Ask for a fault; raise ValueError if it is not a sensible one."""
         self.faults.add(Fault.model_validate(fields))
 
 
@@ -124,14 +129,14 @@ class Server(uvicorn.Server):
         self._on_serving()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Stop serving, and close the connections of requests without an answer after a grace period."""
+        """Stop serving, and close unanswered connections after a grace period."""
         await super().shutdown(sockets)
         for protocol in list(self.server_state.connections):
             cast(SandboxProtocol, protocol).abort()
         await asyncio.sleep(0)
 
     def run(self, sockets: list[socket.socket] | None = None) -> None:
-        """Serve until told to stop."""
+        """Serve until the server is stopped."""
         try:
             asyncio.run(self.serve(sockets=[self._socket]))
         finally:
@@ -152,7 +157,10 @@ def _listen(host: str, port: int) -> socket.socket:
 
 
 def _tls(ca_path: Path, client_ca: Path | None) -> ssl.SSLContext:
-    """Return a context with a certificate of a new CA, whose own certificate is written to `ca_path`."""
+    """Return a context with a certificate of a new CA.
+
+    The certificate of the CA is written to `ca_path`.
+    """
     authority = trustme.CA()
     authority.cert_pem.write_to_path(str(ca_path))
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -166,7 +174,9 @@ def _tls(ca_path: Path, client_ca: Path | None) -> ssl.SSLContext:
 
 
 class Sandbox:
-    """A sandbox in a thread of this process, over real TCP: `with Sandbox(Options(scenario="small")) as box: ...`.
+    """A sandbox in a thread of this process, over real TCP.
+
+    Use it as in `with Sandbox(Options(scenario="small")) as box: ...`.
 
     Args:
         options: as on the command line; `ready_file` has no use here.
@@ -215,7 +225,10 @@ class Sandbox:
         self._in_loop(self._service.journal.clear)
 
     def fault(self, **fields: Any) -> None:
-        """Ask for a fault (see `yateota_sandbox.faults.Fault`); raises ValueError where it is not a sensible one."""
+        """Ask for a fault (see `yateota_sandbox.faults.Fault`).
+
+        Raise ValueError if it is not a sensible one.
+        """
         self._in_loop(functools.partial(self._service.fault, fields))
 
     def clear_faults(self) -> None:
@@ -227,11 +240,17 @@ class Sandbox:
         self._in_loop(functools.partial(self._service.clock.advance, seconds))
 
     def set(self, **changes: Any) -> None:
-        """Change options that may change at run time; raises ValueError for others and for bad values."""
+        """Change options that may change at run time.
+
+        Raise ValueError for others and for invalid values.
+        """
         self._in_loop(functools.partial(self._service.set, changes))
 
     def participant(self, participant_id: int) -> dict[str, Any]:
-        """Return its identifiers, state, ota_counter, sends (of all messages) and reruns, or raise LookupError."""
+        """Return a participant's real data, or raise LookupError.
+
+        It has identifiers, state, ota_counter, sends (of all messages) and reruns.
+        """
         return self._in_loop(functools.partial(self._service.node.truth, participant_id))
 
     def _in_loop(self, act: Callable[[], T]) -> T:

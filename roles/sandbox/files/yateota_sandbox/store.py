@@ -26,7 +26,7 @@ class Store:
         path: SQLite file, overwritten, or ":memory:".
         scenario: what there is at the start.
         chance: draws what the scenario leaves open.
-        clock: tells the simulated time.
+        clock: gives the simulated time.
 
     Raises:
         ValueError: `path` is a file that no sandbox wrote, or cannot be written.
@@ -114,7 +114,10 @@ class Store:
         return found
 
     def set_state(self, campaign: CampaignRow, state: str) -> None:
-        """Record a campaign's state, and let its own time run (started) or stand (paused, stopped) from now on."""
+        """Record a campaign's state.
+
+        From now on its own time runs (started) or stands still (paused, stopped).
+        """
         now = self._clock.now()
         self._db.execute(
             "UPDATE campaigns SET state = ?, active = ?, since = ? WHERE campaign_id = ?",
@@ -124,7 +127,10 @@ class Store:
             self._db.execute("INSERT INTO periods VALUES (?, ?, ?)", (campaign.campaign_id, campaign.active, now))
 
     def counts(self, campaign: CampaignRow) -> Mapping[str, int]:
-        """Return the number of participants in each state, 0 included, at the time when the campaign was read."""
+        """Return the number of participants in each state, 0 included.
+
+        It is that at the time when the campaign was read.
+        """
         return self._tallies[campaign.campaign_id].total
 
     def size(self, campaign: CampaignRow) -> int:
@@ -134,7 +140,10 @@ class Store:
     def page(
         self, campaign: CampaignRow, limit: int, offset: int, state: str | None
     ) -> list[tuple[int, int, str, str, str, str]]:
-        """Return rows by id: participant_id, campaign_id, imsi, iccid, msisdn, state; a limit of -1 is none."""
+        """Return rows by id; a limit of -1 means no limit.
+
+        A row has participant_id, campaign_id, imsi, iccid, msisdn and state.
+        """
         ids = self.scenario_campaigns[campaign.campaign_id].participant_ids
         if state is None:
             # Ids have no gaps, so that an offset is an id: the last page is as fast as the first.
@@ -179,7 +188,10 @@ class Store:
         self._tallies[participant.campaign_id].replace(participant.participant_id, participant.message, message)
 
     def begin(self, participant: Participant, message: Message, cause: str) -> None:
-        """Replace a participant's message by a new one; the old one stays in its history."""
+        """Replace a participant's message by a new one.
+
+        The old one stays in its history.
+        """
         past = self._in_simulated_time(participant)
         if past.built is not None or past.ended is not None:
             self._db.execute(
@@ -202,7 +214,10 @@ class Store:
         self._tallies[participant.campaign_id].replace(participant.participant_id, participant.message, message)
 
     def reset_counter(self, sim_id: int) -> None:
-        """Reset a SIM's OTA counter to its initial value: earlier messages no longer count."""
+        """Reset a SIM's OTA counter to its initial value.
+
+        Earlier messages do not count from then on.
+        """
         for participant in self._of_sim(sim_id):
             sent = participant.message.sent_at <= participant.active
             self._db.execute(
@@ -223,7 +238,10 @@ class Store:
         return [*past, self._in_simulated_time(participant)]
 
     def sends(self, sim_id: int) -> tuple[int, list[tuple[float, int, int]]]:
-        """Return a SIM's initial OTA counter, and the counted messages: (time, participant_id, attempt)."""
+        """Return a SIM's initial OTA counter, and the counted messages.
+
+        A message is (time, participant_id, attempt).
+        """
         (initial,) = self._db.execute("SELECT ota_counter FROM sims WHERE sim_id = ?", (sim_id,)).fetchone()
         counted = [
             (attempt.sent, participant.participant_id, attempt.attempt)

@@ -14,7 +14,7 @@ BLOCK = 1024  # ids in a block: the most rows that a filtered page reads in vain
 
 
 class Tally:
-    """The states of one campaign's participants, counted.
+    """The counted states of one campaign's participants.
 
     It takes half a second to count a million rows, and nearly as long to find a page of one state deep in a campaign.
     So they are counted once, and afterwards only the changes since the last reading are applied. The states themselves
@@ -63,7 +63,10 @@ class Tally:
         self._move(participant_id, old.state(self._active), new.state(self._active))
 
     def skip(self, state: str, offset: int) -> tuple[int, int]:
-        """Return where a state's participants begin after `offset` of them: an id, and how many more to skip."""
+        """Return where a state's participants begin after `offset` of them.
+
+        It is an id, and how many more to skip.
+        """
         counts = self._blocks.get(state, Counter())
         for block in sorted(counts):
             if offset < counts[block]:

@@ -1,7 +1,10 @@
 # Copyright (c) 2026 simops.yateota contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Simulate time and chance: when a message is built, sent and answered, and how it ends."""
+"""Simulate time and chance.
+
+They decide when a message is built, sent and answered, and how it ends.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +21,9 @@ NEVER = math.inf
 
 
 def state_sql(moment: str) -> str:
-    """Return SQL for the state of a participant `p` at a moment of its campaign's active time.
+    """Return SQL for a participant's state at a moment.
+
+    The participant is `p`, and the moment is of its campaign's active time.
 
     There is no timer: a row has the times when its message is built, sent and ended, and queries compare them with the
     campaign's clock. (9e999 is SQL for infinity: no message is ever built for the unallocated.)
@@ -32,7 +37,10 @@ def state_sql(moment: str) -> str:
 
 
 class Message(NamedTuple):
-    """One try to deliver a message: times in its campaign's active time (seconds), and how it ends."""
+    """One try to deliver a message.
+
+    It has times in its campaign's active time (seconds), and how it ends.
+    """
 
     built_at: float
     sent_at: float
@@ -40,7 +48,10 @@ class Message(NamedTuple):
     outcome: str
 
     def state(self, active: float) -> str:
-        """Return its state at that moment, as `state_sql` does, for a message already read."""
+        """Return its state at that moment.
+
+        It does so as `state_sql` does, for a message that is already read.
+        """
         if self.ended_at <= active:
             return self.outcome
         if self.sent_at <= active:
@@ -62,15 +73,21 @@ class Clock:
         self._since = time.monotonic()
 
     def now(self) -> float:
-        """Simulated seconds that have passed."""
+        """Return the simulated seconds that have passed."""
         return self._passed + (time.monotonic() - self._since) * self._speed
 
     def restart(self) -> None:
-        """Restart at 0: the real time for loading a large scenario is not part of the simulation."""
+        """Restart at 0.
+
+        The real time for loading a large scenario is not part of the simulation.
+        """
         self._passed, self._since = 0.0, time.monotonic()
 
     def advance(self, seconds: object) -> None:
-        """Let simulated seconds pass at once; raises ValueError for a negative or invalid number."""
+        """Let simulated seconds pass at once.
+
+        Raise ValueError for a negative or invalid number.
+        """
         if isinstance(seconds, bool) or not isinstance(seconds, (int, float)) or not 0 <= seconds < NEVER:
             raise ValueError(f"advance: {seconds!r} is not valid, expected a number of seconds, 0 or more")
         self._passed += seconds
@@ -81,7 +98,10 @@ class Clock:
 
 
 class Chance:
-    """Draws that depend only on the seed, the participant and the try, not on the order of requests."""
+    """Draws that depend only on the seed, the participant and the try.
+
+    The order of requests does not matter.
+    """
 
     def __init__(self, seed: int) -> None:
         self._seed = seed
@@ -98,7 +118,10 @@ class Chance:
         random.Random(f"{self._seed}/{campaign_id}").shuffle(states)  # noqa: S311 - nothing here is a secret
 
     def message(self, campaign: Campaign, participant_id: int, attempt: int, active: float, state: State) -> Message:
-        """Return a message that is in `state` at the moment `active`, with its past and its future."""
+        """Return a message that is in `state` at the moment `active`.
+
+        It has its past and its future.
+        """
         build, send, por, luck = self.draws(participant_id, attempt)
         pace = campaign.pace
         # The duration of each step. The same draw divides the step under way into past and future.
@@ -122,7 +145,10 @@ class Chance:
         return Message(ended_at - to_por - to_send, sent_at, ended_at, state)
 
     def appears_at(self, campaign: Campaign, participant_id: int) -> float:
-        """Return when an unallocated participant's subscriber appears, in simulated seconds; 0: it exists."""
+        """Return the simulated second at which a participant's subscriber appears.
+
+        The participant is an unallocated one. 0 means that the subscriber exists.
+        """
         first, when, _outcome, _end = self.draws(participant_id, -1)
         if first < campaign.subscriber_rate:
             return 0.0

@@ -31,7 +31,10 @@ _dumps = json.JSONEncoder(separators=(",", ":")).encode
 
 
 class HttpRefusedError(Exception):
-    """A request refused before it is read, by an HTML page with the reason in its title and status [F]."""
+    """A request refused before it is read [F].
+
+    The answer is an HTML page with the reason in its title and status.
+    """
 
     def __init__(self, status: int, reason: str) -> None:
         super().__init__(reason)
@@ -106,7 +109,7 @@ class FrontEnd:
         await send({"type": "http.response.body", "body": response.body})
 
     async def _respond(self, scope: Scope, body: bytes, entry: Entry) -> Response | None:
-        """Return the response to a request; None if there is to be none."""
+        """Return the response to a request; None if there is none."""
         content = self._accept(scope, body, entry)
         name, params = content.get("request"), content.get("params")
         entry["request"], entry["node"], entry["params"] = name, content.get("node"), params
@@ -122,7 +125,9 @@ class FrontEnd:
         return self._broken(fault, answer, entry)
 
     def _accept(self, scope: Scope, body: bytes, entry: Entry) -> dict[str, Any]:
-        """Return the content of an accepted request, and record whether it was authenticated.
+        """Return the content of an accepted request.
+
+        Whether the request was authenticated is recorded.
 
         Raises:
             HttpRefusedError: the front end refuses it.
@@ -153,7 +158,10 @@ class FrontEnd:
         return content
 
     async def _ask_node(self, content: dict[str, Any], entry: Entry) -> dict[str, Any]:
-        """Return the answer's body. A node that takes too long still carries the request out [F]."""
+        """Return the answer's body.
+
+        A node that takes too long still carries the request out [F].
+        """
         service_time = self.options.service_time
         if not service_time and not self._places.locked():
             return self._handle(content, entry)
@@ -196,7 +204,10 @@ class FrontEnd:
         return Response(200, body + TAIL if self.options.not_writeable else body)
 
     def _broken(self, fault: Fault, answer: dict[str, Any], entry: Entry) -> Response | None:
-        """Return the response that a fault turns an answer into; None for a dropped connection."""
+        """Return the response that a fault turns an answer into.
+
+        It is None for a dropped connection.
+        """
         kind = fault.kind
         if kind in ("drop_before", "drop_after"):
             return None
