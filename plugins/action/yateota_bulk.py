@@ -1,7 +1,10 @@
 # Copyright (c) 2026 simops.yateota contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Runs the module of the same name in the controller's process where it can, and wave by wave to show progress."""
+"""Run the module in the controller's process if possible, and wave by wave.
+
+Each wave's progress is shown. The module has the same name.
+"""
 
 from __future__ import annotations
 
@@ -33,7 +36,10 @@ class ActionModule(SteppedAction):
 
     @each_plan_checked_once()
     def run_in_steps(self, options: Mapping[str, Any], stopped: threading.Event, variables: dict[str, Any]) -> Result:
-        """Send wave by wave, each as a run of the module, and return the result of all of them."""
+        """Send wave by wave, and return the result of all waves.
+
+        Each wave is a run of the module.
+        """
         most = _most_waves(options)
         # Only the first run waits for a window that is closed before the task; no run waits after a window's end.
         at_once = {**options, "wait_for_window": False} if is_option_true(options, "wait_for_window") else options
@@ -57,7 +63,7 @@ class ActionModule(SteppedAction):
 
 
 def _most_waves(options: Mapping[str, Any]) -> int | None:
-    """Return ``max_waves``: None if it is not set, 0 if it is not a number above 0."""
+    """Return ``max_waves``: None if it is not set, 0 if it is not a positive number."""
     given = options.get("max_waves")
     if given is None:
         return None
@@ -86,7 +92,7 @@ def _continues(results: Sequence[Result], most: int | None, stopped: threading.E
 
 
 def _together(waves: Sequence[Result], most: int | None, stopped: threading.Event, early: Sequence[Result]) -> Result:
-    """Return the result of all runs: the last, with what the task did as a whole.
+    """Return the result of all runs: the last one's, with totals of the task.
 
     Args:
         waves: the results of the runs, one or more.

@@ -1,7 +1,10 @@
 # Copyright (c) 2026 simops.yateota contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Run the module of the same name in the controller's process if possible, and repeatedly for a wait."""
+"""Run the module in the controller's process if possible, repeatedly for a wait.
+
+The module has the same name.
+"""
 
 from __future__ import annotations
 
@@ -25,14 +28,17 @@ class ActionModule(SteppedAction):
     module = yateota_campaign_info
 
     def wants_steps(self, options: Mapping[str, Any]) -> bool:
-        """Return whether it waits.
+        """Return whether the task waits.
 
-        In check mode it looks once, which the module does by itself.
+        In check mode it reads once, which the module does by itself.
         """
         return _wait_of(options) is not None and not self._task.check_mode
 
     def run_in_steps(self, options: Mapping[str, Any], stopped: threading.Event, variables: dict[str, Any]) -> Result:
-        """Read the campaign until it has ended or the time is over, and return the latest result."""
+        """Read the campaign until it has ended or the time is over.
+
+        The latest result is returned.
+        """
         result, looks = self.run_step(options, variables), 1
         begun = time.monotonic()  # after the first reading, so that even a slow machine has time for a second one
         while "watched" in result:
@@ -65,7 +71,10 @@ class ActionModule(SteppedAction):
 
 
 def _wait_of(options: Mapping[str, Any]) -> dict[str, Any] | None:
-    """Return the option ``wait``; None if it is not set, or is not a dictionary, which the module refuses."""
+    """Return the option ``wait``; None if it is not set, or is not a dictionary.
+
+    The module refuses anything that is not a dictionary.
+    """
     try:
         return None if options.get("wait") is None else dict(check_type_dict(options["wait"]))
     except TypeError:
@@ -73,6 +82,6 @@ def _wait_of(options: Mapping[str, Any]) -> dict[str, Any] | None:
 
 
 def _seconds(name: str, options: Mapping[str, Any]) -> float:
-    """Return a number of seconds that the module has checked at the first reading."""
+    """Return a number of seconds that the module checked at the first reading."""
     given = (_wait_of(options) or {}).get(name)
     return float(yateota_campaign_info.ARGUMENTS["wait"]["options"][name]["default"] if given is None else given)

@@ -1,7 +1,10 @@
 # Copyright (c) 2026 simops.yateota contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Provide the filter ``campaign_account``: what was sent for campaigns, in a line for each."""
+"""Provide the filter ``campaign_account``.
+
+It writes a line for each campaign, with what was sent for it.
+"""
 
 from __future__ import annotations
 
@@ -70,5 +73,5 @@ class FilterModule:
     """The filters of this file, by their names."""
 
     def filters(self) -> dict[str, Callable[..., Any]]:
-        """By name."""
+        """Return the filters by their names."""
         return {"campaign_account": campaign_account}

@@ -1,7 +1,10 @@
 # Copyright (c) 2026 simops.yateota contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Provide the filter ``campaign_table``, which formats campaigns as a table for a terminal."""
+"""Provide the filter ``campaign_table``.
+
+It formats campaigns as a table for a terminal.
+"""
 
 from __future__ import annotations
 
@@ -72,7 +75,10 @@ def _line(campaign: Mapping[str, Any]) -> str:
 
 
 def _shares(campaign: Mapping[str, Any]) -> list[str]:
-    """Return finished, pending, waiting and failed in percent; not known if the server sends no counts."""
+    """Return the finished, pending, waiting and failed participants in percent.
+
+    They are not known if the server sends no counts.
+    """
     total = campaign["participants"]
     counts = [campaign[name] for name in COUNTED_STATES]
     if not total or any(isinstance(count, bool) or not isinstance(count, int) for count in counts):
@@ -87,5 +93,5 @@ class FilterModule:
     """The filters of this file, by their names."""
 
     def filters(self) -> dict[str, Callable[..., Any]]:
-        """By name."""
+        """Return the filters by their names."""
         return {"campaign_table": campaign_table}

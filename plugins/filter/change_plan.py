@@ -1,7 +1,10 @@
 # Copyright (c) 2026 simops.yateota contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Provide the filter ``change_plan``: what a bulk change will do, and which settings are missing."""
+"""Provide the filter ``change_plan``.
+
+It says what a bulk change will do, and which settings are missing.
+"""
 
 from __future__ import annotations
 
@@ -118,7 +121,7 @@ def _needs_approval(change: Mapping[str, Any], settings: Mapping[str, Any]) -> b
 
 
 def _approval(planned: Mapping[str, Any], waits: bool) -> Iterator[str]:
-    """Give the plan's digest, and who approved it or how that is done."""
+    """Return the plan's digest, and who approved it or how to approve it."""
     change = planned["change"]
     if not change.get("plan_digest"):
         return
@@ -137,7 +140,10 @@ def _approval(planned: Mapping[str, Any], waits: bool) -> Iterator[str]:
 
 
 def _missing(change: Mapping[str, Any], settings: Mapping[str, Any], lacks_approver: bool, resends: bool) -> list[str]:
-    """Return the variables to set, and to what. An approval has the number of SIMs, but is not of sending twice."""
+    """Return the variables to set, and their values.
+
+    An approval has the number of SIMs, but does not cover sending twice.
+    """
     missing = []
     if lacks_approver:
         missing.append("bulk_change_approved_by to the name of who approves it")
@@ -194,5 +200,5 @@ class FilterModule:
     """The filters of this file, by their names."""
 
     def filters(self) -> dict[str, Callable[..., Any]]:
-        """By name."""
+        """Return the filters by their names."""
         return {"change_plan": change_plan}

@@ -1,7 +1,10 @@
 # Copyright (c) 2026 simops.yateota contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The filter ``change_progress``: what the tasks of a user's own know of a bulk change."""
+"""Provide the filter ``change_progress``.
+
+It returns what a user's own tasks know of a bulk change.
+"""
 
 from __future__ import annotations
 
@@ -114,7 +117,7 @@ _value:
 def change_progress(
     results: Any, settings: Mapping[str, Any], verdict: Mapping[str, Any] | None = None, reports: Sequence[str] = ()
 ) -> dict[str, Any]:
-    """What the tasks know: the keys of RETURN.
+    """Return what the tasks know: the keys of RETURN.
 
     Raises:
         AnsibleFilterError: the results are not those of a module.
@@ -145,5 +148,5 @@ class FilterModule:
     """The filters of this file, by their names."""
 
     def filters(self) -> dict[str, Callable[..., Any]]:
-        """By name."""
+        """Return the filters by their names."""
         return {"change_progress": change_progress}

@@ -1,7 +1,10 @@
 # Copyright (c) 2026 simops.yateota contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Provide the filter ``change_table``, which formats bulk changes as a table for a terminal."""
+"""Provide the filter ``change_table``.
+
+It formats bulk changes as a table for a terminal.
+"""
 
 from __future__ import annotations
 
@@ -60,7 +63,7 @@ _LEFT_OPEN = (RowState.PLANNED, RowState.SENDING)
 
 
 def change_table(changes: Sequence[Mapping[str, Any]], most: int = 0) -> list[str]:
-    """Return the lines of the table, a header first, the latest change before the others."""
+    """Return the lines of the table: a header, and the changes, latest first."""
     latest = list(reversed(changes))
     shown = latest[:most] if most else latest
     more = [f"and {len(latest) - len(shown)} more"] if len(shown) < len(latest) else []
@@ -82,7 +85,7 @@ def _line(change: Mapping[str, Any]) -> str:
 
 
 def _run(change: Mapping[str, Any]) -> str:
-    """Return the progress of the run that has the change's lease, or the person who holds the change."""
+    """Return the progress of the run that has the lease, or who holds the change."""
     if change.get("held"):
         words = f"held by {change['held']['by']}"
         return words if len(words) <= _RUN else f"{words[: _RUN - 1]}…"
@@ -99,5 +102,5 @@ class FilterModule:
     """The filters of this file, by their names."""
 
     def filters(self) -> dict[str, Callable[..., Any]]:
-        """By name."""
+        """Return the filters by their names."""
         return {"change_table": change_table}

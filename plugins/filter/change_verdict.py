@@ -1,7 +1,10 @@
 # Copyright (c) 2026 simops.yateota contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Provide the filter ``change_verdict``: the state of a bulk change after a run, and the next step."""
+"""Provide the filter ``change_verdict``.
+
+It describes the state of a bulk change after a run, and the next step.
+"""
 
 from __future__ import annotations
 
@@ -93,11 +96,11 @@ class _Standing:
     Attributes:
         change: the change as last known; empty if it is not known.
         left: how many are planned or being sent.
-        later: how many of them are left for a further run, since this one was to send so many waves alone.
+        later: how many of them are left for a further run, because this one had a limit of waves.
         unfinished: how many have not finished in the time that was given.
         unread: whether the new states could not be read.
-        why: what has stopped the run.
-        refusal: why the gate has stopped it; empty if it has not.
+        why: the reason why the run has stopped.
+        refusal: the reason why the gate has stopped it; empty if it has not.
     """
 
     change: Mapping[str, Any]
@@ -110,12 +113,12 @@ class _Standing:
 
     @property
     def counts(self) -> Mapping[str, int]:
-        """How many participants are in each state of their rows."""
+        """Return how many participants are in each row state."""
         return self.change.get("counts") or {}
 
     @property
     def bad(self) -> int:
-        """The number of bad participants.
+        """Return the number of bad participants.
 
         While others are left for a further run, that run may settle the unknown.
         """
@@ -124,7 +127,7 @@ class _Standing:
 
     @property
     def well(self) -> bool:
-        """Whether nothing is left to do."""
+        """Return whether nothing is left to do."""
         lacks = self.left - self.later or self.bad or self.unfinished or self.unread or self.refusal
         return bool(self.change) and not lacks
 
@@ -228,5 +231,5 @@ class FilterModule:
     """The filters of this file, by their names."""
 
     def filters(self) -> dict[str, Callable[..., Any]]:
-        """By name."""
+        """Return the filters by their names."""
         return {"change_verdict": change_verdict}

@@ -76,5 +76,5 @@ class FilterModule:
     """The filters of this file, by their names."""
 
     def filters(self) -> dict[str, Callable[..., Any]]:
-        """By name."""
+        """Return the filters by their names."""
         return {"confined_path": confined_path}

@@ -1,7 +1,10 @@
 # Copyright (c) 2026 simops.yateota contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Provide the filter ``esim_sims``, which compares SIMs to be rerun with the server's data."""
+"""Provide the filter ``esim_sims``.
+
+It compares SIMs to be rerun with the server's data.
+"""
 
 from __future__ import annotations
 
@@ -127,7 +130,9 @@ def _kind(word: str) -> str:
 
 
 def _reported(sims: list[Sim], paths: list[str], spelled: Sim) -> list[Sim]:
-    """Return each SIM in the files that is one of these, or that their numbers are or were on.
+    """Return each SIM in the files that is one of these, or shares a number.
+
+    It shares a number that one of these SIMs has or had.
 
     Args:
         sims: the SIMs.
@@ -149,9 +154,10 @@ def _having(named: set[tuple[str, str]], paths: list[str], spelled: Sim) -> list
 
 
 def _completed(sim: Sim, reported: list[Sim], spelled: Sim) -> Sim:
-    """Return a SIM with all its identifiers in the files, so that two names of one SIM are found.
+    """Return a SIM with all its identifiers in the files.
 
-    One that is named by its number alone stays so: a rerun by it means other campaigns [S].
+    They show whether two names mean one SIM. One that is named by its number alone stays so: a rerun by it means other
+    campaigns [S].
     """
     if set(sim) == {"msisdn"}:
         return sim
@@ -163,7 +169,10 @@ def _completed(sim: Sim, reported: list[Sim], spelled: Sim) -> Sim:
 
 
 def _identities(paths: list[str]) -> Iterator[tuple[str, Sim]]:
-    """Yield the files' participants: the ICCID as spelled there, and all identifiers in canonical form."""
+    """Yield the participants in the files.
+
+    Each is the ICCID as spelled there, and all identifiers in canonical form.
+    """
     for path in paths:
         try:
             with open(path, encoding="utf-8") as lines:
@@ -202,7 +211,10 @@ def _problem(sim: Sim, reported: list[Sim]) -> str:
 
 
 def _named_twice(sims: list[Sim], reported: list[Sim]) -> list[str]:
-    """Return SIMs that are named twice: a second rerun would reset the OTA counter once more."""
+    """Return the SIMs that are named twice.
+
+    A second rerun would reset the OTA counter once more.
+    """
     first: dict[tuple[str, str], Sim] = {}
     problems = []
     for sim in sims:
@@ -218,5 +230,5 @@ class FilterModule:
     """The filters of this file, by their names."""
 
     def filters(self) -> dict[str, Callable[..., Any]]:
-        """By name."""
+        """Return the filters by their names."""
         return {"esim_sims": esim_sims}

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 simops.yateota contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The filter ``failure_message``: why a task has failed, in words."""
+"""Provide the filter ``failure_message``: why a task has failed, in words."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ _value:
 
 
 def failure_message(result: Any, task: Mapping[str, Any]) -> str:
-    """The message of a task that failed, or a sentence with its name."""
+    """Return the message of a failed task, or a sentence with the task's name."""
     message = "" if task.get("no_log") else _message(result)
     return message or f"The task '{task.get('name')}' failed, and its message is empty or hidden."
 
@@ -70,5 +70,5 @@ class FilterModule:
     """The filters of this file, by their names."""
 
     def filters(self) -> dict[str, Callable[..., Any]]:
-        """By name."""
+        """Return the filters by their names."""
         return {"failure_message": failure_message}

@@ -1,7 +1,10 @@
 # Copyright (c) 2026 simops.yateota contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Provide the filter ``node_metrics``, which writes verdicts on nodes in the format of Prometheus."""
+"""Provide the filter ``node_metrics``.
+
+It writes verdicts on nodes in the format of Prometheus.
+"""
 
 from __future__ import annotations
 
@@ -111,5 +114,5 @@ class FilterModule:
     """The filters of this file, by their names."""
 
     def filters(self) -> dict[str, Callable[..., Any]]:
-        """By name."""
+        """Return the filters by their names."""
         return {"node_metrics": node_metrics}

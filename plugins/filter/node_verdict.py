@@ -141,7 +141,7 @@ def _at(stats: Any, path: str) -> Any:
 
 
 def _beyond(value: Any, limit: Mapping[str, Any]) -> str:
-    """Return how a value is beyond its limit, in words; empty if it is within."""
+    """Return in words how a value exceeds its limit; empty if it does not."""
     if value is None:
         return "is not returned by the node"
     number = _number(value)
@@ -162,7 +162,10 @@ def _same(value: Any, expected: Any) -> bool:
 
 
 def _number(value: Any) -> Any:
-    """Return a number, also from text; None for anything else, and for NaN, which no limit would catch."""
+    """Return a number, also from text; None for anything else.
+
+    NaN is None too, because no limit would catch it.
+    """
     if isinstance(value, int):
         return value
     try:
@@ -176,5 +179,5 @@ class FilterModule:
     """The filters of this file, by their names."""
 
     def filters(self) -> dict[str, Callable[..., Any]]:
-        """By name."""
+        """Return the filters by their names."""
         return {"node_verdict": node_verdict}

@@ -1,7 +1,10 @@
 # Copyright (c) 2026 simops.yateota contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Provide the filter ``report_name``, which makes the name of a change's report files."""
+"""Provide the filter ``report_name``.
+
+It makes the name of a change's report files.
+"""
 
 from __future__ import annotations
 
@@ -66,5 +69,5 @@ class FilterModule:
     """The filters of this file, by their names."""
 
     def filters(self) -> dict[str, Callable[..., Any]]:
-        """By name."""
+        """Return the filters by their names."""
         return {"report_name": report_name}

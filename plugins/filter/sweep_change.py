@@ -1,7 +1,10 @@
 # Copyright (c) 2026 simops.yateota contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Provide the filter ``sweep_change``, which finds the change for the sweep of a campaign."""
+"""Provide the filter ``sweep_change``.
+
+It finds the change for the sweep of a campaign.
+"""
 
 from __future__ import annotations
 
@@ -92,7 +95,10 @@ def _continues(change: Mapping[str, Any]) -> bool:
 
 
 def _nobody_is_unallocated(campaign: Mapping[str, Any]) -> bool:
-    """Return whether it is certain that there are none: a server may send flags instead of counts."""
+    """Return whether it is certain that no participant is unallocated.
+
+    A server may send flags instead of counts.
+    """
     counts = [campaign[state] for state in COUNTED_STATES]
     if any(isinstance(count, bool) or not isinstance(count, int) for count in counts):
         return False
@@ -103,5 +109,5 @@ class FilterModule:
     """The filters of this file, by their names."""
 
     def filters(self) -> dict[str, Callable[..., Any]]:
-        """By name."""
+        """Return the filters by their names."""
         return {"sweep_change": sweep_change}

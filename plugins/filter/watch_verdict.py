@@ -1,7 +1,10 @@
 # Copyright (c) 2026 simops.yateota contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Provide the filter ``watch_verdict``: the outcome of watching a campaign, and the next step."""
+"""Provide the filter ``watch_verdict``.
+
+It gives the outcome of watching a campaign, and the next step.
+"""
 
 from __future__ import annotations
 
@@ -117,5 +120,5 @@ class FilterModule:
     """The filters of this file, by their names."""
 
     def filters(self) -> dict[str, Callable[..., Any]]:
-        """By name."""
+        """Return the filters by their names."""
         return {"watch_verdict": watch_verdict}

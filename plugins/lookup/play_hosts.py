@@ -45,7 +45,7 @@ from ..plugin_utils._variable_values import is_given
 
 
 class LookupModule(LookupBase):  # type: ignore[misc]
-    """The lookup."""
+    """The lookup ``play_hosts``."""
 
     def run(self, terms: list[Any], variables: dict[str, Any] | None = None, **options: Any) -> list[str]:
         """Return the pattern.

@@ -1,7 +1,10 @@
 # Copyright (c) 2026 simops.yateota contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Provide the lookup ``variables``, which checks the variables given to a role or playbook."""
+"""Provide the lookup ``variables``.
+
+It checks the variables given to a role or playbook.
+"""
 
 from __future__ import annotations
 
@@ -78,7 +81,7 @@ SETS = "__yateota_sets"
 
 
 class LookupModule(LookupBase):  # type: ignore[misc]
-    """The lookup."""
+    """The lookup ``variables``."""
 
     def run(self, terms: list[Any], variables: dict[str, Any] | None = None, **options: Any) -> list[dict[str, Any]]:
         """Return the variables and their problems: the keys of RETURN.

@@ -1,7 +1,10 @@
 # Copyright (c) 2026 simops.yateota contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Describe bulk changes: counts in words, progress in a line, and why a run has stopped."""
+"""Describe bulk changes in words.
+
+These are counts, progress in a line, and the reason why a run has stopped.
+"""
 
 from __future__ import annotations
 
@@ -24,13 +27,19 @@ def counted(counts: Mapping[str, int], without: Container[str] = ()) -> list[str
 
 
 def has_stopped(result: Mapping[str, Any]) -> bool:
-    """Return whether nothing more may be sent after this result of ``yateota_bulk`` with ``state=applied``."""
+    """Return whether nothing more may be sent after this result.
+
+    It is a result of ``yateota_bulk`` with ``state=applied``.
+    """
     change = result.get("change")
     return "failure" in result or not change or change["status"] == ChangeStatus.WINDOW_CLOSED
 
 
 def why_stopped(result: Mapping[str, Any]) -> str:
-    """Return a sentence on what stopped a run, with variables of the role ``bulk_change`` instead of options."""
+    """Return a sentence on what stopped a run.
+
+    It names variables of the role ``bulk_change`` instead of options.
+    """
     change = result.get("change")
     if result.get("msg"):
         return _ROLE_PREFIX.sub(_as_variable, str(result["msg"]))
@@ -44,25 +53,36 @@ def _as_variable(found: re.Match[str]) -> str:
 
 
 def waiting(change: Mapping[str, Any]) -> str:
-    """Return a sentence on the window that a change waits for; empty if it is open, or does not open any more."""
+    """Return a sentence on the window that a change waits for.
+
+    The text is empty if the window is open or never opens again.
+    """
     moment = opening(change)
     return f"Change {change['change_id']} waits for its window, which opens at {moment}." if moment else ""
 
 
 def opening(change: Mapping[str, Any]) -> str:
-    """When a change's window opens, by its own clock and by UTC; empty if it is open, or does not open any more."""
+    """Return when a change's window opens, by its own clock and by UTC.
+
+    The text is empty if the window is open or never opens again.
+    """
     utc, local = change.get("window_opens") or "", change.get("window_opens_local") or ""
     return f"{local} ({utc})" if utc and local and not local.endswith("+00:00") else utc
 
 
 def tally(change: Mapping[str, Any], left: int) -> str:
-    """Return the counts of a change in words: those that are done, those that went wrong, and those that are left."""
+    """Return the counts of a change in words.
+
+    They are the participants that are done, went wrong or are left.
+    """
     bad = {state: change["counts"][state] for state in _AMISS}
     return ", ".join([f"{change['counts'][RowState.DONE]} of {change['selected']} done", *counted(bad), f"{left} left"])
 
 
 def progress_line(result: Mapping[str, Any], soak: float = 0) -> str:
-    """Return a change's progress in a line: wave, counts, rate, and the time left at this rate.
+    """Return a change's progress in one line.
+
+    It has the wave, the counts, the rate, and the time left at this rate.
 
     Args:
         result: a result of ``yateota_bulk`` that has a change.

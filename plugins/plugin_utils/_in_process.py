@@ -98,7 +98,10 @@ class InProcessAction(ActionBase):  # type: ignore[misc]
             return True
 
     def _interpreter(self, variables: dict[str, Any]) -> str | None:
-        """Return the interpreter that the user asks for; None if Ansible is to choose it."""
+        """Return the interpreter that the user asks for, or None.
+
+        None means that Ansible chooses it.
+        """
         host = self._task.delegate_to
         asked = core.get_config_value(
             "INTERPRETER_PYTHON",
@@ -126,7 +129,7 @@ class InProcessAction(ActionBase):  # type: ignore[misc]
     # --- The short way -----------------------------------------------------------------------------------------------
 
     def _here(self, variables: dict[str, Any]) -> Result:
-        """Validate the options, run the code, hide secrets, and return the result of the module."""
+        """Validate the options, run the code, hide secrets, and return the result."""
         spec = argument_spec(self.module.ARGUMENTS)
         # As JSON, as a module receives its options and returns its result, so that the result is the same.
         given = json.loads(json.dumps(self._task.args, default=str))
@@ -146,20 +149,26 @@ class InProcessAction(ActionBase):  # type: ignore[misc]
 
     @staticmethod
     def _shows_options(variables: dict[str, Any]) -> bool:
-        """Return whether results have ``invocation``: always on older ansible-core, else as configured."""
+        """Return whether results have ``invocation``.
+
+        An older ansible-core always adds it; a newer one adds it if configured to.
+        """
         if "INJECT_INVOCATION" not in core.get_configuration_definitions():
             return True
         return bool(core.get_config_value("INJECT_INVOCATION", variables=variables))
 
     def _invalid(self, validation: Any) -> Result:
-        """Return the failure that AnsibleModule gives for options that do not fit the spec."""
+        """Return AnsibleModule's failure for options that do not fit the spec."""
         message = validation.errors.msg
         if isinstance(validation.errors[0], core.UnsupportedError):
             message = f"Unsupported parameters for ({self._task.action}) module: {message}"
         return {"failed": True, "msg": message, "failure": InvalidInputError(message).failure()}
 
     def _guarded(self, task: Task) -> Result:
-        """Run the module's code and return its result; an unexpected failure gives that of a crashed module."""
+        """Run the module's code and return its result.
+
+        An unexpected failure gives the result of a crashed module.
+        """
         try:
             return perform(self.module.run, task)
         except Exception as error:  # noqa: BLE001 (a module's crash is a result, not the end of the worker)

@@ -20,16 +20,16 @@ display = Display()
 
 
 class SteppedAction(InProcessAction):
-    """The action of a module whose task can be done in steps, each one a run of the module.
+    """The action of a module whose task can be done in steps.
 
-    A module that runs in its own interpreter can show nothing before it ends. So the action does the steps: the result
-    is the same whether the module's code runs in the controller's process or not.
+    Each step is a run of the module. A module that runs in its own interpreter can show nothing before it ends. So the
+    action does the steps: the result is the same whether the module's code runs in the controller's process or not.
     """
 
     _host = "localhost"
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> Result:
-        """Run the task in steps if it asks for that, and at once otherwise."""
+        """Run the task in steps if it asks for that, and otherwise in one run."""
         if self._task.async_val or not self.wants_steps(self._task.args):
             return super().run(tmp, task_vars)
         whole, stopped = dict(self._task.args), threading.Event()
@@ -63,7 +63,10 @@ class SteppedAction(InProcessAction):
         return super().run(None, variables)
 
     def show_line(self, line: str) -> None:
-        """Show a line on standard error, like warnings, so that the output of callbacks stays intact."""
+        """Show a line on standard error, like warnings.
+
+        The output of callbacks stays intact.
+        """
         if not self._task.no_log:
             display.display(f"[{self._host}] {line}", stderr=True)
 

@@ -1,7 +1,10 @@
 # Copyright (c) 2026 simops.yateota contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Files of tasks of the user's own, which a role includes: found and read before the role does anything."""
+"""Find and read the files of a user's own tasks, which a role includes.
+
+This is done before the role does anything else.
+"""
 
 from __future__ import annotations
 
@@ -16,14 +19,16 @@ _VAULT = b"$ANSIBLE_VAULT"
 
 
 def check_tasks_file(name: str, path: str) -> None:
-    """Check that a file holds a list of tasks. One that Ansible Vault has encrypted is taken as it is.
+    """Check that a file holds a list of tasks.
+
+    A file that Ansible Vault has encrypted is accepted unread.
 
     Args:
         name: the variable that names it, for an error's sentence.
         path: the file's whole path.
 
     Raises:
-        InvalidInputError: it cannot be read, or holds no tasks; names the variable, the file and what to do.
+        InvalidInputError: it cannot be read, or holds no tasks; names the variable, the file and the fix.
     """
     if not os.path.isabs(path):
         raise InvalidInputError(f"{name} '{path}' is not valid: give the whole path of a tasks file.")
@@ -43,7 +48,9 @@ def check_tasks_file(name: str, path: str) -> None:
 
 
 def outside(name: str, path: str, root: str) -> str:
-    """The path of a tasks file, which must not be where surveys and reports put files.
+    """Return the path of a tasks file outside the folder of surveys and reports.
+
+    Surveys and reports put files there.
 
     Args:
         name: the variable that names it, for an error's sentence.

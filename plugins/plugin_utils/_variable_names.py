@@ -1,7 +1,10 @@
 # Copyright (c) 2026 simops.yateota contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Find variables that a role or playbook does not know, and the names that are probably meant."""
+"""Find variables that a role or playbook does not know.
+
+It also finds the names that are probably meant.
+"""
 
 from __future__ import annotations
 
@@ -36,8 +39,8 @@ def name_problems(variables: Mapping[str, Any], extra: Iterable[str], scope: Sco
     """Return the problems with the names of the given variables, a sentence each.
 
     Args:
-        variables: all variables of a host, by their names; their values tell registered results apart.
-        extra: the names of those that were given for this run alone, with ``-e`` or by an AWX survey.
+        variables: all variables of a host, by their names; their values show which ones are registered results.
+        extra: the names of those that were given only for this run, with ``-e`` or by an AWX survey.
         scope: what the role or playbook takes.
     """
     given = set(extra)
@@ -48,7 +51,10 @@ def name_problems(variables: Mapping[str, Any], extra: Iterable[str], scope: Sco
 
 
 def _anywhere(name: str, variables: Mapping[str, Any], scope: Scope, given: bool) -> str:
-    """Return the problem with a name given anywhere; ``given``: whether only for this run."""
+    """Return the problem with a name given anywhere.
+
+    ``given`` is whether it was given only for this run.
+    """
     wrong = _in_name_space(name, variables[name], scope) or _near_role(name, scope)
     return wrong or ("" if given else _near_shared(name, variables, scope))
 
@@ -99,7 +105,10 @@ def _near_role(name: str, scope: Scope) -> str:
 
 
 def _near_shared(name: str, variables: Mapping[str, Any], scope: Scope) -> str:
-    """Report a name in an inventory that is close to that of a connection variable, where that one is not given."""
+    """Report a name in an inventory that is close to a connection variable's.
+
+    It is a problem only if the connection variable is not given.
+    """
     if _is_known(name, scope):
         return ""
     nearest = _nearest(name, shared_names() & scope.own.keys(), _ALIKE_ANYWHERE)
@@ -121,12 +130,18 @@ def _private(name: str) -> str:
 
 
 def _used_inside(name: str, scope: Scope) -> str:
-    """Report a variable that passes data between the playbooks' tasks, which a given value would change."""
+    """Report a variable that passes data between the playbooks' tasks.
+
+    A given value would change that data.
+    """
     return f"{scope.name} uses the variable {name} itself: leave it out." if name in private_names() else ""
 
 
 def _connection(name: str, variables: Mapping[str, Any]) -> str:
-    """Report a connection option as a variable, which would be ignored: another server would be used."""
+    """Report a connection option that is given as a variable.
+
+    It would be ignored, and another server would be used.
+    """
     option = name.removeprefix("yateota_")
     if option not in CONNECTION_ARGUMENTS or (option != name and is_given(variables.get("yateota_connection"))):
         return ""
@@ -137,7 +152,10 @@ def _connection(name: str, variables: Mapping[str, Any]) -> str:
 
 
 def _suffix(name: str, scope: Scope) -> str:
-    """Return a role's variable without its prefix, as ``state`` for ``bulk_change_state``."""
+    """Return a role's variable without its prefix.
+
+    For example ``state`` for ``bulk_change_state``.
+    """
     if not scope.acts and name in all_names():
         return ""  # an answer to another playbook of the same AWX workflow
     meant = [f"{prefix}{name}" for prefix in (*scope.prefixes, "yateota_") if f"{prefix}{name}" in scope.known]
@@ -145,7 +163,7 @@ def _suffix(name: str, scope: Scope) -> str:
 
 
 def _near_own(name: str, scope: Scope) -> str:
-    """Report a name on the command line that is similar to one that the playbook takes."""
+    """Report a name on the command line that resembles one of the playbook's."""
     if name in all_names():
         return ""
     nearest = _nearest(name, scope.known, _ALIKE_ON_COMMAND_LINE)
@@ -153,7 +171,10 @@ def _near_own(name: str, scope: Scope) -> str:
 
 
 def _selecting(name: str, scope: Scope) -> str:
-    """Report a name, or a misspelling of one, that would limit or rehearse the action if it were known."""
+    """Report a name that would limit or rehearse the action if it were known.
+
+    A misspelling of such a name counts too.
+    """
     if not scope.acts:
         return ""
     if _plain(name) in _REHEARSING:
@@ -176,7 +197,10 @@ def _of_roles(scope: Scope) -> list[str]:
 
 
 def _is_result(value: Any) -> bool:
-    """Return whether a value is a task's registered result: then the name is the user's own."""
+    """Return whether a value is a task's registered result.
+
+    If it is, the name is the user's own.
+    """
     return isinstance(value, Mapping) and "changed" in value and ("failed" in value or "skipped" in value)
 
 

@@ -1,7 +1,10 @@
 # Copyright (c) 2026 simops.yateota contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Read which variables roles and playbooks take, from the files in ``roles`` and ``playbooks``."""
+"""Read which variables roles and playbooks take.
+
+The files in ``roles`` and ``playbooks`` describe them.
+"""
 
 from __future__ import annotations
 
@@ -36,7 +39,7 @@ class Scope:
         facts: further names in the roles' name spaces that are not variables to give.
         prefixes: the roles concerned, by the prefix of their variables.
         acts: whether a playbook changes something on the server.
-        is_playbook: whether it is a playbook: then what is given for a run is meant for it alone.
+        is_playbook: whether it is a playbook: what is given for a run is then meant only for it.
     """
 
     name: str
@@ -52,7 +55,10 @@ class Scope:
 
     @property
     def known(self) -> Options:
-        """All variables that it takes; a playbook's description of one takes precedence over the role's."""
+        """Return all variables that it takes.
+
+        A playbook's description of a variable takes precedence over the role's.
+        """
         return {**self.inherited, **self.own}
 
 
@@ -127,7 +133,10 @@ def shared_names() -> set[str]:
 
 
 def private_names() -> list[str]:
-    """Return the variables by which the playbooks' tasks pass on what to do and what was read."""
+    """Return the variables that the playbooks' tasks use between themselves.
+
+    The tasks pass on with them what to do, and what was read.
+    """
     names: list[str] = _read(PLAYBOOKS)["private"]
     return names
 
@@ -148,13 +157,19 @@ def defaults(role: str) -> dict[str, Any]:
 def _needs(
     groups: list[list[str]], included: list[Scope], sets: Mapping[str, str | None]
 ) -> tuple[tuple[str, ...], ...]:
-    """Return what a playbook needs: its own groups, and what its roles need and it does not set."""
+    """Return what a playbook needs: its own groups, and the needs of its roles.
+
+    What the playbook sets for its roles is left out.
+    """
     named = {name for group in groups for name in group} | sets.keys()
     return (*map(tuple, groups), *(need for each in included for need in each.needs if not named.intersection(need)))
 
 
 def _optional(scopes: list[Scope]) -> Options:
-    """Return what the included roles take; what they need is given by the one that includes them."""
+    """Return what the included roles take, all of it optional.
+
+    The role or playbook that includes them gives what they need.
+    """
     return {name: {**spec, "required": False} for each in scopes for name, spec in each.known.items()}
 
 

@@ -1,7 +1,10 @@
 # Copyright (c) 2026 simops.yateota contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Convert values of variables to the types in their specs, without a guess at invalid ones."""
+"""Convert values of variables to the types in their specs.
+
+An invalid value is never replaced by a guess.
+"""
 
 from __future__ import annotations
 
@@ -43,11 +46,11 @@ def read(name: str, spec: Spec, value: Any) -> Any:
     Args:
         name: the variable, for error messages.
         spec: the keys of a role's argument spec: ``type``, ``choices``, ``elements``, ``options``; ``no_log`` keeps the
-            value out of messages; ``give`` says what to give.
+            value out of messages; ``give`` is what a message asks for.
         value: the result of Ansible's templating.
 
     Raises:
-        InvalidInputError: it cannot be read; names the variable, the value, what is expected and what to do.
+        InvalidInputError: it cannot be read; names the variable, the value, what is expected and the fix.
     """
     kind = spec.get("type", "str")
     read_value = _READERS[kind](name, spec, value)
@@ -112,7 +115,10 @@ def _tasks_file(name: str, spec: Spec, value: Any) -> str:
 
 
 def _seen(name: str, path: str) -> str:
-    """Return a valid path: no system allows a NUL in it, and control characters are mistakes."""
+    """Return a valid path.
+
+    No system allows a NUL in it, and control characters are mistakes.
+    """
     if re.search(r"[\x00-\x1f\x7f]", path.strip()):
         raise InvalidInputError(f"{name} {path!a} is not valid: give a path without control characters.")
     return path.strip()
@@ -162,7 +168,10 @@ def _identity(name: str, spec: Spec, value: Any) -> int | None:
 
 
 def _list(name: str, spec: Spec, value: Any) -> list[Any]:
-    """Return a list, also from text with commas or line breaks, without blank elements."""
+    """Return a list without blank elements.
+
+    Text with commas or line breaks is split.
+    """
     if not isinstance(value, (list, tuple)):
         value = re.split(r"[,\n]", text(name, value, spec))
     element = {"type": spec.get("elements", "str"), **{key: spec[key] for key in ("options", "no_log") if key in spec}}
@@ -218,7 +227,10 @@ def _identifier(name: str, spec: Spec, value: Any) -> str:
 
 
 def _sims(name: str, spec: Spec, value: Any) -> list[dict[str, str]]:
-    """Return the participants for ICCIDs and IMSIs: a list, or text with blanks, commas or line breaks."""
+    """Return the participants for ICCIDs and IMSIs.
+
+    They are in a list, or in text with blanks, commas or line breaks.
+    """
     parts = value if isinstance(value, (list, tuple)) else [value]
     codes = [code for part in parts for code in _WORDS.split(text(name, part, spec)) if code]
     return [_sim(name, spec, code) for code in codes]

@@ -42,9 +42,9 @@ class Given:
 
 
 def examined(given: Given, scope: Scope) -> tuple[list[str], dict[str, Any]]:
-    """Return the problems, a sentence each, and the given values converted to their types.
+    """Return the problems, and the given values converted to their types.
 
-    Values that are null, blank or omitted are not given.
+    Each problem is a sentence. Values that are null, blank or omitted are not given.
     """
     problems = name_problems(given.variables, given.extra, scope)
     values: dict[str, Any] = {}
@@ -66,7 +66,9 @@ def examined(given: Given, scope: Scope) -> tuple[list[str], dict[str, Any]]:
 
 
 def _confined(name: str, value: Any, given: Given) -> Any:
-    """Return a path inside ``yateota_files_root`` if that is set; any other value as it is.
+    """Return a path inside ``yateota_files_root`` if that is set.
+
+    Any other value is returned as it is.
 
     Raises:
         InvalidInputError: it leads out of the folder.
@@ -82,9 +84,10 @@ def _confined(name: str, value: Any, given: Given) -> Any:
 
 
 def _located(name: str, value: Any, given: Given, scope: Scope) -> Any:
-    """A tasks file's path, from the folder of the user's playbook on; any other value as it is.
+    """Return a tasks file's path, completed by the folder of the user's playbook.
 
-    A playbook of the collection's own lies where users have no files: there the path must be whole.
+    Any other value is returned as it is. The collection's own playbooks lie in a folder without users' files: for them
+    the path must be whole.
 
     Raises:
         InvalidInputError: it is in the folder ``yateota_files_root``.

@@ -56,7 +56,7 @@ _value:
 
 
 def within_hours(moment: Any, start: Any, end: Any, zone: Any = "UTC") -> bool:
-    """Return whether ``moment`` is at or after ``start`` and before ``end`` in ``zone``.
+    """Return whether ``moment`` is from ``start`` on and before ``end`` in ``zone``.
 
     Raises:
         AnsibleFilterError: an argument is not valid; names it, its value and the fix.
@@ -88,5 +88,5 @@ class TestModule:
     """The tests of this file, by their names."""
 
     def tests(self) -> dict[str, Callable[..., bool]]:
-        """By name."""
+        """Return the tests by their names."""
         return {"within_hours": within_hours}

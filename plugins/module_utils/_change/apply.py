@@ -41,7 +41,7 @@ def apply(task: BulkTask, change: Change, run: int) -> Work:
         changed = change.counts() != counts
     except YateotaError as failure:
         error = failure
-    except BaseException as unexpected:  # noqa: BLE001 (whatever it is: what was sent belongs to the result)
+    except BaseException as unexpected:  # noqa: BLE001 (on any error, what was sent belongs to the result)
         error = UnexpectedError(unexpected, f"Change {record.change_id}")
     return Work(changed or rollout.sent > 0, rollout.sent, rollout.sending_seconds, states.pages, error=error)
 
