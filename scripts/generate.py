@@ -1,4 +1,6 @@
-"""Generate files from the options' one source: generate.py, or generate.py --check to list differences.
+"""Generate files from the one definition of each option.
+
+``generate.py --check`` lists the files that differ, and writes nothing.
 
 An option is defined in one place: a module's DOCUMENTATION, the sandbox's options.py, or a role's meta/options.yml.
 Argument specs, the roles' files, the survey questions of AWX, and tables of options are generated from these.
@@ -32,7 +34,10 @@ def generate(tree: Tree) -> None:
 
 
 def main() -> int:
-    """Write the files that differ, or list them with ``--check``, with the exit code 1."""
+    """Write the files that differ, or list them with ``--check``.
+
+    The exit code is 1 if ``--check`` lists any.
+    """
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--check", action="store_true", help="name what would differ, and write nothing")
     given = parser.parse_args()

@@ -1,7 +1,7 @@
-"""Check the words of docs, docstrings, comments and messages against docs/vocabulary.md.
+"""Check the words of docs, code and messages against docs/vocabulary.md.
 
-It lists each place that uses a word of the table's last column; the exit code is 1 if there is one. With `--text` it
-prints all text that it checks, one piece per line, for a prose linter.
+Docstrings and comments are checked too. It lists each place that uses a word of the table's last column; the exit code
+is 1 if there is one. With `--text` it prints all text that it checks, one piece per line, for a prose linter.
 """
 
 from __future__ import annotations
@@ -99,7 +99,10 @@ def _python(path: Path) -> Iterator[Piece]:
 
 
 def all_pieces() -> Iterator[Piece]:
-    """Yield the prose of the collection, except the vocabulary and the changelog, which names old things."""
+    """Yield the prose of the collection.
+
+    The vocabulary and the changelog are left out: the changelog names old things.
+    """
     paths = [*ROOT.glob("*.md"), *(path for folder in FOLDERS for path in sorted((ROOT / folder).rglob("*")))]
     for path in paths:
         if path.is_file() and path not in (VOCABULARY, ROOT / "CHANGELOG.md") and "output" not in path.parts:

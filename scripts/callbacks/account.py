@@ -1,7 +1,10 @@
 # Copyright (c) 2026 simops.yateota contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Show a playbook briefly: a line for each task, the text of debug tasks, and nothing else."""
+"""Show a playbook briefly.
+
+It has a line for each task, the text of debug tasks, and nothing else.
+"""
 
 from __future__ import annotations
 

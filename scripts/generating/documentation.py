@@ -1,4 +1,7 @@
-"""Read options from modules' documentation: types, defaults, choices, bounds and descriptions."""
+"""Read options from modules' documentation.
+
+They have types, defaults, choices, bounds and descriptions.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +31,10 @@ MUST_BE = re.compile(r"(?:^| )Must be (.+?)\.(?= |$)")
 
 
 def options_of(tree: Tree, module: str) -> dict[str, Any]:
-    """Return the options that a module documents itself, without those of its fragments."""
+    """Return the options that a module documents itself.
+
+    Those of its fragments are left out.
+    """
     documentation = _assigned(tree.text(f"{MODULES}/{module}.py"), "DOCUMENTATION")
     return _checked(yaml.safe_load(documentation).get("options") or {}, module)
 
@@ -45,7 +51,9 @@ def paragraphs(option: Mapping[str, Any]) -> list[str]:
 
 
 def bounds(option: Mapping[str, Any]) -> dict[str, float]:
-    """Return the bounds of a number, from the sentence in its description that begins with "Must be".
+    """Return the bounds of a number.
+
+    They are read from the sentence in its description that begins with "Must be".
 
     Returns:
         Any of ``least`` (this or more), ``above`` (more than this) and ``most`` (this or less).
@@ -74,7 +82,10 @@ def must_be(limits: Mapping[str, float]) -> str:
 
 
 def environment(option: Mapping[str, Any]) -> str:
-    """Return the environment variable of an option; empty if its description names none."""
+    """Return the environment variable of an option.
+
+    It is empty if the option's description names none.
+    """
     found = _ENVIRONMENT.search(" ".join(paragraphs(option)))
     return found[1] if found else ""
 
@@ -85,7 +96,10 @@ def is_secret(name: str) -> bool:
 
 
 def suboptions(options: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield options and those in dictionaries, each with its path, such as ``rollout.canary``."""
+    """Yield options and those in dictionaries, each with its path.
+
+    A path is written as in ``rollout.canary``.
+    """
     for name, option in options.items():
         yield f"{path}{name}", option
         if option.get("type") == "dict":
@@ -120,6 +134,8 @@ def _specs(options: Mapping[str, Any]) -> dict[str, Any]:
 
 def _spec(name: str, option: Mapping[str, Any]) -> dict[str, Any]:
     """Return an option's argument spec.
+
+    An option whose name is that of a secret is one, and has an environment variable.
 
     An option with the name of a secret is one, and has an environment variable.
     """

@@ -1,4 +1,7 @@
-"""Read a role's variables: from its meta/options.yml, and from the module or the server that it runs."""
+"""Read a role's variables.
+
+They are in its meta/options.yml, and in the module or the server that the role runs.
+"""
 
 from __future__ import annotations
 
@@ -73,13 +76,19 @@ def read(tree: Tree, name: str) -> Role:
 
 
 def _overridden(option: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a module's option with the role's changes; a different type replaces all keys."""
+    """Return a module's option with the role's changes.
+
+    With a type of the role's own, the option's elements, choices and bounds are dropped.
+    """
     of_type = ("elements", "choices", *_LIMITS) if "type" in own else ()
     return {**{key: each for key, each in option.items() if key not in of_type}, **own}
 
 
 def _of_module(tree: Tree, role: str, module: Mapping[str, Any]) -> tuple[dict[str, dict[str, Any]], dict[str, str]]:
-    """Return the variables that are options of a module, and those that every task passes on."""
+    """Return the variables that are options of a module.
+
+    Those that every task passes on are returned too.
+    """
     options = dict(documentation.suboptions(documentation.options_of(tree, module["name"])))
     names = {
         path: module.get("names", {}).get(path, _flat(path, module.get("flat", [])))
@@ -102,7 +111,10 @@ def _of_module(tree: Tree, role: str, module: Mapping[str, Any]) -> tuple[dict[s
 
 
 def _flat(path: str, flat: list[str]) -> str:
-    """Return a variable's name: an option's, after its dictionary's unless that is one of ``flat``."""
+    """Return a variable's name.
+
+    It is the option's name, with that of the option's dictionary before it unless that is one of ``flat``.
+    """
     dictionary, _dot, name = path.rpartition(".")
     return name if not dictionary or dictionary in flat else f"{dictionary}_{name}".replace(".", "_")
 
@@ -120,7 +132,10 @@ def _in_role(text: str, role: str, names: Mapping[str, str], module: str) -> str
 
 
 def write_role_files(tree: Tree, role: Role) -> None:
-    """Write the generated files of a role, and the generated part of its ``vars/main.yml``."""
+    """Write the generated files of a role.
+
+    The generated part of its ``vars/main.yml`` is written too.
+    """
     meta, source = f"roles/{role.name}/meta", _source(role)
     tree.put_file(f"{meta}/argument_specs.yml", source, _argument_specs(role))
     tree.put_file(f"{meta}/variables.yml", source, _variables(role))
@@ -230,7 +245,10 @@ def _checked_type(option: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _option_lines(role: Role) -> Iterator[str]:
-    """Yield the variables that pass a role's options to its module: one for all, and one for each dictionary."""
+    """Yield the variables that pass a role's options to its module.
+
+    There is one for all options, and one for each dictionary.
+    """
     prefix = f"__{role.name}"
     groups: dict[str, dict[str, str]] = {"": {}}
     for path, name in role.passed.items():

@@ -1,4 +1,7 @@
-"""Generate AWX surveys from questions.yml and the types, choices, defaults and bounds of variables."""
+"""Generate AWX surveys from questions.yml and the roles' variables.
+
+The variables give types, choices, defaults and bounds.
+"""
 
 from __future__ import annotations
 
@@ -48,7 +51,10 @@ def write_surveys(tree: Tree, roles: Mapping[str, Role]) -> None:
 
 
 def _members(role: Role, group: Mapping[str, Any]) -> Iterator[str]:
-    """Yield a group's variables: the options of a role's module, except secrets, paths and those that it leaves out."""
+    """Yield a group's variables.
+
+    They are the options of a role's module, except secrets, paths and those that the group leaves out.
+    """
     left_out = set(group["leaves_out"])
     if unknown := left_out - role.from_module:
         raise GenerateError(f"{SOURCE}: {', '.join(sorted(unknown))} is not an option of the module: remove it there.")
@@ -94,7 +100,10 @@ def _kind(question: Mapping[str, Any], spec: Mapping[str, Any]) -> dict[str, Any
 
 
 def _default(question: Mapping[str, Any], spec: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the default if it is one value: AWX would take a template of the role as the answer."""
+    """Return the default if it is one value.
+
+    AWX would take a template of the role as the answer.
+    """
     value = question.get("default", spec.get("default"))
     if value is None or isinstance(value, (list, dict)) or "{{" in str(value) or question.get("required"):
         return {}
@@ -103,6 +112,8 @@ def _default(question: Mapping[str, Any], spec: Mapping[str, Any]) -> dict[str, 
 
 def _bounds(question: Mapping[str, Any], spec: Mapping[str, Any]) -> dict[str, Any]:
     """Return the bounds of a required answer.
+
+    AWX rejects an empty field as below its minimum.
 
     AWX complains of an empty field below its minimum.
     """

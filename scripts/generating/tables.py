@@ -40,7 +40,10 @@ def write_tables(tree: Tree, roles: Mapping[str, Role]) -> None:
 
 
 def _waves(role: Role) -> Iterator[str]:
-    """Yield the rollout variables: the number of waves, and the keys of the module's dictionaries."""
+    """Yield the rollout variables.
+
+    They are the number of waves, and the keys of the module's dictionaries.
+    """
     yield "max_waves"
     yield from (name for path, name in role.passed.items() if "." in path and not path.startswith("selection."))
 
@@ -86,7 +89,10 @@ def _value(option: Mapping[str, Any]) -> str:
 
 
 def _default(option: Mapping[str, Any]) -> str:
-    """Return the default as it is written; a template is explained in the meaning."""
+    """Return the default as it is written.
+
+    A template is explained in the meaning.
+    """
     default = option.get("default")
     if default is None or "{{" in str(default):
         return ""
@@ -96,6 +102,9 @@ def _default(option: Mapping[str, Any]) -> str:
 
 
 def _meaning(option: Mapping[str, Any]) -> str:
-    """Return the first paragraph of a description, without the bounds, which have their own column."""
+    """Return the first paragraph of a description.
+
+    The bounds are left out: they have their own column.
+    """
     text = documentation.MUST_BE.sub("", documentation.paragraphs(option)[0])
     return _MACRO.sub(r"`\1`", text).replace("|", "\\|").strip()

@@ -1,4 +1,7 @@
-"""Read the collection's files once, change them in memory, and write them at the end."""
+"""Read the collection's files once, change them, and write them at the end.
+
+The changes are made in memory.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +22,10 @@ _FROM = re.compile(r"^( *(?:choices|default): )\S.*?(  # from ([\w., ]+))$", re.
 
 
 class GenerateError(Exception):
-    """A problem that prevents the generation; the text says where it is, and what to do."""
+    """A problem that prevents the generation.
+
+    The text says where it is, and what to do.
+    """
 
 
 class Tree:
@@ -73,7 +79,9 @@ class Tree:
         self.put(name, "\n".join([f"{head}{begin}", *lines, f"{end}\n{tail}"]))
 
     def put_constants(self, name: str) -> None:
-        """Fill in each ``choices`` and ``default`` from the constant in its comment ``# from _core...``.
+        """Fill in each ``choices`` and ``default`` from a constant.
+
+        The constant is the one in its comment ``# from _core...``.
 
         Raises:
             GenerateError: there is no such constant.
@@ -100,7 +108,10 @@ class Tree:
 
 
 def _constants(names: list[str]) -> Any:
-    """Return the values of constants: one number or text, or all values in a list."""
+    """Return the values of constants.
+
+    They are one number or text, or all values in a list.
+    """
     found = [_constant(name) for name in names]
     if len(found) == 1 and isinstance(found[0], (str, int, float)):
         return found[0]

@@ -1,4 +1,7 @@
-"""Configure Sphinx for the documentation site: Markdown guides, and the reference by antsibull-docs."""
+"""Configure Sphinx for the documentation site.
+
+It has Markdown guides, and the reference by antsibull-docs.
+"""
 
 project = "simops.yateota"
 copyright = "simops.yateota contributors"  # noqa: A001 (the name that Sphinx reads)
