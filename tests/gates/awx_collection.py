@@ -1,6 +1,7 @@
-"""Install the collection awx.awx in DESTINATION, from the Python package `ansible`.
+"""Install the collection awx.awx from the Python package `ansible`.
 
-Ansible Galaxy is not needed. Only that collection is kept of the package, which takes half a gigabyte when installed.
+The collection is put in DESTINATION. Ansible Galaxy is not needed. Only that collection is kept of the package, which
+takes half a gigabyte when installed.
 """
 
 from __future__ import annotations

@@ -1,4 +1,6 @@
-"""Fail if the files that users run differ from the latest release without a changelog fragment.
+"""Require a changelog fragment for a change of what users run.
+
+It fails if the files that users run differ from the latest release and there is no fragment.
 
 fragments.py [--record]: `--record` is a step of a release. Git is not used, because neither the copy that a gate runs
 in nor a shallow clone has a history: the release records a digest of its files.
@@ -37,7 +39,10 @@ def _order(version: str) -> tuple[int, int, int, bool, str]:
 
 
 def digest(root: Path) -> str:
-    """Return a digest of the names and contents of the files in plugins/, roles/ and playbooks/."""
+    """Return a digest of the files that users run.
+
+    They are the names and contents in plugins/, roles/ and playbooks/.
+    """
     found = hashlib.sha256()
     paths = [path for folder in FOLDERS for path in (root / folder).rglob("*") if path.is_file()]
     for path in sorted(path.relative_to(root) for path in paths if "__pycache__" not in path.parts):
@@ -53,7 +58,10 @@ def record(root: Path) -> None:
 
 
 def complaint(root: Path) -> str | None:
-    """Return what is wrong with the collection at `root`, in a sentence that says what to do, or None."""
+    """Return what is wrong with the collection at `root`, or None.
+
+    It is a sentence that says what to do.
+    """
     recorded = json.loads((root / RECORD).read_text(encoding="utf-8"))
     latest = latest_release(root)
     if recorded["version"] != latest:
@@ -71,7 +79,10 @@ def complaint(root: Path) -> str | None:
 
 
 def main(arguments: list[str]) -> int:
-    """Check the collection in the working folder, or record its release, and return the exit code."""
+    """Check the collection in the working folder, or record its release.
+
+    Return the exit code.
+    """
     if arguments == ["--record"]:
         record(Path())
         return 0

@@ -1,4 +1,6 @@
-"""Run one gate in its own copy of the collection, log its output, count its tests, and print the result.
+"""Run one gate in its own copy of the collection, and print the result.
+
+It logs the output and counts the tests.
 
     gate.py --venv VENV --count WAY --show PATTERN NAME -- COMMAND ...
 
@@ -33,7 +35,7 @@ LIMIT_SECONDS = 3600
 STALL_SECONDS = 600
 LOOK_SECONDS = 2
 TAIL_LINES = 40
-# The lines of a long log that tell what failed, wherever they stand.
+# The lines of a long log that show what failed, in any place.
 TELLING = re.compile(r"^(ERROR|FATAL|FAILED|fatal:)")
 JUNIT_FILES = "tests/output/junit/*.xml"
 # How ansible-test announces each sanity test and each integration target, and how it counts those that failed.
@@ -50,7 +52,10 @@ NOTHING_RUN = "All targets skipped"
 
 @dataclass(frozen=True)
 class Result:
-    """The result of a gate; `environment` names the ansible-core and the Python that it ran with."""
+    """The result of a gate.
+
+    `environment` names the ansible-core and the Python that it ran with.
+    """
 
     name: str
     environment: str
@@ -80,7 +85,10 @@ def count_junit(tree: Path) -> tuple[int, int, int]:
 
 
 def skip_reasons(tree: Path, log: str) -> list[str]:
-    """Return each reason for skipped tests once, from junit files and the output of ansible-test."""
+    """Return each reason for skipped tests once.
+
+    The reasons are read from junit files and the output of ansible-test.
+    """
     marks = (mark for path in tree.glob(JUNIT_FILES) for mark in ElementTree.parse(path).iter("skipped"))
     told = [mark.get("message", "") for mark in marks]
     told += [line for line in log.splitlines() if re.search(SKIPPED, line)]
@@ -88,7 +96,10 @@ def skip_reasons(tree: Path, log: str) -> list[str]:
 
 
 def is_good(code: int, counts: tuple[int, int, int], log: str, forbidden: str | None) -> bool:
-    """Return whether a gate passes; the regular expression `forbidden` must not match in its log."""
+    """Return whether a gate passes.
+
+    The regular expression `forbidden` must not match in its log.
+    """
     passed, failed, _skipped = counts
     spoken_against = NOTHING_RUN in log or (forbidden and re.search(forbidden, log, re.MULTILINE))
     return code == 0 and passed > 0 and failed == 0 and not spoken_against
@@ -118,7 +129,10 @@ def run(command: list[str], tree: Path, environ: dict[str, str], log: Path) -> i
 
 
 def wait(process: subprocess.Popen[bytes]) -> str | None:
-    """Wait for the end of a gate; return why it must be ended, or None if it has ended by itself."""
+    """Wait for the end of a gate.
+
+    Return why it must be ended, or None if it has ended by itself.
+    """
     begun = computed_at = time.monotonic()
     computed = 0.0
     while True:
@@ -145,7 +159,10 @@ def environment_of(venv: Path) -> tuple[str, str]:
 
 
 def gate_environ(venv: Path, collections: Path) -> dict[str, str]:
-    """Return a gate's environment: its own home and collections, without the user's settings and server."""
+    """Return a gate's environment.
+
+    It has its own home and collections, and neither the user's settings nor the user's server.
+    """
     environ = {name: value for name, value in os.environ.items() if not name.startswith(FOREIGN_VARIABLES)}
     return environ | {
         "ANSIBLE_COLLECTIONS_PATH": str(collections),
@@ -169,7 +186,10 @@ def arguments() -> argparse.Namespace:
 
 
 def count(way: str, code: int, tree: Path, log: str) -> tuple[int, int, int]:
-    """Return the passed, failed and skipped tests, counted in one of the ways of the command line."""
+    """Return the passed, failed and skipped tests.
+
+    They are counted in one of the ways of the command line.
+    """
     if way == "junit":
         return count_junit(tree)
     if way == "command":
@@ -178,7 +198,10 @@ def count(way: str, code: int, tree: Path, log: str) -> tuple[int, int, int]:
 
 
 def report(result: Result, good: bool, reasons: list[str]) -> None:
-    """Print the result of a gate in one line, and one more for each reason for skipped tests."""
+    """Print the result of a gate in one line.
+
+    One more line is printed for each reason for skipped tests.
+    """
     numbers = {"failed": result.failed, "skipped": result.skipped}
     said = ", ".join([f"{result.passed} passed", *(f"{number} {way}" for way, number in numbers.items() if number)])
     verdict = "ok  " if good else "FAIL"

@@ -1,7 +1,9 @@
-"""Replace the get-pip script that ansible-test downloads: link a pip that is already installed.
+"""Replace the get-pip script of ansible-test: link an installed pip.
+
+ansible-test would download it otherwise.
 
 ansible-test looks for it as get_pip_VERSION.py in its cache; `home.py` puts this file there, and pip, compiled, in
-pip-VERSION/. ansible-test makes an environment for nearly every sanity test: to link the files takes no time, where pip
+pip-VERSION/. ansible-test makes an environment for nearly every sanity test. Linking the files takes no time, but pip
 takes seconds to install and compile itself.
 """
 
@@ -25,7 +27,10 @@ def link(source: str, target: str) -> None:
 
 
 def main() -> None:
-    """Link pip, and what else the arguments name, into the environment of the running Python."""
+    """Link pip into the environment of the running Python.
+
+    The arguments name what else is linked.
+    """
     source = HERE.with_name("pip-" + HERE.stem.removeprefix("get_pip_").replace("_", "."))
     for requirement in (word for word in sys.argv[1:] if not word.startswith("-")):
         if not (source / f"{requirement.replace('==', '-')}.dist-info").is_dir():

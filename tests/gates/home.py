@@ -1,7 +1,7 @@
-"""Set up VENV/home, the home folder of gates that run with VENV, so that a developer's home is not used.
+"""Set up VENV/home, the home folder of gates that run with VENV.
 
-It has the user's pip settings (ansible-test hides PIP_* variables from the pip that it runs), and the pip bootstrap
-that ansible-test would download.
+A developer's own home is not used. It has the user's pip settings (ansible-test hides PIP_* variables from the pip that
+it runs), and the pip bootstrap that ansible-test would download.
 """
 
 from __future__ import annotations
@@ -42,7 +42,10 @@ def write_pip_settings(venv: Path, home: Path) -> None:
 
 
 def write_pip_bootstrap(venv: Path, home: Path) -> None:
-    """Put the packages that ansible-test begins an environment with, and the script that links them, in its cache."""
+    """Put what ansible-test begins an environment with in its cache.
+
+    That is the packages, and the script that links them.
+    """
     source = next(venv.glob("lib/python*/site-packages/ansible_test/_internal/python_requirements.py"))
     found = re.search(r"default_packages = dict\(([^)]*)\)", source.read_text(encoding="utf-8"))
     packages = dict(re.findall(r"(\w+)='([\d.]+)'", found[1])) if found else {}
@@ -51,7 +54,7 @@ def write_pip_bootstrap(venv: Path, home: Path) -> None:
     shutil.rmtree(folder, ignore_errors=True)
     command = [f"{venv}/bin/pip", "install", "-qq", "--no-deps", "--compile", "--target", str(folder)]
     subprocess.run([*command, *map("==".join, packages.items())], check=True)
-    # Not what would have to stand in an environment's own folder of commands.
+    # Files that belong in an environment's own folder of commands are left out.
     shutil.rmtree(folder / "bin", ignore_errors=True)
     shutil.copy(Path(__file__).with_name("get_pip.py"), cache / f"get_pip_{packages['pip'].replace('.', '_')}.py")
 

@@ -1,4 +1,6 @@
-"""Print the path of the newest Python for the newest ansible-core, or nothing if there is none.
+"""Print the path of the newest Python for the newest ansible-core.
+
+Nothing is printed if there is none.
 
 A command on PATH may be a pyenv shim that fails when run, so each candidate is tried first.
 """
@@ -16,7 +18,10 @@ VERSIONS = ("3.14", "3.13", "3.12")
 
 
 def candidates(version: str) -> Iterator[str]:
-    """Yield commands that may be a Python of `version`: on PATH, then of pyenv, the latest patch release first."""
+    """Yield commands that may be a Python of `version`.
+
+    Those on PATH come first, then those of pyenv, the latest patch release first.
+    """
     if command := shutil.which(f"python{version}"):
         yield command
     pyenv = Path(os.environ.get("PYENV_ROOT", "~/.pyenv")).expanduser()

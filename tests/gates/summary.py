@@ -1,4 +1,6 @@
-"""Summarize `make test`: where the gates ran, which had no result, and the passed and failed tests.
+"""Summarize `make test`.
+
+It says where the gates ran, which had no result, and how many tests passed and failed.
 
 summary.py NAME ...: the gates that should have run. A gate without a result is a failure.
 """

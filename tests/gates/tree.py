@@ -1,7 +1,8 @@
-"""Copy the collection to DESTINATION/ansible_collections/simops/yateota, where Ansible finds it.
+"""Copy the collection to a folder where Ansible finds it.
 
-ansible-test and mypy need the real path; a symlink resolves to the checkout and fails. The copy is a git repository of
-its own: below a repository that ignores it, ansible-test and ansible-lint would find no files at all.
+The folder is DESTINATION/ansible_collections/simops/yateota. ansible-test and mypy need the real path; a symlink
+resolves to the checkout and fails. The copy is a git repository of its own: below a repository that ignores it,
+ansible-test and ansible-lint would find no files at all.
 """
 
 from __future__ import annotations
@@ -30,7 +31,10 @@ def files_of(repository: Path) -> set[Path]:
 
 
 def refresh(destination: Path) -> Path:
-    """Update the copy below `destination` and return its path; files that git ignores stay in it."""
+    """Update the copy below `destination` and return its path.
+
+    Files that git ignores stay in it.
+    """
     tree = destination / COLLECTION
     if not (tree / ".git").is_dir():
         tree.mkdir(parents=True, exist_ok=True)
