@@ -1,7 +1,9 @@
-"""Spoils the server's answers to every module, and checks that nothing is sent twice, lost, hung or misread.
+"""Spoil the server's answers to every module, and check the results.
+
+Nothing may be sent more than once, be lost, hang or be misread.
 
 `python tests/fuzz [--answers N] [--seed S] [--jobs J]` continues by seed until so many answers have been spoiled;
-`python tests/fuzz --replay SEED` runs one seed again, and prints what its tasks came to.
+`python tests/fuzz --replay SEED` runs one seed again, and prints the outcomes of its tasks.
 """
 
 from __future__ import annotations

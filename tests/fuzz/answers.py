@@ -1,4 +1,7 @@
-"""What the mutating server sends for one request, and what a client may conclude from it."""
+"""The mutating server's answer to one request.
+
+It includes what a client may conclude from the answer.
+"""
 
 from __future__ import annotations
 
@@ -8,11 +11,11 @@ from dataclasses import dataclass
 from typing import Any
 
 OK, REFUSED, AGAIN, UNKNOWN = "ok", "refused", "again", "unknown"
-"""What a write may be taken for: carried out, refused for this participant, certainly not carried out, unknown."""
+"""What may be concluded of a write: carried out, refused for this participant, certainly not carried out, unknown."""
 
 SECRET = "correct-horse"
 SIM_KEY = "C0FFEE00C0FFEE00"
-"""The value that stands under the secret keys of a SIM (``kic`` and its like) where a mutation plants them."""
+"""The value of the secret keys of a SIM (``kic`` and others) that a mutation adds."""
 
 TIMEOUT = 1.0
 """The option `timeout` of every task, in seconds."""
@@ -40,25 +43,28 @@ class Good:
 
     @property
     def cuts(self) -> int:
-        """Where the JSON can be cut at most so that it is not whole: a note of the server's log may follow it."""
+        """Return the last offset at which a cut makes the JSON incomplete.
+
+        A note of the server's log may follow the JSON.
+        """
         return self.body.rindex(b"}")
 
     @property
     def verdict(self) -> Verdict:
-        """What the answer means when it arrives as it is."""
+        """Return what the answer means when it arrives as it is."""
         return frozenset({OK}) if self.document.get("code") == 0 else frozenset({REFUSED, AGAIN})
 
 
 @dataclass(frozen=True)
 class Script:
-    """What the server does with one request.
+    """The steps of the server for one request.
 
     Attributes:
         steps: in order; the connection is kept after the last.
-        verdict: what a client may take it for.
-        lies: whether the content differs from what the node said.
-        poisons: whether bytes may lie on the connection that belong to no request.
-        late: whether those may arrive only after the next request was sent, where they look like its answer.
+        verdict: what a client may conclude from it.
+        lies: whether the content differs from the node's answer.
+        poisons: whether bytes that belong to no request may remain on the connection.
+        late: whether those may arrive only after the next request was sent, and then look like its answer.
     """
 
     steps: tuple[Step, ...]
@@ -69,7 +75,10 @@ class Script:
 
 
 def whole(body: bytes) -> dict[str, Any]:
-    """The JSON object that a body of the sandbox's begins with; a note of the server's log may follow it."""
+    """Return the JSON object that a body of the sandbox's begins with.
+
+    A note of the server's log may follow it.
+    """
     document, _end = json.JSONDecoder().raw_decode(body.decode())
     return dict(document)
 
@@ -77,7 +86,10 @@ def whole(body: bytes) -> dict[str, Any]:
 def message(
     body: bytes, status: bytes = b"HTTP/1.1 200 OK", headers: Iterable[bytes] = (), length: bytes | None = b""
 ) -> bytes:
-    """An HTTP response; `length` is the Content-Length where it is not the true one, None for no such header."""
+    """Return an HTTP response.
+
+    `length` is the Content-Length if it is not the true one, and None for no header of that name.
+    """
     lines = [status, b"Content-Type: application/json", *headers]
     if length is not None:
         lines.append(b"Content-Length: " + (length or b"%d" % len(body)))
@@ -85,7 +97,10 @@ def message(
 
 
 def chunked(body: bytes, sizes: Iterable[int], extension: bytes = b"") -> bytes:
-    """A body in chunks of these sizes, the last of them for the rest, without the end."""
+    """Return a body in chunks of these sizes, without the end.
+
+    The last chunk has the rest.
+    """
     parts, at = [], 0
     for size in [*sizes, len(body)]:
         part = body[at : at + size]
@@ -96,5 +111,8 @@ def chunked(body: bytes, sizes: Iterable[int], extension: bytes = b"") -> bytes:
 
 
 def with_raw(document: Any, raw: str) -> bytes:
-    """The JSON of a document in which each string (or key) ``@@`` is replaced by a text that need not be JSON's."""
+    """Return a document's JSON with each string (or key) ``@@`` replaced.
+
+    The text in its place need not be valid JSON.
+    """
     return json.dumps(document).replace('"@@"', raw).encode("utf-8", "surrogatepass")

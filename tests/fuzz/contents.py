@@ -1,4 +1,4 @@
-"""The mutations of what an answer says: codes, values, keys and structure."""
+"""The mutations of an answer's content: codes, values, keys and structure."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def _with_code(good: Good, raw: str) -> bytes:
 
 
 def _beside_code(good: Good) -> dict[str, Any]:
-    """What goes with the code."""
+    """Return all of an answer's content but the code."""
     return {key: value for key, value in good.document.items() if key != "code"}
 
 
@@ -79,7 +79,7 @@ def two_codes(good: Good, chance: Random) -> Script:
 
 def _refusal(code: str, chance: Random) -> bytes:
     said = chance.choice(({}, {"message": "Some reason"}, {"message": "@@"}, {"message": "@@"}))
-    # A number of 5,000 digits is none for Python's JSON: it would make the whole answer unreadable.
+    # Python's JSON rejects a number of 5,000 digits: it would make the whole answer unreadable.
     junk = chance.choice([raw for raw in JUNK if len(raw) < 4000 or not raw.isdigit()])
     return with_raw({"code": "##", **said}, junk).replace(b'"##"', code.encode())
 
@@ -116,7 +116,7 @@ JUNK = (
 
 
 def _places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
-    """The paths of all values in a document, without the code."""
+    """Return the paths of all values in a document, without the code."""
     children = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
     found = [path] if path else []
     for key, child in children:
@@ -132,7 +132,10 @@ def _holder(document: Any, path: tuple[Any, ...]) -> Any:
 
 
 def _lied(good: Good, body: bytes, raw: str = "") -> Script:
-    """A whole answer that says something else than the node; a number of 5,000 digits may make it unreadable."""
+    """Return a script with a complete answer that differs from the node's.
+
+    A number of 5,000 digits may make it unreadable.
+    """
     verdict: Verdict = good.verdict | ({UNKNOWN} if raw.isdigit() and len(raw) > 4000 else set())
     return Script((message(body),), verdict, lies=True)
 

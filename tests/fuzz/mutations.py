@@ -1,7 +1,8 @@
-"""The mutations: each makes something else of a good answer, and says what a client may conclude from that.
+"""The mutations: each makes another answer from a good one.
 
-A mutation takes the good answer and a source of chance. What it is registered with tells whether the node is asked to
-carry a write out before it (``acts``: None leaves that to chance) and how often it is chosen (``weight``).
+It also says what a client may conclude from that answer. A mutation takes the good answer and a source of chance. Its
+registration says whether the node is asked to carry a write out before it (``acts``: None leaves that to
+chance) and how often it is chosen (``weight``).
 """
 
 from __future__ import annotations
@@ -57,17 +58,20 @@ def mutation(acts: bool | None = None, weight: float = 1.0) -> Callable[[Make], 
 
 
 def script(steps: Iterable[Step], *verdict: str, lies: bool = False, poisons: bool = False) -> Script:
-    """A script with a verdict of its own."""
+    """Return a script with a verdict of its own."""
     return Script(tuple(steps), frozenset(verdict), lies, poisons)
 
 
 def like(good: Good, *steps: Step, poisons: bool = False) -> Script:
-    """A script that means what the good answer means."""
+    """Return a script that means what the good answer means."""
     return Script(steps, good.verdict, poisons=poisons)
 
 
 def likely(good: Good, *steps: Step, poisons: bool = False) -> Script:
-    """A script that means what the good answer means, or is refused as no valid HTTP: then the outcome is unknown."""
+    """Return a script like ``like``, which may also be refused as invalid HTTP.
+
+    The outcome is then unknown.
+    """
     return Script(steps, good.verdict | {UNKNOWN}, poisons=poisons)
 
 
@@ -134,7 +138,7 @@ def interim(good: Good, chance: Random) -> Script:
         chance.choice((b"", b"Link: </a>\r\n", b"Content-Length: 5\r\n")),
     )
     steps = [first * chance.choice((1, 1, 2, 3, 300)), chance.choice((b"", 0.01)), message(good.body)]
-    return likely(good, *steps, poisons=True)  # whoever takes the first for the answer has the rest before it
+    return likely(good, *steps, poisons=True)  # a client may take the first for the answer
 
 
 @mutation(acts=True)
@@ -298,7 +302,10 @@ def refused_before_it_is_read(good: Good, chance: Random) -> Script:
 
 
 def _belied(page: bytes, good: Good) -> tuple[str, ...]:
-    """What a page also stands for: its status says that a request was not read, and its body that it was."""
+    """Return what a page may mean besides its status.
+
+    Its status says that the request was not read, but its body may say that it was.
+    """
     return (UNKNOWN,) if page.endswith(good.body) else ()
 
 
@@ -352,7 +359,10 @@ def never_answered(good: Good, chance: Random) -> Script:
 
 @mutation(weight=0.2)
 def drip(good: Good, chance: Random) -> Script:
-    """A byte now and then: no single pause is as long as the timeout, all of them together are far longer."""
+    """Send a byte now and then.
+
+    No single pause is as long as the timeout; all of them together are far longer.
+    """
     interims = [step for _turn in range(20) for step in (b"HTTP/1.1 102 Wait\r\n\r\n", TIMEOUT / 4)]
     head = [b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\nX-Pad: "]
     bytewise = [step for _turn in range(20) for step in (b" ", TIMEOUT / 4)]
@@ -364,7 +374,7 @@ BY_NAME = {each.name: each for each in MUTATIONS}
 
 
 def chosen(chance: Random) -> Mutation:
-    """A mutation, by the weights."""
+    """Choose a mutation by the weights."""
     return chance.choices(MUTATIONS, [each.weight for each in MUTATIONS])[0]
 
 

@@ -1,4 +1,7 @@
-"""Holds what a task said against what the server did. It knows only what each answer could mean, not the client."""
+"""Compare the results of tasks with the server's record.
+
+The oracle knows what each answer could mean, and nothing of the client.
+"""
 
 from __future__ import annotations
 
@@ -16,14 +19,14 @@ KINDS = ("invalid_input", "transport", "auth", "api", "bad_answer", "outcome_unk
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 _LONGEST_MESSAGE = 4000
 _OPTIONAL_READS = ("get_campaign", "get_node_status")
-"""Requests that a module can do without where the server refuses them."""
+"""Requests that a module can do without if the server refuses them."""
 
 _OF_DIRECT = {"acted": OK, "refused": REFUSED, "failed": REFUSED, "unknown": UNKNOWN}
 _OF_ROW = {"done": OK, "refused": REFUSED, "failed": REFUSED, "unknown": UNKNOWN}
 
 
 def strings(value: Any) -> Iterable[str]:
-    """All strings of a result, keys too."""
+    """Yield all strings of a result, keys too."""
     if isinstance(value, dict):
         for key, item in value.items():
             yield str(key)
@@ -39,7 +42,10 @@ def strings(value: Any) -> Iterable[str]:
 
 
 def of_any_task(outcome: Outcome, record: Record, folder: Path) -> Iterable[str]:
-    """What holds for each task: it ends in time, with a result that can be shown, and shows no secret."""
+    """Yield what is wrong with a task of any kind.
+
+    It must end in time, with a result that can be shown, and show no secret.
+    """
     if outcome.breakdown:
         *frames, last = outcome.breakdown.strip().splitlines()
         yield f"uncaught: {last[:300]} [{' < '.join(line.strip() for line in frames[::-1] if 'File' in line)[:600]}]"
@@ -69,7 +75,7 @@ def _of_failure(result: dict[str, Any]) -> Iterable[str]:
 
 
 def _of_texts(result: dict[str, Any]) -> Iterable[str]:
-    """The console and the files take every text."""
+    """Yield what the console or a file would not accept in a result's texts."""
     for text in strings(result):
         if _CONTROL.search(text):
             yield f"control characters in the result: {text[:200]!r}"
@@ -82,7 +88,10 @@ def _of_texts(result: dict[str, Any]) -> Iterable[str]:
 
 
 def of_reading(outcome: Outcome, record: Record) -> Iterable[str]:
-    """A task that only reads succeeds where all answers are good, and fails where one that it needs is not."""
+    """Yield what is wrong with a task that only reads.
+
+    It must succeed if all answers are good, and fail if one that it needs is not.
+    """
     if any(exchange.write for exchange in record.exchanges):
         yield "a write of a module that only reads"
     faithful = all(each.verdict == {OK} and not each.lies for each in record.exchanges) and not record.unread
@@ -98,17 +107,17 @@ def of_reading(outcome: Outcome, record: Record) -> Iterable[str]:
 
 
 def lies(record: Record) -> bool:
-    """Whether the content of any list was not the node's."""
+    """Return whether the content of any list was not the node's."""
     return any(exchange.lies and not exchange.write for exchange in record.exchanges)
 
 
 def naming(exchange: Exchange) -> str:
-    """The participant that a write names, and its action."""
+    """Return the participant that a write names, and its action."""
     return json.dumps({name: value for name, value in exchange.params.items() if value is not None}, sort_keys=True)
 
 
 def repeated(runs: Sequence[tuple[Record, bool]]) -> Iterable[str]:
-    """Writes that were sent again though they may have been carried out.
+    """Yield the writes that were repeated although they may have been carried out.
 
     Args:
         runs: the records of the tasks, and whether each may send again for the unknown.
@@ -129,13 +138,13 @@ def repeated(runs: Sequence[tuple[Record, bool]]) -> Iterable[str]:
 
 
 def misjudged(said: str | None, own: Sequence[Exchange], lied: bool, record: Record) -> str | None:
-    """What is wrong with what was said of one participant; None where nothing is.
+    """Return what is wrong with a participant's result; None if nothing is.
 
     Args:
-        said: `OK`, `REFUSED`, `UNKNOWN`, or None where it was not sent for.
+        said: the result: `OK`, `REFUSED` or `UNKNOWN`; None if nothing was sent for the participant.
         own: the requests for it, in order.
-        lied: whether lists may have told wrong states.
-        record: tells of connections that were closed with requests unread.
+        lied: whether lists may have shown wrong states.
+        record: counts the connections that were closed with requests unread.
     """
     gone = record.unread + record.lost
     if not own:
@@ -152,7 +161,7 @@ def misjudged(said: str | None, own: Sequence[Exchange], lied: bool, record: Rec
 
 
 def matches(given: dict[str, Any], exchange: Exchange) -> bool:
-    """Whether a write is for the participant that is known by these identifiers."""
+    """Return whether a write is for the participant with these identifiers."""
     named = {name: exchange.params[name] for name in IDENTIFIERS if exchange.params.get(name) is not None}
     return bool(named) and all(_plain(given.get(name)) == _plain(value) for name, value in named.items())
 
@@ -162,7 +171,7 @@ def _plain(value: Any) -> str:
 
 
 def of_list(outcome: Outcome, record: Record, known: Sequence[dict[str, Any]]) -> Iterable[str]:
-    """The module that acts on a list without a ledger."""
+    """Yield what is wrong with a task that acts on a list without a ledger."""
     yield from repeated([(record, False)])
     writes = [exchange for exchange in record.exchanges if exchange.write]
     entries = outcome.result.get("results")
@@ -186,7 +195,7 @@ def of_list(outcome: Outcome, record: Record, known: Sequence[dict[str, Any]]) -
 
 
 def of_campaign(outcome: Outcome, record: Record) -> Iterable[str]:
-    """The module that steers a campaign."""
+    """Yield what is wrong with a task that acts on a campaign."""
     yield from repeated([(record, False)])
     writes = [exchange for exchange in record.exchanges if exchange.write]
     result = outcome.result
@@ -207,7 +216,10 @@ Runs = Sequence[tuple[Record, bool]]
 
 
 def of_rows(outcome: Outcome, rows: Sequence[dict[str, Any]]) -> Iterable[str]:
-    """After each task the ledger and the result agree, and nobody is left between mark and outcome."""
+    """Yield where the ledger and the result of a task disagree.
+
+    No participant may be left between its mark and its outcome.
+    """
     sending = [row["participant_id"] for row in rows if row["state"] == "sending"]
     if sending:
         yield f"left sending: {sending}"
@@ -221,7 +233,7 @@ def of_rows(outcome: Outcome, rows: Sequence[dict[str, Any]]) -> Iterable[str]:
 
 
 def of_change(rows: Sequence[dict[str, Any]], runs: Runs) -> Iterable[str]:
-    """What all tasks of a change came to."""
+    """Yield what is wrong with a change after all its tasks."""
     yield from repeated(runs)
     lied = any(lies(record) for record, _resends in runs)
     gone = Record(unread=sum(record.unread + record.lost for record, _resends in runs))
@@ -246,7 +258,10 @@ def of_change(rows: Sequence[dict[str, Any]], runs: Runs) -> Iterable[str]:
 
 
 def _by_number(rows: Sequence[dict[str, Any]], writes: Sequence[Exchange], unread: int) -> Iterable[str]:
-    """Where lists told wrong identifiers nothing says which request was whose: the numbers have to fit all the same."""
+    """Yield where the numbers of rows cannot be right.
+
+    If lists had wrong identifiers, no request can be matched with a row, but the numbers must still be possible.
+    """
     for state, needed in (("done", {OK, UNKNOWN}), ("unknown", {UNKNOWN})):
         said = sum(row["state"] == state for row in rows)
         could = len({naming(exchange) for exchange in writes if exchange.verdict & needed}) + unread

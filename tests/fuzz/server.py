@@ -1,4 +1,7 @@
-"""A server between the modules and a sandbox: it spoils the sandbox's answers, and keeps a record of what it did."""
+"""A server between the modules and a sandbox.
+
+It spoils the sandbox's answers, and keeps a record of what it did.
+"""
 
 from __future__ import annotations
 
@@ -39,20 +42,20 @@ from mutations import BY_NAME, Mutation, chosen
 importlib.import_module("contents")  # registers its mutations
 
 LATE = 0.05
-"""Bytes that were sent so many seconds before a request came, had arrived before it was sent."""
+"""Bytes that were sent this many seconds before a request came had arrived before the request was sent."""
 
 OVERLONG = 4 * TIMEOUT
-"""No request may keep a client for so long, in seconds: far more than a slow machine adds to the timeout."""
+"""Seconds for which no request may keep a client: far more than a slow machine adds to the timeout."""
 
 
 @dataclass
 class Exchange:
-    """One request and what became of it.
+    """One request and its outcome.
 
     Attributes:
         request, params: as the client sent them.
-        mutation: the name of the mutation; None where the good answer was sent as it was.
-        verdict: what the client may take it for.
+        mutation: the name of the mutation; None if the good answer was sent as it was.
+        verdict: what the client may conclude from it.
         carried_out: whether the node carried it out.
         lies: whether the content of the answer was not the node's.
         overlong: whether the client waited for longer than any timeout allows.
@@ -68,19 +71,19 @@ class Exchange:
 
     @property
     def write(self) -> bool:
-        """Whether it is an action."""
+        """Return whether it is an action."""
         return self.request.startswith("action_")
 
 
 @dataclass
 class Plan:
-    """What is spoiled during one task.
+    """The plan for spoiling answers during one task.
 
     Attributes:
-        key: where chance comes from: the same for the same task of the same seed.
+        key: the seed of all chance: the same for the same task of the same seed.
         rate: the share of the answers that are spoiled.
         reads, writes: whether those are.
-        most: how many answers are spoiled at most.
+        most: the largest number of answers that are spoiled.
     """
 
     key: str
@@ -92,11 +95,11 @@ class Plan:
 
 @dataclass
 class Record:
-    """What happened during one task.
+    """The record of one task.
 
     Attributes:
         exchanges: the requests.
-        unread: how many connections were closed at once, whatever request was on its way.
+        unread: how many connections were closed at once, even if a request was on its way.
         lost: how many connections ended where a request may have been lost: after a whole answer, or with bytes on them
             that belong to no request.
         spoiled: how many answers were spoiled.
@@ -109,7 +112,7 @@ class Record:
 
 
 class MutatingServer(socketserver.ThreadingTCPServer):
-    """Spoils the answers of the sandbox at `upstream`."""
+    """A server that spoils the answers of the sandbox at `upstream`."""
 
     daemon_threads = True
     allow_reuse_address = True
@@ -132,14 +135,17 @@ class MutatingServer(socketserver.ThreadingTCPServer):
         super().process_request(request, client_address)
 
     def shutdown_request(self, request: Any) -> None:
-        """Count the connection out."""
+        """Count a connection that has ended."""
         super().shutdown_request(request)
         with self._served:
             self._connections -= 1
             self._served.notify_all()
 
     def settle(self) -> None:
-        """Wait until all connections are over: what a client left unread is in the record then."""
+        """Wait until all connections are over.
+
+        The record then has what a client left unread.
+        """
         with self._served:
             if not self._served.wait_for(lambda: not self._connections, 30):
                 raise TimeoutError("the client has left connections open")
@@ -152,13 +158,16 @@ class MutatingServer(socketserver.ThreadingTCPServer):
             return self.record
 
     def chance(self, what: str) -> Random:
-        """Chance for something that may happen several times: the same each time that the task is replayed."""
+        """Return a source of chance for something that may happen several times.
+
+        It is the same each time that the task is replayed.
+        """
         with self._lock:
             self._seen[what] += 1
             return Random(f"{self.plan.key}/{what}/{self._seen[what]}")  # noqa: S311 (no secret depends on it)
 
     def choose(self, request: str, params: dict[str, Any]) -> tuple[Mutation | None, Random]:
-        """The mutation for an answer, or None."""
+        """Return the mutation for an answer, or None."""
         plan = self.plan
         chance = self.chance(f"{request} {json.dumps(params, sort_keys=True)}")
         spoils = plan.writes if request.startswith("action_") else plan.reads
@@ -169,7 +178,7 @@ class MutatingServer(socketserver.ThreadingTCPServer):
         return chosen(chance), chance
 
     def handle_error(self, *_arguments: Any) -> None:
-        """Say nothing: clients leave when they like."""
+        """Ignore errors: clients may leave at any time."""
 
 
 class _Handler(socketserver.StreamRequestHandler):
@@ -203,7 +212,7 @@ class _Handler(socketserver.StreamRequestHandler):
         record.lost += self._poison is not None
 
     def _request(self) -> bytes | None:
-        """The body of the next request; None where the client has gone."""
+        """Return the body of the next request; None if the client has gone."""
         length = 0
         while line := self.rfile.readline():
             if line.lower().startswith(b"content-length:"):
@@ -214,7 +223,7 @@ class _Handler(socketserver.StreamRequestHandler):
         return None
 
     def _serve(self, content: dict[str, Any], begun: float) -> bool:
-        """Answer one request; whether the connection continues."""
+        """Answer one request; return whether the connection continues."""
         request, params = content["request"], content["params"]
         mutation, chance = self.server.choose(request, params)
         write = request.startswith("action_")
@@ -222,7 +231,7 @@ class _Handler(socketserver.StreamRequestHandler):
         acts = True
         if mutation and write:
             acts = chance.random() < 0.5 if mutation.acts is None else mutation.acts
-        if self._poison:  # what the client may have found on the connection is no answer to this
+        if self._poison:  # bytes that the client may have found on the connection do not answer this request
             mutation = BY_NAME["cut_off"]
         good = self._ask(content) if acts else Good({"code": 0}, b'{"code":0}')
         if self._poison:
@@ -257,7 +266,7 @@ class _Handler(socketserver.StreamRequestHandler):
         return Good(whole(body), body)
 
     def _play(self, step: Any) -> bool:
-        """Carry a step out; whether the connection is still there."""
+        """Carry a step out; return whether the connection is still open."""
         if isinstance(step, bytes):
             self.connection.sendall(step)
         elif isinstance(step, float):
@@ -287,7 +296,7 @@ class _Handler(socketserver.StreamRequestHandler):
 
 @contextlib.contextmanager
 def mutating(upstream: str) -> Iterator[MutatingServer]:
-    """A mutating server in a thread."""
+    """Yield a mutating server that runs in a thread."""
     with MutatingServer(upstream) as server:
         threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
         try:

@@ -1,4 +1,7 @@
-"""The tasks of one seed: every module and every state of the bulk module, with options left to chance."""
+"""The tasks of one seed, with options left to chance.
+
+They are every module, and every state of the bulk module.
+"""
 
 from __future__ import annotations
 
@@ -65,12 +68,12 @@ SCENARIO = {
 
 @dataclass
 class Outcome:
-    """What a task came to.
+    """The outcome of a task.
 
     Attributes:
-        result: as Ansible would get it, values that are secrets removed; empty where the module crashed.
+        result: as Ansible would get it, without values that are secrets; empty if the module crashed.
         warnings: the sentences for the user.
-        breakdown: the traceback of an exception that is none of the collection's.
+        breakdown: the traceback of an exception that is not the collection's own.
     """
 
     module: str
@@ -81,7 +84,7 @@ class Outcome:
 
     @property
     def failed(self) -> bool:
-        """Whether the task failed."""
+        """Return whether the task failed."""
         return bool(self.result.get("failed"))
 
 
@@ -93,10 +96,12 @@ _PAUSES: tuple[tuple[ModuleType, str], ...] = (
 
 
 def hurry_waits() -> None:
-    """Make the pauses between tries short: nothing here depends on how long they are.
+    """Make the pauses between tries short.
+
+    Nothing here depends on how long they are.
 
     Raises:
-        AttributeError: they are called otherwise now.
+        AttributeError: the pauses have another name now.
     """
     client.Client.__init__.__defaults__ = (1, lambda _seconds: None)
     for module, name in _PAUSES:
@@ -133,7 +138,7 @@ Job = tuple[ModuleType, dict[str, Any]]
 
 
 def reading_jobs(chance: Random, folder: Path) -> Iterator[Job]:
-    """Every module that only reads from the server."""
+    """List a job of every module that only reads from the server."""
     pages = {"page_size": chance.choice((2, 5, 1000))}
     yield (
         yateota_campaign_info,
@@ -160,13 +165,13 @@ def reading_jobs(chance: Random, folder: Path) -> Iterator[Job]:
 
 
 def campaign_job(chance: Random) -> Job:
-    """The module that steers a campaign."""
+    """Return a job of the module that acts on a campaign."""
     named = chance.choice(({"campaign_id": STEERED}, {"name": "Steered"}))
     return yateota_campaign, {**named, "state": chance.choice(("started", "paused", "stopped", "restarted"))}
 
 
 def participant_job(chance: Random, known: list[dict[str, Any]]) -> Job:
-    """The module that acts on a list."""
+    """Return a job of the module that acts on a list."""
     chosen = chance.sample(known, chance.choice((1, 10, len(known))))
     by = (
         [chance.choice(IDENTIFIERS)] * len(chosen)
@@ -188,7 +193,7 @@ def participant_job(chance: Random, known: list[dict[str, Any]]) -> Job:
 
 
 def change_options(chance: Random, folder: Path, ledger: str, known: list[dict[str, Any]]) -> dict[str, Any]:
-    """The options that all tasks of a change have in common."""
+    """Return the options that all tasks of a change have in common."""
     action = chance.choice(("rerun", "rerun", "retry", "cancel", "hurry", "retry_build"))
     campaign = RANGE if action == "retry_build" else BULK
     of_campaign = [each for each in known if each["campaign_id"] == campaign]
@@ -220,7 +225,7 @@ def change_options(chance: Random, folder: Path, ledger: str, known: list[dict[s
 
 
 def run_options(chance: Random, folder: Path) -> dict[str, Any]:
-    """The options of one task that applies a change."""
+    """Return the options of one task that applies a change."""
     form = chance.choice(("csv", "jsonl"))
     return {
         "state": "applied",

@@ -1,4 +1,7 @@
-"""One seed: a sandbox, the mutating server before it, and all tasks, each held against what the server did."""
+"""One seed: a sandbox, the mutating server before it, and all tasks.
+
+The result of each task is compared with the server's record.
+"""
 
 from __future__ import annotations
 
@@ -48,8 +51,8 @@ class Trial:
     Args:
         seed: decides everything.
         database: the URL of a PostgreSQL database for the ledger; None for a SQLite file.
-        begins: told of each task before it begins.
-        tell: told of each task and each of its requests afterwards; None for nothing of that.
+        begins: called with each task before it begins.
+        tell: called with each task and each of its requests afterwards; None to report neither.
     """
 
     def __init__(self, seed: int, database: str | None, begins: Say, tell: Say | None = None) -> None:
@@ -62,13 +65,16 @@ class Trial:
         self.spoiled = 0
 
     def run(self) -> None:
-        """Run all tasks; what is wrong is in `problems`, the number of spoiled answers in `spoiled`."""
+        """Run all tasks.
+
+        What is wrong is in `problems`, and the number of spoiled answers in `spoiled`.
+        """
         with ExitStack() as stack:
             self._folder = Path(tempfile.mkdtemp(prefix="yateota-fuzz-"))
             stack.callback(shutil.rmtree, self._folder, ignore_errors=True)
             sandbox = Sandbox(Options(scenario=SCENARIO, secret=SECRET, speed=0, **self._server_ways()))
             sandbox.__enter__()
-            # uvicorn takes a while to stop: nobody waits for it.
+            # uvicorn takes a while to stop: this does not wait for it.
             stack.callback(lambda: threading.Thread(target=sandbox.__exit__, args=(None, None, None)).start())
             self._known = list(_participants(sandbox.url))
             self._server: MutatingServer = stack.enter_context(mutating(sandbox.url))
@@ -95,7 +101,7 @@ class Trial:
         self._begins(name)
         record = self._server.begin(plan)
         outcome = run(module, self._server.url, options)
-        gc.collect()  # a connection that broke is closed with the exception that tells of it
+        gc.collect()  # a connection that broke is closed together with the exception that reports it
         self._server.settle()
         if self._tell:
             self._tell(f"{name} {options}\n  {outcome.result or outcome.breakdown}\n  warnings {outcome.warnings}")
@@ -142,7 +148,7 @@ class Trial:
         self._rest(ledger, change, runs)
 
     def _rest(self, ledger: str, change: dict[str, Any], runs: list[tuple[Record, bool]]) -> None:
-        """The states and the module that send nothing for participants."""
+        """Run the states and the module that send nothing for participants."""
         which = {"ledger": ledger, "change_id": change["change_id"], "mask_identifiers": change["mask_identifiers"]}
         self._bulk("verified", {**which, "state": "verified"}, runs)
         form = self._chance.choice(("csv", "jsonl", "html"))
@@ -163,7 +169,7 @@ class Trial:
         return outcome
 
     def _rows(self, ledger: str, change: dict[str, Any]) -> list[dict[str, Any]]:
-        """The rows of the change, read from the database itself."""
+        """Return the rows of the change, read from the database itself."""
         url = ledger.replace("postgresql://", "postgresql+psycopg://") if "://" in ledger else f"sqlite:///{ledger}"
         engine = sa.create_engine(url, poolclass=sa.NullPool)
         columns = "p.seq, p.state, p.participant_id, p.iccid, p.imsi, p.msisdn"
@@ -179,7 +185,7 @@ class Trial:
 
 
 def _participants(url: str) -> Iterator[dict[str, Any]]:
-    """Every participant of the sandbox, from its own lists."""
+    """Return every participant of the sandbox, from its own lists."""
     where = urlsplit(url)
     connection = http.client.HTTPConnection(where.netloc)
     for campaign in SCENARIO["campaigns"]:

@@ -1,4 +1,7 @@
-"""Runs seeds in processes of their own, so that one that hangs or dies is noticed, named and gone without."""
+"""Run seeds in processes of their own.
+
+A process that hangs or dies is noticed and named, and does not stop the others.
+"""
 
 from __future__ import annotations
 
@@ -19,22 +22,22 @@ import tasks
 from trial import Trial
 
 LONGEST_TASK = 120.0
-"""Seconds after which a task is said to hang: many times what the slowest takes."""
+"""Seconds after which a task is said to hang: many times the duration of the slowest."""
 
 SEEDS_OF_A_WORKER = 20
 MOST_SEEDS_WITH_PROBLEMS = 50
 _MEMORY = "/dev/shm"
-"""A folder in memory, where there is one: how long a disk takes is nothing that is tried here."""
+"""A folder in memory, if there is one: the speed of a disk is not tested here."""
 
 ON_POSTGRESQL = 6
-"""Every so many seeds the ledger is on PostgreSQL."""
+"""One in this many seeds has its ledger on PostgreSQL."""
 
-_fork = multiprocessing.get_context("fork")  # what a worker imports is there already
+_fork = multiprocessing.get_context("fork")  # a worker's imports are loaded already
 
 
 @dataclass
 class Worker:
-    """A process that runs seeds, and what it is at."""
+    """A process that runs seeds, and its present task."""
 
     process: Any
     results: Connection
@@ -44,9 +47,10 @@ class Worker:
 
 
 def fuzz(answers: int, first_seed: int, jobs: int) -> dict[str, int]:
-    """Run seeds until so many answers have been spoiled; each problem is printed as it is found.
+    """Run seeds until so many answers have been spoiled.
 
-    Where many seeds have problems, those that follow tell nothing new: it ends then.
+    Each problem is printed as it is found. If many seeds have problems, further ones show nothing new, and the run
+    ends.
     """
     tasks.hurry_waits()
     total = {"seeds": 0, "spoiled_answers": 0, "seeds_with_problems": 0}
@@ -69,7 +73,10 @@ def fuzz(answers: int, first_seed: int, jobs: int) -> dict[str, int]:
 
 
 def _attended(worker: Worker, total: dict[str, int], database: str) -> list[Worker]:
-    """Take what a worker says; the worker where it continues, or one for the rest of its seeds where it broke down."""
+    """Take a worker's results, and return the workers that continue.
+
+    It is the worker itself, or after a breakdown one for the rest of its seeds.
+    """
     with contextlib.suppress(EOFError):
         while worker.results.poll():
             said = worker.results.recv()
@@ -83,7 +90,7 @@ def _attended(worker: Worker, total: dict[str, int], database: str) -> list[Work
         if time.monotonic() - worker.heard < LONGEST_TASK:
             return [worker]
         _count(total, worker.seeds[0], [f"{worker.task}: it hangs, or takes more than {LONGEST_TASK:g} s"], 0)
-        os.kill(worker.process.pid, signal.SIGABRT)  # says where each thread is
+        os.kill(worker.process.pid, signal.SIGABRT)  # prints where each thread is
         worker.process.join(10)
         _end(worker)
         return [_started(worker.seeds[1:], database)] if worker.seeds[1:] else []
@@ -120,13 +127,13 @@ def _end(worker: Worker) -> None:
 
 def _work(seeds: list[int], database: str, results: Connection) -> None:
     faulthandler.enable()
-    gc.freeze()  # what is imported need not be gone through after each task
+    gc.freeze()  # imported objects need not be collected after each task
     for seed in seeds:
         trial = Trial(seed, _database(seed, database), results.send)
         trial.run()
         results.send((seed, trial.problems, trial.spoiled))
     results.close()
-    os._exit(0)  # servers' threads may still be about
+    os._exit(0)  # servers' threads may still run
 
 
 def replay(seed: int) -> list[str]:
@@ -145,7 +152,10 @@ def replay(seed: int) -> list[str]:
 
 
 def _database(seed: int, url: str) -> str | None:
-    """Where the ledger of a seed is: a schema of its own on PostgreSQL, or None for a SQLite file."""
+    """Return the place of a seed's ledger.
+
+    It is a schema of its own on PostgreSQL, or None for a SQLite file.
+    """
     if seed % ON_POSTGRESQL:
         return None
     import sqlalchemy as sa
@@ -159,7 +169,10 @@ def _database(seed: int, url: str) -> str | None:
 
 @contextlib.contextmanager
 def _postgresql() -> Iterator[str]:
-    """The URL of a PostgreSQL server of its own; all temporary files lie beside its data."""
+    """Yield the URL of a PostgreSQL server of its own.
+
+    All temporary files are beside its data.
+    """
     memory = _MEMORY if os.access(_MEMORY, os.W_OK) else None
     with tempfile.TemporaryDirectory(prefix="yateota-fuzz-", dir=memory) as folder:
         tempfile.tempdir = folder
