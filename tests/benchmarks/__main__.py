@@ -1,6 +1,8 @@
-"""Measures the collection: prints a table of every figure and its limit, and writes `.build/bench.json`.
+"""Measure the collection, and print each figure with its limit.
 
-`python tests/benchmarks [--only NAME ...] [--trials N] [--answers N] [--seed S]`; the exit code tells whether every
+The results are also written to `.build/bench.json`.
+
+`python tests/benchmarks [--only NAME ...] [--trials N] [--answers N] [--seed S]`; the exit code shows whether every
 limit was kept.
 """
 
@@ -73,7 +75,7 @@ def main() -> int:
 
 
 def show(name: str, figures: dict[str, Any], limits: Limits) -> bool:
-    """Print a benchmark's lines; whether its limits were kept."""
+    """Print a benchmark's lines; return whether its limits were kept."""
     kept = True
     for figure, value in figures.items():
         relation, limit = limits.get(figure, ("", 0.0))

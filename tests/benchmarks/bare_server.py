@@ -1,4 +1,4 @@
-"""A server of the API that does nothing: what is measured against it is the client.
+"""A server of the API that does nothing, for measuring the client.
 
 It knows one campaign of as many participants as asked for, all failed, and carries every action out by answering: at
 once, or after a service time, in which it works on three requests and lets further ones wait, as the front end does.
@@ -18,7 +18,10 @@ PLACES = 3
 
 
 class Conversation(asyncio.Protocol):
-    """One kept-alive connection; requests come whole or in pieces, one after the other."""
+    """One kept-alive connection.
+
+    Requests come whole or in pieces, one after the other.
+    """
 
     participants = 0
     service_time = 0.0
@@ -44,7 +47,7 @@ class Conversation(asyncio.Protocol):
             self._serve(answer % (len(body), body))
 
     def _serve(self, answer: bytes) -> None:
-        """Answer at once, or when a place has been taken for the service time."""
+        """Answer at once, or after the service time of a place."""
         if not self.service_time:
             self._transport.write(answer)
             return
@@ -62,13 +65,13 @@ class Conversation(asyncio.Protocol):
     @classmethod
     def _done(cls, ended: float, conversation: Conversation, answer: bytes) -> None:
         if cls.waiting:
-            cls._work(ended)  # what was waiting began then, however late this machine's clock rang
+            cls._work(ended)  # a waiting request began at that moment, even if this machine's timer was late
         else:
             cls.places += 1
         conversation._transport.write(answer)
 
     def _listed(self, body: bytes) -> bytes:
-        """A page of the campaign, or the number of its participants."""
+        """Return a page of the campaign, or the number of its participants."""
         params = json.loads(body)["params"]
         if "limit" not in params:
             return b'{"code":0,"count":%d}' % self.participants
@@ -90,6 +93,6 @@ async def serve(participants: int, service_time: float) -> None:
 
 
 if __name__ == "__main__":
-    # select() keeps time to the microsecond, where epoll rounds each wait up to the next millisecond.
+    # select() keeps time to the microsecond; epoll rounds each wait up to the next millisecond.
     with asyncio.Runner(loop_factory=lambda: asyncio.SelectorEventLoop(selectors.SelectSelector())) as runner:
         runner.run(serve(int(sys.argv[1]), float(sys.argv[2]) if len(sys.argv) > 2 else 0.0))

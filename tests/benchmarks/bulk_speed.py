@@ -1,4 +1,7 @@
-"""How fast a change is carried out, and what that costs: on a server that answers at once, and on one that is busy."""
+"""Measure how fast a change is carried out, and what that costs.
+
+One server answers at once, and one is busy.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +26,7 @@ CONCURRENCY = 3
 
 @contextlib.contextmanager
 def bare_server(participants: int, service_time: float = 0.0) -> Iterator[str]:
-    """The URL of a server that does nothing but answer, in a process of its own."""
+    """Yield the URL of a bare server in a process of its own."""
     command = [sys.executable, str(HERE / "bare_server.py"), str(participants), str(service_time)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
         assert server.stdout
@@ -34,7 +37,7 @@ def bare_server(participants: int, service_time: float = 0.0) -> Iterator[str]:
 
 
 def change(url: str, ledger: Path, change_id: str, **options: Any) -> dict[str, Any]:
-    """The options of a change that retries the whole of campaign 1."""
+    """Return the options of a change that retries the whole of campaign 1."""
     return {
         "api_url": url,
         "ledger": str(ledger),
@@ -46,7 +49,10 @@ def change(url: str, ledger: Path, change_id: str, **options: Any) -> dict[str, 
 
 
 def client_alone(url: str, participants: int) -> float:
-    """Seconds that the client takes for the same requests, from as many threads, without a ledger."""
+    """Return the seconds that the client takes for the same requests.
+
+    It uses as many threads, and no ledger.
+    """
     client = Client(Connection(api_url=url), CONCURRENCY)
     coming = itertools.count(1)
 
@@ -67,7 +73,10 @@ def client_alone(url: str, participants: int) -> float:
 
 
 def ledger_cost(folder: Path, participants: int = 10_000, rounds: int = 11) -> dict[str, Any]:
-    """The client alone and a change with its ledger take turns, since machines are noisy; the medians of the rounds."""
+    """Compare the client alone with a change that has its ledger.
+
+    They take turns, since machines are noisy; the result has the medians of the rounds.
+    """
     rates, costs = [], []
     with bare_server(participants) as url:
         for number in range(rounds):
@@ -84,7 +93,10 @@ def ledger_cost(folder: Path, participants: int = 10_000, rounds: int = 11) -> d
 
 
 def share_of_server(folder: Path, participants: int = 10_000, service_time: float = 0.02) -> dict[str, Any]:
-    """Which share of the requests that a server of 3 places can serve a change makes use of."""
+    """Return the share of a server's capacity that a change uses.
+
+    The server can serve 3 requests at a time.
+    """
     with bare_server(participants, service_time) as url:
         ledger = folder / "share.sqlite"
         bulk(change(url, ledger, "CHG", state="planned"))
@@ -96,7 +108,10 @@ def share_of_server(folder: Path, participants: int = 10_000, service_time: floa
 
 
 def run_driver(options: dict[str, Any]) -> tuple[dict[str, Any], float, float]:
-    """A run in a process of its own: its result, its seconds from start to end, and its peak of memory in MB."""
+    """Run a change in a process of its own.
+
+    Return its result, its seconds from start to end, and its peak of memory in MB.
+    """
     begun = time.perf_counter()
     with subprocess.Popen(
         [sys.executable, str(HERE / "driver.py"), json.dumps(options)], stdout=subprocess.PIPE, text=True
@@ -107,7 +122,7 @@ def run_driver(options: dict[str, Any]) -> tuple[dict[str, Any], float, float]:
 
 
 def planning(folder: Path, participants: int = 1_000_000) -> dict[str, Any]:
-    """Planning a million: the seconds, and the peak of memory."""
+    """Measure planning a million: the seconds, and the peak of memory."""
     with bare_server(participants) as url:
         result, seconds, peak = run_driver(change(url, folder / "plan.sqlite", "CHG", state="planned"))
     expect(result["change"]["counts"]["planned"], participants)
@@ -115,7 +130,10 @@ def planning(folder: Path, participants: int = 1_000_000) -> dict[str, Any]:
 
 
 def resuming(folder: Path, participants: int = 100_000) -> dict[str, Any]:
-    """Running an applied change of a hundred thousand again, from the start of the process to its end."""
+    """Measure running an applied change of a hundred thousand again.
+
+    The time is from the start of the process to its end.
+    """
     with bare_server(participants) as url:
         options = change(url, folder / "resume.sqlite", "CHG", state="applied", rollout={"wave_size": 10_000})
         first, seconds, _peak = run_driver(options)
@@ -126,7 +144,10 @@ def resuming(folder: Path, participants: int = 100_000) -> dict[str, Any]:
 
 
 def against_uri(folder: Path, participants: int = 10_000, tasks: int = 20) -> dict[str, Any]:
-    """A change as a task of a playbook, against a loop of `ansible.builtin.uri` tasks that does the same."""
+    """Compare a change in a playbook with a loop of `ansible.builtin.uri` tasks.
+
+    Both do the same, each as tasks of a playbook.
+    """
     with bare_server(participants) as url:
         loop = [{**by_uri(url), "loop": list(range(tasks))}]
         by_loop = tasks / seconds_of(loop, url, folder)
@@ -136,6 +157,6 @@ def against_uri(folder: Path, participants: int = 10_000, tasks: int = 20) -> di
 
 
 def expect(found: Any, wanted: Any) -> None:
-    """Measure nothing that did not happen."""
+    """Raise an error if a measured result is not the expected one."""
     if found != wanted:
         raise RuntimeError(f"{found}, where {wanted} was expected")

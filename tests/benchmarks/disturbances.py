@@ -1,7 +1,9 @@
-"""Disturb the runs of a trial: they are killed, delayed, lose their ledger, or run out of space.
+"""Disturb the runs of a trial.
 
-A disturbance runs the bulk module in a process of its own, does to it what it is named after, and gives back what came
-of it: the results of the runs that ended by themselves.
+They are killed, delayed, lose their ledger, or run out of space.
+
+A disturbance runs the bulk module in a process of its own, disturbs it as its name says, and returns
+the results of the runs that ended by themselves.
 """
 
 from __future__ import annotations
@@ -25,21 +27,21 @@ LEASE = 4.0
 """The option `lease_seconds` of the trials whose runs are stopped beyond it."""
 
 CLOCKS_APART = 600.0
-"""How many seconds a run's clock is ahead or behind at most."""
+"""The most seconds by which a run's clock is ahead or behind."""
 
 ROOM = 400_000
-"""How many bytes a file may grow by, at the most, before its disk is full."""
+"""The most bytes by which a file may grow before its disk is full."""
 
-_fork = multiprocessing.get_context("fork")  # what a run imports is there already
+_fork = multiprocessing.get_context("fork")  # a run's imports are loaded already
 _now = time.time
 
 
 @dataclass
 class Database:
-    """Where the changes are recorded, and how their database is disturbed.
+    """The database where the changes are recorded, and how it is disturbed.
 
     Attributes:
-        ledger: the option `ledger`; where it is empty each trial has a SQLite file of its own.
+        ledger: the option `ledger`; if it is empty, each trial has a SQLite file of its own.
         restart: stops the server at once, as a crash does, and starts it again; None for SQLite.
     """
 
@@ -67,16 +69,16 @@ class Run:
         given_by.close()
 
     def wait(self, seconds: float) -> None:
-        """Wait for its end, but no longer than that."""
+        """Wait for its end, at most this many seconds."""
         self._process.join(seconds)
 
     def signal(self, number: int) -> None:
-        """Send it a signal, where it still runs."""
+        """Send it a signal if it still runs."""
         if self._process.pid and self._process.is_alive():
             os.kill(self._process.pid, number)
 
     def result(self) -> dict[str, Any] | None:
-        """Its result once it has ended; None where it was killed."""
+        """Return its result once it has ended; None if it was killed."""
         with self._result:
             try:
                 return dict(self._result.recv())
@@ -93,7 +95,7 @@ Disturbance = Callable[[dict[str, Any], random.Random, Database], Results]
 
 
 def undisturbed(options: dict[str, Any], _chance: random.Random, _database: Database) -> Results:
-    """Nothing befalls it."""
+    """Run it without a disturbance."""
     return [Run(options).result()]
 
 
@@ -106,8 +108,11 @@ def kill(options: dict[str, Any], chance: random.Random, _database: Database) ->
 
 
 def hold_up(options: dict[str, Any], chance: random.Random, _database: Database) -> Results:
-    """Stop it beyond its lease, let another run take the change over, and let it continue meanwhile."""
-    # Slowly, so that it is held up in the middle of its work.
+    """Stop it beyond its lease, and let another run take the change over.
+
+    Then let it continue while the other one runs.
+    """
+    # It sends slowly, so that it is stopped in the middle of its work.
     options = {**options, "lease_seconds": LEASE, "rollout": {**options["rollout"], "maximum_per_second": 200}}
     held_up = Run(options)
     held_up.wait(chance.uniform(0.05, 0.4))
@@ -120,7 +125,10 @@ def hold_up(options: dict[str, Any], chance: random.Random, _database: Database)
 
 
 def hold_and_release(options: dict[str, Any], chance: random.Random, _database: Database) -> Results:
-    """Hold the change from another process at some moment, maybe kill the run, and release it for the next."""
+    """Hold the change at some moment, and release it for the next run.
+
+    Another process holds it, and the run may be killed.
+    """
     run = Run(options)
     run.wait(chance.uniform(0, 0.4))
     held = Run({**options, "state": "held", "reason": "a trial"}).result()
@@ -128,14 +136,17 @@ def hold_and_release(options: dict[str, Any], chance: random.Random, _database: 
         run.signal(signal.SIGKILL)
     result = run.result()
     released = Run({**options, "state": "released"}).result()
-    # One that was not planned yet, or has ended, is not held.
+    # A change that was not planned yet, or has ended, is not held.
     if held and held.get("changed") and not (released and released.get("changed")):
         raise RuntimeError(f"a change that was held was not released: {released}")
     return [result]
 
 
 def skew_clocks(options: dict[str, Any], chance: random.Random, _database: Database) -> Results:
-    """Kill it at some moment, on a machine whose clock is wrong; the next one's may be as wrong the other way."""
+    """Kill it at some moment, on a machine whose clock is wrong.
+
+    The clock of the next one may be as wrong in the other direction.
+    """
     run = Run(options, lambda: _skew(chance.uniform(-CLOCKS_APART, CLOCKS_APART)))
     if chance.random() < 0.5:
         run.wait(chance.uniform(0, 0.4))
@@ -148,7 +159,10 @@ def _skew(seconds: float) -> None:
 
 
 def fill_disk(options: dict[str, Any], chance: random.Random, _database: Database) -> Results:
-    """Let no file grow beyond some size: that of a new one, or a bit more than the ledger has."""
+    """Let no file grow beyond some size.
+
+    It is the size of a new file, or a little more than the ledger has.
+    """
     ledger = Path(options["ledger"])
     size = max((path.stat().st_size for path in ledger.parent.glob(f"{ledger.name}*")), default=0)
     most = size + chance.randrange(ROOM)
@@ -169,7 +183,10 @@ def restart_database(options: dict[str, Any], chance: random.Random, database: D
 
 
 def end_backends(options: dict[str, Any], chance: random.Random, database: Database) -> Results:
-    """End the sessions of the ledger a few times, as an administrator or a fail-over does."""
+    """End the ledger's sessions a few times.
+
+    An administrator or a fail-over does the same.
+    """
     run = Run(options)
     for _turn in range(chance.randint(1, 3)):
         run.wait(chance.uniform(0, 0.3))
@@ -184,12 +201,15 @@ DISTURBANCES: dict[str, tuple[Disturbance, ...]] = {
     "sqlite": (kill, kill, hold_up, hold_and_release, skew_clocks, fill_disk),
     "postgresql": (kill, kill, hold_up, hold_and_release, skew_clocks, restart_database, end_backends),
 }
-"""Those of each kind of database, the likelier ones named more than once."""
+"""The disturbances of each kind of database, the likelier ones named more than once."""
 
 
 @contextlib.contextmanager
 def database(kind: str) -> Iterator[Database]:
-    """A place for trials' ledgers: `sqlite`, or `postgresql` on a server of its own."""
+    """Yield a place for the ledgers of trials.
+
+    It is `sqlite`, or `postgresql` on a server of its own.
+    """
     if kind == "sqlite":
         yield Database()
         return

@@ -1,4 +1,6 @@
-"""Runs the code of the bulk module once, in this process, and is where the benchmarks get the collection's code from.
+"""Run the code of the bulk module once, in this process.
+
+The benchmarks get the collection's code from here.
 
 `python driver.py '{"change_id": ...}'` prints the result as the last line.
 """
@@ -25,7 +27,10 @@ __all__ = ["AHEAD_MOST", "COLLECTION", "Client", "Connection", "bulk"]
 
 
 def bulk(options: dict[str, Any], check_mode: bool = False) -> dict[str, Any]:
-    """The module's result for these options, its warnings under `warnings`."""
+    """Return the module's result for these options, with its warnings.
+
+    They are under `warnings`.
+    """
     validation = ArgumentSpecValidator(argument_spec(yateota_bulk.ARGUMENTS), **yateota_bulk.RULES).validate(options)
     if validation.error_messages:
         raise ValueError(validation.errors.msg)

@@ -1,9 +1,11 @@
-"""Kill-and-resume trials: changes whose runs are disturbed at random moments, on a server that fails at random.
+"""Kill and resume changes, whose runs are disturbed at random moments.
+
+The server fails at random.
 
 Runs are killed, held up beyond their lease, ended by a hold, without their database, out of room, or on machines
 whose clocks are wrong (see `disturbances`). After each trial the sandbox's journal and the ledger must agree that no
 participant was acted on twice, that each of the selection is in exactly one state, and that an outcome is unknown only
-where nothing could tell it.
+where nothing could show it.
 """
 
 from __future__ import annotations
@@ -52,7 +54,7 @@ DATABASES = tuple(DISTURBANCES)
 
 @dataclass
 class Trial:
-    """What came of one trial: what befell it, and how many participants ended in each state."""
+    """The disturbances of one trial, and its participants by their final state."""
 
     number: int
     disturbances: Counter[str] = field(default_factory=Counter)
@@ -62,7 +64,10 @@ class Trial:
 
 
 class Server:
-    """A sandbox in a process of its own, with one campaign of failed participants for each trial."""
+    """A sandbox in a process of its own.
+
+    It has one campaign of failed participants for each trial.
+    """
 
     def __init__(self, folder: Path, trials: int) -> None:
         scenario = {
@@ -124,7 +129,10 @@ class Server:
 
 
 def run_trial(server: Server, kind: str, database: Database, number: int, chance: random.Random, folder: Path) -> Trial:
-    """Return one trial: a change, disturbed and resumed until it has ended, then checked against the journal."""
+    """Run a change that is disturbed and resumed until it has ended.
+
+    Return the trial, checked against the journal.
+    """
     trial = Trial(number)
     server.admin("DELETE", "journal")
     server.admin("DELETE", "faults")
@@ -164,14 +172,17 @@ def trial_options(
         "selection": {"campaign_id": number, "state": "failed"},
         "rollout": {"canary": chance.choice((1, 5, 20)), "wave_size": chance.choice((40, 100, 1000))},
         "abort": {"threshold_percentage": 100},
-        # A state that was read proves what was carried out here: to send again does not act again.
+        # Here a state that was read proves what was carried out: sending again does not act again.
         "unknown": chance.choice(("report", "resend")),
         "recheck_after": chance.choice((0, 300)),
     }
 
 
 def unexpected(result: dict[str, Any] | None) -> str | None:
-    """Return the message of a run that failed before it found the change, where nothing befell it."""
+    """Return the message of an undisturbed run that failed too early.
+
+    It failed before it found the change.
+    """
     return result["msg"] if result and "change" not in result else None
 
 
@@ -185,7 +196,7 @@ def rows_of(options: dict[str, Any], folder: Path) -> list[dict[str, str]]:
 
 
 def check(trial: Trial, server: Server, rows: list[dict[str, str]]) -> None:
-    """Hold the ledger's rows against the sandbox's journal, and note what disagrees."""
+    """Compare the ledger's rows with the sandbox's journal, and note differences."""
     entries = server.admin("GET", "journal")
     ids = {row["iccid"]: int(row["participant_id"]) for row in rows}  # a rerun names the SIM
     acted = Counter(
@@ -200,7 +211,7 @@ def check(trial: Trial, server: Server, rows: list[dict[str, str]]) -> None:
     trial.problems += [f"{who}: acted on without being selected" for who in acted.keys() - wanted]
     trial.problems += [f"{who}: in the ledger {named[who]} times" for who in wanted | named.keys() if named[who] != 1]
     trial.problems += [f"{row['participant_id']}: left {row['state']}" for row in rows if row["state"] not in ENDS]
-    # The clock stands still: whoever was acted on shows it by its state, so its outcome could have been read.
+    # The clock stands still: a participant's state shows that it was acted on, so its outcome could have been read.
     for row in rows:
         times = acted[int(row["participant_id"])]
         if (row["state"] == "done") != (times == 1):
@@ -224,7 +235,10 @@ def trials(number: int, seed: int, kind: str, database: Database) -> Iterator[Tr
 
 
 def summary(number: int, seed: int, kind: str) -> dict[str, int]:
-    """Run trials on a database and add them up; each problem is printed as it is found."""
+    """Run trials on a database and add them up.
+
+    Each problem is printed as it is found.
+    """
     total: Counter[str] = Counter()
     bad = 0
     with database(kind) as where:

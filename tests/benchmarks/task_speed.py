@@ -1,6 +1,8 @@
-"""What a task costs: a module of the collection, both ways it can run, against `ansible.builtin.uri` doing the same.
+"""Measure the cost of a task of the collection.
 
-Each figure is a ratio of two medians of one run, the sides taking turns, since machines are noisy.
+A module, in both ways that it can run, is compared with `ansible.builtin.uri` doing the same.
+
+Each figure is a ratio of two medians of one run. The sides take turns, since machines are noisy.
 """
 
 from __future__ import annotations
@@ -25,7 +27,7 @@ OURS: dict[str, Any] = {"simops.yateota.yateota_participant": {"action": "cancel
 
 
 def by_uri(url: str) -> dict[str, Any]:
-    """The same request, by Ansible's own module for requests."""
+    """Return a task for the same request, by Ansible's own module for requests."""
     body = {"request": "action_participant", "node": "ota", "params": {"participant_id": 195, "action": "cancel"}}
     return {
         "ansible.builtin.uri": {
@@ -39,7 +41,10 @@ def by_uri(url: str) -> dict[str, Any]:
 
 
 def seconds_of(tasks: list[dict[str, Any]], url: str, folder: Path) -> float:
-    """How long the tasks of a play take, from the first one's banner to the recap: Ansible's own start is left out."""
+    """Return the seconds that the tasks of a play take.
+
+    They are from the first task's banner to the recap: Ansible's own start is left out.
+    """
     path = folder / "play.yml"
     path.write_text(yaml.safe_dump([{"hosts": "localhost", "gather_facts": False, "tasks": tasks}]))
     environ = {
@@ -70,7 +75,10 @@ def looped(task: dict[str, Any], times: int, **keywords: Any) -> list[dict[str, 
 
 
 def medians(sides: list[list[dict[str, Any]]], rounds: int, url: str, folder: Path) -> list[float]:
-    """The median seconds of each side, the sides taking turns."""
+    """Return the median seconds of each side.
+
+    The sides take turns.
+    """
     taken: list[list[float]] = [[] for _side in sides]
     for _round in range(rounds):
         for seconds, tasks in zip(taken, sides, strict=True):
@@ -79,7 +87,10 @@ def medians(sides: list[list[dict[str, Any]]], rounds: int, url: str, folder: Pa
 
 
 def cost_of_a_task(folder: Path) -> dict[str, float]:
-    """What a task of `uri` takes as a multiple of one of ours, and one of ours as a module as a multiple of `uri`."""
+    """Return how much a task of `uri` costs compared with a task of ours.
+
+    Also return the cost of ours run as a module, as a multiple of `uri`.
+    """
     as_module = {"vars": {"yateota_in_process": False}}
     with Sandbox(Options(secret=SECRET, speed=0)) as box:
         uri = by_uri(box.url)
