@@ -135,9 +135,7 @@ def _specs(options: Mapping[str, Any]) -> dict[str, Any]:
 def _spec(name: str, option: Mapping[str, Any]) -> dict[str, Any]:
     """Return an option's argument spec.
 
-    An option whose name is that of a secret is one, and has an environment variable.
-
-    An option with the name of a secret is one, and has an environment variable.
+    An option with the name of a secret is a secret, and has an environment variable.
     """
     spec = {key: option[key] for key in ("type", "elements") if key in option}
     if option.get("required"):

@@ -114,8 +114,6 @@ def _bounds(question: Mapping[str, Any], spec: Mapping[str, Any]) -> dict[str, A
     """Return the bounds of a required answer.
 
     AWX rejects an empty field as below its minimum.
-
-    AWX complains of an empty field below its minimum.
     """
     found = {"max": question["max"]} if "max" in question else {}
     if question.get("required"):

@@ -132,8 +132,6 @@ class Transport:
 
     It is safe to use from ``connections`` threads.
 
-    Safe to use from ``connections`` threads.
-
     Raises:
         InvalidInputError: a certificate, a key or a trust store cannot be read, or the URL's host is not valid.
     """

@@ -109,10 +109,6 @@ class Wire:
 
         It must be open, not idle for too long, and without unread bytes: those that arrive before a request cannot be
         its answer.
-
-        It must be open and not idle for too long, and have no unread bytes.
-
-        Bytes that arrive before a request cannot be its answer.
         """
         if time.monotonic() - self._rests_since > REST_MOST:
             return False

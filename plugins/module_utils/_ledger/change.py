@@ -54,8 +54,6 @@ class Change:
         """Return the clock for all moments recorded of this change.
 
         The first use reads the ledger.
-
-        The first use reads the ledger.
         """
         return self._clock or self._read_clock()
 
@@ -146,8 +144,6 @@ class Change:
 
     def hold(self, by: str, reason: str) -> bool:
         """Record that somebody holds it; return False if somebody does already.
-
-        No lease is needed.
 
         No lease is needed.
         """

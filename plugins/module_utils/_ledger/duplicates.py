@@ -35,8 +35,6 @@ class Duplicates:
 
     It works while the change is planned, or in a plan of an older release.
 
-    While the change is planned, or in a plan of an older release.
-
     Args:
         change: the change.
         naming: how its action names the SIM or participant that one request acts on.
@@ -62,9 +60,10 @@ class Duplicates:
         self._parts = [participants.c.campaign_id] if self._naming.unit == SIM_IN_CAMPAIGN else []
 
     def drop(self) -> None:
-        """Keep one of several entries that one request acts on, with all their identifiers.
+        """Keep one of several entries that one request acts on.
 
-        With new identifiers it may be a duplicate of further entries, so that the passes are repeated.
+        It gets all their identifiers. With new ones it may be a duplicate of further entries, so that the passes are
+        repeated.
         """
         grows = True
         while grows:

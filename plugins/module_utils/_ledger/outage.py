@@ -61,8 +61,6 @@ class Outage:
         """Return whether the database was away when it was last used.
 
         This does not change when the waiting ends.
-
-        This does not change when the waiting ends.
         """
         return not self._back.is_set()
 
