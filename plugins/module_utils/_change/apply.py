@@ -1,7 +1,10 @@
 # Copyright (c) 2026 simops.yateota contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""``state: applied``: the action is sent for all who are planned, until nothing is left to do."""
+"""Carry out ``state: applied``: send the action until nothing is left to do.
+
+It is sent for all planned participants.
+"""
 
 from __future__ import annotations
 
@@ -47,7 +50,7 @@ def apply(task: BulkTask, change: Change, run: int) -> Work:
 
 
 def warn_of_resending(task: BulkTask, change: Change) -> None:
-    """Warn of what a second rerun does, where some would be sent for once more."""
+    """Warn of the effect of a second rerun, if some SIMs would get one."""
     counts = change.counts()
     unknown = counts[RowState.UNKNOWN] + counts[RowState.SENDING]
     if unknown and task.rollout.resend and change.record().action == Action.RERUN:
@@ -84,7 +87,7 @@ def _would_change(task: BulkTask, change: Change) -> bool:
 
 
 def _check_end(task: BulkTask, change: Change) -> None:
-    """Fail where a change has come to its end and not all went well.
+    """Fail if the change has ended and not all went well.
 
     Raises:
         OutcomeUnknownError, ApiError: some are unknown; some are refused or failed.

@@ -1,7 +1,10 @@
 # Copyright (c) 2026 simops.yateota contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""``state: approved``: a second person approves the recorded plan. ``applied`` asks for it here."""
+"""Carry out ``state: approved``: a second person approves the recorded plan.
+
+``state: applied`` checks the approval here.
+"""
 
 from __future__ import annotations
 
@@ -30,9 +33,10 @@ _CHECKED: ContextVar[set[tuple[str, int, str]] | None] = ContextVar("checked", d
 
 @contextlib.contextmanager
 def each_plan_checked_once() -> Iterator[None]:
-    """Compute the digest of a plan once in this block, though the change is carried out in several steps.
+    """Compute the digest of a plan only once in this block.
 
-    Of a million participants it takes seconds, which a wave of a thousand would spend again and again.
+    The change may be carried out in several steps. Of a million participants it takes seconds, which a wave of a
+    thousand would spend again and again.
     """
     token = _CHECKED.set(set())
     try:
@@ -42,7 +46,7 @@ def each_plan_checked_once() -> Iterator[None]:
 
 
 def approve(task: BulkTask, change: Change, _run: int) -> Work:
-    """Record who approves the plan, when, in which job, and its digest.
+    """Record the approval: by whom, when, in which job, and the plan's digest.
 
     Raises:
         YateotaError: nothing was recorded.
@@ -69,9 +73,9 @@ def approve(task: BulkTask, change: Change, _run: int) -> Work:
 
 
 def check_approved(task: BulkTask, change: Change) -> None:
-    """Refuse to send for a plan that is not approved as it stands, or with looser limits than those approved.
+    """Refuse to send for a plan that is not approved as it stands.
 
-    A change that does not need an approval and has none is sent for.
+    Looser limits than those approved are refused too. A change that does not need an approval and has none is sent for.
 
     Raises:
         InvalidInputError: says what is wrong, and what to do.
@@ -100,7 +104,9 @@ def check_approved(task: BulkTask, change: Change) -> None:
 
 
 def check_limits(task: BulkTask, change: Change) -> None:
-    """Refuse to plan with looser limits than those that are recorded for approval, unless they are planned again.
+    """Refuse to plan with looser limits than those recorded for approval.
+
+    A task that plans the change again may loosen them.
 
     Raises:
         InvalidInputError: names the options, and both values of each.
@@ -147,7 +153,10 @@ def _check(task: BulkTask, change: Change) -> None:
 
 
 def _check_count(task: BulkTask, change: Change) -> None:
-    """Refuse an approval that names another number of SIMs, and one of a rerun that names none."""
+    """Refuse an approval whose ``confirm_count`` is not the number of SIMs.
+
+    An approval of a rerun must give it.
+    """
     record, count, confirmed = change.record(), _acted_on(change), task.options["confirm_count"]
     if confirmed == count or (confirmed is None and record.action != Action.RERUN):
         return
@@ -164,7 +173,7 @@ def _acted_on(change: Change) -> int:
 
 
 def _digest(task: BulkTask, change: Change) -> tuple[str, Any]:
-    """Compute the digest of the plan as the ledger holds it, and give its limits.
+    """Return the digest of the plan in the ledger, and the plan's limits.
 
     A release that recorded no digest recorded no limits: those of the approval are what is approved.
     """
@@ -192,7 +201,7 @@ def _status(record: Any) -> str:
 
 
 def _diff(task: BulkTask, record: Any, approves: bool) -> Mapping[str, Any]:
-    """Give what is approved before and after."""
+    """Return what is approved before and after."""
     before = {"status": str(record.status), "approved_by": (record.approval or {}).get("by")}
     after = {"status": str(_status(record)), "approved_by": task.approver} if approves else before
     return {"diff": {"before": before, "after": after}}

@@ -1,7 +1,10 @@
 # Copyright (c) 2026 simops.yateota contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the parts of a bulk task pass to each other: what is asked for, what a state does, and what was done."""
+"""Define what the parts of a bulk task pass to each other.
+
+They are what the task is asked for, what a state does, and what was done.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +26,7 @@ from .selection import Selection
 
 @dataclass(frozen=True)
 class BulkTask:
-    """What a task of the bulk module is asked for, and the means to do it.
+    """The input of a task of the bulk module, and the means to carry it out.
 
     Attributes:
         options: the module's options, as it documents them.
@@ -51,12 +54,12 @@ class BulkTask:
 
     @property
     def change_id(self) -> str:
-        """The change's name."""
+        """Return the change's name."""
         return str(self.options["change_id"])
 
     @cached_property
     def requested_by(self) -> str:
-        """Who asks for the change: the option, or the user who runs the task."""
+        """Return the requester: the option, or the user who runs the task."""
         if self.options["requested_by"]:
             return str(self.options["requested_by"])
         try:
@@ -66,12 +69,17 @@ class BulkTask:
 
     @property
     def approver(self) -> str:
-        """Who approves the change: the option, or else who asks for it, so that nobody approves without a name."""
+        """Return the approver: the option, or else the requester.
+
+        Nobody so approves without a name.
+        """
         return str(self.options["approved_by"] or self.requested_by)
 
     @cached_property
     def selection(self) -> dict[str, Any]:
-        """The description of the selection asked for, which a file is read and digested once for; empty if none is.
+        """Return the description of the selection, or nothing if none is given.
+
+        A file is read and digested once for it.
 
         Raises:
             InvalidInputError: as ``Selection`` and its ``description``.
@@ -79,7 +87,7 @@ class BulkTask:
         return Selection(self.options["selection"]).description() if self.options["selection"] else {}
 
     def facts(self) -> dict[str, Any]:
-        """What the ledger records of the task that plans a change."""
+        """Return what the ledger records of the task that plans a change."""
         return {
             "api_url": self.api_url,
             "node": self.node,
@@ -91,7 +99,7 @@ class BulkTask:
 
 @dataclass(frozen=True)
 class Work:
-    """What one task has done that the ledger does not record.
+    """The work of one task, as far as the ledger does not record it.
 
     Attributes:
         changed: whether anything changed.
@@ -126,7 +134,7 @@ def _nothing_further(_task: BulkTask, _change: Change) -> Mapping[str, Any]:
 
 @dataclass(frozen=True)
 class ModuleState:
-    """What a task does for one value of the module's option ``state``.
+    """The work of a task for one value of the module's option ``state``.
 
     Attributes:
         perform: does the work for a recorded change, in a run with a number. It raises a YateotaError before it has

@@ -1,7 +1,10 @@
 # Copyright (c) 2026 simops.yateota contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A calendar of windows or of freezes: an iCalendar file, its recurrences expanded, each doubt about it refused."""
+"""Read a calendar of windows or of freezes from an iCalendar file.
+
+Its recurrences are expanded. Anything doubtful in it is refused.
+"""
 
 from __future__ import annotations
 
@@ -36,7 +39,7 @@ _FAILURES = (ArithmeticError, AssertionError, AttributeError, LookupError, Recur
 
 
 class Calendar:
-    """The events of an iCalendar file, as times in which sending is allowed, or is not.
+    """The events of an iCalendar file, as times in which sending is allowed or not.
 
     An event that is canceled does not count; one that is tentative counts as a freeze, and not as a window. Times
     without a zone, and whole days, are of the zone that the file states (``X-WR-TIMEZONE``), else of ``zone``.
@@ -63,7 +66,7 @@ class Calendar:
         self.refresh()
 
     def refresh(self) -> bool:
-        """Read the file again where it has changed; whether it has.
+        """Read the file again if it has changed; return whether it has.
 
         Raises:
             InvalidInputError: it cannot be read any more, or is not one to go by.
@@ -84,7 +87,7 @@ class Calendar:
             return True
 
     def spans(self, start: float, end: float) -> Spans:
-        """When sending is allowed between two moments.
+        """Return when sending is allowed between two moments.
 
         Raises:
             InvalidInputError: a recurrence cannot be expanded.
@@ -100,7 +103,7 @@ class Calendar:
     # --- Reading ---------------------------------------------------------------------------------------------------
 
     def _read(self, data: bytes) -> list[tuple[Any, datetime.tzinfo | None]]:
-        """Each calendar of the file, ready to be asked, with the zone of its times without one."""
+        """Return each calendar of the file, with the zone of its times without a zone."""
         if len(data) > _LARGEST:
             raise self._refused(f"is larger than {_LARGEST // 2**20} MiB", "Give one with the windows or freezes alone")
         guarded("icalendar").use_zoneinfo()  # and forget the zones that files read before have described
@@ -135,14 +138,14 @@ class Calendar:
         return zone
 
     def _check_once(self, events: list[Any]) -> None:
-        """Refuse two events with one UID, of which the library would follow one alone."""
+        """Refuse two events with one UID: the library would follow only one of them."""
         named = [(str(event["UID"]), _text(event, "RECURRENCE-ID")) for event in events if "UID" in event]
         twice = next((uid for (uid, _), times in collections.Counter(named).items() if times > 1), None)
         if twice:
             raise self._refused(f"has two events with the UID {twice!r}", "Give each its own")
 
     def _check(self, event: Any, zone: datetime.tzinfo | None) -> None:
-        """Refuse an event that the libraries would drop, cut short or read in another way than it is meant."""
+        """Refuse an event that the libraries would drop, shorten or misread."""
         wrong = _wrong(event) or _wrong_rule(event)
         if wrong:
             raise self._refused(f"has the event {_named(event)}, which {wrong}", "Correct it")
@@ -185,14 +188,14 @@ class Calendar:
 
 
 def _moment(value: datetime.date, zone: datetime.tzinfo) -> float:
-    """The Unix seconds of an event's time; a day is its first moment."""
+    """Return the Unix seconds of an event's time; a day is its first moment."""
     if not isinstance(value, datetime.datetime):
         value = datetime.datetime.combine(value, datetime.time())
     return (value if value.tzinfo else value.replace(tzinfo=zone)).timestamp()
 
 
 def _moments(event: Any) -> Iterator[tuple[Any, bool]]:
-    """All times of an event, and whether the file names a zone for it."""
+    """Yield all times of an event, and whether the file names a zone for each."""
     for name in _MOMENTS:
         values = event.get(name, [])
         for value in values if isinstance(values, list) else [values]:
@@ -207,7 +210,7 @@ def _floats(value: datetime.date) -> bool:
 
 
 def _wrong(event: Any) -> str | None:
-    """What is wrong with an event's times."""
+    """Return what is wrong with an event's times, or None."""
     if event.errors:
         return f"has a wrong {event.errors[0][0]}"
     if "DTSTART" not in event:
@@ -229,7 +232,7 @@ def _wrong(event: Any) -> str | None:
 
 
 def _wrong_rule(event: Any) -> str | None:
-    """What of an event's recurrence is not followed."""
+    """Return which part of an event's recurrence is not followed, or None."""
     if "EXRULE" in event:
         return "has an EXRULE, which is not followed"
     rules = event.get("RRULE", [])

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 simops.yateota contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Finding the change that a task is about, or making it; and whether the task's options are those recorded."""
+"""Find or make the change of a task, and compare it with the task's options."""
 
 from __future__ import annotations
 
@@ -15,7 +15,9 @@ from .selection import same_selection, words
 
 
 def find_planned(task: BulkTask, ledger: Ledger) -> Change | None:
-    """Return the change asked for, or None where the ledger does not hold it with a whole plan.
+    """Return the change that the task names, or None.
+
+    None means that the ledger does not hold it, or not with a whole plan.
 
     Raises:
         InvalidInputError: it is recorded with other options, or under a name that may be taken for this one.
@@ -31,13 +33,13 @@ def find_planned(task: BulkTask, ledger: Ledger) -> Change | None:
 
 
 def plans_anew(task: BulkTask, change: Change) -> bool:
-    """Return whether the task is to plan a change once more, of which nothing was sent."""
+    """Return whether the task plans a change again that nothing was sent for."""
     asks = task.options["replan"] and task.options["state"] == ChangeStatus.PLANNED
     return bool(asks) and change.record().status in NOT_BEGUN_STATUSES
 
 
 def create(task: BulkTask, state: ModuleState, ledger: Ledger) -> Change:
-    """Record the change asked for, without its plan.
+    """Record the change that the task names, without its plan.
 
     Raises:
         InvalidInputError: the state does not plan, or an option that planning needs is not set.
@@ -47,7 +49,7 @@ def create(task: BulkTask, state: ModuleState, ledger: Ledger) -> Change:
 
 
 def check_may_plan(task: BulkTask, state: ModuleState, ledger: Ledger) -> None:
-    """Refuse a change that is not recorded where the task cannot plan it."""
+    """Refuse a change that is not recorded if the task cannot plan it."""
     if not state.plans:
         raise InvalidInputError(f"change_id {task.change_id!r} is not in the ledger '{ledger.shown}': plan it first.")
     for option in ("action", "selection"):
@@ -56,7 +58,10 @@ def check_may_plan(task: BulkTask, state: ModuleState, ledger: Ledger) -> None:
 
 
 def check_same(task: BulkTask, change: Change, selection_too: bool = True) -> None:
-    """Refuse a task whose options are of another change than the one recorded; its selection may be left out of it."""
+    """Refuse a task whose options differ from those recorded for the change.
+
+    Its selection may be left out of the comparison.
+    """
     record = change.record()
     for option, value in {"api_url": task.api_url, "node": task.node, "action": task.options["action"]}.items():
         recorded = getattr(record, option)

@@ -1,7 +1,10 @@
 # Copyright (c) 2026 simops.yateota contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What would stop a task later, found out before anything is sent, and in check mode too. Nothing is written."""
+"""Find out before anything is sent what would stop a task later.
+
+This is done in check mode too. Nothing is written.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,9 @@ from .._core.errors import InvalidInputError
 
 
 def check_ledger(where: str) -> None:
-    """Refuse the path of a ledger that could not be made or written; a URL passes.
+    """Refuse the path of a ledger that could not be created or written.
+
+    A URL passes.
 
     Raises:
         InvalidInputError: names the ledger, the reason and what to do.
@@ -36,7 +41,7 @@ def check_ledger(where: str) -> None:
 
 
 def check_seconds(options: Mapping[str, Any], *names: str) -> None:
-    """Refuse seconds without an end.
+    """Refuse an infinite number of seconds.
 
     Raises:
         InvalidInputError: names the option.

@@ -1,9 +1,10 @@
 # Copyright (c) 2026 simops.yateota contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""``state: held``, ``released`` and ``stopped``: nothing is sent for a change, by whoever runs it.
+"""Carry out ``state: held``, ``released`` and ``stopped``.
 
-They take no lease: a run that is under way sees what they record within a second, and ends.
+While a change is held or stopped, no run sends anything for it. They take no lease: a run that is under way sees what
+they record within a second, and ends.
 """
 
 from __future__ import annotations
@@ -22,7 +23,10 @@ from .bulk_task import BulkTask, ModuleState, Work
 
 
 def why_halted(change_id: str, halt: Halt) -> HeldError:
-    """Give the failure of a run that may not send: who holds or has stopped the change, since when, and why."""
+    """Return the failure of a run whose change is held or stopped.
+
+    It says who did it, since when, and why.
+    """
     moment = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(halt.since))
     reason = halt.reason.rstrip(" .")
     if halt.status == ChangeStatus.STOPPED:
@@ -51,7 +55,7 @@ def check_not_halted(record: Any) -> None:
 
 
 def check_seen(change: Change) -> None:
-    """End a run that reads from the server, where somebody holds or has stopped its change meanwhile.
+    """End a run that reads from the server if its change was held or stopped.
 
     Raises:
         HeldError: somebody does.
@@ -62,7 +66,7 @@ def check_seen(change: Change) -> None:
 
 
 def reason_of(task: BulkTask) -> str:
-    """Give the reason, in one line.
+    """Return the reason, in one line.
 
     Raises:
         InvalidInputError: there is none.
@@ -125,7 +129,7 @@ def _stop(task: BulkTask, change: Change, _run: int) -> Work:
 
 
 def _recorded(change: Change, record: Callable[[], bool]) -> Work:
-    """Record something, and show in the diff what it changed."""
+    """Record a hold, a release or a stop, and show in the diff what it changed."""
     before = halt_facts(change.record())
     changed = record()
     return Work(changed=changed, further=_diff(before, halt_facts(change.record())))

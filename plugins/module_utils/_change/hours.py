@@ -1,7 +1,10 @@
 # Copyright (c) 2026 simops.yateota contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Hours of the day and days of the week, as a clock on the wall of a time zone shows them."""
+"""Define hours of the day and days of the week in a time zone.
+
+They are those that a wall clock of the zone shows.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +28,9 @@ _HOURS = re.compile(r"([01]\d|2[0-3]):([0-5]\d)-(?:([01]\d|2[0-3]):([0-5]\d)|(24
 
 
 def read_hours(option: str, value: str) -> tuple[int, int]:
-    """The start and the end of ``HH:MM-HH:MM``, in seconds of the day; the end is the greater, over midnight too.
+    """Return the start and the end of ``HH:MM-HH:MM``, in seconds of the day.
+
+    The end is the greater number, also for hours over midnight.
 
     Raises:
         InvalidInputError: it has another form, or no length.
@@ -45,7 +50,7 @@ def read_hours(option: str, value: str) -> tuple[int, int]:
 
 
 def zone_named(name: str) -> zoneinfo.ZoneInfo | None:
-    """The time zone of a name; None if this machine knows no such zone."""
+    """Return the time zone of a name, or None if this machine knows no such zone."""
     try:
         return zoneinfo.ZoneInfo(name)
     except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
@@ -53,7 +58,7 @@ def zone_named(name: str) -> zoneinfo.ZoneInfo | None:
 
 
 def read_zone(option: str, name: str) -> zoneinfo.ZoneInfo:
-    """The time zone that an option names.
+    """Return the time zone that an option names.
 
     Raises:
         InvalidInputError: this machine knows no such zone.
@@ -68,7 +73,7 @@ def read_zone(option: str, name: str) -> zoneinfo.ZoneInfo:
 
 
 class Hours:
-    """Hours of chosen days.
+    """Hours of chosen days, by a wall clock.
 
     What a clock on the wall shows decides. Where clocks are set forward, hours that are skipped do not come that night;
     where they are set back, hours that come twice count both times. A span over midnight belongs to the day on which it
@@ -86,7 +91,7 @@ class Hours:
         self._zone = zone
 
     def spans(self, start: float, end: float) -> Spans:
-        """The hours between two moments."""
+        """Return the hours between two moments."""
         found: Spans = []
         for first, last, offset in self._offsets(start, end):
             for day in range(int((first + offset) // _DAY) - 1, int((last + offset) // _DAY) + 1):
@@ -96,7 +101,7 @@ class Hours:
         return merged(found)
 
     def _offsets(self, start: float, end: float) -> Iterator[tuple[float, float, float]]:
-        """The zone's offsets between two moments, each with its start and end."""
+        """Yield the zone's offsets between two moments, each with its start and end."""
         offset = self._offset(start)
         first = at = start
         while at < end:
@@ -110,7 +115,7 @@ class Hours:
         yield first, end, offset
 
     def _change(self, before: float, after: float, offset: float) -> float:
-        """When the offset changes, which it does in a whole second."""
+        """Return the moment, a whole second, at which the offset changes."""
         low, high = int(before), -int(-after // 1)
         while high - low > 1:
             middle = (low + high) // 2

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 simops.yateota contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a ledger holds: the code of the module that only reads it."""
+"""Read what a ledger holds, for the module ``yateota_bulk_info``."""
 
 from __future__ import annotations
 
@@ -70,7 +70,10 @@ def _recorded(ledger: Ledger, change_id: str) -> Change:
 
 
 def _result_and_facts(change: Change) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The result, and the change with all its waves and runs, of which a result shows the latest alone."""
+    """Return the result, and the change with all its waves and runs.
+
+    The result shows only the latest of them.
+    """
     report, counts = Report(change, masked=False), change.counts()
     facts = {
         **report.facts(),

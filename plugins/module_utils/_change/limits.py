@@ -1,7 +1,7 @@
 # Copyright (c) 2026 simops.yateota contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Read the limits that a change is planned with, and find those that a later task loosens."""
+"""Read the limits of a change, and find those that a later task loosens."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ _LOOSER: Mapping[str, Callable[[Any, Any], bool]] = {
 
 
 class Loosened(NamedTuple):
-    """A limit that is looser than approved: the suboption, the approved value and the one given."""
+    """A limit looser than approved: suboption, approved value and given value."""
 
     option: str
     approved: Any
@@ -64,7 +64,7 @@ class Loosened(NamedTuple):
 
 
 def limits_of(params: Mapping[str, Any], arguments: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
-    """Read the limits from the module's options, with defaults in place of what is not given.
+    """Read the limits from the module's options, with defaults for the rest.
 
     The defaults are recorded with the rest, so that those of a later release do not change what was approved.
 
@@ -105,7 +105,10 @@ def loosened(approved: Limits, given: Limits) -> list[Loosened]:
 
 
 def _effective(limits: Limits) -> dict[str, Any]:
-    """Flatten limits, with values that can be compared: without a canary the first wave is like all others."""
+    """Flatten limits into values that can be compared.
+
+    Without a canary the first wave is like all others.
+    """
     flat = {f"{option}.{name}": value for option, those in limits.items() for name, value in those.items()}
     flat["rollout.canary"] = flat.get("rollout.canary") or flat.get("rollout.wave_size")
     hours, days = flat.get("window.hours"), flat.get("window.days")
@@ -118,7 +121,10 @@ def _effective(limits: Limits) -> dict[str, Any]:
 
 
 def _minutes(hours: Sequence[str] | None, days: Sequence[str] | None) -> set[int]:
-    """Give the minutes of a week that hours and days allow: hours over midnight are of the day on which they start."""
+    """Return the minutes of a week that hours and days allow.
+
+    Hours over midnight belong to the day on which they start.
+    """
     spans = [read_hours("window.hours", each) for each in hours or ["00:00-24:00"]]
     starts = [DAYS.index(day) * _DAY for day in days or DAYS]
     return {
@@ -130,7 +136,7 @@ def _minutes(hours: Sequence[str] | None, days: Sequence[str] | None) -> set[int
 
 
 def described(loose: Loosened) -> str:
-    """Say in words what is looser than approved."""
+    """Describe in words what is looser than approved."""
     approved, given = (_shown(value) for value in loose[1:])
     return f"{loose.option} is {given}, expected {approved} or tighter"
 

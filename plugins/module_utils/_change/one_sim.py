@@ -1,7 +1,10 @@
 # Copyright (c) 2026 simops.yateota contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Have each SIM once in a rerun's plan that an older release recorded by participant."""
+"""Have each SIM once in a rerun's plan of an older release.
+
+That release recorded the plan by participant.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,9 @@ from .._ledger.duplicates import Duplicates
 
 
 def separate_sims(change: Change) -> None:
-    """Have each SIM in a rerun's plan once, where a release recorded it that planned by participant.
+    """Have each SIM once in a rerun's plan that was recorded by participant.
+
+    An older release recorded it.
 
     Raises:
         InvalidInputError: nothing recorded shows whether two of its entries are one SIM.

@@ -16,7 +16,9 @@ REPORT, RESEND = "report", "resend"
 
 @dataclass(frozen=True)
 class RolloutOptions:
-    """How a change is carried out: the module's options, with seconds and percent as numbers.
+    """The options by which a change is carried out.
+
+    They are the module's options, with seconds and percent as numbers.
 
     Attributes:
         window: when requests may leave.
@@ -40,7 +42,7 @@ class RolloutOptions:
 
     @property
     def senders(self) -> int:
-        """Give the largest number of requests under way at once.
+        """Return the largest number of requests under way at once.
 
         It is one more than the server is to serve, so that the server has the next request when it has answered one.
         Otherwise it waits for the way there and back: a tenth of a request of 20 ms. With a ``concurrency`` of 1 it is
@@ -49,11 +51,14 @@ class RolloutOptions:
         return self.concurrency + (self.concurrency > 1)
 
     def is_open(self, moment: float) -> bool:
-        """Tell whether the window is open."""
+        """Return whether the window is open."""
         return self.window.allows(moment)
 
     def waits_until(self, moment: float) -> float | None:
-        """Find when a closed window opens next; None if it is open, or does not open as far as is looked ahead."""
+        """Return when a closed window opens next, or None.
+
+        None means that it is open, or does not open within the days that are looked ahead.
+        """
         return None if self.window.allows(moment) else self.window.next_opening(moment)
 
 

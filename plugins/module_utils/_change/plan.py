@@ -1,7 +1,10 @@
 # Copyright (c) 2026 simops.yateota contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""``state: planned``: the selection is recorded as a plan. ``applied`` begins with it where that is not done."""
+"""Carry out ``state: planned``: record the selection as a plan.
+
+``state: applied`` does it first if there is no plan.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +30,7 @@ from .states_reader import StateReader
 
 
 def plan(task: BulkTask, change: Change) -> Work:
-    """Record the participants that the selection names, and judge each by its state.
+    """Record the participants in the selection, and judge each by its state.
 
     Raises:
         YateotaError: the selection cannot be read or planned. The change is not recorded then.
@@ -59,7 +62,10 @@ def plan(task: BulkTask, change: Change) -> Work:
 def _record(
     task: BulkTask, change: Change, recorded: Plan, selection: Selection, states: StateReader
 ) -> tuple[int, dict[str, Any]]:
-    """Record the selection's rows, and what describes it; how many rows it has, and that description."""
+    """Record the rows of the selection and its description; return their number.
+
+    The description is returned too.
+    """
     action, offered, kinds = task.options["action"], 0, set()
     for rows in selection.rows(action, task.reader(), states.note_request, task.warn):
         recorded.add(rows, offered)
@@ -75,7 +81,10 @@ def _record(
 
 
 def _asked_for(task: BulkTask, change: Change) -> dict[str, Any]:
-    """Return the record of the planner and of the approval, which is void once a change is planned again."""
+    """Return the record of the planner and of the approval.
+
+    The approval is void if a change is planned again.
+    """
     record = change.record()
     return {
         "require_approval": record.require_approval or task.options["require_approval"],
@@ -89,7 +98,10 @@ def _asked_for(task: BulkTask, change: Change) -> dict[str, Any]:
 def _judge(
     task: BulkTask, change: Change, recorded: Plan, selection: Selection
 ) -> Sequence[Sequence[sa.ColumnElement[bool]]]:
-    """Leave duplicates out of the plan, and entries that no list identifies; give those that may be duplicates."""
+    """Leave duplicates and misidentified entries out of the plan.
+
+    No list identifies the latter. Entries that may be duplicates are returned.
+    """
     action = task.options["action"]
     recorded.leave_out_misidentified(*misidentified(action))
     found = Duplicates(change, NAMINGS[action], functools.partial(keep_rank_by_state, action))
@@ -105,9 +117,10 @@ def _judge(
 
 
 def _renew(task: BulkTask, change: Change, _run: int) -> Work:
-    """Record of a planned change that it needs an approval, and limits that it is planned again with after it began.
+    """Record that a planned change needs an approval, and its new limits.
 
-    Every task of a state that plans has planned the change before it performs the state.
+    It has new limits if it is planned again after it began. Every task of a state that plans has planned the change
+    before it performs the state.
     """
     values: dict[str, Any] = {}
     if task.options["require_approval"] and not change.record().require_approval:

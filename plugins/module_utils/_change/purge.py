@@ -1,7 +1,7 @@
 # Copyright (c) 2026 simops.yateota contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""``state: purged``: the identifiers of a change that has ended are removed from the ledger."""
+"""Carry out ``state: purged``: remove the identifiers of an ended change."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 simops.yateota contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The file that ``report_dest`` names: whether it can be written, and writing it."""
+"""Check and write the file that ``report_dest`` names."""
 
 from __future__ import annotations
 
@@ -18,7 +18,9 @@ PAGE = "html"
 
 
 def check_report(options: Mapping[str, Any], check_mode: bool) -> None:
-    """Refuse a report that could not be written: for its form's library, its folder or its file.
+    """Refuse a report that could not be written.
+
+    The reason is its form's library, its folder or its file.
 
     Args:
         options: the module's options, ``report_dest`` and ``format`` among them.
@@ -35,7 +37,10 @@ def check_report(options: Mapping[str, Any], check_mode: bool) -> None:
 
 
 def nearest(path: str) -> str:
-    """The path of a file as it would be in the nearest folder that exists: those between could be made in it."""
+    """Return the path of a file in the nearest folder that exists.
+
+    The folders between could be created in it.
+    """
     folder, name = os.path.split(os.path.realpath(path))
     while not os.path.exists(folder):
         folder = os.path.dirname(folder)
@@ -43,7 +48,9 @@ def nearest(path: str) -> str:
 
 
 def write_rows(change: Change, options: Mapping[str, Any], check_mode: bool) -> bool:
-    """Write one row for each participant; whether the content is new. In check mode it is only compared.
+    """Write one row for each participant; return whether the content is new.
+
+    In check mode the content is only compared.
 
     Raises:
         InvalidInputError: it cannot be written.
@@ -57,7 +64,9 @@ def write_rows(change: Change, options: Mapping[str, Any], check_mode: bool) -> 
 
 
 def write_page(change: Change, options: Mapping[str, Any], check_mode: bool, shown: Mapping[str, Any]) -> bool:
-    """Write the page; whether the content is new. In check mode it is only compared.
+    """Write the page; return whether the content is new.
+
+    In check mode the content is only compared.
 
     Args:
         change: the change.

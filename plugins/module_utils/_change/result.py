@@ -1,7 +1,7 @@
 # Copyright (c) 2026 simops.yateota contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The result of a bulk task: the change as it stands, and what this task did."""
+"""Build the result of a bulk task: the change, and what this task did."""
 
 from __future__ import annotations
 
@@ -21,7 +21,9 @@ from .report_file import write_rows
 
 
 def success(task: BulkTask, change: Change, work: Work, before: Mapping[str, int] | None = None) -> TaskResult:
-    """What a task came to that did what it was asked for. It fails all the same where its report cannot be written.
+    """Return the end of a task that did its work.
+
+    The task still fails if its report cannot be written.
 
     Args:
         task: the task.
@@ -41,7 +43,9 @@ def success(task: BulkTask, change: Change, work: Work, before: Mapping[str, int
 def failure(
     task: BulkTask, change: Change, work: Work, error: YateotaError, before: Mapping[str, int] | None = None
 ) -> TaskResult:
-    """What a task came to that ended with an error. What fails while that is read is a warning.
+    """Return the end of a task that ended with an error.
+
+    A further error while its result is read becomes a warning.
 
     Args:
         task: the task.
@@ -94,7 +98,10 @@ def _result(task: BulkTask, change: Change, work: Work, before: Mapping[str, int
 
 
 def _write_report(task: BulkTask, change: Change, result: dict[str, Any]) -> YateotaError | None:
-    """Write the report where one is asked for, and name it in the result; why that failed, or None."""
+    """Write the report if it is wanted, and name it in the result.
+
+    The error is returned if that failed, otherwise None.
+    """
     if not task.options["report_dest"] or task.check_mode:
         return None
     try:
@@ -106,14 +113,20 @@ def _write_report(task: BulkTask, change: Change, result: dict[str, Any]) -> Yat
 
 
 def _identifiers(task: BulkTask, change: Change, *texts: str) -> frozenset[str]:
-    """The change's identifiers in warnings and in texts that may come from anywhere, where they are to be masked."""
+    """Return the change's identifiers in warnings and texts, to be masked.
+
+    The texts may come from anywhere. There are none if the user does not want masking.
+    """
     if not task.options["mask_identifiers"]:
         return frozenset()
     return frozenset(Report(change, masked=False).named_in([*task.warned(), *texts]))
 
 
 def _waves_left(report: Report, rollout: RolloutOptions) -> int:
-    """How many waves are left, by the present sizes; the one that is under way is one of them."""
+    """Return how many waves are left, by the present sizes.
+
+    The wave that is under way is one of them.
+    """
     total, waiting = report.waves_begun(), report.waiting()
     left = total - report.waves_done()
     if not total and waiting and rollout.canary:

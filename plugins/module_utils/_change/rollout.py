@@ -1,7 +1,10 @@
 # Copyright (c) 2026 simops.yateota contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Carry a planned change out: wave by wave, judged on the way, stopped cleanly for each reason there is to stop."""
+"""Carry a planned change out, wave by wave.
+
+It is judged on the way, and stopped cleanly for each reason to stop.
+"""
 
 from __future__ import annotations
 
@@ -40,11 +43,11 @@ _RESUME = "Find the cause, then set resume_aborted to continue."
 
 
 class AbortedError(ApiError):
-    """Too many of a change's attempts went wrong."""
+    """An aborted change: too many of its attempts went wrong."""
 
 
 def check_resumable(change: Change, options: RolloutOptions) -> None:
-    """Refuse to continue with an aborted change where no option says that its cause is removed.
+    """Refuse to continue with an aborted change without ``resume_aborted``.
 
     Raises:
         InvalidInputError: gives the most frequent reasons.
@@ -56,7 +59,7 @@ def check_resumable(change: Change, options: RolloutOptions) -> None:
 
 
 class Rollout:
-    """Carry out a planned change, whose lease this run holds all along.
+    """The carrying out of a planned change, whose lease this run holds all along.
 
     Args:
         change: the change.
@@ -130,14 +133,17 @@ class Rollout:
         self._change.update(judged_from=self._tally_since)
 
     def _wait_for_window(self) -> None:
-        """Wait for the window where that is asked for; the lease is kept, so that no other run begins."""
+        """Wait for the window if the options say so.
+
+        The lease is kept, so that no other run begins.
+        """
         change, window = self._change, self._options.window
         if self._options.wait_for_window and not window.allows(change.clock.now()):
             change.update(status=ChangeStatus.WINDOW_CLOSED)
             wait_for(window, change.clock.now, self._may_wait, self._wait)
 
     def _may_wait(self) -> bool:
-        """Tell whether to wait any longer. What ends the wait is what ``_may_send`` gives as the reason then."""
+        """Return whether to wait longer; ``_may_send`` gives the reason if not."""
         lease = self._change.lease
         is_over = self._stopped.is_set() or self._switch.is_on or self._change.halt
         return not (is_over or (lease and lease.is_lost()))
@@ -152,7 +158,7 @@ class Rollout:
     # --- Waves -----------------------------------------------------------------------------------------------------
 
     def _carry_out_wave(self) -> bool:
-        """Send the next wave, or the rest of the one that was begun; tell whether it came to its end."""
+        """Send the next wave, or the rest of a begun one; return whether it ended."""
         wave = self._waves.current()
         if wave is None and not self._change.counts()[RowState.PLANNED]:
             return False
@@ -197,7 +203,7 @@ class Rollout:
             )
 
     def _take_back(self) -> None:
-        """Plan those again that were recorded as refused before the server turned out to refuse every request."""
+        """Plan again those whose recorded refusal was one of every request."""
         refused = [attempt for attempt in self._delivery.refusals.taken_back if attempt.state != RowState.PLANNED]
         for attempt in refused:
             plan_again(attempt)
@@ -207,7 +213,7 @@ class Rollout:
             self._tally = self._attempts.tally(self._tally_since, policy.BAD_RULE)
 
     def _soak(self, wave: int) -> bool:
-        """Wait for the wave's new server states, and judge by them; tell whether sending may continue."""
+        """Wait for the wave's new states and judge by them; return whether to continue."""
         last_sent = self._waves.last_sent(wave)
         if self._options.soak and last_sent:
             if not self._wait(last_sent + self._options.soak - self._change.clock.moment()):
@@ -231,7 +237,7 @@ class Rollout:
     # --- Reasons to stop -------------------------------------------------------------------------------------------
 
     def _recount(self) -> None:
-        """Count the attempts recorded, and stop where too many went wrong and participants are left."""
+        """Count the recorded attempts; stop if too many went wrong and some are left."""
         self._tally = self._attempts.tally(self._tally_since, policy.BAD_RULE)
         if self._change.counts()[RowState.PLANNED]:
             self._check_threshold()
@@ -244,7 +250,7 @@ class Rollout:
             self._check_threshold()
 
     def _check_threshold(self) -> None:
-        """Stop where too many attempts went wrong."""
+        """Stop if too many attempts went wrong."""
         executed, bad, limit = self._tally.executed, self._tally.bad, self._options.threshold_percentage
         if policy.must_abort(executed, bad, self._options.minimum_executed, limit):
             self._switch.stop(
@@ -255,7 +261,7 @@ class Rollout:
             )
 
     def _may_leave(self) -> bool:
-        """Tell whether a request may leave now, where that was read a moment ago that nobody holds the change."""
+        """Return whether a request may leave now: nobody held the change a moment ago."""
         lease = self._change.lease
         while self._may_send():
             if lease is None or lease.seconds_since_look() < _SEEN_WITHIN:
@@ -264,7 +270,7 @@ class Rollout:
         return False
 
     def _may_send(self) -> bool:
-        """Tell whether sending may continue; stop where it may not."""
+        """Return whether sending may continue; stop if it may not."""
         while self._change.ledger.outage.is_on and not self._switch.is_on:
             self._switch.wait(0.1)  # nothing is sent while the ledger is away
         if self._stopped.is_set():
@@ -284,7 +290,7 @@ class Rollout:
         return not self._switch.is_on
 
     def _stop(self) -> bool:
-        """Record why sending stops, and raise it where it is a failure; else return False, for ``_carry_out_wave``."""
+        """Record why sending stops; raise a failure, or return False otherwise."""
         error = self._switch.error
         if error is None:
             self._change.update(status=ChangeStatus.WINDOW_CLOSED)
@@ -300,7 +306,7 @@ class Rollout:
         raise error
 
     def _end(self) -> None:
-        """Settle what can be, and record that nothing is left to send where that is so."""
+        """Settle what can be settled, and record if nothing is left to send."""
         counts = self._change.counts()
         if counts[RowState.PLANNED]:
             return

@@ -1,7 +1,10 @@
 # Copyright (c) 2026 simops.yateota contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The participants that a change acts on: a campaign, a list or a file, read as a stream of rows of any number."""
+"""Read the participants that a change acts on, as a stream of rows.
+
+They are a campaign, a list or a file, of any length.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +33,7 @@ from .source_columns import COLUMNS
 
 
 class Selection:
-    """What the option ``selection`` asks for.
+    """The value of the option ``selection``.
 
     Args:
         options: the option's value.
@@ -61,9 +64,10 @@ class Selection:
             )
 
     def description(self) -> dict[str, Any]:
-        """What the ledger records of it: where it came from, and the digest of a list or a file.
+        """Return what the ledger records of the selection.
 
-        A file is read for it, unless its rows have been read: then the digest is of what was read.
+        It says where the selection came from, and has the digest of a list or a file. A file is read for it, unless its
+        rows have been read: then the digest is of what was read.
 
         Raises:
             InvalidInputError: the source cannot be read.
@@ -85,7 +89,7 @@ class Selection:
     def rows(
         self, action: str, reader: Reader, note_request: Callable[[], None], warn: Callable[[str], None]
     ) -> Iterator[list[Row]]:
-        """All it names, in blocks, duplicates included.
+        """Yield all participants that it names, in blocks, duplicates included.
 
         Args:
             action: the change's action, which says by what its requests name those it acts on.
@@ -113,7 +117,10 @@ class Selection:
                     )
 
     def _source_rows(self, source: Source, given_rows: GivenRows) -> Iterator[list[Row]]:
-        """The file's rows. It is digested before they are read, and again only where it may have changed since."""
+        """Yield the file's rows.
+
+        The file is digested before they are read, and again only if it may have changed since.
+        """
         name = f"source '{self._source}'"
         before = source.stamp()
         self._digest = source.digest()
@@ -130,7 +137,7 @@ class Selection:
 
 
 class GivenRows:
-    """Makes rows of the entries of a list or a file.
+    """A maker of rows from the entries of a list or a file.
 
     Args:
         action: the change's action.
@@ -145,7 +152,7 @@ class GivenRows:
         self._odd, self._odd_count = "", 0
 
     def blocks(self, entries: Iterable[tuple[Any, Any]], what: str, problems: Problems) -> Iterator[list[Row]]:
-        """The rows, in blocks.
+        """Yield the rows, in blocks.
 
         Args:
             entries: each with its place.
@@ -192,20 +199,26 @@ class GivenRows:
 
 
 def _in_one_form(entry: Mapping[str, Any]) -> dict[str, Any]:
-    """An entry of a list for its digest: an id is the same as number and as text. What is refused is so when read."""
+    """Return an entry of a list in the form that its digest is computed of.
+
+    An id is the same as number and as text. An invalid entry stays as it is, because reading refuses it.
+    """
     with contextlib.suppress(InvalidInputError):
         entry = read_identification(entry)
     return {name: entry.get(name) for name in COLUMNS}
 
 
 def same_selection(recorded: Mapping[str, Any], asked: Mapping[str, Any]) -> bool:
-    """Whether two descriptions are of the same participants: a file may have moved."""
+    """Return whether two descriptions are of the same participants.
+
+    A file may have moved.
+    """
     telling = ("campaign_id", "state", "participants", "digest")
     return all(recorded.get(name) == asked.get(name) for name in telling)
 
 
 def words(description: Mapping[str, Any]) -> str:
-    """A description in words, for an error."""
+    """Return a description in words, for an error."""
     if "source" in description:
         return f"source '{description['source']}'"
     if "participants" in description:

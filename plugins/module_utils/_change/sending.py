@@ -1,7 +1,7 @@
 # Copyright (c) 2026 simops.yateota contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Send a wave: threads that send and know nothing of the ledger, and one that marks before and records after."""
+"""Send a wave: threads that send, and one that marks before and records after."""
 
 from __future__ import annotations
 
@@ -52,7 +52,9 @@ _NO_ANSWER = "no answer tells whether it was carried out"
 
 
 class SenderPool:
-    """Threads that send one action for the participants that they are given. They end with the ``with`` block.
+    """Threads that send one action for the participants that they are given.
+
+    They know nothing of the ledger, and end with the ``with`` block.
 
     Args:
         delivery: sends one request.
@@ -106,7 +108,7 @@ class SenderPool:
 
     @property
     def are_alive(self) -> bool:
-        """Tell whether any thread is left to send."""
+        """Return whether any thread is left to send."""
         return any(thread.is_alive() for thread in self._threads)
 
     def put(self, attempt: Attempt) -> None:
@@ -114,7 +116,7 @@ class SenderPool:
         self._waiting.put(attempt)
 
     def collect(self, number: int, seconds: float) -> list[Attempt]:
-        """Wait for some attempts to end, or for some seconds, and return those that have ended.
+        """Wait for attempts to end, or for some seconds, and return the ended ones.
 
         It wakes once for all of them. To wake for each would take Python's lock from the senders.
         """
@@ -125,9 +127,9 @@ class SenderPool:
         return [self._ended.popleft() for _place in range(len(self._ended))]
 
     def adapt(self, busy: float) -> None:
-        """Let one thread work where this process is the bottleneck, and all of them where the server is.
+        """Let one thread work if this process is the bottleneck, otherwise all of them.
 
-        The load of all of them does not show whether one would do: that is tried, less often after each failed trial.
+        The load of all of them does not show whether one is enough: one is tried, less often after each failed trial.
 
         Args:
             busy: how many cores this process has used lately.
@@ -188,7 +190,7 @@ def plan_again(attempt: Attempt) -> None:
 
 
 def request_params(action: str, attempt: Attempt) -> dict[str, object]:
-    """Give the parameters of the request; without an identifier where no documented form has one."""
+    """Return the parameters of the request."""
     return {**request_names(action, attempt.identification, attempt.named_by), "action": action}
 
 
@@ -213,7 +215,7 @@ class _LoadMeter:
         self._since, self._computed = time.monotonic(), time.process_time()
 
     def busy_cores(self) -> float | None:
-        """Return how many cores it has used since the last figure; None while that is too recent."""
+        """Return the used cores since the last figure; None if that is too recent."""
         now = time.monotonic()
         if now - self._since < _MEASURED_OVER:
             return None
@@ -224,7 +226,7 @@ class _LoadMeter:
 
 
 class Pipeline:
-    """Move a wave's attempts past the ledger to the senders and back.
+    """The way of a wave's attempts past the ledger to the senders and back.
 
     Args:
         attempts: records them.
@@ -238,12 +240,7 @@ class Pipeline:
     """
 
     def __init__(
-        self,
-        attempts: Attempts,
-        senders: SenderPool,
-        number: int,
-        switch: StopSwitch,
-        may_send: Callable[[], bool],
+        self, attempts: Attempts, senders: SenderPool, number: int, switch: StopSwitch, may_send: Callable[[], bool]
     ) -> None:
         self._may_send = may_send
         self._begun: dict[int, Attempt] = {}
@@ -255,7 +252,9 @@ class Pipeline:
         self.sent = 0
 
     def run(self, coming: Iterator[Judged], ended: Callable[[Attempt], None]) -> None:
-        """Make the attempts that come, until they end or the switch is on. All that was begun is recorded then.
+        """Make the attempts that come, until they end or the switch is on.
+
+        All attempts that were begun are recorded at the end.
 
         Args:
             coming: attempts and verdicts; those that are left out are recorded as that, and not sent.
@@ -300,7 +299,7 @@ class Pipeline:
             under_way -= len(back)
 
     def _record_rest(self) -> None:
-        """Record what is known of the attempts that were begun, after the senders have ended."""
+        """Record what is known of the begun attempts, after the senders have ended."""
         for attempt in self._begun.values():
             if attempt.state == RowState.SENDING and not attempt.sent_at:
                 plan_again(attempt)
@@ -311,7 +310,7 @@ class Pipeline:
         self.sent += sum(attempt.sent_at is not None for attempt in self._begun.values())
 
     def _take_next(self, coming: Iterator[Judged], room: int) -> tuple[list[Attempt], list[Attempt]]:
-        """Take the next to mark, as many as there is room for, and those between them that are left out."""
+        """Take as many attempts to mark as there is room for, and those left out."""
         marked: list[Attempt] = []
         passed: list[Attempt] = []
         if not self._may_send():
@@ -328,11 +327,11 @@ class Pipeline:
         return marked, passed
 
     def _most_under_way(self) -> int:
-        """Return how many attempts may be marked and not back: one for each thread, and those marked ahead."""
+        """Return how many attempts may be marked and not back, for threads and ahead."""
         return self._number + min(AHEAD_MOST, max(self._number, round(self._rate.per_second * AHEAD_SECONDS)))
 
     def _collect(self, under_way: int) -> list[Attempt]:
-        """Wait for those that come back, until they are most of what is marked ahead, or some time has passed."""
+        """Wait until most attempts that were marked ahead are back, or for some time."""
         if not under_way:
             return []
         ahead = self._most_under_way() - self._number

@@ -1,7 +1,10 @@
 # Copyright (c) 2026 simops.yateota contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A file that lists SIMs, as a stream of entries with their lines, whatever program wrote it."""
+"""Read a file that lists SIMs as a stream of entries with their lines.
+
+Any program may have written it.
+"""
 
 from __future__ import annotations
 
@@ -66,7 +69,7 @@ _GRAIN = 3.0  # seconds, more than any file system's moments are apart
 
 @dataclass(frozen=True)
 class Stamp:
-    """What a file system notes of a file's content, and when it was looked at.
+    """The record of a file's content in its file system, at a moment.
 
     Attributes:
         facts: the file's device and number, its size, and when its content and its record were last written.
@@ -77,12 +80,15 @@ class Stamp:
     settled: bool
 
     def may_have_changed(self, later: Stamp) -> bool:
-        """Whether the file may have been written between this stamp and a later one of it."""
+        """Return whether the file may have been written between two stamps.
+
+        ``later`` is the later stamp.
+        """
         return not self.settled or self.facts != later.facts
 
 
 class Source:
-    """A list of SIMs in a file, open for reading. A context manager.
+    """A list of SIMs in a file, open for reading; a context manager.
 
     Args:
         path: the file.
@@ -116,21 +122,23 @@ class Source:
         self._stack.close()
 
     def digest(self) -> str:
-        """SHA-256 of its bytes, as hexadecimal digits."""
+        """Return the SHA-256 of its bytes, as hexadecimal digits."""
         self._raw.seek(0)
         return hashlib.file_digest(self._raw, "sha256").hexdigest()
 
     def stamp(self) -> Stamp:
-        """What tells whether the file is written while it is read, without reading it again.
+        """Return what shows that the file is written while it is read.
 
-        File systems note a moment with a grain of up to 2 seconds.
+        The file is not read again for it. File systems note a moment with a grain of up to 2 seconds.
         """
         found = os.fstat(self._raw.fileno())
         facts = (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
         return Stamp(facts, max(found.st_mtime, found.st_ctime) < time.time() - _GRAIN)
 
     def entries(self) -> Iterator[Entry]:
-        """All entries, blank lines left out. What cannot be read is among them, as an error with its line.
+        """Yield all entries but blank lines.
+
+        An entry that cannot be read is among them, as an error with its line.
 
         Raises:
             InvalidInputError: it cannot be read at all.
@@ -292,7 +300,10 @@ def _entry_of(columns: Columns, cells: Any) -> Any:
 
 
 def _is_one_line(text: str) -> bool:
-    """Whether a JSON text is one of JSON lines: its first line is a whole value, or a broken one."""
+    """Return whether a JSON text is JSON lines.
+
+    It is if its first line is a whole value, or a broken one.
+    """
     line = text.split("\n", 1)[0].rstrip()
     try:
         json.loads(line)
@@ -304,7 +315,10 @@ def _is_one_line(text: str) -> bool:
 
 
 def _as_windows_1252(error: UnicodeError) -> tuple[str, int]:
-    """Bytes that are no UTF-8, as Western programs of old mean them: in names that are not read they do no harm."""
+    """Return bytes that are not UTF-8 as Windows-1252, for ``codecs``.
+
+    Old Western programs write it. It does no harm in columns that are not read.
+    """
     if not isinstance(error, UnicodeDecodeError):
         raise error
     start, end = error.start, error.end

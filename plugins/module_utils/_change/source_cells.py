@@ -1,7 +1,10 @@
 # Copyright (c) 2026 simops.yateota contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The cells of a list of SIMs: identifiers as spreadsheets and people write them, and digits that got lost."""
+"""Clean the cells of a list of SIMs, and refuse identifiers with lost digits.
+
+Identifiers are written as spreadsheets and people write them.
+"""
 
 from __future__ import annotations
 
@@ -32,20 +35,25 @@ _AS_TEXT = "format the column as text, and put the identifiers in again from the
 
 
 class Number(str):
-    """A number of a workbook, in decimal digits: what stood before them is not known."""
+    """A number of a workbook, in decimal digits.
+
+    What stood before the digits is not known.
+    """
 
     __slots__ = ()
 
 
 def is_blank(cell: Any) -> bool:
-    """Whether a cell has nothing that can be seen."""
+    """Return whether a cell has nothing visible."""
     if not isinstance(cell, str):
         return cell is None
     return not cell or not (cell.isalnum() or cell.translate(_INVISIBLE).strip())
 
 
 def cleaned(field: str, value: Any) -> Any:
-    """A cell without what spreadsheets and people add to it; empty if nothing is left.
+    """Return a cell without what spreadsheets and people add to it.
+
+    It is empty if nothing is left.
 
     Args:
         field: the identifier or id that it holds.
@@ -78,7 +86,7 @@ def cleaned(field: str, value: Any) -> Any:
 
 
 def check_digits(iccid: str) -> None:
-    """Refuse an ICCID of a table that was a spreadsheet's number once.
+    """Refuse an ICCID of a table that once was a spreadsheet's number.
 
     Raises:
         InvalidInputError: its digits are lost.
@@ -91,12 +99,15 @@ def check_digits(iccid: str) -> None:
 
 
 def lost_digits(iccid: str) -> bool:
-    """Whether an ICCID looks like one that was a spreadsheet's number once: it has zeros from the 16th digit on."""
+    """Return whether an ICCID looks like one that once was a spreadsheet's number.
+
+    It has zeros from the 16th digit on.
+    """
     return 18 <= len(iccid) <= 22 and iccid.isdecimal() and not iccid[_EXACT_DIGITS:].strip("0")
 
 
 def contradict(field: str, one: Any, other: Any) -> bool:
-    """Whether two cells of a row cannot both be right."""
+    """Return whether two cells of a row cannot both be right."""
     if field in IDS:
         return str(one).lstrip("0") != str(other).lstrip("0")
     return bool(canonical(field, one) != canonical(field, other))
@@ -115,7 +126,10 @@ def _check_number(field: str, text: str) -> None:
 
 
 def _phone(text: str) -> str:
-    """A phone number without the marks between its digits; as it is where they mean something."""
+    """Return a phone number without the marks between its digits.
+
+    It is returned as it is if the marks mean something.
+    """
     if "(0)" in text or not _PHONE.fullmatch(text) or text.count(".") == 1:
         return text
     return _PHONE_MARKS.sub("", text).replace(".", "")

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 simops.yateota contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The columns of a list of SIMs: which of a header's names mean what, and what a cell under them says."""
+"""Find what the columns of a list of SIMs mean, and read the cells below them."""
 
 from __future__ import annotations
 
@@ -68,7 +68,9 @@ _NAMES_SHOWN = 12
 
 
 class Columns:
-    """What is read under the names of a header, or under the keys of a JSON object.
+    """The columns that are read, by the names of a header or the keys of an object.
+
+    The object is one of JSON.
 
     Args:
         names: the names as the file has them, blank ones at the end left out.
@@ -100,7 +102,7 @@ class Columns:
         self.numeric: set[str] = set()
 
     def identifies(self) -> bool:
-        """Whether there is a column by which a participant can be known."""
+        """Return whether a column can identify a participant."""
         return any(name in self.mapping for name in IDENTIFIERS)
 
     def check(self) -> None:
@@ -115,7 +117,7 @@ class Columns:
             )
 
     def entry(self, cells: Sequence[Any]) -> dict[str, Any]:
-        """What a row says: a value, cleaned, for each of ``COLUMNS`` that it fills.
+        """Return what a row contains: a cleaned value for each of ``COLUMNS`` it fills.
 
         Args:
             cells: text, or what JSON has under the names; there may be fewer than names.
@@ -152,18 +154,21 @@ class Columns:
         return entry
 
     def repeats(self, cells: Sequence[Any]) -> bool:
-        """Whether a row is the header once more, as where files were joined."""
+        """Return whether a row is the header once more, as in joined files."""
         return list(cells[: len(self.names)]) == self.names
 
 
 def plain_name(name: str) -> str:
-    """A name of a column for a sentence: on one line, without what cannot be seen, and not endless."""
+    """Return a column's name for a sentence.
+
+    It is on one line, without invisible characters, and shortened.
+    """
     text = " ".join("".join(sign if sign.isprintable() else " " for sign in name).split()).strip("\"' ")
     return text if len(text) <= 40 else f"{text[:40]}..."
 
 
 def listed(names: Iterable[str]) -> str:
-    """Names of columns for a sentence."""
+    """Return the names of columns for a sentence."""
     shown = [f"'{plain_name(name)}'" for name in names if not is_blank(name)]
     more = f" and {len(shown) - _NAMES_SHOWN} more" if len(shown) > _NAMES_SHOWN else ""
     return ", ".join(shown[:_NAMES_SHOWN]) + more
@@ -174,7 +179,7 @@ def _key(name: str) -> str:
 
 
 def _meaning(name: str) -> tuple[str, bool] | None:
-    """The field that a name means, and whether it leaves no question; None if it means none."""
+    """Return the field that a name means, and whether that is certain; or None."""
     if _SEPARATORS.search(name):  # more than one column, and this the wrong separator
         return None
     whole = _FIELDS.get(_key(name))
@@ -187,7 +192,7 @@ def _meaning(name: str) -> tuple[str, bool] | None:
 
 
 def _resembled(key: str) -> str | None:
-    """The field that a name looks like without meaning it."""
+    """Return the field that a name looks like without meaning it."""
     if key in _STRANGERS:
         return None
     for core, field in _CORE.items():

@@ -1,7 +1,10 @@
 # Copyright (c) 2026 simops.yateota contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""JSON lists of SIMs, an array or JSON lines, as a stream of values with their lines."""
+"""Read JSON lists of SIMs as a stream of values with their lines.
+
+They are an array or JSON lines.
+"""
 
 from __future__ import annotations
 
@@ -21,14 +24,17 @@ Value = tuple[int, Any]
 
 
 class Pairs(list[tuple[str, Any]]):
-    """A JSON object with all of its keys, also those that it has twice."""
+    """A JSON object with all of its keys, including repeated ones."""
 
 
 _DECODER = json.JSONDecoder(object_pairs_hook=Pairs)
 
 
 def json_lines(lines: Iterator[str]) -> Iterator[Value]:
-    """The values of JSON lines; a line that cannot be read does not keep the others from it."""
+    """Yield the values of JSON lines.
+
+    A line that cannot be read does not affect the others.
+    """
     for number, line in enumerate(lines, start=1):
         if not line.strip():
             continue
@@ -39,7 +45,9 @@ def json_lines(lines: Iterator[str]) -> Iterator[Value]:
 
 
 def json_values(read: Callable[[int], str]) -> Iterator[Value]:
-    """The values of an array, or of a sequence of objects over several lines; it ends with the first fault.
+    """Yield the values of an array, or of a sequence of objects over several lines.
+
+    The first fault ends them.
 
     Args:
         read: reads so many characters of text, fewer at its end alone, lines ending as Python has them.
@@ -77,7 +85,7 @@ def _fault(error: Exception) -> InvalidInputError:
 
 
 class _Text:
-    """Text that is read in blocks, and forgotten once it is taken."""
+    """Text that is read in blocks, and dropped once it is taken."""
 
     def __init__(self, read: Callable[[int], str]) -> None:
         self._read = read
@@ -87,7 +95,10 @@ class _Text:
         self.line = 1
 
     def next_sign(self) -> str:
-        """The next character that is no blank, not taken yet; empty at the end."""
+        """Return the next character that is not blank, without taking it.
+
+        It is empty at the end.
+        """
         while True:
             blanks = _BLANKS.match(self._text, self._place)
             self._go_to(blanks.end() if blanks else self._place)
@@ -95,11 +106,11 @@ class _Text:
                 return self._text[self._place] if self._place < len(self._text) else ""
 
     def take_sign(self) -> None:
-        """Take that character."""
+        """Take the character that ``next_sign`` returned."""
         self._place += 1
 
     def take_value(self) -> Value:
-        """Take the value that begins with that character."""
+        """Take the value that begins with the character that ``next_sign`` returned."""
         while True:
             try:
                 value, end = _DECODER.raw_decode(self._text, self._place)

@@ -1,7 +1,10 @@
 # Copyright (c) 2026 simops.yateota contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Tables of SIMs: CSV as spreadsheets write it, and the sheets of a workbook, as rows with their lines."""
+"""Read tables of SIMs as rows with their lines.
+
+They are CSV as spreadsheets write it, and the sheets of a workbook.
+"""
 
 from __future__ import annotations
 
@@ -26,18 +29,21 @@ _LONG = 14  # digits, as an IMSI has and no order number
 
 
 class Row(NamedTuple):
-    """A row: the line that it begins in, as an editor counts lines, and its cells, or why it cannot be read."""
+    """A row: its first line, and its cells, or the reason why it cannot be read.
+
+    Lines are counted as an editor counts them.
+    """
 
     line: int
     cells: Sequence[Any] | InvalidInputError
 
 
 class HeaderError(InvalidInputError):
-    """It is not clear where in a file its header is, or whether it is one."""
+    """An unclear header: it is not certain which line of a file is its header."""
 
 
 class Header(NamedTuple):
-    """The header of a table: its place among the rows looked at, its line, and its columns."""
+    """The header of a table: its place among the first rows, line and columns."""
 
     place: int
     line: int
@@ -45,7 +51,9 @@ class Header(NamedTuple):
 
 
 def find_header(rows: Sequence[Row]) -> Header | None:
-    """The header among a table's first rows: titles may stand above it, and it is no lone word of a title.
+    """Return the header among a table's first rows, or None.
+
+    Titles may stand above it. It is not the only word of a title.
 
     Raises:
         HeaderError: it has an entry, or what stands above it is no title but an entry.
@@ -74,7 +82,7 @@ def find_header(rows: Sequence[Row]) -> Header | None:
 
 
 def _is_entry(row: Row) -> bool:
-    """Whether a row has a long number as a cell, or nothing but numbers."""
+    """Return whether a row has a long number as a cell, or only numbers."""
     cells = [] if isinstance(row.cells, InvalidInputError) else row.cells
     words = [re.sub(r"\W", "", str(cell)) for cell in cells if not is_blank(cell)]
     numbers = [word for word in words if word.isdecimal()]
@@ -82,7 +90,7 @@ def _is_entry(row: Row) -> bool:
 
 
 def no_header(rows: Sequence[Row], how: str) -> str:
-    """What is said of a table in which no header was found: what was there instead."""
+    """Describe what was found in a table instead of a header."""
     readable = [
         row for row in rows if not isinstance(row.cells, InvalidInputError) and not all(map(is_blank, row.cells))
     ]
@@ -98,7 +106,7 @@ def _columns(row: Row) -> Columns:
 
 
 class CsvTable:
-    """A CSV file: its separator and its header are found in its first lines.
+    """A CSV file, whose separator and header are found in its first lines.
 
     Args:
         lines: its lines with their ends.
@@ -131,7 +139,7 @@ class CsvTable:
         self._lines = itertools.chain(head[above:], lines if self.header else ())
 
     def _merit(self, separator: str, header: Header | None) -> tuple[int, int, int]:
-        """How well a separator fits: by the columns that are known under it, then by all."""
+        """Rate how well a separator fits: by the known columns, then by all columns."""
         if header:
             return len(header.columns.mapping), 0, 0
         columns = [_columns(row) for row in self._rows[separator]]
@@ -139,7 +147,7 @@ class CsvTable:
         return 0, resembling, max((len(each.names) for each in columns), default=0)
 
     def rows(self) -> Iterator[Row]:
-        """The rows below the header."""
+        """Yield the rows below the header."""
         if self.header:
             for row in _csv_rows(self._lines, self._separator, self.header.line - 1, strict=True):
                 if row.line != self.header.line or isinstance(row.cells, InvalidInputError):
@@ -161,7 +169,7 @@ def _csv_rows(lines: Iterable[str], separator: str, before: int, strict: bool) -
 
 
 class Workbook:
-    """The sheet of a workbook that has a header we know.
+    """The sheet of a workbook that has a known header.
 
     Args:
         book: as ``openpyxl`` has loaded it, for reading.
@@ -185,7 +193,7 @@ class Workbook:
         self.found = "; ".join(no_header(rows, f"sheet '{title}'") for title, rows in heads.items())
 
     def rows(self) -> Iterator[Row]:
-        """The rows below the header."""
+        """Yield the rows below the header."""
         if self.header:
             yield from itertools.islice(self._all_rows(self._title), self.header.place + 1, None)
 
@@ -197,7 +205,10 @@ class Workbook:
 
 
 def _cell_text(cell: Any) -> str:
-    """A workbook's cell as text; a number as a ``Number``, with the zeros that its format shows in front."""
+    """Return a workbook's cell as text, or a number as a ``Number``.
+
+    A ``Number`` has the zeros that its format shows in front.
+    """
     value = cell.value
     if value is None:
         return ""

@@ -1,7 +1,10 @@
 # Copyright (c) 2026 simops.yateota contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Spans of time: sorted, apart from each other, each from its start to before its end, in Unix seconds."""
+"""Compute with spans of time in Unix seconds.
+
+They are sorted and apart from each other. Each includes its start and not its end.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +27,7 @@ def merged(spans: Iterable[tuple[float, float]]) -> Spans:
 
 
 def common(some: Spans, others: Spans) -> Spans:
-    """What lies in both."""
+    """Return what is in both."""
     shared: Spans = []
     one = other = 0
     while one < len(some) and other < len(others):
@@ -39,12 +42,12 @@ def common(some: Spans, others: Spans) -> Spans:
 
 
 def clipped(spans: Spans, start: float, end: float) -> Spans:
-    """What of them lies between two moments."""
+    """Return the parts of spans between two moments."""
     return common(spans, [(start, end)])
 
 
 def outside(spans: Spans, start: float, end: float) -> Spans:
-    """What lies between two moments, and in none of the spans."""
+    """Return the time between two moments that is in none of the spans."""
     gaps: Spans = []
     for first, last in clipped(spans, start, end):
         if start < first:

@@ -1,7 +1,10 @@
 # Copyright (c) 2026 simops.yateota contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Read the server states of a change's participants, by the lists that cost the fewest pages."""
+"""Read the server states of a change's participants by the cheapest lists.
+
+The cheapest lists cost the fewest pages.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +28,9 @@ _MOST_NUMBERS = 20  # more of unknown outcome than that are read by lists
 
 
 class StateReader:
-    """Read states into the ledger. The API has no look-up of one participant, and filters by four states alone [S].
+    """A reader of server states into the ledger.
+
+    The API has no look-up of one participant, and filters only by four states [S].
 
     Args:
         change: whose participants they are.
@@ -52,7 +57,9 @@ class StateReader:
         self.pages = 0
 
     def note_request(self) -> None:
-        """Count a request for participants, and raise where a signal or ``check`` ends the reading.
+        """Count a request for participants; raise if the reading must end.
+
+        A signal or ``check`` ends it.
 
         Raises:
             TransportError: it is stopped.
@@ -65,11 +72,13 @@ class StateReader:
         self._check(self._change)
 
     def _kinds(self) -> list[list[str]]:
-        """List the identifiers by which the change's participants are named, as they are given together."""
+        """List the identifiers that name the change's participants, in their groups."""
         return [each.split("/") for each in self._change.record().selection["identified_by"]]
 
     def look_up(self) -> None:
-        """Find the planned participants in their campaigns: who they are, and their states.
+        """Find the identity and the state of the planned participants.
+
+        Their campaigns are read.
 
         Raises:
             YateotaError: as ``Reader.participants``, and as the ledger.
@@ -83,7 +92,9 @@ class StateReader:
                 found.record(page)
 
     def read(self, include_done: bool = False) -> None:
-        """Read the states of all that are not settled, and with ``include_done`` of those that were acted on.
+        """Read the states of all participants that are not settled.
+
+        With ``include_done``, those that were acted on are read too.
 
         Raises:
             YateotaError: as ``Reader.participants``, and as the ledger.
@@ -96,7 +107,7 @@ class StateReader:
         self._change.update(read_at=moment)
 
     def read_unknown(self) -> None:
-        """Read the states of those of unknown outcome, where nobody is left to be sent for.
+        """Read the states of unknown outcomes, if nothing is left to send.
 
         One request for each number [V] takes the place of the lists where all numbers are known and the server answers.
 
@@ -112,7 +123,10 @@ class StateReader:
         self._readings.record(found, self._kinds(), self._readings.begin())
 
     def _by_number(self, unknown: Sequence[Numbered]) -> list[Numbered] | None:
-        """Return the participants with their states by number, or None where one is not to be had so."""
+        """Return the participants with their states by number.
+
+        None means that a state cannot be read by number.
+        """
         found = []
         for each in unknown:
             if each.campaign_id is None or each.msisdn is None:
@@ -125,7 +139,7 @@ class StateReader:
         return found
 
     def is_older_than(self, seconds: float) -> bool:
-        """Tell whether the last whole reading began longer ago than some seconds."""
+        """Return whether the last whole reading began longer ago than some seconds."""
         read_at, clock = self._change.record().read_at, self._change.clock
         if read_at is None or clock.now() < read_at - _CLOCK_SLACK:  # the clock was set back: its age is not known
             return True
@@ -141,7 +155,10 @@ class StateReader:
             self._read_list(campaign_id, None, reading)
 
     def _unlisted(self, wanted: Sequence[str]) -> Sequence[str]:
-        """Select of the wanted row states those whose participants may be in no filtered list, and must be found."""
+        """Return the wanted row states whose participants may be in no filtered list.
+
+        Those participants must be found in another way.
+        """
         goal_is_listed = goal_of(self._change.record().action) in FILTER_STATES
         return [state for state in wanted if state != RowState.DONE or not goal_is_listed]
 
@@ -152,7 +169,10 @@ class StateReader:
             self._readings.record(page, kinds, reading)
 
     def _cheapest_lists(self, campaign_id: int, wanted: Sequence[str]) -> list[str | None]:
-        """List the lists to read, the likeliest to hold the wanted first; ``[None]`` is the whole campaign."""
+        """Return the lists to read, the likeliest to hold the wanted states first.
+
+        ``[None]`` is the whole campaign.
+        """
         total = self._reader.participant_count(campaign_id)
         counts = None if total is None or total <= PAGE_SIZE else self._reader.state_counts(campaign_id)
         if total is None or counts is None:

@@ -49,7 +49,7 @@ STATES: dict[str, ModuleState] = {
 
 
 def run_bulk(task: BulkTask) -> TaskResult:
-    """Bring the change to the state asked for. In check mode nothing is sent or written.
+    """Bring the change to the wanted state; in check mode send and write nothing.
 
     Raises:
         YateotaError: before the change was found.
@@ -87,7 +87,10 @@ def _check_options(task: BulkTask) -> None:
 
 
 def _bring(task: BulkTask, state: ModuleState, ledger: Ledger) -> TaskResult:
-    """Bring the change to the state: it is found or made, and performed under its lease."""
+    """Bring the change to the state.
+
+    The change is found or made, and the state is carried out under its lease.
+    """
     change = find_planned(task, ledger) or create(task, state, ledger)
     before = change.counts()
     if state.plans:
@@ -113,7 +116,10 @@ def _bring(task: BulkTask, state: ModuleState, ledger: Ledger) -> TaskResult:
 
 
 def _foresee(task: BulkTask, state: ModuleState, change: Change) -> TaskResult:
-    """Check mode for a change that is recorded: it fails where the real run would."""
+    """Return what a real run would do to a recorded change, for check mode.
+
+    It fails if the real run would.
+    """
     if state.plans:
         warn_of_resending(task, change)
     would_change = state.would_change(task, change)
@@ -128,7 +134,7 @@ def _foresee(task: BulkTask, state: ModuleState, change: Change) -> TaskResult:
 
 @contextlib.contextmanager
 def _leased(task: BulkTask, state: ModuleState, change: Change) -> Iterator[Change]:
-    """The change under the lease of this task, where its state takes one."""
+    """Yield the change under the lease of this task, if its state takes one."""
     if not state.takes_lease:
         yield change
         return
@@ -140,7 +146,7 @@ def _leased(task: BulkTask, state: ModuleState, change: Change) -> Iterator[Chan
 
 
 def _in_recorded_run(task: BulkTask, state: ModuleState, change: Change) -> Work:
-    """Plan the change where that is not done, then do what the state is for, as one run in the change's record."""
+    """Plan the change if necessary and carry out the state, as one recorded run."""
     if plans_anew(task, change):
         change.update(status=ChangeStatus.PLANNING)
     planned = not change.lacks_plan()

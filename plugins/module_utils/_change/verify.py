@@ -1,7 +1,10 @@
 # Copyright (c) 2026 simops.yateota contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""``state: verified``: the new states are read, and counted, until all have finished or the time is over."""
+"""Carry out ``state: verified``: read and count the new states.
+
+They are read until all have finished or the time is over.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +24,7 @@ _INTERVAL = 5.0  # seconds between two readings, more where a reading takes long
 
 
 def verify(task: BulkTask, change: Change, run: int) -> Work:
-    """Read the states of all that were acted on, and settle whose outcome is unknown.
+    """Read the states of all that were acted on, and settle unknown outcomes.
 
     Raises:
         YateotaError: the server or the ledger failed.

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 simops.yateota contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Waiting for a window to open: cleanly ended, and by the calendar as it is then."""
+"""Wait for a window to open, with a clean end and a current calendar."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _LOOK_EVERY = 1.0
 def wait_for(
     window: Window, now: Callable[[], float], goes_on: Callable[[], bool], pause: Callable[[float], Any]
 ) -> None:
-    """Wait until a window is open, as long as it opens at all.
+    """Wait until a window is open; return at once if it never opens again.
 
     Args:
         window: the window.

@@ -1,7 +1,10 @@
 # Copyright (c) 2026 simops.yateota contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""When a change may send: a start and an end, hours, days and a calendar, of which all must allow a moment."""
+"""Define when a change may send.
+
+A start and an end, hours, days and a calendar must all allow a moment.
+"""
 
 from __future__ import annotations
 
@@ -28,11 +31,11 @@ class Part(Protocol):
     """One condition of a window."""
 
     def spans(self, start: float, end: float) -> Spans:
-        """What it allows between two moments."""
+        """Return what it allows between two moments."""
 
 
 class Window:
-    """The moments at which a change may send. Safe to use from several threads.
+    """The moments at which a change may send; safe to use from several threads.
 
     What it allows is worked out some days at once and kept, so that a question costs less than a microsecond.
 
@@ -61,7 +64,7 @@ class Window:
         self._lock = threading.Lock()
 
     def allows(self, moment: float) -> bool:
-        """Whether a request may leave at a moment, in Unix seconds."""
+        """Return whether a request may leave at a moment, in Unix seconds."""
         start, end, is_open = self._last
         if start <= moment < end:
             return is_open
@@ -70,7 +73,10 @@ class Window:
         return state[2]
 
     def next_opening(self, moment: float) -> float | None:
-        """The first moment from the given one on that is allowed; None if none is within ``HORIZON_DAYS``."""
+        """Return the first allowed moment from the given one on.
+
+        It is None if there is none within ``HORIZON_DAYS``.
+        """
         moment = max(moment, self._opens)
         for start, end in self._ahead(moment):
             if end > moment:
@@ -78,7 +84,10 @@ class Window:
         return None
 
     def closes_at(self, moment: float) -> float | None:
-        """The first moment from the given one on that is not allowed; None if none is within ``HORIZON_DAYS``."""
+        """Return the first moment from the given one on that is not allowed.
+
+        It is None if there is none within ``HORIZON_DAYS``.
+        """
         until = moment
         for start, end in self._ahead(moment):
             if start > until:
@@ -87,11 +96,13 @@ class Window:
         return until if until < self._limit(moment) else None
 
     def local(self, moment: float) -> str:
-        """A moment by the clock of the window's zone, in ISO 8601 with its offset."""
+        """Return a moment by the clock of the window's zone, in ISO 8601 with its offset."""
         return datetime.datetime.fromtimestamp(math.floor(moment), self._zone).isoformat()
 
     def refresh(self, moment: float) -> None:
-        """Read the calendar again where its file has changed, and check that it can be followed from a moment on.
+        """Read the calendar again if its file has changed.
+
+        It is checked that the calendar can be followed from the moment on.
 
         Raises:
             InvalidInputError: it cannot be read, or is not one to go by.
@@ -105,7 +116,7 @@ class Window:
         return moment + HORIZON_DAYS * 86400
 
     def _ahead(self, moment: float) -> Iterator[tuple[float, float]]:
-        """What is allowed from the piece of a moment on, as long as it is worth looking."""
+        """Yield what is allowed, from the piece of a moment on to the horizon."""
         limit = min(self._limit(moment), self._closes)
         piece = math.floor(moment / _PIECE)
         while piece * _PIECE < limit:
@@ -113,7 +124,7 @@ class Window:
             piece += 1
 
     def _state(self, moment: float) -> tuple[float, float, bool]:
-        """Around a moment, the span in which the answer is one, as far as it is worked out; and the answer."""
+        """Return the known span around a moment with one answer, and the answer."""
         piece = math.floor(moment / _PIECE)
         spans = self._spans(piece)
         place = bisect.bisect_right(spans, (moment, math.inf))
@@ -135,7 +146,9 @@ class Window:
 
 
 def window_of(given: Mapping[str, Any]) -> Window:
-    """The window that the suboptions of ``window`` describe; those that are None or missing are not given.
+    """Return the window that the suboptions of ``window`` describe.
+
+    Suboptions that are None or missing are not given.
 
     Raises:
         InvalidInputError: one has a value that is not valid, or lacks another that it needs.
@@ -157,7 +170,7 @@ def window_of(given: Mapping[str, Any]) -> Window:
 
 
 def read_moment(option: str, value: str | None) -> datetime.datetime | None:
-    """An ISO 8601 moment with a zone; None is none.
+    """Return an ISO 8601 moment with a zone; None is not given.
 
     Raises:
         InvalidInputError: it is none, or has no zone.
