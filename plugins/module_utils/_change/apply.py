@@ -30,7 +30,7 @@ def apply(task: BulkTask, change: Change, run: int) -> Work:
         YateotaError: nothing was sent.
     """
     record, counts = change.record(), change.counts()
-    # A run that was interrupted after it planned its unknown again leaves an ended change with somebody to send for.
+    # A run that was interrupted after it planned unknown outcomes again leaves planned participants in an ended change.
     if record.status == ChangeStatus.PURGED or (
         record.status in ENDED_STATUSES and not counts[RowState.UNKNOWN] + counts[RowState.PLANNED]
     ):

@@ -35,8 +35,8 @@ _CHECKED: ContextVar[set[tuple[str, int, str]] | None] = ContextVar("checked", d
 def each_plan_checked_once() -> Iterator[None]:
     """Compute the digest of a plan only once in this block.
 
-    The change may be carried out in several steps. Of a million participants it takes seconds, which a wave of a
-    thousand would spend again and again.
+    The change may be carried out in several steps. For a million participants it takes seconds, which each wave of a
+    thousand would spend again.
     """
     token = _CHECKED.set(set())
     try:
@@ -75,10 +75,10 @@ def approve(task: BulkTask, change: Change, _run: int) -> Work:
 def check_approved(task: BulkTask, change: Change) -> None:
     """Refuse to send for a plan that is not approved as it stands.
 
-    Looser limits than those approved are refused too. A change that does not need an approval and has none is sent for.
+    Looser limits than those approved are refused too. A change that needs no approval and has none passes.
 
     Raises:
-        InvalidInputError: says what is wrong, and what to do.
+        InvalidInputError: names the problem and the fix.
     """
     record = change.record()
     if record.approval is None:
@@ -175,7 +175,7 @@ def _acted_on(change: Change) -> int:
 def _digest(task: BulkTask, change: Change) -> tuple[str, Any]:
     """Return the digest of the plan in the ledger, and the plan's limits.
 
-    A release that recorded no digest recorded no limits: those of the approval are what is approved.
+    A release that recorded no digest recorded no limits: the limits of the approval are approved.
     """
     record = change.record()
     if record.plan_digest is None and not task.check_mode:

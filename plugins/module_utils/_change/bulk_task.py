@@ -31,12 +31,12 @@ class BulkTask:
     Attributes:
         options: the module's options, as it documents them.
         rollout: the rollout options, checked.
-        limits: what an approval binds of them, as ``limits_of`` returns it.
+        limits: the options that an approval covers, as ``limits_of`` returns them.
         api_url, node: the server.
         check_mode: nothing is sent, and nothing written.
-        client, reader: return the task's one client, made at the first call, and what reads through it.
-        warn: takes a sentence for the user.
-        warned: returns the sentences taken so far.
+        client, reader: return the task's only client, made at the first call, and the reader that uses it.
+        warn: receives a sentence for the user.
+        warned: returns the sentences received so far.
         stopped: set by the caller to stop cleanly.
     """
 
@@ -71,7 +71,7 @@ class BulkTask:
     def approver(self) -> str:
         """Return the approver: the option, or else the requester.
 
-        Nobody so approves without a name.
+        This way nobody approves without a name.
         """
         return str(self.options["approved_by"] or self.requested_by)
 
@@ -107,8 +107,8 @@ class Work:
         sending_seconds: the time it took to send them.
         pages_read: how many pages of participants were read.
         further: further keys of the module's result.
-        is_empty: nobody was selected, so that there is no change to record.
-        error: what ended the work, or None.
+        is_empty: no participant was selected, so that there is no change to record.
+        error: the error that ended the work, or None.
     """
 
     changed: bool = False
@@ -140,7 +140,7 @@ class ModuleState:
         perform: does the work for a recorded change, in a run with a number. It raises a YateotaError before it has
             done anything, and returns what ended it later in its ``Work``.
         check: refuses what the change's status does not allow.
-        check_end: fails where the change has come to its end and not all went well. Asked once the work is done.
+        check_end: fails if the change has ended and not all went well. Called when the work is done.
         would_change: whether ``perform`` would change anything, for check mode.
         foreseen: further keys of the module's result in check mode, such as what a diff shows.
         plans: a change that is not recorded is planned first.

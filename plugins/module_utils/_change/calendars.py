@@ -50,7 +50,7 @@ class Calendar:
         zone: for times without a zone; None if none is given.
 
     Raises:
-        InvalidInputError: the file cannot be read, or is not one to go by.
+        InvalidInputError: the file cannot be read, or cannot be followed.
     """
 
     def __init__(self, path: str, means: str, zone: datetime.tzinfo | None) -> None:
@@ -69,7 +69,7 @@ class Calendar:
         """Read the file again if it has changed; return whether it has.
 
         Raises:
-            InvalidInputError: it cannot be read any more, or is not one to go by.
+            InvalidInputError: it cannot be read any more, or cannot be followed.
         """
         with self._lock:
             try:
@@ -103,7 +103,7 @@ class Calendar:
     # --- Reading ---------------------------------------------------------------------------------------------------
 
     def _read(self, data: bytes) -> list[tuple[Any, datetime.tzinfo | None]]:
-        """Return each calendar of the file, with the zone of its times without a zone."""
+        """Return each calendar as a query, with the zone of its times without one."""
         if len(data) > _LARGEST:
             raise self._refused(f"is larger than {_LARGEST // 2**20} MiB", "Give one with the windows or freezes alone")
         guarded("icalendar").use_zoneinfo()  # and forget the zones that files read before have described
@@ -168,7 +168,7 @@ class Calendar:
                 found += [(_moment(start, clock), _moment(end, clock)) for start, end in times]
             except _FAILURES as error:
                 raise self._refused(f"has a recurrence that cannot be expanded ({error})", "Correct it") from None
-            if any(start >= end for start, end in times):  # releases of the library before 3.6 make such of whole days
+            if any(start >= end for start, end in times):  # the library before 3.6 makes them of whole days
                 raise self._refused(
                     "has an occurrence without length", "Correct it, or upgrade recurring-ical-events to 3.6 or later"
                 )

@@ -22,7 +22,7 @@ def check_ledger(where: str) -> None:
     A URL passes.
 
     Raises:
-        InvalidInputError: names the ledger, the reason and what to do.
+        InvalidInputError: names the ledger, the reason and the fix.
     """
     if "://" in where:
         return

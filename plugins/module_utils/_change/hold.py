@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Carry out ``state: held``, ``released`` and ``stopped``.
 
-While a change is held or stopped, no run sends anything for it. They take no lease: a run that is under way sees what
-they record within a second, and ends.
+While a change is held or stopped, no run sends anything for it. These states take no lease: a run that is under way
+sees what they record within a second, and ends.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def check_not_halted(record: Any) -> None:
         record: the change's row.
 
     Raises:
-        HeldError: somebody does.
+        HeldError: the change is held or stopped.
     """
     halt = halt_of(record)
     if halt:
@@ -58,7 +58,7 @@ def check_seen(change: Change) -> None:
     """End a run that reads from the server if its change was held or stopped.
 
     Raises:
-        HeldError: somebody does.
+        HeldError: the change is held or stopped.
     """
     change.look()
     if change.halt:

@@ -75,14 +75,13 @@ def read_zone(option: str, name: str) -> zoneinfo.ZoneInfo:
 class Hours:
     """Hours of chosen days, by a wall clock.
 
-    What a clock on the wall shows decides. Where clocks are set forward, hours that are skipped do not come that night;
-    where they are set back, hours that come twice count both times. A span over midnight belongs to the day on which it
-    starts.
+    If clocks are set forward, skipped hours do not come that night; if they are set back, repeated hours count both
+    times. A span over midnight belongs to the day on which it starts.
 
     Args:
-        hours: spans of the day, as ``read_hours`` gives them; none for the whole day.
+        hours: spans of the day, as ``read_hours`` returns them; none for the whole day.
         days: of ``DAYS``; none for every day.
-        zone: whose clock it is.
+        zone: the time zone of the clock.
     """
 
     def __init__(self, hours: Sequence[tuple[int, int]], days: Sequence[str], zone: datetime.tzinfo) -> None:

@@ -96,7 +96,7 @@ def loosened(approved: Limits, given: Limits) -> list[Loosened]:
     found = []
     before, now = _effective(approved), _effective(given)
     if _beyond(before["window.days"], now["window.days"]):
-        before["window.hours"] = None  # said once
+        before["window.hours"] = None  # so that only one of them is reported
     for option, is_looser in _LOOSER.items():
         if is_looser(before.get(option), now.get(option)):
             name, suboption = option.split(".")
@@ -116,7 +116,7 @@ def _effective(limits: Limits) -> dict[str, Any]:
     flat["window.days"] = None if days is None else set(days)
     flat["window.hours"] = _minutes(hours, days) if recurs else None
     if not recurs and flat.get("window.calendar") is None:
-        flat["window.time_zone"] = None  # it is the clock of nothing
+        flat["window.time_zone"] = None  # no part uses it
     return flat
 
 

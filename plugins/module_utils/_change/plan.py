@@ -48,7 +48,7 @@ def plan(task: BulkTask, change: Change) -> Work:
         recorded.finish(functools.partial(left_out, task.options["action"]), offered, named_again)
     except BaseException:
         with contextlib.suppress(YateotaError):
-            if change.record().planned is None:  # one that is planned again keeps its record, and is planned next time
+            if change.record().planned is None:  # a change that is planned again keeps its record
                 change.discard()
         raise
     if not offered:
@@ -106,7 +106,7 @@ def _judge(
     recorded.leave_out_misidentified(*misidentified(action))
     found = Duplicates(change, NAMINGS[action], functools.partial(keep_rank_by_state, action))
     if selection.listed and NAMINGS[action].unit == PARTICIPANT:
-        return []  # the ids of a list are each there once
+        return []  # each id is in the list only once
     found.drop()
     two = found.first_indistinct_entries()
     if two and NAMINGS[action].unit == SIM:

@@ -25,7 +25,7 @@ def purge(task: BulkTask, change: Change, _run: int) -> Work:
     if change.record().compacted_at is None:  # the last run may have found no room for it
         change.ledger.compact()
         change.update(compacted_at=change.clock.moment())
-    change.ledger.empty_log()  # each time: in the last, a reader may have kept it
+    change.ledger.empty_log()  # each time: a reader may have kept it in the last run
     for backup in change.ledger.backups():
         task.warn(f"'{backup}' is a backup of the ledger that may hold what was purged: delete it.")
     return Work(changed=purges)

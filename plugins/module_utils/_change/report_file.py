@@ -27,7 +27,7 @@ def check_report(options: Mapping[str, Any], check_mode: bool) -> None:
         check_mode: the folder is only looked at.
 
     Raises:
-        InvalidInputError: names the option, the reason and what to do.
+        InvalidInputError: names the option, the reason and the fix.
     """
     if options["format"] == PAGE:
         from .._report.page import check_libraries  # loads the libraries

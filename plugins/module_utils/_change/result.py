@@ -29,7 +29,7 @@ def success(task: BulkTask, change: Change, work: Work, before: Mapping[str, int
         task: the task.
         change: the change.
         work: what the task did.
-        before: the counts before it; those now where they did not change.
+        before: the counts before it; None for the present counts.
 
     Raises:
         YateotaError: the ledger cannot be read.
@@ -51,8 +51,8 @@ def failure(
         task: the task.
         change: the change.
         work: what the task did.
-        error: what it ended with.
-        before: as ``success`` takes it.
+        error: the error that it ended with.
+        before: as for ``success``.
     """
     work = replace(work, changed=work.changed or work.sent > 0)
     result: dict[str, Any] = {"changed": work.changed}

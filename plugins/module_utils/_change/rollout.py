@@ -59,7 +59,7 @@ def check_resumable(change: Change, options: RolloutOptions) -> None:
 
 
 class Rollout:
-    """The carrying out of a planned change, whose lease this run holds all along.
+    """A rollout of a planned change, whose lease this run holds until its end.
 
     Args:
         change: the change.
@@ -93,7 +93,7 @@ class Rollout:
         limiter = RateLimiter(options.maximum_per_second, self._switch)
         self._delivery = Delivery(client, limiter, self._switch, self._may_leave)
         record = change.record()
-        # Only of a change that has stopped on them can a person have looked at refusals.
+        # A person can have looked at refusals only if the change has stopped because of them.
         if options.resume_aborted and record.status not in (*NOT_BEGUN_STATUSES, ChangeStatus.ABORTED):
             self._delivery.refusals.accept_alike()
         self._change_id, self._action, self._status = record.change_id, record.action, record.status
@@ -175,8 +175,8 @@ class Rollout:
         if self._switch.is_on:
             if self._change.counts()[RowState.PLANNED]:
                 return self._stop()
-            # With nobody left, the reason to stop is of no use: ``_end`` records the change as applied, and the module
-            # reports what went wrong by ``ModuleState.check_end``.
+            # If no participant is left, the reason to stop does not matter: ``_end`` records the change as applied, and
+            # the module reports what went wrong by ``ModuleState.check_end``.
         elif not self._soak(wave):
             return self._stop()
         self._waves.end(wave)
@@ -203,7 +203,10 @@ class Rollout:
             )
 
     def _take_back(self) -> None:
-        """Plan again those whose recorded refusal was one of every request."""
+        """Plan again the participants whose refusal concerned every request.
+
+        They were recorded as refused before that was known.
+        """
         refused = [attempt for attempt in self._delivery.refusals.taken_back if attempt.state != RowState.PLANNED]
         for attempt in refused:
             plan_again(attempt)
@@ -266,7 +269,7 @@ class Rollout:
         while self._may_send():
             if lease is None or lease.seconds_since_look() < _SEEN_WITHIN:
                 return self._change.halt is None
-            self._switch.wait(0.02)  # until the pipeline has looked, however slow the ledger or the machine is
+            self._switch.wait(0.02)  # until the pipeline has looked, even if the ledger or the machine is slow
         return False
 
     def _may_send(self) -> bool:
@@ -297,7 +300,7 @@ class Rollout:
             return False
         if isinstance(error, AbortedError):
             self._change.update(status=ChangeStatus.ABORTED)
-            # Only now are the outcomes recorded of all that were under way.
+            # The outcomes of all requests under way are recorded only now.
             reasons = Report(self._change, masked=True).most_frequent(self._tally.bad)
             raise AbortedError(f"{error} {reasons} {_RESUME}")
         if self._delivery.refusals.taken_back and isinstance(error, ApiError):

@@ -40,7 +40,7 @@ class Selection:
 
     Attributes:
         listed: the server's own list is the selection, so that all states are known from it.
-        columns: what was read of a file, and the names of its columns there; known once its rows are read.
+        columns: the fields read from a file, and the names of their columns there; known when its rows have been read.
 
     Raises:
         InvalidInputError: the options do not go together.
@@ -67,7 +67,7 @@ class Selection:
         """Return what the ledger records of the selection.
 
         It says where the selection came from, and has the digest of a list or a file. A file is read for it, unless its
-        rows have been read: then the digest is of what was read.
+        rows have been read: the digest is then the one of the rows.
 
         Raises:
             InvalidInputError: the source cannot be read.
@@ -92,13 +92,13 @@ class Selection:
         """Yield all participants that it names, in blocks, duplicates included.
 
         Args:
-            action: the change's action, which says by what its requests name those it acts on.
+            action: the change's action, which determines the identifiers that its requests carry.
             reader: reads the campaign.
             note_request: called for each page read; raises to end the reading.
-            warn: takes a sentence for the user.
+            warn: receives a sentence for the user.
 
         Raises:
-            InvalidInputError: the list or the file names somebody in a way that cannot be; all bad lines are named.
+            InvalidInputError: the list or the file has invalid entries; names all of them.
             YateotaError: as ``Reader.participants``.
         """
         if self.listed:
@@ -142,7 +142,7 @@ class GivenRows:
     Args:
         action: the change's action.
         campaign_id: the campaign of entries that name none.
-        warn: takes a sentence for the user.
+        warn: receives a sentence for the user.
     """
 
     def __init__(self, action: str, campaign_id: int | None, warn: Callable[[str], None]) -> None:
@@ -156,11 +156,11 @@ class GivenRows:
 
         Args:
             entries: each with its place.
-            what: what holds them, for an error.
-            problems: takes the entries that are wrong.
+            what: the name of their source, for an error.
+            problems: collects the wrong entries.
 
         Raises:
-            InvalidInputError: some are wrong; tells which.
+            InvalidInputError: some are wrong; names them.
         """
         block: list[Row] = []
         for place, given in entries:

@@ -25,25 +25,25 @@ AHEAD_SECONDS = 0.05
 AHEAD_MOST = 128
 """How far marks run ahead of requests: as many as leave in these seconds, and never more than this number.
 
-An interrupted run leaves the outcome of what is marked unknown, so it is little. Each marking costs a sync of the disk,
-so it is not one at a time.
+An interrupted run leaves the outcome of marked attempts unknown, so they are few. Each marking costs a sync of the
+disk, so they are not marked one at a time.
 """
 
 _LEFT_OUT_MOST = 128
 """How many attempts that are left out are recorded at once, since they take memory until then."""
 
 _BUSY = 0.6
-"""The share of a core that this process uses where it is the bottleneck itself, and not the server.
+"""The share of a core that this process uses if it is the bottleneck, and not the server.
 
-Python computes in one thread at a time. A process that has much to compute spends the rest on passing its lock from
-thread to thread: one sender is as quick as four then, and leaves more of the lock to the ledger.
+Python computes in one thread at a time. A process with much to compute spends the rest on passing its lock from
+thread to thread: one sender is then as quick as four, and leaves more of the lock to the ledger.
 """
 
 _MEASURED_OVER = 0.2
 """Seconds over which the load of this process is measured: longer than a pause of the machine."""
 
 _TRIAL_FIRST = 1.0
-"""Seconds until one sender is tried again where it was not enough; twice as many after each further trial."""
+"""Seconds until one sender is tried again if it was not enough; twice as many after each further trial."""
 
 _LATEST_WEIGHT = 0.25
 """The weight of the latest rate in the running average: it follows a server that slows down within a few rounds."""
@@ -190,7 +190,10 @@ def plan_again(attempt: Attempt) -> None:
 
 
 def request_params(action: str, attempt: Attempt) -> dict[str, object]:
-    """Return the parameters of the request."""
+    """Return the parameters of the request.
+
+    They have no identifier if no documented form has one.
+    """
     return {**request_names(action, attempt.identification, attempt.named_by), "action": action}
 
 
@@ -215,7 +218,7 @@ class _LoadMeter:
         self._since, self._computed = time.monotonic(), time.process_time()
 
     def busy_cores(self) -> float | None:
-        """Return the used cores since the last figure; None if that is too recent."""
+        """Return the number of cores used since the last figure; None if too recent."""
         now = time.monotonic()
         if now - self._since < _MEASURED_OVER:
             return None
@@ -233,7 +236,7 @@ class Pipeline:
         senders: the threads.
         number: how many threads there are.
         switch: the senders' own.
-        may_send: whether anything may be sent still; asked all the time, so that no thread waits in vain.
+        may_send: whether anything may be sent; called all the time, so that no thread waits in vain.
 
     Attributes:
         sent: how many requests have left.
@@ -257,8 +260,8 @@ class Pipeline:
         All attempts that were begun are recorded at the end.
 
         Args:
-            coming: attempts and verdicts; those that are left out are recorded as that, and not sent.
-            ended: called for each whose request left, once that is recorded.
+            coming: attempts and verdicts; attempts that are left out are recorded so, and not sent.
+            ended: called for each attempt whose request left, when that is recorded.
 
         Raises:
             YateotaError: the ledger failed. What is known by then is recorded all the same, if possible.
@@ -327,7 +330,7 @@ class Pipeline:
         return marked, passed
 
     def _most_under_way(self) -> int:
-        """Return how many attempts may be marked and not back, for threads and ahead."""
+        """Return how many may be marked and not back: one per thread, and those ahead."""
         return self._number + min(AHEAD_MOST, max(self._number, round(self._rate.per_second * AHEAD_SECONDS)))
 
     def _collect(self, under_way: int) -> list[Attempt]:

@@ -94,11 +94,11 @@ class Source:
         path: the file.
 
     Attributes:
-        columns: for each of ``COLUMNS`` that was found so far the names that it stands under in the file.
+        columns: for each of ``COLUMNS`` that was found so far, its names in the file.
         numeric: names of columns of a workbook under which numbers were taken for identifiers.
 
     Raises:
-        InvalidInputError: it cannot be opened, or is no regular file.
+        InvalidInputError: it cannot be opened, or is not a regular file.
     """
 
     def __init__(self, path: Any) -> None:
@@ -106,7 +106,7 @@ class Source:
         self._stack = contextlib.ExitStack()
         self.columns: dict[str, str] = {}
         self.numeric: set[str] = set()
-        try:  # without waiting for a writer, where it is a pipe
+        try:  # without waiting for a writer, if it is a pipe
             self._raw = os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb")
         except OSError as error:
             raise self._refused(f"cannot be read ({error.strerror})") from None
@@ -212,7 +212,7 @@ class Source:
             with zipfile.ZipFile(binary) as parts:
                 if sum(part.file_size for part in parts.infolist()) > _LARGEST_WORKBOOK:
                     raise self._refused("is a workbook that is too large: save it as CSV", "")
-            self._stack.enter_context(warnings.catch_warnings())  # of what it does not read, such as colors
+            self._stack.enter_context(warnings.catch_warnings())  # about parts that it does not read, such as colors
             warnings.simplefilter("ignore")
             book = guarded("openpyxl").load_workbook(binary, read_only=True)
             self._stack.callback(book.close)
@@ -249,7 +249,7 @@ class Source:
                 if isinstance(entry, dict) and lost_digits(entry.get("iccid", "")):
                     zeros.add(line)
                 yield line, entry
-        # One SIM in thousands has such a number; where more have it, a spreadsheet rounded them.
+        # One SIM in thousands has such a number; if more have it, a spreadsheet rounded them.
         if zeros.count * 100 > count:
             raise self._refused(
                 f"has ICCIDs with zeros from the 16th digit on ({zeros.words('line')}), as when a spreadsheet took "

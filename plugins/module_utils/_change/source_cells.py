@@ -57,7 +57,7 @@ def cleaned(field: str, value: Any) -> Any:
 
     Args:
         field: the identifier or id that it holds.
-        value: the cell. What is no text is left to the identifiers' own checks.
+        value: the cell. The identifiers' own checks judge values that are not text.
 
     Raises:
         InvalidInputError: it is a number in scientific notation or with a decimal point, or one of a workbook that is
@@ -66,7 +66,7 @@ def cleaned(field: str, value: Any) -> Any:
     if not isinstance(value, str) or (not isinstance(value, Number) and value.isascii() and value.isdecimal()):
         return value
     text = value.translate(_INVISIBLE).strip()
-    wrapped = _WRAPPED.fullmatch(text)  # how a spreadsheet is made to keep text: ="8931..."
+    wrapped = _WRAPPED.fullmatch(text)  # the form in which a spreadsheet keeps text: ="8931..."
     text = (wrapped[1] if wrapped else text).strip().strip(_APOSTROPHE + '"').strip()
     if not re.sub(f"[{_DASH}]", "", text):
         return ""

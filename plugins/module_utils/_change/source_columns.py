@@ -19,8 +19,8 @@ from .source_cells import Number, check_digits, cleaned, contradict, is_blank
 COLUMNS = (*IDENTIFIERS, "campaign_id")
 """What is read of a list."""
 
-# Names that leave no question come first; what stands under "others" may also hold something else, such as a
-# campaign's name. Compared are letters and digits alone, without case and accents: "ICC-ID" is iccid.
+# Certain names come first; columns with one of the "others" may also hold something else, such as a
+# campaign's name. Only letters and digits are compared, without case and accents: "ICC-ID" is iccid.
 _CERTAIN = {
     "participant_id": "participantid",
     "iccid": "iccid iccids iccidnumber iccidno iccidnr iccidnummer numeroiccid icc",
@@ -56,7 +56,7 @@ _FIELDS = {
 _CORE = {keys.split()[0]: field for field, keys in _CERTAIN.items()}
 _LONG_KEYS = [key for key in _FIELDS if len(key) > 4]
 
-# Common columns of such lists that are close to ours in their letters alone.
+# Common columns of these lists that are similar to ours only in spelling.
 _STRANGERS = (
     *("imei", "imeisv", "eid", "cid", "msin", "esim", "isim", "usim", "impi", "impu"),
     *("serialnumber", "seriennummer", "numerodeserie", "campaignowner", "participated"),
@@ -74,12 +74,12 @@ class Columns:
 
     Args:
         names: the names as the file has them, blank ones at the end left out.
-        table: the cells come from a table, whose program may have taken identifiers for numbers.
+        table: whether the cells come from a table, whose program may have taken identifiers for numbers.
 
     Attributes:
         names: the same.
-        mapping: for each of ``COLUMNS`` that is there the names it stands under.
-        resembling: for a name that is not read, and looks like one that is, what it looks like.
+        mapping: for each of ``COLUMNS`` that is there, its names.
+        resembling: for a name that is not read, the field that it looks like.
         numeric: the names under which numbers of a workbook were taken for identifiers.
     """
 
@@ -91,7 +91,7 @@ class Columns:
         self._plain = [plain_name(name) for name in self.names]
         meanings = [_meaning(name) for name in self.names]
         read = [(place, *meaning) for place, meaning in enumerate(meanings) if meaning]
-        self._read = sorted(read, key=lambda column: not column[2])  # those that leave no question come first
+        self._read = sorted(read, key=lambda column: not column[2])  # certain names come first
         self.mapping: dict[str, str] = {}
         for place, field, _certain in self._read:
             name = self._plain[place]
@@ -120,7 +120,7 @@ class Columns:
         """Return what a row contains: a cleaned value for each of ``COLUMNS`` it fills.
 
         Args:
-            cells: text, or what JSON has under the names; there may be fewer than names.
+            cells: text, or the values that JSON has under the names; there may be fewer than names.
 
         Raises:
             InvalidInputError: a cell has lost digits, two contradict each other, or there are more than names.
@@ -138,7 +138,7 @@ class Columns:
             if value in ("", None):
                 continue
             if field in entry and not certain and not str(value).lstrip("+").isdecimal():
-                continue  # a campaign's name, say, beside its number
+                continue  # for example a campaign's name beside its number
             name = self._plain[place]
             if field in entry and contradict(field, entry[field], value):
                 raise InvalidInputError(
@@ -180,7 +180,7 @@ def _key(name: str) -> str:
 
 def _meaning(name: str) -> tuple[str, bool] | None:
     """Return the field that a name means, and whether that is certain; or None."""
-    if _SEPARATORS.search(name):  # more than one column, and this the wrong separator
+    if _SEPARATORS.search(name):  # more than one column: this is the wrong separator
         return None
     whole = _FIELDS.get(_key(name))
     if whole:

@@ -50,7 +50,7 @@ def json_values(read: Callable[[int], str]) -> Iterator[Value]:
     The first fault ends them.
 
     Args:
-        read: reads so many characters of text, fewer at its end alone, lines ending as Python has them.
+        read: reads a number of characters of text, and fewer only at its end; lines end as Python has them.
     """
     text = _Text(read)
     is_array = text.next_sign() == "["

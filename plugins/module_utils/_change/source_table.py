@@ -25,7 +25,7 @@ _HEAD = 40
 
 _DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
 _SEPARATOR = re.compile(r'\s*"?sep=([^"\r\n])"?[,;\t|]*\s*', re.IGNORECASE)
-_LONG = 14  # digits, as an IMSI has and no order number
+_LONG = 14  # digits: an IMSI has as many, and an order number fewer
 
 
 class Row(NamedTuple):
@@ -56,7 +56,7 @@ def find_header(rows: Sequence[Row]) -> Header | None:
     Titles may stand above it. It is not the only word of a title.
 
     Raises:
-        HeaderError: it has an entry, or what stands above it is no title but an entry.
+        HeaderError: it has an entry, or an entry and not a title stands above it.
     """
     found: Header | None = None
     for place, row in enumerate(rows):
@@ -65,7 +65,7 @@ def find_header(rows: Sequence[Row]) -> Header | None:
         columns = _columns(row)
         if columns.identifies() and (not found or len(columns.mapping) > len(found.columns.mapping)):
             found = Header(place, row.line, columns)
-        elif found and _is_entry(row):  # else it may be a title of one word, such as "SIM"
+        elif found and _is_entry(row):  # otherwise it may be a title of one word, such as "SIM"
             break
     if found:
         if _is_entry(rows[found.place]):
@@ -114,7 +114,7 @@ class CsvTable:
 
     Attributes:
         header: the header, or None.
-        found: what was found, where no header was.
+        found: what was found instead, if there is no header.
 
     Raises:
         HeaderError: as ``find_header``.
@@ -176,7 +176,7 @@ class Workbook:
 
     Attributes:
         header: the header, or None.
-        found: what was found, where no header was.
+        found: what was found instead, if there is no header.
 
     Raises:
         HeaderError: more than one sheet has such a header; or as ``find_header``.
@@ -199,7 +199,7 @@ class Workbook:
 
     def _all_rows(self, title: str) -> Iterator[Row]:
         sheet = self._sheets[title]
-        sheet.reset_dimensions()  # some programs write wrong ones, and rows beyond them would be left out
+        sheet.reset_dimensions()  # some programs write wrong ones, and rows outside them would be left out
         for line, cells in enumerate(sheet.iter_rows(), start=1):
             yield Row(line, [_cell_text(cell) for cell in cells])
 

@@ -27,7 +27,7 @@ def merged(spans: Iterable[tuple[float, float]]) -> Spans:
 
 
 def common(some: Spans, others: Spans) -> Spans:
-    """Return what is in both."""
+    """Return the spans of time that are in both."""
     shared: Spans = []
     one = other = 0
     while one < len(some) and other < len(others):

@@ -24,7 +24,7 @@ from .._ledger.look_up import LookUp
 from .._ledger.readings import Readings
 
 _CLOCK_SLACK = 1.0  # seconds by which a clock may differ from the one that a moment was recorded by
-_MOST_NUMBERS = 20  # more of unknown outcome than that are read by lists
+_MOST_NUMBERS = 20  # more participants of unknown outcome are read by lists
 
 
 class StateReader:
@@ -33,10 +33,10 @@ class StateReader:
     The API has no look-up of one participant, and filters only by four states [S].
 
     Args:
-        change: whose participants they are.
+        change: the change whose participants are read.
         reader: reads the server's lists.
         stopped: set by the caller to stop.
-        check: called for each request; raises where the reading is to end.
+        check: called for each request; raises to end the reading.
 
     Attributes:
         pages: how many requests have read participants so far: pages, and look-ups by number.
@@ -72,7 +72,7 @@ class StateReader:
         self._check(self._change)
 
     def _kinds(self) -> list[list[str]]:
-        """List the identifiers that name the change's participants, in their groups."""
+        """List the identifiers that name the change's participants, as given together."""
         return [each.split("/") for each in self._change.record().selection["identified_by"]]
 
     def look_up(self) -> None:
@@ -109,7 +109,7 @@ class StateReader:
     def read_unknown(self) -> None:
         """Read the states of unknown outcomes, if nothing is left to send.
 
-        One request for each number [V] takes the place of the lists where all numbers are known and the server answers.
+        If all numbers are known and the server answers, one request for each number [V] takes the place of the lists.
 
         Raises:
             YateotaError: as ``Reader.participants``, ``Reader.states_of_number``, and as the ledger.
@@ -119,7 +119,7 @@ class StateReader:
         if found is None:
             self.read()
             return
-        # The change's read_at stays empty: this is no reading of all, which a wave would need.
+        # The change's read_at stays empty: a wave needs a reading of all, and this is not one.
         self._readings.record(found, self._kinds(), self._readings.begin())
 
     def _by_number(self, unknown: Sequence[Numbered]) -> list[Numbered] | None:

@@ -1,9 +1,10 @@
 # Copyright (c) 2026 simops.yateota contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Run a task of the bulk module: find the change, check it, take its lease, bring it to the state, report.
+"""Run a task of the bulk module.
 
-Before a run is recorded errors are raised; from then on they are in ``Work.error``.
+It finds the change, checks it, takes its lease, brings it to the state, and reports. Errors are raised before a run is
+recorded; from then on they are in ``Work.error``.
 """
 
 from __future__ import annotations
@@ -61,7 +62,7 @@ def run_bulk(task: BulkTask) -> TaskResult:
         with contextlib.closing(open_ledger(*where, task.stopped, task.warn)) as ledger:
             return _bring(task, state, ledger)
     check_ledger(options["ledger"])
-    task.client()  # refuses a server's options that a real run could not use
+    task.client()  # refuses options of the server that a real run could not use
     recorded = look_into(*where, task.warn)
     if recorded:
         with contextlib.closing(recorded) as ledger:
@@ -83,7 +84,7 @@ def _check_options(task: BulkTask) -> None:
         )
     check_change_id(task.change_id)
     if options["report_dest"]:
-        check_report(options, task.check_mode)  # one that cannot be written stops nothing half done
+        check_report(options, task.check_mode)  # an unwritable report is refused before anything is done
 
 
 def _bring(task: BulkTask, state: ModuleState, ledger: Ledger) -> TaskResult:
@@ -101,7 +102,7 @@ def _bring(task: BulkTask, state: ModuleState, ledger: Ledger) -> TaskResult:
             work = _in_recorded_run(task, state, leased)
             if work.is_empty:
                 nothing_done = result.success(task, leased, replace(work, changed=False), before)
-                leased.discard()  # an empty one would always show that nothing is left to do
+                leased.discard()  # an empty change would always show that nothing is left to do
                 return nothing_done
             if not work.error and not task.check_mode:
                 state.check_end(task, leased)
@@ -151,7 +152,7 @@ def _in_recorded_run(task: BulkTask, state: ModuleState, change: Change) -> Work
         change.update(status=ChangeStatus.PLANNING)
     planned = not change.lacks_plan()
     if planned:
-        check_same(task, change)  # another run may have planned another since it was looked at
+        check_same(task, change)  # another run may have planned it differently in the meantime
     else:
         check_may_plan(task, state, change.ledger)
     run = change.begin_run(

@@ -20,7 +20,7 @@ from .._ledger.queries import Report
 from .bulk_task import BulkTask, ModuleState, Work
 from .states_reader import StateReader
 
-_INTERVAL = 5.0  # seconds between two readings, more where a reading takes longer
+_INTERVAL = 5.0  # seconds between two readings, more if a reading takes longer
 
 
 def verify(task: BulkTask, change: Change, run: int) -> Work:

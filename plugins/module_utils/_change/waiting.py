@@ -23,7 +23,7 @@ def wait_for(
         window: the window.
         now: the present moment, in Unix seconds.
         goes_on: whether to wait any longer.
-        pause: waits for so many seconds, or less.
+        pause: waits for a number of seconds, or less.
 
     Raises:
         InvalidInputError: its calendar has changed, and cannot be read any more.

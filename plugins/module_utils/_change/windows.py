@@ -31,19 +31,19 @@ class Part(Protocol):
     """One condition of a window."""
 
     def spans(self, start: float, end: float) -> Spans:
-        """Return what it allows between two moments."""
+        """Return the spans that it allows between two moments."""
 
 
 class Window:
     """The moments at which a change may send; safe to use from several threads.
 
-    What it allows is worked out some days at once and kept, so that a question costs less than a microsecond.
+    The allowed spans are computed for some days at a time and kept, so that ``allows`` costs less than a microsecond.
 
     Args:
         opens, closes: the start and the end, in Unix seconds; None if there is none.
         parts: further conditions.
         zone: the time zone that moments are shown in.
-        calendar: the part that a file can change, where there is one.
+        calendar: the part that a file can change, if there is one.
     """
 
     def __init__(
@@ -68,7 +68,7 @@ class Window:
         start, end, is_open = self._last
         if start <= moment < end:
             return is_open
-        with self._lock:  # or an answer from before a refresh would outlast it
+        with self._lock:  # otherwise an answer from before a refresh would outlast it
             self._last = state = self._state(moment)
         return state[2]
 
@@ -105,7 +105,7 @@ class Window:
         It is checked that the calendar can be followed from the moment on.
 
         Raises:
-            InvalidInputError: it cannot be read, or is not one to go by.
+            InvalidInputError: it cannot be read, or cannot be followed.
         """
         with self._lock:
             if self._calendar and self._calendar.refresh():
