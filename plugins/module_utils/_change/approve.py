@@ -175,7 +175,7 @@ def _acted_on(change: Change) -> int:
 def _digest(task: BulkTask, change: Change) -> tuple[str, Any]:
     """Return the digest of the plan in the ledger, and the plan's limits.
 
-    A release that recorded no digest recorded no limits: the limits of the approval are approved.
+    A release that recorded no digest recorded no limits: those of the approving task are then approved.
     """
     record = change.record()
     if record.plan_digest is None and not task.check_mode:

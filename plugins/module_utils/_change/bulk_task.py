@@ -64,7 +64,7 @@ class BulkTask:
             return str(self.options["requested_by"])
         try:
             return getpass.getuser()
-        except (KeyError, OSError):  # no such user in a container's list
+        except (KeyError, OSError):  # the user is not in the container's list
             return f"uid {os.getuid()}"
 
     @property

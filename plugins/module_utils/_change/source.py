@@ -113,7 +113,7 @@ class Source:
         self._stack.callback(self._raw.close)
         if not stat.S_ISREG(os.fstat(self._raw.fileno()).st_mode):
             self._stack.close()
-            raise self._refused("is no regular file")
+            raise self._refused("is not a regular file")
 
     def __enter__(self) -> Source:
         return self
@@ -218,7 +218,7 @@ class Source:
             self._stack.callback(book.close)
             yield from self._table(self._opened(Workbook, book))
         except _BAD_WORKBOOK as error:
-            raise self._refused(f"is no workbook that can be read ({error})") from None
+            raise self._refused(f"is not a workbook that can be read ({error})") from None
 
     # --- The entries -----------------------------------------------------------------------------------------------
 
@@ -264,7 +264,7 @@ class Source:
                 yield line, value
                 continue
             if not isinstance(value, Pairs):
-                yield line, InvalidInputError("it is no JSON object: give one for each participant.")
+                yield line, InvalidInputError("it is not a JSON object: give one for each participant.")
                 continue
             if any(name == "participants" and isinstance(each, list) for name, each in value):
                 yield (

@@ -68,7 +68,10 @@ def json_values(read: Callable[[int], str]) -> Iterator[Value]:
             separated = True
             continue
         if is_array and not separated:
-            yield text.line, InvalidInputError("it is no JSON (a comma is missing): separate the entries by commas.")
+            yield (
+                text.line,
+                InvalidInputError("it is not valid JSON (a comma is missing): separate the entries by commas."),
+            )
             return
         line, value = text.take_value()
         yield line, value
@@ -81,7 +84,7 @@ def json_values(read: Callable[[int], str]) -> Iterator[Value]:
 
 def _fault(error: Exception) -> InvalidInputError:
     why = error.msg if isinstance(error, json.JSONDecodeError) else "it cannot be read"
-    return InvalidInputError(f"it is no JSON ({why}): give one JSON object for each participant.")
+    return InvalidInputError(f"it is not valid JSON ({why}): give one JSON object for each participant.")
 
 
 class _Text:

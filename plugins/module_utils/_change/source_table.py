@@ -161,7 +161,9 @@ def _csv_rows(lines: Iterable[str], separator: str, before: int, strict: bool) -
         try:
             cells = next(reader, None)
         except csv.Error as error:  # what follows may be part of this row, or rows of its own
-            yield Row(line, InvalidInputError(f"it is no CSV ({error}): close its quotes, and double those inside."))
+            yield Row(
+                line, InvalidInputError(f"it is not valid CSV ({error}): close its quotes, and double those inside.")
+            )
             return
         if cells is None:
             return

@@ -170,7 +170,7 @@ def window_of(given: Mapping[str, Any]) -> Window:
 
 
 def read_moment(option: str, value: str | None) -> datetime.datetime | None:
-    """Return an ISO 8601 moment with a zone; None is not given.
+    """Return the moment of an ISO 8601 text with a zone; None stays None.
 
     Raises:
         InvalidInputError: it is none, or has no zone.

@@ -105,7 +105,7 @@ def test_a_file(bulk: Bulk, tmp_path: Path, name: str) -> None:
 @pytest.mark.parametrize(
     ("line", "words"),
     [
-        ('195,"left open', "it is no CSV"),
+        ('195,"left open', "it is not valid CSV"),
         ("99999999999999999999,", "participant_id 99999999999999999999 is not valid: give 9223372036854775807 or less"),
     ],
 )
@@ -322,7 +322,7 @@ def test_the_line_of_a_bad_quote_is_told(bulk: Bulk, tmp_path: Path, sandbox: Sa
     source = tmp_path / "sims.csv"
     source.write_text('iccid,note\n8931010000000000295,a\n8931010000000000303,"a "b" c"\n')
     result = bulk("applied", selection={"campaign_id": 167, "source": str(source)})
-    assert "has 1 bad entries, nothing was recorded or sent. line 3: it is no CSV" in result["msg"]
+    assert "has 1 bad entries, nothing was recorded or sent. line 3: it is not valid CSV" in result["msg"]
     assert not sandbox.writes()
 
 
@@ -400,7 +400,7 @@ def test_bad_lines_are_told_by_number_and_nothing_is_recorded(bulk: Bulk, tmp_pa
         ("a.csv", "name,number\nx,1\n", "has no column that identifies a participant"),
         ("a.csv", "", "is empty"),
         ("a.jsonl", '1\n{"imsi": 2}\n', "has no column that identifies a participant"),
-        ("a.jsonl", '{"iccid":\n{\n', "it is no JSON"),
+        ("a.jsonl", '{"iccid":\n{\n', "it is not valid JSON"),
         ("a.jsonl", '{"imsi": 1010000000012}\n', "line 1: imsi was read as the number 1010000000012, expected text"),
         ("a.csv", b"iccid\n\xff\xfe\n", "line 2: iccid "),
         ("a.csv", b"iccid\n\x00\n", "is a binary file"),

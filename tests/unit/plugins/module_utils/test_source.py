@@ -258,9 +258,9 @@ def test_cells(write: Write, field: str, cell: str, value: Any) -> None:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ('iccid,note\n8931010000000000295,a\n8931010000000000303,"a "b" c"\n', "line 3: it is no CSV ("),
-        (f'iccid,note\n{A},"two\nlines"\n{B},"a "b" c"\n', "line 4: it is no CSV ("),
-        (f'iccid,note\n{A},x\n{B},"left open\n{A},\n', "line 3: it is no CSV ("),
+        ('iccid,note\n8931010000000000295,a\n8931010000000000303,"a "b" c"\n', "line 3: it is not valid CSV ("),
+        (f'iccid,note\n{A},"two\nlines"\n{B},"a "b" c"\n', "line 4: it is not valid CSV ("),
+        (f'iccid,note\n{A},x\n{B},"left open\n{A},\n', "line 3: it is not valid CSV ("),
         (f'"iccid,note\n{A},x\n', "has no column that identifies a participant"),
         (f"iccid,name,campaign_id\n{A},Smith, John,167\n", "line 2: it has 4 cells, more than the 3 columns"),
         (f"iccid,note,\n{A},x,y\n", "line 2: it has 3 cells, more than the 2 columns"),
@@ -285,19 +285,19 @@ def test_cells(write: Write, field: str, cell: str, value: Any) -> None:
         (f"iccid\n{A}\n".encode("utf-16-le"), "is a binary file, or text in an encoding without a mark"),
         (b"\x89PNG\r\n\x1a\n\0\0", "is a binary file"),
         (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1\0", "is a workbook of an old form, or one with a password"),
-        (b"PK\x03\x04\0\0", "is no workbook that can be read"),
+        (b"PK\x03\x04\0\0", "is not a workbook that can be read"),
         (gzip.compress(f"iccid\n{A}\n".encode(), mtime=0)[:-9], "cannot be read"),
         (b"\x1f\x8bxx", "cannot be read"),
         ("iccid\n" + "9" * (1 << 20) + "\n", "has a line of more than 1048576 characters (line 2)"),
-        (f"iccid\n{'9' * 140000}\n", "line 2: it is no CSV (field larger than field limit"),
+        (f"iccid\n{'9' * 140000}\n", "line 2: it is not valid CSV (field larger than field limit"),
         (f'[{{"iccid": "{A}"}},\n {{"iccid": "{B}"}}', "line 2: the array does not end"),
-        (f'[{{"iccid": "{A}"}}\n{{"iccid": "{B}"}}]', "line 2: it is no JSON (a comma is missing)"),
-        (f'[{{"iccid": "{A}"}},\n\n{{"iccid": x}}]', "line 3: it is no JSON (Expecting value)"),
+        (f'[{{"iccid": "{A}"}}\n{{"iccid": "{B}"}}]', "line 2: it is not valid JSON (a comma is missing)"),
+        (f'[{{"iccid": "{A}"}},\n\n{{"iccid": x}}]', "line 3: it is not valid JSON (Expecting value)"),
         (f'[{{"iccid": "{A}"}}]\n{{}}', "line 2: there is more after the end of the array"),
-        (f'[\n1, {{"iccid": "{A}"}}]', "line 2: it is no JSON object"),
+        (f'[\n1, {{"iccid": "{A}"}}]', "line 2: it is not a JSON object"),
         (
             f'{{"iccid": "{A}"}}\n[]\n{{"iccid"\n',
-            "line 2: it is no JSON object: give one for each participant. line 3: it",
+            "line 2: it is not a JSON object: give one for each participant. line 3: it",
         ),
         (
             f'{{"count": 1, "participants": [{{"iccid": "{A}"}}]}}',
@@ -306,7 +306,7 @@ def test_cells(write: Write, field: str, cell: str, value: Any) -> None:
         ('{"iccid": 8931010000000000295}', "line 1: iccid was read as the number 8931010000000000295"),
         ('{"participant_id": 195.0}', "line 1: participant_id 195.0 is not valid"),
         ('{"imsi": {"a": "' + "[" * 100 + '"}}', "line 1: imsi was read as"),
-        ('{"participant_id": ' + "[" * 100_000, "line 1: it is no JSON"),
+        ('{"participant_id": ' + "[" * 100_000, "line 1: it is not valid JSON"),
         ('{"participant_id": ' + "9" * 5000 + "}", "line 1: "),
     ],
     ids=lambda value: ascii(value)[:60],
@@ -320,7 +320,7 @@ def test_files_that_are_refused(write: Write, content: str | bytes, message: str
 def test_what_is_no_file(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     for name, words in (
-        ("pipe", "is no regular file"),
+        ("pipe", "is not a regular file"),
         (".", "cannot be read (Is a"),
         ("none", "cannot be read (No such"),
     ):

@@ -143,7 +143,7 @@ def test_workbooks_that_are_refused(tmp_path: Path, sheets: dict[str, list[list[
 def test_other_archives_are_no_workbooks(tmp_path: Path, before: bytes, after: bytes) -> None:
     path = workbook(tmp_path / "sims.xlsx", {"SIMs": [["ICCID"], [A]]})
     path.write_bytes(path.read_bytes().replace(before, after))
-    with pytest.raises(InvalidInputError, match="is no workbook that can be read"):
+    with pytest.raises(InvalidInputError, match="is not a workbook that can be read"):
         read(path)
 
 
