@@ -24,7 +24,7 @@ SILENT = ("assert", "include_role", "include_tasks", "set_fact", "validate_argum
 
 
 class CallbackModule(CallbackBase):
-    """Prints the account."""
+    """The plugin that prints the account."""
 
     CALLBACK_VERSION = 2.0
     CALLBACK_TYPE = "stdout"

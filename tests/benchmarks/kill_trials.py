@@ -5,7 +5,7 @@ The server fails at random.
 Runs are killed, held up beyond their lease, ended by a hold, without their database, out of room, or on machines
 whose clocks are wrong (see `disturbances`). After each trial the sandbox's journal and the ledger must agree that no
 participant was acted on twice, that each of the selection is in exactly one state, and that an outcome is unknown only
-where nothing could show it.
+if nothing could show it.
 """
 
 from __future__ import annotations

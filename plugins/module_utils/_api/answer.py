@@ -69,7 +69,7 @@ def whole_number(value: Any) -> int | None:
 
 
 class Border:
-    """Reads the bodies and messages of a server.
+    """A reader of a server's bodies and messages.
 
     Args:
         secret: hidden wherever a server echoes it: as it is, in another case, percent-encoded, with the escapes of
@@ -206,10 +206,10 @@ def _harmless(character: str, lines: bool) -> str:
 
 
 class _Cleaning:
-    """Cleans one body.
+    """The cleaning of one body.
 
     Args:
-        hide: hides the secret in a text; None where the body cannot hold it.
+        hide: hides the secret in a text; None if the body cannot hold it.
         secret: the secret, for numbers that are equal to it.
         longest: characters of one text.
         lines: keep line breaks and tabs.

@@ -217,7 +217,7 @@ class _PassingError(Exception):
 
 
 class _Exchange:
-    """Judges one request by HTTP status and body: errors also come with HTTP 200 [F]."""
+    """A judge of one request by status and body: errors also come with HTTP 200 [F]."""
 
     def __init__(self, connection: Connection, border: Border, request: str, params: Mapping[str, Any]) -> None:
         self._connection = connection

@@ -26,7 +26,7 @@ _ASKED_MOST = 600.0
 
 
 class StopSwitch:
-    """Stops all sending, for the first reason that occurs.
+    """A switch that stops all sending, for the first reason that occurs.
 
     Attributes:
         error: the failure that ends the sending; None if it ends well, or is not stopped.
@@ -122,7 +122,7 @@ class AttemptResult(NamedTuple):
 
 
 class Delivery:
-    """Sends writes for both engines.
+    """The sending of writes, for both engines.
 
     It is safe to use from several threads.
 

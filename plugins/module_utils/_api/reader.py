@@ -31,7 +31,7 @@ _OF_CAMPAIGN = frozenset({"participants", "start_time", "type", *COUNTED_STATES}
 
 
 class Reader:
-    """Reads campaigns and participants of one node.
+    """A reader of one node's campaigns and participants.
 
     ``query_campaigns`` is the specified request [S], but neither ``campaign_id`` nor ``state`` is documented in its
     answer [V]. If they are missing, they are taken from ``get_campaign`` [V], which not every server has.
@@ -231,7 +231,7 @@ class Reader:
             page_size: participants asked for at once, 2 or more.
 
         Raises:
-            YateotaError: as ``Client.call`` and ``Client.pages``.
+            YateotaError: as ``Client.call`` and ``Client.read_list``.
         """
         total = self.participant_count(campaign_id) if state is None else None
         seen = Seen()

@@ -128,7 +128,7 @@ def _tls_context(connection: Connection) -> ssl.SSLContext | None:
 
 
 class Transport:
-    """A sender of bodies to one URL over kept-alive connections.
+    """The transport of bodies to one URL over kept-alive connections.
 
     It is safe to use from ``connections`` threads.
 
@@ -196,9 +196,9 @@ class Transport:
         self._adapter.close()
 
     def _rested(self) -> Wire | None:
-        """Return the latest used connection that is still usable.
+        """Return the most recently used connection that is still usable.
 
-        All others are closed.
+        Those that are found to be no longer usable are closed.
         """
         while self._kept:
             try:

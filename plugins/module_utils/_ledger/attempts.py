@@ -170,7 +170,7 @@ class Attempts:
             if not marked:
                 return False
             if self._change.halt:  # as this transaction has read it
-                connection.execute(self._unmark, {"rows": marked})  # marked where the answer to a commit was lost
+                connection.execute(self._unmark, {"rows": marked})  # marked if the answer to a commit was lost
                 return False
             self.ledger.fold(connection)
             if not self._has_marked:

@@ -248,7 +248,7 @@ class Ledger:
         return version is not None
 
     def _version(self, connection: sa.Connection) -> int | None:
-        """Return the schema's version, or None where there is no ledger."""
+        """Return the schema's version, or None if there is no ledger."""
         found = set(sa.inspect(connection).get_table_names())
         if tables.ledger.name not in found:
             # A PostgreSQL database may hold other programs' tables; a file is either a ledger or not.

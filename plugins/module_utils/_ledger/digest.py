@@ -28,7 +28,7 @@ def plan_digest(change: Change, limits: Mapping[str, Any] | None) -> str:
 
     Args:
         change: the change, its participants recorded.
-        limits: the limits it is planned with; None where an older release planned it.
+        limits: the limits it is planned with; None if an older release planned it.
 
     Returns:
         64 hexadecimal digits.

@@ -31,7 +31,7 @@ _SHARED = ("canonical_iccid", "imsi", "msisdn")  # the columns that an entry giv
 
 
 class Duplicates:
-    """Finds entries of a change that one request would act on twice.
+    """A search for entries of a change that one request would act on twice.
 
     It works while the change is planned, or in a plan of an older release.
 

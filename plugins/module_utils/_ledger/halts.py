@@ -26,7 +26,7 @@ HALT_COLUMNS = tuple(
 
 @dataclass(frozen=True)
 class Halt:
-    """Why nothing may be sent for a change.
+    """The reason why nothing may be sent for a change.
 
     Attributes:
         status: ``HELD`` or ``STOPPED``.

@@ -19,7 +19,7 @@ from .tables import canonical_column, participants, sa
 
 
 class LookUp:
-    """Finds the identifiers and states of a change's entries in lists.
+    """A search for the identifiers and states of a change's entries in lists.
 
     The lists are those of their campaigns. All identifiers of an entry must fit. They are recorded as the list spells
     them, with the list's other identifiers.

@@ -41,7 +41,7 @@ class LedgerBusyError(LedgerAwayError, InvalidInputError):
 
 
 class Outage:
-    """Waits while a ledger's database is away.
+    """The wait while a ledger's database is away.
 
     Args:
         patience: how many seconds to wait, counted from the first failure; 0 does not wait.

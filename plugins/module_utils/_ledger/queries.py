@@ -57,7 +57,7 @@ REPORT_COLUMNS = (
 
 
 class Report:
-    """Reads one change.
+    """The record of one change, for results and reports.
 
     Args:
         change: the change.
@@ -191,7 +191,7 @@ class Report:
         return [{"state": key[0], "code": key[1], "reason": key[2], "count": count} for key, count in frequent]
 
     def most_frequent(self, bad: int = 0) -> str:
-        """Return the most frequent reasons for ``BAD_STATES``, in one sentence.
+        """Return the most frequent reasons for ``BAD_STATES`` with counts, as a sentence.
 
         Args:
             bad: how many are bad; those of them in no bad state were accepted, and came back failed.

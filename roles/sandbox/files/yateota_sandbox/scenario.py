@@ -197,7 +197,7 @@ def load_scenario(source: str | dict[str, Any] | Scenario) -> Scenario:
     return Scenario.model_validate(content)
 
 
-# The parser in C, where PyYAML has it: most of a sandbox's start is otherwise spent in reading its scenario.
+# PyYAML's parser in C, if it is there: otherwise most of a sandbox's start is spent on reading its scenario.
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 # A nation needs a million of them: twice each digit, and the sum of its two digits if there are two.
