@@ -57,7 +57,7 @@ class ActionModule(SteppedAction):
     def _wave(self, options: Mapping[str, Any], variables: dict[str, Any]) -> Result:
         """Run the module for a wave, and show the progress of the change."""
         result = self.run_step({**options, "max_waves": 1}, variables)
-        if result.get("change") and not _is_early(result):
+        if result.get("change") and not _is_early(result) and (result["change"]["sent"] or result["remaining"]):
             self.show_line(progress_line(result, _soak(options)))
         return result
 
