@@ -156,7 +156,7 @@ def _having(named: set[tuple[str, str]], paths: list[str], spelled: Sim) -> list
 def _completed(sim: Sim, reported: list[Sim], spelled: Sim) -> Sim:
     """Return a SIM with all its identifiers in the files.
 
-    They show whether two names mean one SIM. One that is named by its number alone stays so: a rerun by it means other
+    They show whether two names mean one SIM. A SIM that is named only by its number stays so: a rerun by it means other
     campaigns [S].
     """
     if set(sim) == {"msisdn"}:

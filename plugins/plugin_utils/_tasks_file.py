@@ -48,9 +48,9 @@ def check_tasks_file(name: str, path: str) -> None:
 
 
 def outside(name: str, path: str, root: str) -> str:
-    """Return the path of a tasks file outside the folder of surveys and reports.
+    """Return the path of a tasks file, which must be outside a folder.
 
-    Surveys and reports put files there.
+    Surveys and reports put files into that folder.
 
     Args:
         name: the variable that names it, for an error's sentence.

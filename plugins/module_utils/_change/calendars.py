@@ -30,12 +30,12 @@ _MOST_EVENTS = 5000
 _MOST_AN_HOUR = 4
 _MOST_AT_ONCE = 20_000  # occurrences in one part
 _PART = 64 * 86400.0
-"""Seconds that are expanded at once."""
+"""The seconds of one part, whose recurrences are expanded together."""
 
 _MARGIN = datetime.timedelta(days=2)  # an occurrence's wall clock may differ from the part's by a day
 _MOMENTS = ("DTSTART", "DTEND", "RECURRENCE-ID", "RDATE", "EXDATE")
 _FAILURES = (ArithmeticError, AssertionError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
-"""What the libraries raise, which check little themselves."""
+"""The errors that the libraries raise for invalid files: they check little themselves."""
 
 
 class Calendar:

@@ -60,7 +60,7 @@ def check_may_plan(task: BulkTask, state: ModuleState, ledger: Ledger) -> None:
 def check_same(task: BulkTask, change: Change, selection_too: bool = True) -> None:
     """Refuse a task whose options differ from those recorded for the change.
 
-    Its selection may be left out of the comparison.
+    The selection may be left out of the comparison.
     """
     record = change.record()
     for option, value in {"api_url": task.api_url, "node": task.node, "action": task.options["action"]}.items():

@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Find out before anything is sent what would stop a task later.
 
-This is done in check mode too. Nothing is written.
+Check mode does so too. Nothing is written.
 """
 
 from __future__ import annotations

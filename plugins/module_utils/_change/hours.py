@@ -22,7 +22,7 @@ DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _MINUTE, _DAY = 60, 86400
 _EPOCH_WEEKDAY = DAYS.index("thu")  # of 1970-01-01
 _SAMPLED = 21600
-"""Seconds between two looks at a zone's offset: none changes it twice in this time."""
+"""Seconds between two readings of a zone's offset: no zone changes it twice in this time."""
 
 _HOURS = re.compile(r"([01]\d|2[0-3]):([0-5]\d)-(?:([01]\d|2[0-3]):([0-5]\d)|(24):(00))", re.ASCII)
 

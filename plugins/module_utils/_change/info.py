@@ -21,7 +21,7 @@ from .foresight import check_seconds
 from .report_file import PAGE, check_report, nearest, write_page, write_rows
 
 Shown = Callable[[Mapping[str, Any]], Any]
-"""Returns a result, or a part of one, as it may be shown."""
+"""A function that returns a result, or a part of one, as it may be shown."""
 
 
 def run_info(options: Mapping[str, Any], check_mode: bool, shown: Shown) -> TaskResult:

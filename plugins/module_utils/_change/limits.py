@@ -13,7 +13,7 @@ from .hours import DAYS, read_hours
 from .windows import read_moment
 
 LIMITS = ("rollout", "abort", "window", "attempts")
-"""The options that are limits, those of them that the module has."""
+"""The options that are limits. The module has some or all of them."""
 
 _DAY = 1440  # minutes
 
@@ -52,7 +52,7 @@ _LOOSER: Mapping[str, Callable[[Any, Any], bool]] = {
     "window.calendar": _another,
     "window.calendar_means": _another,
 }
-"""Suboption -> whether a given value is looser than the approved one. A value that is not set is no limit."""
+"""Suboption -> whether a given value is looser than the approved one. A value that is not set sets no limit."""
 
 
 class Loosened(NamedTuple):

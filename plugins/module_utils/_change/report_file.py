@@ -14,13 +14,13 @@ from .._ledger.queries import REPORT_COLUMNS, Report
 from .._report.rows import Export, RowWriter
 
 PAGE = "html"
-"""The form of a report that is a page to be read, and not one row for each participant."""
+"""The form of a report that is a page, and not one row for each participant."""
 
 
 def check_report(options: Mapping[str, Any], check_mode: bool) -> None:
     """Refuse a report that could not be written.
 
-    The reason is its form's library, its folder or its file.
+    The reason may be the library of its format, its folder or its file.
 
     Args:
         options: the module's options, ``report_dest`` and ``format`` among them.

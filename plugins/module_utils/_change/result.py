@@ -21,7 +21,7 @@ from .report_file import write_rows
 
 
 def success(task: BulkTask, change: Change, work: Work, before: Mapping[str, int] | None = None) -> TaskResult:
-    """Return the end of a task that did its work.
+    """Return the end of a task that succeeded.
 
     The task still fails if its report cannot be written.
 
@@ -115,7 +115,7 @@ def _write_report(task: BulkTask, change: Change, result: dict[str, Any]) -> Yat
 def _identifiers(task: BulkTask, change: Change, *texts: str) -> frozenset[str]:
     """Return the change's identifiers in warnings and texts, to be masked.
 
-    The texts may come from anywhere. There are none if the user does not want masking.
+    The texts may come from anywhere. The result is empty if identifiers are not to be masked.
     """
     if not task.options["mask_identifiers"]:
         return frozenset()

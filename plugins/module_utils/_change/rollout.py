@@ -33,11 +33,11 @@ from .states_reader import StateReader
 from .waiting import wait_for
 
 _SEEN_WITHIN = 0.6
-"""Seconds ago at the most, before a request leaves, that it was read whether somebody holds the change.
+"""The maximum age in seconds of the last reading of holds and stops when a request leaves.
 
-It is less than the second within which a hold has to be seen: what follows until the bytes leave is not measured.
+It is less than the second within which a hold must be seen: the time until the bytes leave is not measured.
 """
-_PAUSE = 0.2  # seconds between two looks while nothing is sent
+_PAUSE = 0.2  # seconds between two checks while nothing is sent
 
 _RESUME = "Find the cause, then set resume_aborted to continue."
 
@@ -108,7 +108,7 @@ class Rollout:
         Raises:
             InvalidInputError: the change was aborted before, or another run has taken it over.
             ApiError, OutcomeUnknownError: too many attempts went wrong; the change is aborted now.
-            TransportError: it was stopped from outside.
+            TransportError: a signal stopped it.
             HeldError: somebody holds or has stopped the change.
             YateotaError: the server or the ledger failed. What was sent is recorded.
         """

@@ -30,10 +30,10 @@ disk, so they are not marked one at a time.
 """
 
 _LEFT_OUT_MOST = 128
-"""How many attempts that are left out are recorded at once, since they take memory until then."""
+"""How many left-out attempts are recorded together at most: they take memory until then."""
 
 _BUSY = 0.6
-"""The share of a core that this process uses if it is the bottleneck, and not the server.
+"""The share of a core that this process uses if the bottleneck is not the server, but this process.
 
 Python computes in one thread at a time. A process with much to compute spends the rest on passing its lock from
 thread to thread: one sender is then as quick as four, and leaves more of the lock to the ledger.
@@ -54,7 +54,7 @@ _NO_ANSWER = "no answer tells whether it was carried out"
 class SenderPool:
     """Threads that send one action for the participants that they are given.
 
-    They know nothing of the ledger, and end with the ``with`` block.
+    They do not know the ledger, and end with the ``with`` block.
 
     Args:
         delivery: sends one request.

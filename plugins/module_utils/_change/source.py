@@ -138,7 +138,7 @@ class Source:
     def entries(self) -> Iterator[Entry]:
         """Yield all entries but blank lines.
 
-        An entry that cannot be read is among them, as an error with its line.
+        An unreadable entry is among them, as an error with its line.
 
         Raises:
             InvalidInputError: it cannot be read at all.

@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Clean the cells of a list of SIMs, and refuse identifiers with lost digits.
 
-Identifiers are written as spreadsheets and people write them.
+Spreadsheets and people write identifiers in many forms.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from .._core.identifiers import IDS, canonical, luhn_fits
 _INVISIBLE = dict.fromkeys(
     (0xAD, 0x1A, 0xFEFF, *range(0x200B, 0x2010), *range(0x202A, 0x202F), *range(0x2060, 0x206A)), None
 )
-"""A soft hyphen, an end of file of old, zero-width characters, marks of direction."""
+"""A soft hyphen, the old end-of-file character, zero-width characters, marks of direction."""
 
 _BLANK = " \u00a0\u1680\u2000-\u200a\u202f\u205f\u3000"
 _DASH = "\\-\u2010-\u2015\u2212\ufe58\ufe63\uff0d"
@@ -29,7 +29,7 @@ _PHONE = re.compile(rf"[+(]*[0-9][0-9.(){_BLANK}{_DASH}]*")
 _SCIENTIFIC = re.compile(r"[+-]?([0-9]+[.,][0-9]+|[0-9])E[+-]?[0-9]{1,3}", re.IGNORECASE)
 _DECIMAL = re.compile(r"[+-]?[0-9]+[.,][0-9]*")
 _EXACT_DIGITS = 15
-"""As many digits of a number a spreadsheet keeps."""
+"""The number of digits of a number that a spreadsheet keeps."""
 
 _AS_TEXT = "format the column as text, and put the identifiers in again from their source"
 

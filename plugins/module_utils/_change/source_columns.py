@@ -17,7 +17,7 @@ from .._core.identifiers import IDENTIFIERS, SIM_IDENTIFIERS
 from .source_cells import Number, check_digits, cleaned, contradict, is_blank
 
 COLUMNS = (*IDENTIFIERS, "campaign_id")
-"""What is read of a list."""
+"""The fields that are read from a list."""
 
 # Certain names come first; columns with one of the "others" may also hold something else, such as a
 # campaign's name. Only letters and digits are compared, without case and accents: "ICC-ID" is iccid.
@@ -70,7 +70,7 @@ _NAMES_SHOWN = 12
 class Columns:
     """The columns that are read, by the names of a header or the keys of an object.
 
-    The object is one of JSON.
+    The names are those of a table, the keys those of a JSON object.
 
     Args:
         names: the names as the file has them, blank ones at the end left out.

@@ -21,7 +21,7 @@ from .source_cells import Number, is_blank
 from .source_columns import Columns, listed
 
 _HEAD = 40
-"""Among so many rows the header is looked for."""
+"""The number of rows among which the header is searched for."""
 
 _DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
 _SEPARATOR = re.compile(r'\s*"?sep=([^"\r\n])"?[,;\t|]*\s*', re.IGNORECASE)
@@ -209,7 +209,7 @@ class Workbook:
 def _cell_text(cell: Any) -> str:
     """Return a workbook's cell as text, or a number as a ``Number``.
 
-    A ``Number`` has the zeros that its format shows in front.
+    A ``Number`` has the leading zeros that its format shows.
     """
     value = cell.value
     if value is None:

@@ -46,7 +46,7 @@ STATES: dict[str, ModuleState] = {
     ChangeStatus.VERIFIED: VERIFIED,
     ChangeStatus.PURGED: PURGED,
 }
-"""What a task does, for each value of the module's ``state``."""
+"""Value of the module's ``state`` -> what a task does."""
 
 
 def run_bulk(task: BulkTask) -> TaskResult:

@@ -11,7 +11,7 @@ from typing import Any
 from .windows import Window
 
 _LOOK_EVERY = 1.0
-"""Seconds between two looks at the calendar, and at whether to wait any longer."""
+"""Seconds between two checks of the calendar, and of whether to wait longer."""
 
 
 def wait_for(

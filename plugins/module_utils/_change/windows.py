@@ -21,10 +21,10 @@ from .hours import DAYS, Hours, read_hours, read_zone
 from .spans import Spans, common
 
 _PIECE = 8 * 86400.0
-"""Seconds that are worked out at once."""
+"""The seconds of one piece, whose spans are computed together."""
 
 HORIZON_DAYS = 400
-"""So many days ahead an opening or an end is looked for: a window that comes once a year is found."""
+"""How many days ahead an opening or an end is searched for: a yearly window is found."""
 
 
 class Part(Protocol):
@@ -102,7 +102,7 @@ class Window:
     def refresh(self, moment: float) -> None:
         """Read the calendar again if its file has changed.
 
-        It is checked that the calendar can be followed from the moment on.
+        Check too that the calendar can be followed from the moment on.
 
         Raises:
             InvalidInputError: it cannot be read, or cannot be followed.

@@ -13,7 +13,7 @@ from .errors import InvalidInputError
 
 _LONGEST = 200
 _UNSEEN = ("Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp", "Zs")
-"""Unicode categories of invisible or ambiguous characters. Of them only a plain blank between others is allowed."""
+"""Unicode categories of invisible or ambiguous characters. Only a plain blank between other characters is allowed."""
 
 _FILLERS = re.compile(
     "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]"

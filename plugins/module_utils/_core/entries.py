@@ -12,7 +12,7 @@ from typing import Any, Protocol
 from .identifiers import canonical
 
 Row = dict[str, Any]
-"""An entry as the ledger takes it: ``name``, the identifiers, ``campaign_id``, ``state_planned`` and ``found``."""
+"""An entry as the ledger stores it: ``name``, the identifiers, ``campaign_id``, ``state_planned`` and ``found``."""
 
 
 class Listed(Protocol):

@@ -102,8 +102,8 @@ class Candidate(NamedTuple):
     """An entry that is equal to others in an identifier.
 
     Attributes:
-        place: where it stands in the selection.
-        keep_rank: its rank by ``policy.keep_rank``: of one SIM's entries the smallest stays.
+        place: its position in the selection.
+        keep_rank: its rank by ``policy.keep_rank``. Of one SIM's entries, the one of the smallest rank stays.
         iccid, imsi: in canonical form; None if they are not known.
     """
 
@@ -204,7 +204,7 @@ def _candidate(place: int, keep_rank: tuple[int, ...], known: Mapping[str, Any])
 def _equal(kind: str, unit: str, joined: Mapping[int, Mapping[str, Any]]) -> list[list[int]]:
     """List the places of entries that are equal in an identifier.
 
-    Participants that are told apart by their ids are left out.
+    Participants that differ in their ids are left out.
     """
     equal: dict[Any, list[int]] = {}
     for place, known in joined.items():
@@ -247,7 +247,7 @@ def first_indistinct(kinds: Iterable[tuple[frozenset[str], bool]], unit: str) ->
 
     Args:
         kinds: for each sort the known identifiers of its entries, and whether a campaign's list was read for them.
-        unit: the action's. Participants that lists were read for are told apart by their ids.
+        unit: the action's. Participants that lists were read for are distinguished by their ids.
 
     Returns:
         Their places in ``kinds``, or None.

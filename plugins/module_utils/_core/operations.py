@@ -46,7 +46,7 @@ OPERATIONS: Mapping[str, Effect | Mapping[str, Effect]] = {
     "action_campaign": _CAMPAIGN_ACTIONS,
     "action_participant": _PARTICIPANT_ACTIONS,
 }
-"""Request name -> its effect, or action -> effect where the request is keyed by its ``action`` [S]."""
+"""Request name -> its effect, or action -> effect if the request is keyed by its ``action`` [S]."""
 
 PARTICIPANT_ACTIONS = tuple(_PARTICIPANT_ACTIONS)
 

@@ -18,7 +18,7 @@ from .errors import ApiError
 from .identifiers import IDENTIFIERS
 
 ALIKE_LIMIT = 3
-"""How many refusals alike, before anything was carried out, count as the server's refusal of every request [A]."""
+"""How many equal refusals, before anything was carried out, count as a refusal of every request [A]."""
 
 REFUSAL_CODES = {
     401: "a value, a node or a request that the server does not know",

@@ -122,7 +122,7 @@ BAD_STATES = (RowState.UNKNOWN, RowState.FAILED, RowState.REFUSED)
 """The row states that need a person's attention, the most urgent first."""
 
 EXECUTED_STATES = (RowState.DONE, *BAD_STATES)
-"""The row states of an attempt that counts for the abort threshold, where one was made."""
+"""The row states of an attempt that counts for the abort threshold, if one was made."""
 
 UNSETTLED_STATES = (RowState.PLANNED, RowState.SENDING, RowState.UNKNOWN)
 """The row states of participants whose server state is still to be read."""

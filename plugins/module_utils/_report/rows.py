@@ -125,7 +125,7 @@ class RowWriter:
 
 
 _FORMULA = re.compile("'*[=+@\t\r\n\uff1d\uff0b\uff0d\uff20-]")
-"""The start of a cell that a spreadsheet may run, or that already has the apostrophe, so that it can be undone."""
+"""The start of a cell that a spreadsheet may run, or that already has the apostrophe, so that it can be removed."""
 
 
 def _cell(value: Any) -> Any:
