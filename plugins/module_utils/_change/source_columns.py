@@ -68,9 +68,7 @@ _NAMES_SHOWN = 12
 
 
 class Columns:
-    """The columns that are read, by the names of a header or the keys of an object.
-
-    The names are those of a table, the keys those of a JSON object.
+    """The columns that are read, by a header's names or a JSON object's keys.
 
     Args:
         names: the names as the file has them, blank ones at the end left out.

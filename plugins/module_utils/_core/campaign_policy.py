@@ -30,7 +30,7 @@ _REFUSALS: dict[tuple[str, str], str] = {
 
 @dataclass(frozen=True)
 class CampaignPlan:
-    """What one campaign needs.
+    """The action that one campaign needs, and its states before and after.
 
     Attributes:
         action: ``stop``, ``pause``, ``restart``, or None if nothing is to be sent.

@@ -155,7 +155,7 @@ class _Sims:
 
 
 def duplicates(kind: str, entries: Iterable[Candidate]) -> Iterator[tuple[int, int]]:
-    """Yield pairs of places (goes, stays) of entries with one identifier in common.
+    """Yield pairs of places (goes, stays) of entries that are duplicates by ``kind``.
 
     They are equal in ``kind`` and are one SIM or participant. An ICCID belongs to only one SIM. An IMSI or a number may
     have moved to another SIM: two entries that differ in a stronger identifier are two SIMs. For example, the number of

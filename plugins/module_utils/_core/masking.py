@@ -32,7 +32,7 @@ _SERVERS = ("message", "reason")
 
 
 class Masking:
-    """Masks the output of one task.
+    """The masking of one task's output.
 
     Args:
         options: the task's options, whose identifiers are known from the start. They may be invalid.

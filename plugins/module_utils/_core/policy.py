@@ -32,7 +32,7 @@ from .states import (
 
 
 class Verdict(enum.Enum):
-    """What to do about an action on a participant."""
+    """The verdict on an action on a participant."""
 
     ACT = enum.auto()
     SKIP = enum.auto()
@@ -101,7 +101,7 @@ PLANNED_OUTCOMES = {
 
 @dataclass(frozen=True)
 class ParticipantPlan:
-    """What one action means for one participant.
+    """The meaning of one action for one participant.
 
     Attributes:
         verdict: whether the action is sent.
