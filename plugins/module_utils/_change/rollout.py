@@ -309,7 +309,7 @@ class Rollout:
         raise error
 
     def _end(self) -> None:
-        """Settle what can be settled, and record if nothing is left to send."""
+        """Settle what can be settled; record the end if nothing is left to send."""
         counts = self._change.counts()
         if counts[RowState.PLANNED]:
             return

@@ -144,7 +144,7 @@ def waves_chart(waves: Sequence[Mapping[str, Any]]) -> str:
 
 
 def reasons_chart(reasons: Sequence[Mapping[str, Any]]) -> str:
-    """Draw a bar for each reason, as long as it is frequent.
+    """Draw a bar for each reason, whose length shows how often it occurs.
 
     Args:
         reasons: each with ``state``, ``reason`` and ``count``, as ``Report.reasons`` gives them; not empty.
