@@ -374,16 +374,16 @@ EXAMPLES = r"""
       calendar: /etc/yateota/freezes.ics
       calendar_means: frozen
 
-- name: Hold the change, from any machine that reaches the ledger
+- name: Hold the change, from another terminal
   simops.yateota.yateota_bulk:
-    ledger: postgresql+psycopg://yateota@db.example.net/yateota
+    ledger: /var/lib/yateota/ledger.sqlite
     change_id: CHG0012345
     state: held
     reason: The SMSC has queued for ten minutes
 
 - name: Let it continue with the next run
   simops.yateota.yateota_bulk:
-    ledger: postgresql+psycopg://yateota@db.example.net/yateota
+    ledger: /var/lib/yateota/ledger.sqlite
     change_id: CHG0012345
     state: released
 

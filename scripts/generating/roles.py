@@ -174,7 +174,8 @@ def _spec_lines(option: Mapping[str, Any], indent: int, within: bool = False) ->
         within: whether it is a key of a dictionary: then the role, not Ansible, checks its value.
     """
     kind = option["type"]
-    is_raw = kind not in _EMPTY_PASSES and not option.get("required") and not within
+    # With a default, ansible-core 2.16 checks the type of a null too.
+    is_raw = (kind not in _EMPTY_PASSES or "default" in option) and not option.get("required") and not within
     keys = {
         "type": "raw" if is_raw else _SPEC_TYPES.get(kind, kind),
         "elements": None if is_raw else "str" if kind == "names" else option.get("elements"),

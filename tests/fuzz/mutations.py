@@ -83,6 +83,8 @@ def valid_framing(good: Good, chance: Random) -> Script:
     body, sizes = good.body, [chance.randint(1, 40) for _turn in range(chance.randint(0, 4))]
     chunks, te = chunked(body, sizes), [b"Transfer-Encoding: chunked"]
     half = chance.randint(0, len(body))
+    # The names of headers have no case; that of the protocol has (RFC 9112, 2.3).
+    status_line, rest = message(body).split(b"\r\n", 1)
     ways: list[list[Step]] = [
         [message(chunks + b"0\r\n\r\n", headers=te, length=None)],
         [message(chunked(body, sizes, b";name=value") + b"0\r\nX-Trailer: 1\r\n\r\n", headers=te, length=None)],
@@ -94,7 +96,7 @@ def valid_framing(good: Good, chance: Random) -> Script:
         [message(body, headers=[b"Connection: close"]), CLOSE],
         [message(body, headers=[b"Retry-After: 3", b"Set-Cookie: a=" + SECRET.encode()])],
         [message(body, headers=[b"X-%d: %s" % (n, SECRET.encode()) for n in range(40)])],
-        [message(body).lower()] if body.islower() else [message(body, headers=[b"x-lower: 1"])],
+        [status_line + b"\r\n" + rest.lower() if body.islower() else message(body, headers=[b"x-lower: 1"])],
         [message(body)[:-half] if half else message(body), 0.02, message(body)[-half:] if half else b""],
         [b"HTTP/1.1 100 Continue\r\n\r\n" + message(body)],
     ]

@@ -34,6 +34,7 @@ SCENARIO = {
     ],
 }
 NEEDED: dict[str, Any] = {
+    "bulk_change_approved_by": "chief",
     "bulk_change_id": "CHG1",
     "bulk_change_action": "retry",
     "bulk_change_campaign_id": 144,
@@ -47,10 +48,11 @@ NEEDED: dict[str, Any] = {
     "esim_reprofile_change_id": "CHG1",
     "esim_reprofile_sims": SIM,
     "participant_id": 202,
+    "reason": "a drill",
     "retry_build_sweep_campaigns": "144",
 }
-# Of the playbooks, the first writes the change that the two after it read; those with a state of their own come last.
-LEDGER_PLAYBOOKS = ["bulk_status", "bulk_report"]
+# The playbooks that need a change, which another one plans first.
+LEDGER_PLAYBOOKS = ["bulk_status", "bulk_report", "bulk_approve", "bulk_hold", "bulk_release", "bulk_stop"]
 
 
 @pytest.fixture

@@ -140,7 +140,7 @@ class Calendar:
     def _check_once(self, events: list[Any]) -> None:
         """Refuse two events with one UID: the library would follow only one of them."""
         named = [(str(event["UID"]), _text(event, "RECURRENCE-ID")) for event in events if "UID" in event]
-        twice = next((uid for (uid, _), times in collections.Counter(named).items() if times > 1), None)
+        twice = next((uid for (uid, _part), times in collections.Counter(named).items() if times > 1), None)
         if twice:
             raise self._refused(f"has two events with the UID {twice!r}", "Give each its own")
 
@@ -149,7 +149,7 @@ class Calendar:
         wrong = _wrong(event) or _wrong_rule(event)
         if wrong:
             raise self._refused(f"has the event {_named(event)}, which {wrong}", "Correct it")
-        if zone is None and any(_floats(value) for value, _ in _moments(event)):
+        if zone is None and any(_floats(value) for value, _name in _moments(event)):
             raise self._refused(
                 f"has the event {_named(event)}, of which a time has no zone",
                 "Give window.time_zone, such as Europe/Berlin",
