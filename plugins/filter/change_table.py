@@ -56,7 +56,8 @@ _value:
   elements: str
 """
 
-_ID, _RUN = 15, 20
+_ID = 15
+_RUN = 20
 _ROW = "{:<15} {:<13} {:<11} {:>8} {:>7} {:>5} {}"
 _HEADER = _ROW.format("change", "status", "action", "SIMs", "settled", "bad", "run").rstrip()
 _LEFT_OPEN = (RowState.PLANNED, RowState.SENDING)
