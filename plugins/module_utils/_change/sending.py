@@ -11,6 +11,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from queue import SimpleQueue
+from typing import TypeAlias
 
 from .._api.delivery import AttemptResult, Delivery, StopSwitch, UnexpectedError
 from .._core.identification import request_names
@@ -18,7 +19,7 @@ from .._core.policy import LeftOut, RequestOutcome, states_after_request
 from .._core.states import RowState
 from .._ledger.attempts import Attempt, Attempts
 
-Judged = tuple[Attempt, LeftOut | None]
+Judged: TypeAlias = "tuple[Attempt, LeftOut | None]"
 """An attempt, and why it is not made; None if it is."""
 
 AHEAD_SECONDS = 0.05

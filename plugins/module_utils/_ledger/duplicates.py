@@ -11,7 +11,7 @@ from __future__ import annotations
 import array
 from collections.abc import Callable
 from itertools import groupby
-from typing import Any
+from typing import Any, TypeAlias
 
 from .._core.entries import kinds_of
 from .._core.identification import PARTICIPANT, SIM, SIM_IN_CAMPAIGN, Candidate, Naming, duplicates, first_indistinct
@@ -22,7 +22,7 @@ from .outage import repeatable
 from .readings import each_name_once
 from .tables import canonical_column, participants, sa
 
-KeepRank = Callable[[str | None, str, bool, bool], tuple[int, ...]]
+KeepRank: TypeAlias = "Callable[[str | None, str, bool, bool], tuple[int, ...]]"
 """Ranks an entry by its server state, the identifier it is named by, whether a list shows its state, and whether a
 request for it has left. Of several that one request acts on, the smallest is kept."""
 
