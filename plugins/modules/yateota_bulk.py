@@ -347,6 +347,27 @@ EXAMPLES = r"""
       state: failed
   register: plan
 
+- name: Approve the plan, as another person than the one who planned it
+  simops.yateota.yateota_bulk:
+    ledger: /var/lib/yateota/ledger.sqlite
+    change_id: CHG0012345
+    state: approved
+    approved_by: j.doe
+    approval_note: Looked at the plan with the SIMs' owner
+
+- name: Hold the change, from another terminal
+  simops.yateota.yateota_bulk:
+    ledger: /var/lib/yateota/ledger.sqlite
+    change_id: CHG0012345
+    state: held
+    reason: The SMSC has queued for ten minutes
+
+- name: Let it continue with the next run
+  simops.yateota.yateota_bulk:
+    ledger: /var/lib/yateota/ledger.sqlite
+    change_id: CHG0012345
+    state: released
+
 - name: Retry them, 50 first, and abort when 5 percent are bad
   simops.yateota.yateota_bulk:
     ledger: /var/lib/yateota/ledger.sqlite
@@ -373,28 +394,6 @@ EXAMPLES = r"""
       time_zone: Europe/Berlin
       calendar: /etc/yateota/freezes.ics
       calendar_means: frozen
-
-- name: Hold the change, from another terminal
-  simops.yateota.yateota_bulk:
-    ledger: /var/lib/yateota/ledger.sqlite
-    change_id: CHG0012345
-    state: held
-    reason: The SMSC has queued for ten minutes
-
-- name: Let it continue with the next run
-  simops.yateota.yateota_bulk:
-    ledger: /var/lib/yateota/ledger.sqlite
-    change_id: CHG0012345
-    state: released
-
-- name: Approve the plan of a rerun, by another person than the one who planned it
-  simops.yateota.yateota_bulk:
-    ledger: /var/lib/yateota/ledger.sqlite
-    change_id: CHG0012346
-    state: approved
-    approved_by: j.doe
-    approval_note: Looked at the plan with the SIMs' owner
-    confirm_count: 4
 
 - name: List the participants that have not finished, and write a report
   simops.yateota.yateota_bulk:
