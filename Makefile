@@ -120,7 +120,7 @@ system-slow: $(AWX)/.ready $(patsubst %,$(CORES)/%/.ready,2.18 $(TESTED))
 	@$(GATE) $(VENV) --count junit $@ -- env $(WITH_AWX) pytest --junit-xml tests/output/junit/system.xml -m slow tests/system
 system-changes:
 	@$(GATE) $(VENV) --count junit $@ -- env $(OLDEST) \
-	  sh -c 'exec pytest --junit-xml tests/output/junit/system.xml tests/system/test_bulk_*.py'
+	  sh -c 'exec pytest --junit-xml tests/output/junit/system.xml -m "not slow" tests/system/test_bulk_*.py'
 WITH_AWX := YATEOTA_AWX_COLLECTIONS=$(AWX) YATEOTA_CORES=$(CORES)
 # The playbooks run on the oldest ansible-core, the tests and all other tools on the main one.
 OLDEST := YATEOTA_TEST_CORE=$(CORES)/2.16

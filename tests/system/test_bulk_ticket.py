@@ -84,6 +84,11 @@ def desk(request: pytest.FixtureRequest, ansible: Ansible) -> Iterator[Desk]:
 
 
 both = pytest.mark.parametrize("desk", ["servicenow", "jira"], indirect=True)
+# Of what differs little between the two, one is enough for each change of the collection.
+slow_for_jira = pytest.mark.parametrize(
+    "desk", ["servicenow", pytest.param("jira", marks=pytest.mark.slow)], indirect=True
+)
+QUICK = {"servicenow-state", "servicenow-note", "jira-state"}
 
 # --- Both examples ---------------------------------------------------------------------------------------------------
 
@@ -112,7 +117,7 @@ def test_each_wave_asks_and_the_end_closes_the_ticket(desk: Desk, sandbox: Any, 
     assert (sandbox.writes(), desk.ticket.writes) == ([], written)
 
 
-@both
+@slow_for_jira
 def test_a_ticket_put_on_hold_stops_the_change_before_the_next_wave(desk: Desk, sandbox: Any) -> None:
     desk.ticket.on_note = lambda count: desk.hold() if count == 1 else None
     held = desk.change()
@@ -135,7 +140,7 @@ def test_a_ticket_put_on_hold_stops_the_change_before_the_next_wave(desk: Desk, 
     assert all_once(sandbox)
 
 
-@both
+@slow_for_jira
 def test_a_ticket_system_that_goes_down_stops_the_change(desk: Desk, sandbox: Any) -> None:
     desk.ticket.on_note = lambda _count: setattr(desk.ticket, "down", True)
     stopped = desk.change()
@@ -182,7 +187,10 @@ REFUSALS: list[tuple[str, str, Prepare, str]] = [
 
 @pytest.mark.parametrize(
     ("desk", "prepare", "says"),
-    [pytest.param(desk, prepare, says, id=f"{desk}-{name}") for desk, name, prepare, says in REFUSALS],
+    [
+        pytest.param(desk, *what, id=f"{desk}-{name}", marks=() if f"{desk}-{name}" in QUICK else pytest.mark.slow)
+        for desk, name, *what in REFUSALS
+    ],
     indirect=["desk"],
 )
 def test_a_ticket_that_does_not_allow_it_leaves_nothing_sent(
@@ -197,7 +205,7 @@ def test_a_ticket_that_does_not_allow_it_leaves_nothing_sent(
     assert desk.ticket.written("state") == []
 
 
-@both
+@slow_for_jira
 def test_a_wrong_secret_is_said_without_it(desk: Desk, sandbox: Any) -> None:
     refused = desk.change("-vvv", secret="wrong-Secret-0815")
     assert not refused.ok
@@ -206,6 +214,7 @@ def test_a_wrong_secret_is_said_without_it(desk: Desk, sandbox: Any) -> None:
     assert sandbox.writes() == []
 
 
+@pytest.mark.slow
 @both
 @pytest.mark.parametrize("write", ["attachment", "state"])
 def test_a_write_at_the_end_that_is_not_done_is_a_failure(desk: Desk, write: str, sandbox: Any, tmp_path: Path) -> None:
@@ -217,7 +226,7 @@ def test_a_write_at_the_end_that_is_not_done_is_a_failure(desk: Desk, write: str
     assert desk.state in ("-1", "Implementing")
 
 
-@both
+@slow_for_jira
 def test_in_check_mode_the_ticket_is_read_and_not_written(desk: Desk, sandbox: Any) -> None:
     checked = desk.change("--check")
     assert checked.ok, checked.output
