@@ -46,7 +46,7 @@ def each_plan_checked_once() -> Iterator[None]:
 
 
 def approve(task: BulkTask, change: Change, _run: int) -> Work:
-    """Record the approval: by whom, when, in which job, and the plan's digest.
+    """Record the approval: the approver, the time, the job and the digest of the plan.
 
     Raises:
         YateotaError: nothing was recorded.
