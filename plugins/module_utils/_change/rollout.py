@@ -28,7 +28,7 @@ from .._ledger.tables import changes, sa
 from .._ledger.waves import Waves
 from .hold import why_halted
 from .options import RolloutOptions
-from .sending import Judged, Pipeline, SenderPool, plan_again
+from .sending import Pipeline, SenderPool, plan_again
 from .states_reader import StateReader
 from .waiting import wait_for
 
@@ -194,7 +194,7 @@ class Rollout:
             self.sending_seconds += time.monotonic() - begun
         self._take_back()
 
-    def _with_verdicts(self, wave: int) -> Iterator[Judged]:
+    def _with_verdicts(self, wave: int) -> Iterator[tuple[Attempt, policy.LeftOut | None]]:
         """Judge the rest of a wave by the server states as last read."""
         for attempt in self._waves.planned(wave):
             yield (

@@ -11,16 +11,12 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from queue import SimpleQueue
-from typing import TypeAlias
 
 from .._api.delivery import AttemptResult, Delivery, StopSwitch, UnexpectedError
 from .._core.identification import request_names
 from .._core.policy import LeftOut, RequestOutcome, states_after_request
 from .._core.states import RowState
 from .._ledger.attempts import Attempt, Attempts
-
-Judged: TypeAlias = "tuple[Attempt, LeftOut | None]"
-"""An attempt, and why it is not made; None if it is."""
 
 AHEAD_SECONDS = 0.05
 AHEAD_MOST = 128
@@ -255,7 +251,7 @@ class Pipeline:
         self._rate, self._load = _SendingRate(), _LoadMeter()
         self.sent = 0
 
-    def run(self, coming: Iterator[Judged], ended: Callable[[Attempt], None]) -> None:
+    def run(self, coming: Iterator[tuple[Attempt, LeftOut | None]], ended: Callable[[Attempt], None]) -> None:
         """Make the attempts that come, until they end or the switch is on.
 
         All attempts that were begun are recorded at the end.
@@ -275,7 +271,7 @@ class Pipeline:
             self._record_rest()
             raise
 
-    def _run(self, coming: Iterator[Judged], ended: Callable[[Attempt], None]) -> None:
+    def _run(self, coming: Iterator[tuple[Attempt, LeftOut | None]], ended: Callable[[Attempt], None]) -> None:
         under_way = 0
         back: list[Attempt] = []
         while True:
@@ -313,7 +309,9 @@ class Pipeline:
             self._attempts.record(list(self._begun.values()), [])
         self.sent += sum(attempt.sent_at is not None for attempt in self._begun.values())
 
-    def _take_next(self, coming: Iterator[Judged], room: int) -> tuple[list[Attempt], list[Attempt]]:
+    def _take_next(
+        self, coming: Iterator[tuple[Attempt, LeftOut | None]], room: int
+    ) -> tuple[list[Attempt], list[Attempt]]:
         """Take as many attempts to mark as there is room for, and those left out."""
         marked: list[Attempt] = []
         passed: list[Attempt] = []

@@ -11,7 +11,7 @@ from __future__ import annotations
 import array
 from collections.abc import Callable
 from itertools import groupby
-from typing import Any, TypeAlias
+from typing import Any
 
 from .._core.entries import kinds_of
 from .._core.identification import PARTICIPANT, SIM, SIM_IN_CAMPAIGN, Candidate, Naming, duplicates, first_indistinct
@@ -21,10 +21,6 @@ from .change import Change
 from .outage import repeatable
 from .readings import each_name_once
 from .tables import canonical_column, participants, sa
-
-KeepRank: TypeAlias = "Callable[[str | None, str, bool, bool], tuple[int, ...]]"
-"""Ranks an entry by its server state, the identifier it is named by, whether a list shows its state, and whether a
-request for it has left. Of several that one request acts on, the smallest is kept."""
 
 _BLOCK = 500
 _SHARED = ("canonical_iccid", "imsi", "msisdn")  # the columns that an entry gives to the one that stays
@@ -38,12 +34,19 @@ class Duplicates:
     Args:
         change: the change.
         naming: how its action names the SIM or participant that one request acts on.
-        keep_rank: ranks entries.
+        keep_rank: ranks an entry by its server state, the identifier it is named by, whether a list shows its state,
+            and whether a request for it has left. Of several that one request acts on, the smallest is kept.
         plan_is_recorded: an older release has recorded the plan, and may have sent some of it: those that go are
             recorded as skipped, not deleted.
     """
 
-    def __init__(self, change: Change, naming: Naming, keep_rank: KeepRank, plan_is_recorded: bool = False) -> None:
+    def __init__(
+        self,
+        change: Change,
+        naming: Naming,
+        keep_rank: Callable[[str | None, str, bool, bool], tuple[int, ...]],
+        plan_is_recorded: bool = False,
+    ) -> None:
         self.ledger = change.ledger
         self._change = change
         self._naming = naming
