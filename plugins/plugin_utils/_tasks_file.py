@@ -41,7 +41,7 @@ def check_tasks_file(name: str, path: str) -> None:
         raise InvalidInputError(
             f"{name} '{path}' cannot be read ({error.strerror}): give the path of a tasks file."
         ) from None
-    except (AnsibleError, UnicodeDecodeError):
+    except (AnsibleError, ValueError):  # what is no text fails as the one or the other, by the ansible-core
         raise InvalidInputError(f"{name} '{path}' is not valid YAML: correct the tasks file.") from None
     if not (isinstance(tasks, list) and tasks and all(isinstance(task, dict) for task in tasks)):
         raise InvalidInputError(f"{name} '{path}' is not a list of tasks: write it as the tasks of a role are written.")
