@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from .._core.errors import ApiError, BadAnswerError, InvalidInputError
-from .._core.states import COUNTED_STATES
+from .._core.states import COUNTED_STATES, CampaignState, ServerState
 from .answer import whole_number
 from .client import Client, items
 from .models import Campaign, Participant, read
@@ -28,6 +28,9 @@ _NO_ANSWER = (_UNKNOWN_REQUEST, 402, 404)
 
 _OF_CAMPAIGN = frozenset({"participants", "start_time", "type", *COUNTED_STATES})
 """Fields that only an item of a campaign itself has [V]."""
+
+_OF_PARTICIPANT = frozenset(map(str, ServerState)) - frozenset(map(str, CampaignState))
+"""The states that only a participant has: "finished" is that of a campaign too [V]."""
 
 
 class Reader:
@@ -174,15 +177,15 @@ class Reader:
 
         It replaces the reading of all pages of their campaigns.
 
-        The answer's form is not published [A]: the state in an item that looks like a campaign's own, with counts or a
-        start time, is that of the campaign and is not used for a participant.
+        The answer's form is not published [A], and its states may be those of the campaigns. A state is used only if no
+        campaign can have it, and if the item has no field that only a campaign's own has.
 
         Args:
             msisdn: the phone number, as the server's lists spell it.
 
         Returns:
-            Campaign id -> state. A campaign in which the number has participants in different states is left out. None
-            if this server does not answer the request.
+            Campaign id -> state. A campaign is left out if its state may be its own, or if the number has participants
+            in different states there. None if this server does not answer the request.
 
         Raises:
             YateotaError: as ``Client.call``, but for a server that does not know the request or the number.
@@ -200,8 +203,11 @@ class Reader:
             participant: Participant = read(Participant, item, "get_campaign")
             if participant.campaign_id is None or participant.state is None or not _OF_CAMPAIGN.isdisjoint(item):
                 return None
+            if {"state", "status"} <= item.keys():
+                return None
             states.setdefault(participant.campaign_id, set()).add(participant.state)
-        return {campaign_id: state for campaign_id, (state, *others) in states.items() if not others}
+        single = {campaign_id: state for campaign_id, (state, *others) in states.items() if not others}
+        return {campaign_id: state for campaign_id, state in single.items() if state in _OF_PARTICIPANT}
 
     def state_counts(self, campaign_id: int) -> dict[str, int] | None:
         """Count a campaign's participants in each of ``COUNTED_STATES``.

@@ -75,6 +75,9 @@ def test_get_campaign_by_msisdn_tells_the_participants_states(sandbox, api):
         assert [each["state"] for each in listed if each["msisdn"] == "882990000001"] == [item["state"]]
     sandbox.set(participant_state="none")
     assert "state" not in api("get_campaign", msisdn="+882990000001")["campaigns"][0]
+    sandbox.set(get_campaign_msisdn="bare", participant_state="status")
+    bare = api("get_campaign", msisdn="+882990000001")["campaigns"]
+    assert bare[1] == {"campaign_id": "167", "campaign": "Preferred networks spring", "status": "started"}
     sandbox.set(get_campaign_msisdn="campaigns")
     by_number = api("get_campaign", msisdn="+882990000001")["campaigns"]
     assert [(item["campaign_id"], item["state"]) for item in by_number] == [("142", "started"), ("167", "started")]

@@ -77,7 +77,7 @@ class Node:
         if _given(params, "campaign_id") or _given(params, "id"):
             name = "campaign_id" if _given(params, "campaign_id") else "id"
             return {"campaign": [self._campaign_item(self._campaign(params, name), start=True)]}
-        if _given(params, "msisdn") and self.options.get_campaign_msisdn == "participants":
+        if _given(params, "msisdn") and self.options.get_campaign_msisdn != "campaigns":
             return {"campaigns": self._states_of(_text(params, "msisdn"))}
         rows = self.store.campaigns()
         by_name, by_state, by_msisdn = (_given(params, name) for name in ("campaign", "state", "msisdn"))
@@ -98,13 +98,14 @@ class Node:
         return {"campaign" if by_name else "campaigns": items}
 
     def _states_of(self, msisdn: str) -> list[Answer]:
-        """Return the campaigns of a number, each with the state of its participant [A]."""
+        """Return the campaigns of a number, each with its participant's state [A], or with its own (``bare``)."""
         key = self.options.participant_state
         items = []
         for participant in self.store.participants({"msisdn": msisdn}):
-            name = self.store.scenario_campaigns[participant.campaign_id].name
-            item: Answer = {"campaign_id": self.as_written(participant.campaign_id), "campaign": name}
-            items.append(item if key == "none" else item | {key: participant.state})
+            row = self._campaign({"campaign_id": participant.campaign_id})
+            state = row.state if self.options.get_campaign_msisdn == "bare" else participant.state
+            item: Answer = {"campaign_id": self.as_written(row.campaign_id), "campaign": row.name}
+            items.append(item if key == "none" else item | {key: state})
         return items
 
     def action_campaign(self, params: Params) -> Answer:

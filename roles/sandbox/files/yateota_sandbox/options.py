@@ -62,9 +62,10 @@ class Options(BaseModel):
         default="keep-alive", description="Whether the server keeps connections open or closes them after an answer."
     )
     get_campaign: bool = Field(default=True, description="Whether the server knows the request get_campaign.")
-    get_campaign_msisdn: Literal["participants", "campaigns"] = Field(
+    get_campaign_msisdn: Literal["participants", "campaigns", "bare"] = Field(
         default="participants",
-        description="What get_campaign returns for an msisdn: its participants' states, or the items of its campaigns.",
+        description="What get_campaign returns for an msisdn: its participants' states, the items of its campaigns, or "
+        "these with no more than name and state.",
     )
     refuse_writes: bool = Field(default=False, description="Refuse every action, with the body code 403.")
     strict_identification: bool = Field(

@@ -163,7 +163,9 @@ def test_an_unknown_outcome_is_settled_by_one_request_for_its_number(bulk: Bulk,
     assert read[1]
 
 
-@pytest.mark.parametrize("options", [{"get_campaign": False}, {"get_campaign_msisdn": "campaigns"}], ids=str)
+@pytest.mark.parametrize(
+    "options", [{"get_campaign": False}, {"get_campaign_msisdn": "campaigns"}, {"get_campaign_msisdn": "bare"}], ids=str
+)
 def test_an_unknown_outcome_is_settled_by_lists_where_no_number_can_be_asked_for(
     bulk: Bulk, start_sandbox: StartSandbox, options: dict[str, Any]
 ) -> None:
