@@ -97,7 +97,8 @@ def of_reading(outcome: Outcome, record: Record) -> Iterable[str]:
     faithful = all(each.verdict == {OK} and not each.lies for each in record.exchanges) and not record.unread
     if outcome.failed and faithful:
         yield f"failed on good answers: {outcome.result['msg'][:300]}"
-    last = {(each.request, json.dumps(each.params)): each for each in record.exchanges}
+    heard = [each for each in record.exchanges if not each.unheard]
+    last = {(each.request, json.dumps(each.params)): each for each in heard}
     for exchange in last.values():
         if not outcome.failed and OK not in exchange.verdict and exchange.request not in _OPTIONAL_READS:
             yield f"success, though {exchange.request} was never answered ({exchange.mutation})"

@@ -58,6 +58,7 @@ class Exchange:
         verdict: what the client may conclude from it.
         carried_out: whether the node carried it out.
         lies: whether the content of the answer was not the node's.
+        unheard: whether the client had given up before the node saw its request, as on a machine that is slow.
         overlong: whether the client waited for longer than any timeout allows.
     """
 
@@ -67,6 +68,7 @@ class Exchange:
     verdict: Verdict
     carried_out: bool
     lies: bool
+    unheard: bool = False
     overlong: bool = False
 
     @property
@@ -127,10 +129,16 @@ class MutatingServer(socketserver.ThreadingTCPServer):
         self._lock = threading.Lock()
         self._served = threading.Condition()
         self._connections = 0
+        self._own: tuple[str, int] | None = None
 
     def process_request(self, request: Any, client_address: Any) -> None:
         """Count the connection before a thread takes it."""
         with self._served:
+            if client_address == self._own:
+                self._own = None
+                self._served.notify_all()
+                super().shutdown_request(request)
+                return
             self._connections += 1
         super().process_request(request, client_address)
 
@@ -144,10 +152,12 @@ class MutatingServer(socketserver.ThreadingTCPServer):
     def settle(self) -> None:
         """Wait until all connections are over.
 
-        The record then has what a client left unread.
+        The record then has what a client left unread. A connection of its own comes last: once that is accepted, so
+        are those that a client has given up, which otherwise would be served after the count was taken.
         """
-        with self._served:
-            if not self._served.wait_for(lambda: not self._connections, 30):
+        with self._served, socket.create_connection(self.server_address[:2]) as own:
+            self._own = own.getsockname()
+            if not self._served.wait_for(lambda: not (self._own or self._connections), 30):
                 raise TimeoutError("the client has left connections open")
 
     def begin(self, plan: Plan) -> Record:
@@ -224,6 +234,7 @@ class _Handler(socketserver.StreamRequestHandler):
 
     def _serve(self, content: dict[str, Any], begun: float) -> bool:
         """Answer one request; return whether the connection continues."""
+        unheard = self._client_has_gone()
         request, params = content["request"], content["params"]
         mutation, chance = self.server.choose(request, params)
         write = request.startswith("action_")
@@ -241,8 +252,10 @@ class _Handler(socketserver.StreamRequestHandler):
             script = mutation.make(good, chance) if mutation else Script((message(good.body),), good.verdict)
         carried_out = write and acts and good.document.get("code") == 0
         exchange = Exchange(
-            request, params, mutation.name if mutation else None, script.verdict, carried_out, script.lies
+            request, params, mutation.name if mutation else None, script.verdict, carried_out, script.lies, unheard
         )
+        if unheard:
+            exchange.verdict |= {UNKNOWN}
         record.exchanges.append(exchange)
         self._poison = script if script.poisons else None
         try:
@@ -256,6 +269,15 @@ class _Handler(socketserver.StreamRequestHandler):
         if not goes_on:  # a request that was sent before the client saw the end of the connection is lost
             record.lost += bool(script.verdict - {UNKNOWN})
         return goes_on
+
+    def _client_has_gone(self) -> bool:
+        """Return whether the client has ended the connection."""
+        try:
+            return not self.connection.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+        except BlockingIOError:
+            return False
+        except OSError:
+            return True
 
     def _ask(self, content: dict[str, Any]) -> Good:
         if self._upstream is None:
