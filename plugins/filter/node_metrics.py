@@ -13,7 +13,8 @@ from typing import Any
 
 from ansible.errors import AnsibleFilterError
 
-from ..module_utils._core.libraries import guarded, missing
+from ..module_utils._core.libraries import missing
+from ..module_utils._report import metrics
 
 DOCUMENTATION = r"""
 name: node_metrics
@@ -56,16 +57,6 @@ _value:
   type: str
 """
 
-_client = guarded("prometheus_client")
-
-# The boolean keys of a verdict, and the help text of their metrics.
-_FLAGS = {
-    "reachable": "Whether the node could be reached.",
-    "healthy": "Whether the node is within all its limits.",
-    "operational": "Whether the node reports that it is operational.",
-}
-_LABELS = ("server", "node")
-
 
 def node_metrics(verdicts: Sequence[Mapping[str, Any]], server: str) -> str:
     """Return the verdicts on a server's nodes as text of Prometheus.
@@ -77,37 +68,10 @@ def node_metrics(verdicts: Sequence[Mapping[str, Any]], server: str) -> str:
         raise AnsibleFilterError(
             "node_metrics needs the Python library prometheus_client on the controller: install it."
         )
-    registry = _client.CollectorRegistry()
-    flags = {
-        name: _client.Gauge(f"yateota_node_{name}", meaning, _LABELS, registry=registry)
-        for name, meaning in _FLAGS.items()
-    }
-    figures = _client.Gauge(
-        "yateota_node_statistic",
-        "A statistic of the node that has a limit.",
-        (*_LABELS, "statistic"),
-        registry=registry,
-    )
     try:
-        for verdict in verdicts:
-            where = (server, verdict["node"] or "")
-            for name, gauge in flags.items():
-                if verdict[name] is not None:
-                    gauge.labels(*where).set(verdict[name])
-            for path, value in verdict["statistics"].items():
-                number = _number(value)
-                if number is not None:
-                    figures.labels(*where, path).set(number)
+        return metrics.node_metrics(verdicts, server)
     except (KeyError, TypeError):
         raise AnsibleFilterError("node_metrics expected a list of verdicts of node_verdict: give one.") from None
-    return _client.generate_latest(registry).decode()
-
-
-def _number(value: Any) -> float | None:
-    try:
-        return float(value)
-    except (TypeError, ValueError):
-        return None
 
 
 class FilterModule:

@@ -46,6 +46,15 @@ options:
         its folder, or its nearest existing parent folder, must be writable. The ledger is not read, and nothing is written.
     type: bool
     default: false
+  metrics_dest:
+    description:
+      - File to write metrics of the ledger's changes to, in a folder of the textfile collector of Prometheus's node exporter. It has all changes,
+        also with O(change_id). It is replaced as a whole, and every user may read it. The module is changed if the file's content is.
+      - C(yateota_changes) counts the changes by status. For each change that is not at an end there are also C(yateota_change_status),
+        C(yateota_change_participants) by row state, C(yateota_change_rate), and C(yateota_change_lease_age_seconds) and
+        C(yateota_change_lease_left_seconds) of the run that has it. No label has an identifier of a SIM or the name of a person.
+    type: path
+    version_added: 1.1.0
   mask_identifiers:
     description: Show all but the last 4 digits of subscribers' identifiers as C(*), in the result and in the report.
     type: bool
@@ -54,6 +63,7 @@ requirements:
   - SQLAlchemy >= 2.0
   - psycopg >= 3.1 (for PostgreSQL)
   - Jinja2 >= 3.0 (for O(format=html))
+  - prometheus_client >= 0.20 (for metrics)
 extends_documentation_fragment:
   - simops.yateota.connection
   - simops.yateota.connection.actiongroup
@@ -72,6 +82,11 @@ EXAMPLES = r"""
     ledger: /var/lib/yateota/ledger.sqlite
     change_id: CHG0012345
     mask_identifiers: true
+
+- name: Write the metrics of all changes where the node exporter finds them
+  simops.yateota.yateota_bulk_info:
+    ledger: /var/lib/yateota/ledger.sqlite
+    metrics_dest: /var/lib/prometheus/node-exporter/yateota_changes.prom
 
 - name: Write it as a page
   simops.yateota.yateota_bulk_info:
@@ -144,6 +159,11 @@ changes:
       type: dict
     stopped:
       description: Who stopped the change, as in M(simops.yateota.yateota_bulk). Null where nobody has.
+      type: dict
+    lease:
+      description: >-
+        C(age) is the seconds since the run began that has the lease, C(left) the seconds until the lease ends if it is not renewed, negative
+        if the run has died. Null if there is none.
       type: dict
     rate:
       description: Answers per second over the last minute, null if no run has the change.
@@ -226,6 +246,11 @@ report:
   returned: O(report_dest) is set, not in check mode
   type: str
   sample: /var/lib/yateota/CHG0012345.csv
+metrics:
+  description: The textfile written.
+  returned: O(metrics_dest) is set, not in check mode
+  type: str
+  sample: /var/lib/prometheus/node-exporter/yateota_changes.prom
 ledger_found:
   description: V(false) if there is no ledger at O(ledger) yet, as before the first change. Not returned otherwise.
   returned: failure, if there is no ledger yet
@@ -264,6 +289,7 @@ ARGUMENTS: dict[str, Any] = {
     "report_dest": {"type": "path"},
     "format": {"type": "str", "choices": ["csv", "jsonl", "html"], "default": "csv"},
     "report_check": {"type": "bool", "default": False},
+    "metrics_dest": {"type": "path"},
     "mask_identifiers": {"type": "bool", "default": False},
 }
 BOUNDS: dict[str, dict[str, float]] = {"ledger_timeout": {"least": 0}}

@@ -56,7 +56,13 @@ CASES = [
         1,
         1,
     ),
-    Case("campaigns_report", {"dest": "{tmp}/report.txt"}, (), "Roaming list by range", changed=1),
+    Case(
+        "campaigns_report",
+        {"dest": "{tmp}/report.txt", "metrics_dest": "{tmp}/campaigns.prom"},
+        (),
+        "Roaming list by range",
+        changed=2,
+    ),
     Case(
         "participants_export",
         {"campaign_id": "167", "dest": "{tmp}/participants.csv"},

@@ -17,6 +17,7 @@ from .._ledger.change import Change, find_change, recorded_ids
 from .._ledger.database import Ledger, look_into
 from .._ledger.listing import changes_of
 from .._ledger.queries import SHOWN, Report
+from .._report.metrics import change_metrics, check_metrics, write_metrics
 from .foresight import check_seconds
 from .report_file import PAGE, check_report, nearest, write_page, write_rows
 
@@ -41,23 +42,40 @@ def run_info(options: Mapping[str, Any], check_mode: bool, shown: Shown) -> Task
         return TaskResult({"changed": False})
     if options["report_dest"]:
         check_report(options, check_mode)
+    if options["metrics_dest"]:
+        check_metrics(options["metrics_dest"], check_mode)
     ledger = look_into(options["ledger"], options["ledger_password"], options["ledger_timeout"])
     if ledger is None:
         error = f"ledger '{options['ledger']}' does not exist: give the one that the changes were recorded in."
         return TaskResult({"ledger_found": False}, InvalidInputError(error))
     with contextlib.closing(ledger):
+        result: dict[str, Any] = {"changed": False}
+        if options["change_id"]:
+            result = _one(ledger, options, check_mode, shown)
+        if options["change_id"] and not options["metrics_dest"]:
+            return TaskResult(result)
+        listed = changes_of(ledger)
         if not options["change_id"]:
-            return TaskResult({"changed": False, "changes": changes_of(ledger)})
-        change = _recorded(ledger, options["change_id"])
-        result, facts = _result_and_facts(change)
-        if options["report_dest"]:
-            if options["format"] == PAGE:
-                result["changed"] = write_page(change, options, check_mode, shown(facts))
-            else:
-                result["changed"] = write_rows(change, options, check_mode)
+            result["changes"] = listed
+        if options["metrics_dest"]:
+            result["changed"] |= write_metrics(options["metrics_dest"], change_metrics(listed), check_mode)
             if not check_mode:
-                result["report"] = options["report_dest"]
+                result["metrics"] = options["metrics_dest"]
         return TaskResult(result)
+
+
+def _one(ledger: Ledger, options: Mapping[str, Any], check_mode: bool, shown: Shown) -> dict[str, Any]:
+    """Return the result for one change, and write its report."""
+    change = _recorded(ledger, options["change_id"])
+    result, facts = _result_and_facts(change)
+    if options["report_dest"]:
+        if options["format"] == PAGE:
+            result["changed"] = write_page(change, options, check_mode, shown(facts))
+        else:
+            result["changed"] = write_rows(change, options, check_mode)
+        if not check_mode:
+            result["report"] = options["report_dest"]
+    return result
 
 
 def _recorded(ledger: Ledger, change_id: str) -> Change:

@@ -12,7 +12,7 @@ from .._core.states import RowState
 from .change import no_counts
 from .database import Ledger
 from .queries import change_facts
-from .tables import changes, participants, sa
+from .tables import changes, participants, runs, sa
 
 _RATE_OVER = 60.0
 """Seconds over which the rate of a running change is measured."""
@@ -23,8 +23,10 @@ def changes_of(ledger: Ledger) -> list[dict[str, Any]]:
 
     Returns:
         For each the facts of ``change_facts``, and ``selected``, ``counts`` (by row state), ``held_by`` (the lease
-        holder, or None), ``rate`` (answers per second; None if it does not run) and ``seconds_left`` (until
-        requests for all planned participants are sent at that rate, without waits between waves; or None).
+        holder, or None), ``lease`` (``age``: the seconds since its run began, ``left``: the seconds until it ends if it
+        is not renewed, negative if its run has died without giving it back; None without a lease), ``rate`` (answers
+        per second; None if it does not run) and ``seconds_left`` (until requests for all planned participants are sent
+        at that rate, without waits between waves; or None).
     """
 
     def read() -> tuple[Sequence[Any], Sequence[Any], Sequence[Any]]:
@@ -40,8 +42,20 @@ def changes_of(ledger: Ledger) -> list[dict[str, Any]]:
 
 
 def _records(connection: sa.Connection, ledger: Ledger) -> Sequence[Any]:
-    is_leased = (changes.c.lease_expires > ledger.clock()).label("is_leased")
-    return connection.execute(sa.select(changes, is_leased).order_by(changes.c.number)).all()
+    now = ledger.clock()
+    began = (
+        sa.select(sa.func.max(runs.c.started))
+        .where(runs.c.change == changes.c.number, runs.c.finished.is_(None))
+        .scalar_subquery()
+    )
+    return connection.execute(
+        sa.select(
+            changes,
+            (changes.c.lease_expires > now).label("is_leased"),
+            (changes.c.lease_expires - now).label("lease_left"),
+            (now - began).label("lease_age"),
+        ).order_by(changes.c.number)
+    ).all()
 
 
 def _counted(connection: sa.Connection) -> Sequence[Any]:
@@ -69,6 +83,15 @@ def _entry(record: Any, counts: dict[str, int], rate: float | None) -> dict[str,
         "selected": sum(counts.values()),
         "counts": counts,
         "held_by": record.lease_holder if record.is_leased else None,
+        "lease": _lease(record),
         "rate": None if running is None else round(running, 1),
         "seconds_left": round(left / running) if running and left else None,
     }
+
+
+def _lease(record: Any) -> dict[str, float | None] | None:
+    """Return the age of a lease, and the seconds that are left of it; None if no run has or had it at its end."""
+    if record.lease_token is None:
+        return None
+    age = record.lease_age
+    return {"age": None if age is None else round(max(0.0, age), 1), "left": round(record.lease_left, 1)}

@@ -19,6 +19,8 @@ from .._core.files import make_private, target_of
 
 FORMATS = ("csv", "jsonl")
 
+_READABLE = 0o644
+
 
 class Export:
     """A file that is being written.
@@ -30,6 +32,8 @@ class Export:
             identifiers, even if others could read an existing file before.
         check_mode: only find out whether the file would change.
         option: the task's option that names the file.
+        private: false for a file without identifiers that other programs read: every user may read it, and it is
+            replaced even if its content is the same, so that its time shows when it was written last.
 
     Attributes:
         file: where to write text.
@@ -39,10 +43,11 @@ class Export:
         InvalidInputError: the file cannot be written; names the option, the reason and the fix.
     """
 
-    def __init__(self, dest: str, check_mode: bool, option: str = "dest") -> None:
+    def __init__(self, dest: str, check_mode: bool, option: str = "dest", *, private: bool = True) -> None:
         self._name = f"{option} '{dest}'"
         self._dest = target_of(dest, self._name)
         self._check_mode = check_mode
+        self._private = private
         self.changed = False
         folder = os.path.dirname(self._dest)
         if os.path.exists(self._dest) and not os.path.isfile(self._dest):
@@ -86,7 +91,9 @@ class Export:
         self.changed = not (exists and filecmp.cmp(self._path, self._dest, shallow=False))
         if self._check_mode:
             return
-        if self.changed:
+        if not self._private:
+            os.chmod(self._path, _READABLE)
+        if self.changed or not self._private:
             os.replace(self._path, self._dest)
         else:
             make_private(self._dest, self._name)
