@@ -241,6 +241,125 @@ remaining:
   returned: success with O(change_id)
   type: int
   sample: 0
+cohorts:
+  description:
+    - Which participants fail more often than the others, among those that requests were sent for.
+    - A cohort is a group of participants with the same first digits of the ICCID (7 for the issuer, 9 and 11 for batches), the same first
+      digits of the IMSI (5 and 6, because an MNC has 2 or 3 digits and the IMSI does not show which),
+      the same campaign, the same wave, or the same hour of the latest attempt.
+    - Only groups of 20 and more are compared. No whole identifier is returned.
+  returned: success with O(change_id)
+  type: dict
+  contains:
+    size:
+      description: How many participants an attempt was made for.
+      type: int
+    failed:
+      description: How many of them are refused, failed or unknown, or were accepted and have failed since.
+      type: int
+    percentage:
+      description: The share of failures in percent. Null if RV(cohorts.size) is 0.
+      type: float
+    compared:
+      description: How many cohorts were compared with the rest.
+      type: int
+    complete:
+      description: V(false) if there were more than 20,000 groups of a kind. Small groups may be missing then, and counts may be too low.
+      type: bool
+    worst:
+      description:
+        - The 20 worst of the cohorts that fail more often than all other participants, by the lower limit of the lift. Empty if none does.
+        - Chance alone would name any of them in fewer than 1 of 40 analyses, by Fisher's exact test with the correction of Bonferroni for the
+          number of cohorts compared.
+        - A longer prefix is left out if it fails no more often than a shorter one that is listed, and a shorter one if it fails more often only
+          because of longer ones.
+      type: list
+      elements: dict
+      contains:
+        kind:
+          description: What the participants have in common, one of V(iccid_prefix), V(imsi_prefix), V(campaign), V(wave) and V(hour).
+          type: str
+        value:
+          description: The prefix, the number of the campaign or wave, or the beginning of the hour in UTC.
+          type: str
+        size:
+          description: How many participants it has.
+          type: int
+        failed:
+          description: How many of them failed.
+          type: int
+        percentage:
+          description: The share of failures in percent.
+          type: float
+        percentage_low:
+          description: The lower limit of its 95 % interval, after Wilson.
+          type: float
+        percentage_high:
+          description: The upper limit.
+          type: float
+        rest_percentage:
+          description: The share of failures of all other participants.
+          type: float
+        lift:
+          description: RV(cohorts.worst[].percentage) divided by RV(cohorts.worst[].rest_percentage). Null if none of the rest failed.
+          type: float
+        lift_low:
+          description: The lower limit of its 95 % interval, that of the logarithm of the ratio, with half a failure added on both sides.
+          type: float
+        lift_high:
+          description: The upper limit.
+          type: float
+        sentence:
+          description: The finding in words.
+          type: str
+    reasons:
+      description:
+        - The 20 most frequent codes and messages of the server among the failures, those of 20 and more participants.
+        - Numbers that may identify a SIM are left out of a message. All participants with such a message failed, so that it has no lift.
+      type: list
+      elements: dict
+      contains:
+        code:
+          description: The server's code, null if there was none.
+          type: int
+        message:
+          description: The server's message, or the reason that the ledger has.
+          type: str
+        failed:
+          description: How many participants it concerns.
+          type: int
+        percentage:
+          description: Their share of all failures in percent.
+          type: float
+        percentage_low:
+          description: The lower limit of its 95 % interval, after Wilson.
+          type: float
+        percentage_high:
+          description: The upper limit.
+          type: float
+        sentence:
+          description: The same in words.
+          type: str
+  sample:
+    size: 2000
+    failed: 202
+    percentage: 10.1
+    compared: 14
+    complete: true
+    worst:
+      - kind: iccid_prefix
+        value: "894310100"
+        size: 400
+        failed: 124
+        percentage: 31.0
+        percentage_low: 26.66
+        percentage_high: 35.7
+        rest_percentage: 7.42
+        lift: 4.18
+        lift_low: 3.23
+        lift_high: 5.38
+        sentence: "SIMs 894310100: 31 % failed, 4.2 times the rest"
+    reasons: []
 report:
   description: The file written.
   returned: O(report_dest) is set, not in check mode

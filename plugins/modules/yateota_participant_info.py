@@ -36,6 +36,13 @@ options:
       - With O(state) the list is read and counted.
     type: bool
     default: false
+  analyze:
+    description:
+      - Compare the groups of participants whose delivery has ended, and return those that fail more often than the others as RV(cohorts).
+      - The whole list is read, and the participants are not returned. Use O(dest) to write them to a file too.
+    type: bool
+    default: false
+    version_added: 1.1.0
   dest:
     description:
       - File to write the participants to as they are read, instead of returning them. Its folder must exist.
@@ -72,6 +79,16 @@ EXAMPLES = r"""
     state: failed
   register: failed
 
+- name: Find the SIMs that fail more often than the others
+  simops.yateota.yateota_participant_info:
+    campaign_id: 167
+    analyze: true
+  register: analyzed
+
+- name: Show them
+  ansible.builtin.debug:
+    msg: "{{ analyzed.cohorts.worst | map(attribute='sentence') | list }}"
+
 - name: Write all participants to a CSV file
   simops.yateota.yateota_participant_info:
     campaign_id: 167
@@ -92,7 +109,7 @@ states:
     failed: 2
 participants:
   description: The participants in the server's order.
-  returned: success and neither O(count_only) nor O(dest) is set
+  returned: success and none of O(count_only), O(analyze) and O(dest) is set
   type: list
   elements: dict
   contains:
@@ -125,6 +142,100 @@ participants:
       msisdn: "15550000195"
       state: failed
       extra: {}
+cohorts:
+  description:
+    - Which participants fail more often than the others, among those whose delivery has ended.
+    - A cohort is a group of participants with the same first digits of the ICCID (7 for the issuer, 9 and 11 for batches), the same first
+      digits of the IMSI (5 and 6, because an MNC has 2 or 3 digits and the IMSI does not show which).
+    - Only groups of 20 and more are compared. No whole identifier is returned.
+  returned: success and O(analyze) is set
+  type: dict
+  contains:
+    size:
+      description: How many participants have finished or failed.
+      type: int
+    failed:
+      description: How many of them have failed.
+      type: int
+    percentage:
+      description: The share of failures in percent. Null if RV(cohorts.size) is 0.
+      type: float
+    compared:
+      description: How many cohorts were compared with the rest.
+      type: int
+    complete:
+      description: V(false) if there were more than 20,000 groups of a kind. Small groups may be missing then, and counts may be too low.
+      type: bool
+    worst:
+      description:
+        - The 20 worst of the cohorts that fail more often than all other participants, by the lower limit of the lift. Empty if none does.
+        - Chance alone would name any of them in fewer than 1 of 40 analyses, by Fisher's exact test with the correction of Bonferroni for the
+          number of cohorts compared.
+        - A longer prefix is left out if it fails no more often than a shorter one that is listed, and a shorter one if it fails more often only
+          because of longer ones.
+      type: list
+      elements: dict
+      contains:
+        kind:
+          description: What the participants have in common, one of V(iccid_prefix) and V(imsi_prefix).
+          type: str
+        value:
+          description: The prefix.
+          type: str
+        size:
+          description: How many participants it has.
+          type: int
+        failed:
+          description: How many of them failed.
+          type: int
+        percentage:
+          description: The share of failures in percent.
+          type: float
+        percentage_low:
+          description: The lower limit of its 95 % interval, after Wilson.
+          type: float
+        percentage_high:
+          description: The upper limit.
+          type: float
+        rest_percentage:
+          description: The share of failures of all other participants.
+          type: float
+        lift:
+          description: RV(cohorts.worst[].percentage) divided by RV(cohorts.worst[].rest_percentage). Null if none of the rest failed.
+          type: float
+        lift_low:
+          description: The lower limit of its 95 % interval, that of the logarithm of the ratio, with half a failure added on both sides.
+          type: float
+        lift_high:
+          description: The upper limit.
+          type: float
+        sentence:
+          description: The finding in words.
+          type: str
+    reasons:
+      description: Always empty, because the server's list has no reasons. The cohorts of a change have them.
+      type: list
+      elements: dict
+  sample:
+    size: 2000
+    failed: 202
+    percentage: 10.1
+    compared: 14
+    complete: true
+    worst:
+      - kind: iccid_prefix
+        value: "894310100"
+        size: 400
+        failed: 124
+        percentage: 31.0
+        percentage_low: 26.66
+        percentage_high: 35.7
+        rest_percentage: 7.42
+        lift: 4.18
+        lift_low: 3.23
+        lift_high: 5.38
+        sentence: "SIMs 894310100: 31 % failed, 4.2 times the rest"
+    reasons: []
 dest:
   description: The file written. In CSV, C(extra) is a column of JSON.
   returned: success and O(dest) is set
@@ -149,6 +260,8 @@ from typing import Any
 from ..module_utils._ansible.module import Task, run_module
 from ..module_utils._api.models import Participant
 from ..module_utils._core.bounds import check_bounds
+from ..module_utils._core.cohorts import ICCID_DIGITS, IMSI_DIGITS, Kind, Tallies, cohorts_result
+from ..module_utils._core.states import ServerState
 from ..module_utils._report.rows import Export, RowWriter
 
 # Generated by `make generate` from DOCUMENTATION: do not edit.
@@ -159,13 +272,20 @@ ARGUMENTS: dict[str, Any] = {
     "offset": {"type": "int"},
     "page_size": {"type": "int", "default": 1000},
     "count_only": {"type": "bool", "default": False},
+    "analyze": {"type": "bool", "default": False},
     "dest": {"type": "path"},
     "format": {"type": "str", "choices": ["csv", "jsonl"], "default": "csv"},
 }
 BOUNDS: dict[str, dict[str, float]] = {"limit": {"least": 1}, "offset": {"least": 0}, "page_size": {"least": 2}}
 # End of the generated part.
 RULES: dict[str, Any] = {
-    "mutually_exclusive": [("count_only", "dest"), ("count_only", "limit")],
+    "mutually_exclusive": [
+        ("count_only", "dest"),
+        ("count_only", "limit"),
+        ("analyze", "count_only"),
+        ("analyze", "limit"),
+        ("analyze", "state"),
+    ],
     "required_by": {"offset": ("limit",)},
 }
 
@@ -179,7 +299,9 @@ def run(task: Task) -> dict[str, Any]:
         if count is not None:  # else the list is read and counted
             return {"changed": False, "count": count, "states": {}}
     states: Counter[str] = Counter()
-    rows = counted(pages(task), states)
+    tallies = Tallies()
+    read = pages(task)
+    rows = counted(analyzed(read, tallies) if params["analyze"] else read, states)
     result: dict[str, Any] = {"changed": False}
     if params["dest"]:
         with Export(params["dest"], task.check_mode) as export:
@@ -187,11 +309,13 @@ def run(task: Task) -> dict[str, Any]:
             for row in rows:
                 writer.write(row)
         result.update(changed=export.changed, dest=params["dest"])
-    elif params["count_only"]:
+    elif params["count_only"] or params["analyze"]:
         for _row in rows:
             pass
     else:
         result["participants"] = list(rows)
+    if params["analyze"]:
+        result["cohorts"] = cohorts_result(tallies)
     return {**result, "count": states.total(), "states": dict(states)}
 
 
@@ -202,6 +326,23 @@ def pages(task: Task) -> Iterable[list[Participant]]:
         where = (params["campaign_id"], params["state"], params["limit"], params["offset"] or 0)
         return [task.reader.participants_page(*where)]
     return task.reader.participants(params["campaign_id"], params["state"], params["page_size"])
+
+
+def analyzed(read: Iterable[list[Participant]], tallies: Tallies) -> Iterator[list[Participant]]:
+    """The pages, those in them whose delivery has ended tallied on the way."""
+    for page in read:
+        ended = [each for each in page if each.state in (ServerState.FINISHED, ServerState.FAILED)]
+        tallies.add_total(len(ended), sum(each.state == ServerState.FAILED for each in ended))
+        # A page has few different prefixes: they are counted first.
+        for kind, digits in ((Kind.ICCID_PREFIX, max(ICCID_DIGITS)), (Kind.IMSI_PREFIX, max(IMSI_DIGITS))):
+            names = [(each.iccid if kind is Kind.ICCID_PREFIX else each.imsi) or "" for each in ended]
+            sizes = Counter(name[:digits] for name in names)
+            failed = Counter(
+                name[:digits] for name, each in zip(names, ended, strict=True) if each.state == ServerState.FAILED
+            )
+            for prefix, size in sizes.items():
+                tallies.add(kind, prefix, size, failed[prefix])
+        yield page
 
 
 def counted(read: Iterable[list[Participant]], states: Counter[str]) -> Iterator[dict[str, Any]]:

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import bulk_speed
+import cohort_speed
 import kill_trials
 import task_speed
 from driver import COLLECTION
@@ -35,6 +36,8 @@ BENCHMARKS: dict[str, tuple[Callable[[Path], dict[str, Any]], Limits]] = {
     "server": (bulk_speed.share_of_server, {"share_of_the_possible": (">=", 0.97)}),
     "planning": (bulk_speed.planning, {"peak_mb": ("<=", 200)}),
     "resuming": (bulk_speed.resuming, {"seconds": ("<=", 3)}),
+    "cohorts-sqlite": (cohort_speed.on_sqlite, {"seconds": ("<=", 30), "peak_mb": ("<=", 150)}),
+    "cohorts-postgresql": (cohort_speed.on_postgresql, {"seconds": ("<=", 30), "peak_mb": ("<=", 150)}),
     "uri": (bulk_speed.against_uri, {"times": (">=", 250)}),
     "tasks": (
         task_speed.cost_of_a_task,

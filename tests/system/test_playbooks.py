@@ -63,6 +63,7 @@ CASES = [
         "Roaming list by range",
         changed=2,
     ),
+    Case("campaigns_report", {"campaign_id": "167"}, (), "Campaign 167: of 74 that have ended, 44 failed."),
     Case(
         "participants_export",
         {"campaign_id": "167", "dest": "{tmp}/participants.csv"},

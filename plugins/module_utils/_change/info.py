@@ -10,10 +10,13 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from .._core.change_id import alike
+from .._core.cohorts import cohorts_result
 from .._core.errors import InvalidInputError
+from .._core.policy import BAD_RULE
 from .._core.states import RowState
 from .._core.task_result import TaskResult
 from .._ledger.change import Change, find_change, recorded_ids
+from .._ledger.cohorts import failures_of
 from .._ledger.database import Ledger, look_into
 from .._ledger.listing import changes_of
 from .._ledger.queries import SHOWN, Report
@@ -108,5 +111,6 @@ def _result_and_facts(change: Change) -> tuple[dict[str, Any], dict[str, Any]]:
         "change": {**facts, "waves": facts["waves"][-SHOWN:], "runs": facts["runs"][-SHOWN:]},
         "failures": report.failures(),
         "remaining": counts[RowState.PLANNED],
+        "cohorts": cohorts_result(*failures_of(change, BAD_RULE)),
     }
     return result, facts

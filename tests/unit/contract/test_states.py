@@ -43,6 +43,7 @@ ELSEWHERE = {
     "module_utils/_change/options.py": ({"unknown"}, "an option's name"),
     "module_utils/_change/task.py": ({"failed"}, "what a run came to"),
     "module_utils/_core/campaign_policy.py": ({"restarted"}, "a key of the diff"),
+    "module_utils/_core/cohorts.py": ({"failed"}, "keys of the result: how many failed"),
     "module_utils/_core/errors.py": ({"held", "stopped"}, "kinds of failures"),
     "module_utils/_core/watching.py": ({"finished", "held"}, "verdicts of the watch"),
     "module_utils/_ledger/change.py": ({"started"}, MOMENTS),
