@@ -26,6 +26,12 @@ def counted(counts: Mapping[str, int], without: Container[str] = ()) -> list[str
     return [f"{count} {state}" for state, count in counts.items() if count and state not in without]
 
 
+def sim_line(each: Mapping[str, Any], said: str, message: str | None) -> str:
+    """Return a line on one SIM: the identifier that is known, what is said of it, and the server's message."""
+    name = each["participant_id"] or each["iccid"] or each["imsi"] or each["msisdn"]
+    return f"{name}: {said}{f', {message}' if message else ''}"
+
+
 def has_stopped(result: Mapping[str, Any]) -> bool:
     """Return whether nothing more may be sent after this result.
 

@@ -1,0 +1,183 @@
+# Copyright (c) 2026 simops.yateota contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Provide the filter ``change_account``.
+
+It describes a bulk change for a person, in a few lines.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from ansible.errors import AnsibleFilterError
+
+from ..module_utils._core.states import ENDED_STATUSES, ChangeStatus
+from ..plugin_utils._change_words import counted, sim_line
+
+DOCUMENTATION = r"""
+name: change_account
+short_description: Describe a bulk change in a few lines
+version_added: 1.1.0
+description:
+  - Takes a result of M(simops.yateota.yateota_bulk_info) or M(simops.yateota.yateota_bulk) that has a change.
+  - Returns what it is, who planned, approved, holds or stopped it, and how far it has come.
+author:
+  - The simops.yateota contributors (@simops)
+positional: about, check_mode
+options:
+  _input:
+    description: The result.
+    type: dict
+    required: true
+  about:
+    description:
+      - V(status) describes the whole change.
+      - V(approved), V(held), V(released) and V(stopped) describe what a task with that
+        O(simops.yateota.yateota_bulk#module:state) did.
+    type: str
+    choices: [status, approved, held, released, stopped]
+    default: status
+  check_mode:
+    description: Whether the result is from check mode, where nothing is recorded.
+    type: bool
+    default: false
+"""
+
+EXAMPLES = r"""
+- name: Read a change
+  simops.yateota.yateota_bulk_info:
+    ledger: /var/lib/yateota/ledger.sqlite
+    change_id: CHG0012345
+  register: read
+
+- name: Say how it stands
+  ansible.builtin.debug:
+    msg: "{{ read | simops.yateota.change_account }}"
+"""
+
+RETURN = r"""
+_value:
+  description: The lines.
+  type: list
+  elements: str
+"""
+
+_DIGEST_SHOWN = 12
+_COHORTS_SHOWN = 5
+
+
+def change_account(result: Any, about: str = "status", check_mode: bool = False) -> list[str]:
+    """Return the lines.
+
+    Raises:
+        AnsibleFilterError: the result has no change, or ``about`` is not one of the choices.
+    """
+    if not isinstance(result, Mapping) or "change" not in result:
+        raise AnsibleFilterError("change_account expected a result of yateota_bulk_info or yateota_bulk with a change.")
+    if about == "status":
+        return list(_status(result))
+    if about == "approved":
+        return [_approved(result, check_mode)]
+    if about in ("held", "released", "stopped"):
+        return list(_halted(result, about, check_mode))
+    raise AnsibleFilterError(
+        f"change_account: about is '{about}', expected status, approved, held, released or stopped."
+    )
+
+
+def _status(result: Mapping[str, Any]) -> Iterator[str]:
+    change = result["change"]
+    yield (
+        f"Change {change['change_id']} is {change['status']}: {change['action']} on {change['api_url']}, "
+        f"node {change['node']}."
+    )
+    chosen = [f", {name} {value}" for name, value in change["selection"].items() if name != "identified_by"]
+    yield f"Selected: {change['selected']} participants{''.join(chosen)}."
+    yield ", ".join(counted(change["counts"]))
+    if change["states"]:
+        yield f"Last known states of the participants acted on: {', '.join(counted(change['states']))}."
+    yield f"Waves that have ended: {change['waves_done']}."
+    yield (
+        f"Planned {change['planned']}, started {change['started'] or 'never'}, "
+        f"finished {change['finished'] or 'not yet'}."
+    )
+    yield f"Plan digest {_short(change['plan_digest'], 'not recorded')}, {_approval(change)}."
+    yield (
+        f"Requested by {change['requested_by']}, job {change['job_id'] or 'none'}, "
+        f"approved by {change['approved_by'] or 'nobody'}."
+    )
+    for halt in ("held", "stopped"):
+        if change[halt]:
+            yield f"{halt.capitalize()} {_by_whom(change[halt])}"
+    if change["held_by"]:
+        yield f"It is being run by {change['held_by']}."
+    yield from _cohorts(result.get("cohorts"))
+    yield from (sim_line(each, each["state"], each["message"]) for each in result.get("failures", []))
+
+
+def _cohorts(cohorts: Mapping[str, Any] | None) -> Iterator[str]:
+    """Yield the groups that failed more often than the rest, and the most frequent reasons."""
+    if not cohorts:
+        return
+    first = f"Of {cohorts['size']} sent for, {cohorts['failed']} failed. "
+    for each in cohorts["worst"][:_COHORTS_SHOWN] + cohorts["reasons"][:_COHORTS_SHOWN]:
+        yield f"{first}{each['sentence']}."
+        first = ""
+
+
+def _approval(change: Mapping[str, Any]) -> str:
+    approval = change["approval"]
+    if approval:
+        job = f", job {approval['job']}" if approval["job"] else ""
+        note = f": {approval['note']}" if approval["note"] else ""
+        digest = _short(approval["digest"])
+        return f"approved by {approval['by']} at {approval['at']}{job}, plan digest {digest}{note}"
+    if change["require_approval"] and change["status"] not in (*ENDED_STATUSES, ChangeStatus.PURGED):
+        return "waits for approval"
+    return "no approval is recorded"
+
+
+def _approved(result: Mapping[str, Any], check_mode: bool) -> str:
+    change, left = result["change"], result["remaining"]
+    what = f"{change['action']} of {change['selected']}"
+    approval = change["approval"]
+    if check_mode and not approval:
+        return (
+            f"In check mode nothing is recorded. The plan of change {change['change_id']} would be approved: "
+            f"plan digest {_short(change['plan_digest'], 'not recorded yet')}, {what}, {left} to send for."
+        )
+    before = "" if result["changed"] else "It was approved before. "
+    return (
+        f"{before}Change {change['change_id']} is approved by {approval['by']} at {approval['at']}: "
+        f"plan digest {_short(approval['digest'])}, {what}, {left} left to send for."
+    )
+
+
+def _halted(result: Mapping[str, Any], about: str, check_mode: bool) -> Iterator[str]:
+    change, counts = result["change"], result["change"]["counts"]
+    if check_mode and result["changed"]:
+        yield f"Nothing is recorded in check mode. The change would be {about}."
+    if not result["changed"]:
+        yield "The change was not held." if about == "released" else f"The change was already {about}."
+    halt = change["stopped"] or change["held"]
+    yield f"Change {change['change_id']} is {change['status']}" + (f", {_by_whom(halt)}" if halt else "")
+    sending = f", {counts['sending']} are being sent" if counts["sending"] else ""
+    yield f"{counts['planned']} of {change['selected']} participants are left to send{sending}."
+
+
+def _by_whom(halt: Mapping[str, Any]) -> str:
+    return f"by {halt['by']} since {halt['since']}: {halt['reason']}"
+
+
+def _short(digest: str | None, otherwise: str = "") -> str:
+    return digest[:_DIGEST_SHOWN] if digest else otherwise
+
+
+class FilterModule:
+    """The filters of this file, by their names."""
+
+    def filters(self) -> dict[str, Callable[..., Any]]:
+        """Return the filters by their names."""
+        return {"change_account": change_account}
