@@ -32,13 +32,15 @@ UNITS       := $(addprefix units-,$(TESTED))
 INTEGRATION := $(addprefix integration-,2.16 $(NEWEST))
 # The commands of README and docs, on the installed tarball.
 GUIDES      := $(addprefix guides-,$(TESTED))
-# The two ways that a task can run (see docs/in_process.md), compared on the oldest and the newest.
-WAYS        := 2.16 $(or $(NEWEST),2.19)
+# The two ways that a task can run (see docs/in_process.md) are compared on the version that changes, and on the others by
+# `make bench`.
+WAYS        := $(or $(NEWEST),2.19)
 # Slow and seldom fails: the guides and the two ways on the other versions, the roles and targets as modules, and the system
 # tests that are marked `slow`. `make bench` runs them.
-SLOW        := integration-as-module molecule-as-module system-slow $(if $(NEWEST),system-ways-2.19) $(filter-out guides-2.16,$(GUIDES))
+SLOW        := integration-as-module molecule-as-module system-slow $(addprefix system-ways-,$(filter-out $(WAYS),$(TESTED))) $(filter-out guides-2.16,$(GUIDES)) \
+               $(if $(NEWEST),units-newest-whole)
 # The longest first, so that the last to end is a short one.
-GATES       := system system-awx system-changes system-ways molecule $(INTEGRATION) guides-2.16 fuzz $(TARBALL) $(SANITY) $(UNITS) $(LINT)
+GATES       := system system-awx system-changes system-ways-$(WAYS) molecule $(INTEGRATION) guides-2.16 fuzz $(TARBALL) $(SANITY) $(UNITS) $(LINT)
 
 .DEFAULT_GOAL := help
 .PHONY: help generate demo sandbox test bench setup venv tree browser pooler site clean lint sanity units integration gates gate-names $(GATES) $(SLOW)
@@ -76,7 +78,7 @@ integration: $(INTEGRATION) ## run the integration targets on the oldest and the
 
 GATE = $(PYTHON) tests/gates/gate.py --venv
 
-$(LINT) molecule molecule-as-module pytest fuzz system system-slow system-changes system-ways system-ways-2.19 system-awx: $(VENV)/.dev
+$(LINT) molecule molecule-as-module pytest fuzz system system-slow system-changes system-awx: $(VENV)/.dev
 
 ruff:
 	@$(GATE) $(VENV) $@ -- ruff check
@@ -127,11 +129,8 @@ OLDEST := YATEOTA_TEST_CORE=$(CORES)/2.16
 system system-changes: $(CORES)/2.16/.ready
 $(GUIDES): guides-%: $(CORES)/%/.ready $(VENV)/.dev
 	@$(GATE) $(VENV) --count junit $@ -- tests/gates/guides.sh $(CORES)/$* $(VENV)/bin/pytest
-system-ways: $(patsubst %,$(CORES)/%/.ready,$(WAYS))
-	@$(GATE) $(VENV) --count junit $@ -- env YATEOTA_TEST_CORES="$(WAYS:%=$(CORES)/%)" \
-	  pytest --junit-xml tests/output/junit/system.xml tests/system/test_in_process.py
-system-ways-2.19: $(CORES)/2.19/.ready
-	@$(GATE) $(VENV) --count junit $@ -- env YATEOTA_TEST_CORES="$(CORES)/2.19" \
+$(addprefix system-ways-,$(TESTED)): system-ways-%: $(CORES)/%/.ready $(VENV)/.dev
+	@$(GATE) $(VENV) --count junit $@ -- env YATEOTA_TEST_CORES="$(CORES)/$*" \
 	  pytest --junit-xml tests/output/junit/system.xml tests/system/test_in_process.py
 system-awx: $(AWX)/.ready $(patsubst %,$(CORES)/%/.ready,2.18 $(TESTED))
 	@$(GATE) $(VENV) --count junit $@ -- env $(WITH_AWX) \
@@ -143,13 +142,17 @@ $(SANITY): sanity-%: $(CORES)/%/.ready
 	@$(GATE) $(CORES)/$* --count sanity $@ -- ansible-test sanity --venv --python {python} --color no $(SKIPPED:%=--skip-test %)
 $(TARBALL): tarball-%: $(CORES)/%/.ready
 	@$(GATE) $(CORES)/$* --count sanity $@ -- tests/gates/tarball.sh {python}
-# All of them on the oldest and the newest; on the main ansible-core by ansible-test, which runs each test in a fork at twice
-# the cost, those that ask something of Ansible. `make pytest` runs all of them there.
+# All of them on the oldest, and by `make bench` on the newest; those that ask something of Ansible on the newest too, and on
+# the main ansible-core by ansible-test, which runs each test in a fork at twice the cost. `make pytest` runs all of them there.
+OF_ANSIBLE = tests/unit/contract/ $(filter-out %/module_utils/,$(wildcard tests/unit/plugins/*/))
 units-2.19: $(CORES)/2.19/.ready
 	@$(GATE) $(<D) --count junit $@ -- ansible-test units --python {python} --color no --num-workers 2 \
-	  tests/unit/contract/ $(filter-out %/module_utils/,$(wildcard tests/unit/plugins/*/))
-$(filter-out units-2.19,$(UNITS)): units-%: $(CORES)/%/.ready
-	@$(GATE) $(CORES)/$* --count junit $@ -- pytest -n 2 -W default --junit-xml tests/output/junit/units.xml tests/unit
+	  $(OF_ANSIBLE)
+units-2.16: $(CORES)/2.16/.ready
+units-newest units-newest-whole: $(CORES)/newest/.ready
+units-2.16 units-newest units-newest-whole:
+	@$(GATE) $(<D) --count junit $@ -- pytest -n 2 -W default --junit-xml tests/output/junit/units.xml \
+	  $(if $(filter units-newest,$@),$(OF_ANSIBLE),tests/unit)
 $(INTEGRATION): integration-%: $(CORES)/%/.ready
 	@$(GATE) $(CORES)/$* --count targets $@ -- ansible-test integration --python {python} --color no --continue-on-error
 integration-as-module: $(CORES)/2.19/.ready

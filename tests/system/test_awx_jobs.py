@@ -322,7 +322,15 @@ def test_a_list_that_is_refused_makes_no_large_event(start_sandbox: Callable[...
 DIGITS = {"change_id": "0012345", "sims": "001010000000002"}
 
 
-@pytest.mark.parametrize("core", [core for core in ("2.16", "2.18", "2.19", "newest") if (awx.CORES / core).exists()])
+def cores(*quick: str) -> Any:
+    """Parametrize by the ansible-core versions that are there; those that are not quick are for the slow gate."""
+    there = [core for core in ("2.16", "2.18", "2.19", "newest") if (awx.CORES / core).exists()]
+    return pytest.mark.parametrize(
+        "core", [pytest.param(core, marks=() if core in quick else pytest.mark.slow) for core in there]
+    )
+
+
+@cores("2.16", "newest")
 def test_answers_of_digits_alone_are_taken_as_text_or_refused(
     core: str, start_sandbox: Callable[..., Sandbox], tmp_path: Path
 ) -> None:
@@ -346,7 +354,7 @@ def test_answers_of_digits_alone_are_taken_as_text_or_refused(
         assert desk.sent() == {}
 
 
-@pytest.mark.parametrize("core", [core for core in ("2.16", "2.19", "newest") if (awx.CORES / core).exists()])
+@cores("newest")
 def test_answers_that_are_no_digits_are_taken_on_every_core(
     core: str, start_sandbox: Callable[..., Sandbox], tmp_path: Path
 ) -> None:

@@ -298,6 +298,7 @@ def test_a_bad_canary_aborts_and_is_resumed_on_purpose_alone(bulk: Ansible, sand
     assert len(acted(sandbox)) == acted(sandbox).total() == FAILED - 2
 
 
+@pytest.mark.slow
 def test_a_window_that_ends_in_the_middle_and_then_a_wave_at_a_time(bulk: Ansible, sandbox: Any) -> None:
     for seconds in (8, 16, 32, 64):  # at a rate that half of them fit in, as soon as the machine begins in time
         slow = {"bulk_change_maximum_per_second": FAILED / 2 / seconds, "bulk_change_window_end": in_seconds(seconds)}
@@ -329,6 +330,7 @@ def test_a_window_that_is_yet_to_open(bulk: Ansible, sandbox: Any) -> None:
     assert sandbox.writes() == []
 
 
+@pytest.mark.slow
 def test_windows_that_recur_and_a_run_that_waits(bulk: Ansible, sandbox: Any, tmp_path: Path) -> None:
     def there(hours: float) -> datetime.datetime:
         return datetime.datetime.now(zoneinfo.ZoneInfo("Asia/Kolkata")) + datetime.timedelta(hours=hours)
@@ -530,7 +532,7 @@ def steady(output: str) -> str:
     return re.sub(r"[*]{3,}", "***", re.sub(r"[0-9.]+/s(, [0-9:]+ to go)?", "N/s", output))
 
 
-@pytest.mark.parametrize("in_process", [True, False])
+@pytest.mark.parametrize("in_process", [True, pytest.param(False, marks=pytest.mark.slow)])
 def test_a_wave_takes_one_line_and_leaves_standard_output_to_callbacks(
     bulk: Ansible, tmp_path: Path, in_process: bool
 ) -> None:

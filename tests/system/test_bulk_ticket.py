@@ -93,7 +93,7 @@ QUICK = {"servicenow-state", "servicenow-note", "jira-state"}
 # --- Both examples ---------------------------------------------------------------------------------------------------
 
 
-@both
+@slow_for_jira
 def test_each_wave_asks_and_the_end_closes_the_ticket(desk: Desk, sandbox: Any, tmp_path: Path) -> None:
     reports = {"bulk_change_report_directory": str(tmp_path / "reports")}
     done = desk.change("-vvv", **reports)

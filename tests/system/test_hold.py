@@ -36,7 +36,8 @@ def change(size: int, per_second: int | None) -> dict[str, Any]:
     return {**given, "bulk_change_wave_size": size // 20, **rate}
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+# The rules are tested on both databases without playbooks.
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)])
 def ledger(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     """A ledger that is not there yet, on each database."""
     if request.param == "sqlite":
