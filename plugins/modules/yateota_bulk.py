@@ -799,7 +799,7 @@ def run(task: Task) -> TaskResult:
         node=task.server.node,
         check_mode=task.check_mode,
         client=client,
-        reader=functools.cache(lambda: task.reader_of(client())),
+        reader=functools.cache(lambda: task.reader_of(client(), rollout.concurrency)),
         warn=task.warn,
         warned=task.warned,
         stopped=stopped,

@@ -30,6 +30,13 @@ options:
     description: How many participants to ask for at once when all are read. Must be 2 or more.
     type: int
     default: 1000  # from _api.reader.PAGE_SIZE
+  concurrency:
+    description:
+      - How many pages may be under way at once. The server's front end serves 3 requests at a time by default. Must be 1 or more.
+      - Fewer are used while the server answers so much later that more do not help.
+    type: int
+    default: 3
+    version_added: 1.1.0
   count_only:
     description:
       - Return only the counts. Without O(state) this takes one request, and RV(states) is empty.
@@ -271,12 +278,18 @@ ARGUMENTS: dict[str, Any] = {
     "limit": {"type": "int"},
     "offset": {"type": "int"},
     "page_size": {"type": "int", "default": 1000},
+    "concurrency": {"type": "int", "default": 3},
     "count_only": {"type": "bool", "default": False},
     "analyze": {"type": "bool", "default": False},
     "dest": {"type": "path"},
     "format": {"type": "str", "choices": ["csv", "jsonl"], "default": "csv"},
 }
-BOUNDS: dict[str, dict[str, float]] = {"limit": {"least": 1}, "offset": {"least": 0}, "page_size": {"least": 2}}
+BOUNDS: dict[str, dict[str, float]] = {
+    "limit": {"least": 1},
+    "offset": {"least": 0},
+    "page_size": {"least": 2},
+    "concurrency": {"least": 1},
+}
 # End of the generated part.
 RULES: dict[str, Any] = {
     "mutually_exclusive": [

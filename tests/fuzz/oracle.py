@@ -87,10 +87,16 @@ def _of_texts(result: dict[str, Any]) -> Iterable[str]:
             return
 
 
-def of_reading(outcome: Outcome, record: Record) -> Iterable[str]:
+def of_reading(outcome: Outcome, record: Record, known: Sequence[dict[str, Any]]) -> Iterable[str]:
     """Yield what is wrong with a task that only reads.
 
-    It must succeed if all answers are good, and fail if one that it needs is not.
+    It must succeed if all answers are good, and fail if one that it needs is not. Pages of a list are asked for ahead,
+    so that one beyond its end is not needed: there, the number of participants read must be right.
+
+    Args:
+        outcome: the task's.
+        record: the server's.
+        known: all participants of the sandbox.
     """
     if any(exchange.write for exchange in record.exchanges):
         yield "a write of a module that only reads"
@@ -100,8 +106,17 @@ def of_reading(outcome: Outcome, record: Record) -> Iterable[str]:
     heard = [each for each in record.exchanges if not each.unheard]
     last = {(each.request, json.dumps(each.params)): each for each in heard}
     for exchange in last.values():
-        if not outcome.failed and OK not in exchange.verdict and exchange.request not in _OPTIONAL_READS:
+        ahead = exchange.request == "query_participants" and exchange.params.get("offset")
+        optional = exchange.request in _OPTIONAL_READS or ahead
+        if not outcome.failed and OK not in exchange.verdict and not optional:
             yield f"success, though {exchange.request} was never answered ({exchange.mutation})"
+
+    if not outcome.failed and outcome.module == "participant_info" and not lies(record):
+        wanted = {name: outcome.options[name] for name in ("campaign_id", "state") if name in outcome.options}
+        listed = sum(all(each[name] == value for name, value in wanted.items()) for each in known)
+        listed = min(listed - outcome.options.get("offset", 0), outcome.options.get("limit", listed))
+        if outcome.result["count"] != listed:
+            yield f"{outcome.result['count']} of {listed} participants were read"
 
 
 # --- Writes ----------------------------------------------------------------------------------------------------------

@@ -119,7 +119,7 @@ class Trial:
             name = module.__name__.rpartition(".")[2]
             outcome, record = self._task(name, module, options)
             if not outcome.breakdown:
-                self._note(name, oracle.of_reading(outcome, record))
+                self._note(name, oracle.of_reading(outcome, record, self._known))
         module, options = campaign_job(self._chance)
         outcome, record = self._task("yateota_campaign", module, options)
         if not outcome.breakdown:
@@ -194,5 +194,5 @@ def _participants(url: str) -> Iterator[dict[str, Any]]:
         connection.request("POST", where.path, body, {"Content-Type": "application/json", "X-Authentication": SECRET})
         for item in whole(connection.getresponse().read())["participants"]:
             ids = {name: int(item[name]) for name in ("participant_id", "campaign_id")}
-            yield {**ids, **{name: item[name] for name in ("iccid", "imsi", "msisdn")}}
+            yield {**ids, **{name: item[name] for name in ("iccid", "imsi", "msisdn", "state")}}
     connection.close()

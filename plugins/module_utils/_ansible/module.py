@@ -97,13 +97,18 @@ class Task:
     @cached_property
     def reader(self) -> Reader:
         """Return the reader that uses ``client`` and adds warnings."""
-        return self.reader_of(self.client)
+        return self.reader_of(self.client, self.params.get("concurrency") or 1)
 
-    def reader_of(self, client: Client) -> Reader:
-        """Return a reader that uses a client and adds warnings."""
+    def reader_of(self, client: Client, concurrency: int) -> Reader:
+        """Return a reader that uses a client and adds warnings.
+
+        Args:
+            client: sends the requests.
+            concurrency: how many pages of participants may be under way at once.
+        """
         from .._api.reader import Reader  # loads pydantic, which a task that only sends does not need
 
-        return Reader(client, self.warn)
+        return Reader(client, self.warn, concurrency)
 
     def close(self) -> None:
         """Close the clients that were made, and show the warnings."""

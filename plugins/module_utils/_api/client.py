@@ -5,65 +5,24 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import random
-import re
 import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from .._core.errors import (
-    ApiError,
-    AuthError,
-    BadAnswerError,
-    NotSentError,
-    OutcomeUnknownError,
-    TransportError,
-    YateotaError,
-    lacking,
-)
-from .._core.identifiers import described
-from .._core.operations import is_write
-from .answer import Border, NoAnswerError, title_of, whole_number
-from .paging import Item, Seen, read_moving_list
-from .retry_after import retry_after
+from .._core.errors import BadAnswerError, lacking
+from .ahead import Item, PagesAhead
+from .answer import Border
+from .exchange import Exchange, PassingError
+from .paging import Seen, read_moving_list
 from .transport import Connection, ExchangeError, Transport
-from .wire import CLOSED, SPEAKS_TLS, HeldBackError, Reply, always
-
-_HTTP: dict[int, tuple[bool, bool, type[YateotaError]]] = {
-    # status: (turned away before it was read, temporary, failure)
-    **dict.fromkeys((400, 405, 415), (True, False, BadAnswerError)),
-    **dict.fromkeys((401, 403), (True, False, AuthError)),
-    404: (False, False, TransportError),
-    429: (True, True, TransportError),
-    **dict.fromkeys((502, 503, 504), (False, True, TransportError)),
-}
-"""What an HTTP status other than 200 means [F]. No other status proves that a write was not carried out, but a 503 that
-names a time for the next try (``_TURNED_AWAY``)."""
-_TURNED_AWAY = (429, 503)
-"""The statuses of a request that the server turned away unread: 503 only if it names a time for the next try."""
-_UNSETTLED_CODES = frozenset((200, 201, 300, *range(500, 600)))
-"""Body codes after which a write may still have been carried out [F]."""
-_CODE_LIMIT = 2**31
-_TRANSIENT_CODE = 200
-"""Timeout, disconnect, no engine: a read may succeed a moment later [F]."""
+from .wire import HeldBackError, always
 
 _BACKOFF_FIRST, _BACKOFF_MOST = 0.5, 8.0  # seconds
 _ASKED_EVERY = 0.5
 """Seconds by which a pause may outlast the moment from which nothing may be sent."""
-
-_ADVICE = {
-    200: "the node did not answer the server's front end in time; try again later",
-    401: "check the values given; the server does not know one of them, or not this request",
-    402: "give what is missing",
-    403: "ask the server's administrator whether this secret may do it",
-    404: "check that it exists on this server and node",
-}
-_OTHER_ADVICE = "check the server's log"
-_UNSETTLED_ADVICE = "It may have been carried out: read the state before you send it again."
-
-_ASKS_FOR_TLS = re.compile(r"plain HTTP|HTTPS port|SSL-enabled", re.IGNORECASE)
-"""What front ends answer to plain text on a TLS port."""
 
 _ANSWER_MOST, _PAGE_MOST = 64 << 20, 16 << 20
 """The largest size, in bytes after decompression, of any answer and of a page of participants."""
@@ -125,11 +84,14 @@ class Client:
             OutcomeUnknownError: a write left, and nothing proves whether it was carried out.
         """
         sent = {key: value for key, value in params.items() if value is not None}
-        write = is_write(request, sent)
         body = json.dumps({"request": request, "node": self._connection.node, "params": sent}).encode()
         largest = _PAGE_MOST if request == "query_participants" else _ANSWER_MOST
-        exchange = _Exchange(self._connection, self._border, request, sent)
-        may_send = may_send or self.may_send
+        exchange = Exchange(self._connection, self._border, request, sent)
+        return self._answer(exchange, body, largest, may_send or self.may_send)
+
+    def _answer(self, exchange: Exchange, body: bytes, largest: int, may_send: Callable[[], bool]) -> dict[str, Any]:
+        """Return the answer of a request, which is tried again where that is safe and may help."""
+        write = exchange.is_write
         for tries_left in range(self._connection.retries, -1, -1):
             try:
                 return exchange.answer(self._transport.post(body, largest, may_send))
@@ -138,7 +100,7 @@ class Client:
             except ExchangeError as error:
                 again = not (error.certain or error.answered or (write and error.left))
                 failure, wait = exchange.network_failure(error), None
-            except _PassingError as passing:
+            except PassingError as passing:
                 failure, again, wait = passing.failure, not write, passing.failure.retry_after
             if not again or not tries_left:
                 raise failure
@@ -162,6 +124,7 @@ class Client:
         page_size: int,
         seen: Seen,
         total: int | None = None,
+        concurrency: int = 1,
     ) -> Iterator[list[Item]]:
         """Read a whole list of the API page by page, each item once.
 
@@ -170,15 +133,19 @@ class Client:
             params: its other params.
             item_key: the field that identifies an item.
             page_size, seen, total: as in ``_api.paging.read_moving_list``.
+            concurrency: how many pages may be under way at once, not more than ``connections``.
 
         Raises:
             As ``call`` and ``_api.paging.read_moving_list``.
         """
 
-        def fetch(offset: int, limit: int) -> list[Item]:
-            return items(self.call(request, {**params, "offset": offset, "limit": limit}), request)
+        def fetch(offset: int, is_wanted: Callable[[], bool] | None) -> list[Item]:
+            may_send = None if is_wanted is None else lambda: is_wanted() and self.may_send()
+            answer = self.call(request, {**params, "offset": offset, "limit": page_size}, may_send)
+            return items(answer, request)
 
-        return read_moving_list(fetch, item_key, page_size, seen, total)
+        with contextlib.closing(PagesAhead(fetch, concurrency)) as pages:
+            yield from read_moving_list(pages, item_key, page_size, seen, total)
 
     def close(self) -> None:
         """Close the kept-alive connections."""
@@ -206,151 +173,6 @@ def items(answer: Mapping[str, Any], request: str) -> list[Item]:
                 request=request,
             )
     raise lacking("list", answer, request)
-
-
-class _PassingError(Exception):
-    """A temporary failure of a read, to repeat after any ``failure.retry_after``."""
-
-    def __init__(self, failure: YateotaError) -> None:
-        super().__init__()
-        self.failure = failure
-
-
-class _Exchange:
-    """A judge of one request by status and body: errors also come with HTTP 200 [F]."""
-
-    def __init__(self, connection: Connection, border: Border, request: str, params: Mapping[str, Any]) -> None:
-        self._connection = connection
-        self._border = border
-        self._request = request
-        self._write = is_write(request, params)
-        action = f" ({params['action']})" if "action" in params else ""
-        subject = f" for {described(params)}" if _names_something(params) else ""
-        self._what = f"{request}{action}{subject}"
-
-    def answer(self, reply: Reply) -> dict[str, Any]:
-        """Return the payload of the answer.
-
-        Raises:
-            _PassingError: a temporary failure.
-            YateotaError: any other.
-        """
-        if reply.status != 200:
-            raise self._http_failure(reply)
-        try:
-            body = self._border.body(reply.text, lines=self._request == "trace")
-        except NoAnswerError as error:
-            raise self._no_answer(reply, str(error)) from None
-        code = whole_number(body.pop("code", None))
-        if code is None:
-            raise self._no_answer(reply, "an answer without a code")
-        if code:
-            raise self._refused(code, body.get("message"))
-        return body
-
-    def held_back(self) -> NotSentError:
-        """Return the failure of a request that was held back."""
-        return NotSentError(f"{self._what}: it was not sent, because the task was stopped.", request=self._request)
-
-    def network_failure(self, error: ExchangeError) -> YateotaError:
-        """Return the failure of an exchange that the network or an invalid answer ended."""
-        said = self._border.line(str(error))
-        if self._write and error.left:
-            return self._unsettled(f"{self._what}: {said}", message=said)
-        if error.answered:
-            return BadAnswerError(
-                f"{self._what}: {said}. Ask for fewer at once where the module has page_size, or look into what the "
-                "server sends.",
-                request=self._request,
-                message=said,
-            )
-        url = self._connection.api_url
-        # Many TLS servers close the connection without an answer to plain text.
-        scheme = " Use https:// where this port expects TLS." if url.startswith("http:") and said == CLOSED else ""
-        return TransportError(
-            f"{self._what}: cannot reach {url} ({said}). {_network_advice(error)}{scheme}",
-            request=self._request,
-            message=said,
-        )
-
-    def _no_answer(self, reply: Reply, found: str) -> YateotaError:
-        text = f"{self._what}: the server sent {found} where an answer of the API was expected"
-        if self._write:
-            return self._unsettled(text, http_status=reply.status)
-        return BadAnswerError(
-            f"{text}. Check that api_url {self._connection.api_url} is the API's own URL.",
-            request=self._request,
-            http_status=reply.status,
-        )
-
-    def _refused(self, code: int, message: Any) -> Exception:
-        """Return the failure for a body code other than 0."""
-        said = self._border.line(str(message)) if message else "no message"
-        text = f"{self._what}: the server said '{said}' (code {code})"
-        facts: dict[str, Any] = {"code": code, "http_status": 200, "message": said if message else None}
-        if abs(code) >= _CODE_LIMIT:  # not a code of the API, and too large for some databases
-            facts |= {"code": None, "message": f"{said} (code {code})"}
-        if self._write and code in _UNSETTLED_CODES:
-            return self._unsettled(text, **facts)
-        failure = ApiError(f"{text}; {_ADVICE.get(code, _OTHER_ADVICE)}.", request=self._request, **facts)
-        return _PassingError(failure) if code == _TRANSIENT_CODE else failure
-
-    def _http_failure(self, reply: Reply) -> Exception:
-        """Return the failure for an HTTP status other than 200."""
-        status = reply.status
-        title = title_of(reply.text) or reply.reason
-        reason = self._border.line(title.strip().removeprefix(str(status))) or "no reason given"
-        text = f"{self._what}: the server answered HTTP {status} {reason}"
-        facts: dict[str, Any] = {"request": self._request, "http_status": status, "message": reason}
-        pause = retry_after(reply.headers) if status in _TURNED_AWAY else None
-        otherwise = TransportError if 300 <= status < 400 or status >= 500 else BadAnswerError
-        unread, temporary, failure = _HTTP.get(status, (False, False, otherwise))
-        if self._write and (not (unread or pause is not None) or self._was_read(reply)):
-            return self._unsettled(f"{text}{self._http_advice(reply)}", http_status=status, message=reason)
-        if failure is AuthError:
-            given = "is wrong or may not be used from here" if self._connection.api_secret else "is needed"
-            return AuthError(f"{text}: api_secret {given}.", **facts)
-        if temporary:
-            return _PassingError(TransportError(f"{text}. Try again later.", **facts, retry_after=pause))
-        return failure(f"{text}{self._http_advice(reply)}.", **facts)
-
-    def _was_read(self, reply: Reply) -> bool:
-        """Return whether the body shows that the request was read, despite its status."""
-        try:
-            code = whole_number(self._border.body(reply.text).get("code"))
-        except NoAnswerError:
-            return False
-        return code != reply.status and (code == 0 or code in _UNSETTLED_CODES)  # the status again is a gateway's
-
-    def _http_advice(self, reply: Reply) -> str:
-        """Return advice on an HTTP status other than 200, as the end of a sentence."""
-        url = self._connection.api_url
-        if 300 <= reply.status < 400:
-            target = self._border.line(reply.headers.get("location", "somewhere unnamed"))
-            return (
-                f": a redirect to {target}, not followed because the secret is only for {url}. "
-                "Set api_url to the final URL"
-            )
-        if reply.status == 404:
-            return f". Check api_url {url}: there is no API at this path"
-        if reply.status == 400 and url.startswith("http:") and _ASKS_FOR_TLS.search(reply.text):
-            return f". {SPEAKS_TLS[0].upper()}{SPEAKS_TLS[1:]}"
-        if reply.status >= 500:
-            return ". Check the server's log"
-        return f". Check that api_url {url} is the API's own URL"
-
-    def _unsettled(self, text: str, **facts: Any) -> OutcomeUnknownError:
-        return OutcomeUnknownError(f"{text}. {_UNSETTLED_ADVICE}", request=self._request, **facts)
-
-
-def _names_something(params: Mapping[str, Any]) -> bool:
-    return described(params) != described({})
-
-
-def _network_advice(error: ExchangeError) -> str:
-    if error.certain:
-        return "Check its host name and its dates; if its CA is not known here, set ca_path to the CA's certificate."
-    return "Check the address and the network, and that the server runs."
 
 
 def _backoff(tries: int) -> float:

@@ -10,14 +10,10 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Iterator, Sequence
 
 from .._core.errors import BadAnswerError
-
-Item = dict[str, Any]
-Fetch = Callable[[int, int], list[Item]]
-"""(offset, limit) -> the page's items as the server sent them."""
+from .ahead import Item, PagesAhead
 
 
 class Seen:
@@ -30,15 +26,27 @@ class Seen:
         self._database = sqlite3.connect("", isolation_level=None)
         self._database.execute("PRAGMA journal_mode = OFF")
         self._database.execute("PRAGMA synchronous = OFF")
-        self._database.execute("CREATE TABLE seen (key PRIMARY KEY) WITHOUT ROWID")
+        self._database.execute("CREATE TABLE seen (key PRIMARY KEY, page INTEGER) WITHOUT ROWID")
         self._database.execute("BEGIN")
+        self._page = 0
         self.count = 0
 
-    def add(self, key: int | str) -> bool:
-        """Add a key, and return whether it is new."""
-        new = self._database.execute("INSERT OR IGNORE INTO seen VALUES (?)", (key,)).rowcount == 1
-        self.count += new
-        return new
+    def add(self, keys: Sequence[int | str]) -> list[int]:
+        """Add the keys of a page, and return the places of those that are new."""
+        self._page += 1
+        before = self._database.total_changes
+        self._database.executemany("INSERT OR IGNORE INTO seen VALUES (?, ?)", ((key, self._page) for key in keys))
+        added = self._database.total_changes - before
+        self.count += added
+        if added == len(keys):
+            return list(range(added))
+        first: dict[int | str, int] = {}
+        for place, key in enumerate(keys):
+            first.setdefault(key, place)
+        query = "SELECT page FROM seen WHERE key = ?"
+        return [
+            place for key, place in first.items() if self._database.execute(query, (key,)).fetchone()[0] == self._page
+        ]
 
     def __contains__(self, key: int | str) -> bool:
         return self._database.execute("SELECT 1 FROM seen WHERE key = ?", (key,)).fetchone() is not None
@@ -70,9 +78,40 @@ def key_of(item: Item, name: str) -> int | str:
 
 
 def read_moving_list(
-    fetch: Fetch, key: str, page_size: int, seen: Seen, total: int | None = None
+    pages: PagesAhead, key: str, page_size: int, seen: Seen, total: int | None = None
 ) -> Iterator[list[Item]]:
     """Read a whole list, page by page, each item once.
+
+    Args:
+        pages: reads the pages, and is told which to expect next.
+        key: the field that identifies an item.
+        page_size: items asked for at once, 2 or more. The server may send fewer.
+        seen: stores the keys; ``seen.count`` is the number of items read so far.
+        total: the number of items if the server reported it, which decides how hard to look for the end, and which
+            pages are expected. It does not end the reading by itself, because items may have come and gone since.
+
+    Yields:
+        Lists of items that were not seen before, never empty.
+
+    Raises:
+        BadAnswerError: the server sends the same items for every offset, so that the list has no end.
+        YateotaError: as ``PagesAhead.take``.
+    """
+    walk = _Walk(key, page_size, seen, total)
+    is_first = True
+    while not walk.has_ended:
+        new = walk.look_at(pages.take(walk.offset))
+        if not is_first:
+            pages.expect(walk.expected())
+        if new:
+            yield new
+        if is_first:  # not before it is clear that the first page was not enough
+            pages.expect(walk.expected())
+            is_first = False
+
+
+class _Walk:
+    """The way through a moving list.
 
     Offsets shift when an item before them leaves the list, and an item that moves across a page boundary would be
     lost. So every page after the first begins with the last item of the page before. If it begins with an unknown
@@ -80,42 +119,78 @@ def read_moving_list(
     For example, page 1 ended with item 10 and page 2 begins with item 12: the reading steps back to find item 11.
     This works for a list whose order is stable; the caller compares ``seen.count`` with the server's own count.
 
+    It works whichever of two pages the server read first: what is in order between a known item and the last one of
+    the page that begins with it is in that page.
+
     Args:
-        fetch: reads one page.
-        key: the field that identifies an item.
-        page_size: items asked for at once, 2 or more. The server may send fewer.
-        seen: stores the keys; ``seen.count`` is the number of items read so far.
-        total: the number of items if the server reported it, which decides how hard to look for the end. It does not
-            end the reading by itself, because items may have come and gone since.
+        key, page_size, seen, total: as in ``read_moving_list``.
 
-    Yields:
-        Lists of items that were not seen before, never empty.
-
-    Raises:
-        BadAnswerError: the server sends the same items for every offset, so that the list has no end.
+    Attributes:
+        offset: where to read next.
+        has_ended: whether there is nothing more to read.
     """
-    offset = step_back = pages_with_new = pages_without_new = short_pages = 0
-    patience = _PATIENCE if total is None else _PATIENCE_PROMISED
-    while True:
-        page = fetch(offset, page_size)
-        on_known_ground = offset == 0 or (bool(page) and key_of(page[0], key) in seen)
-        new = [item for item in page if seen.add(key_of(item, key))] if on_known_ground else []
-        if new:
-            pages_with_new, pages_without_new = pages_with_new + 1, 0
-            yield new
-        else:
-            pages_without_new += 1
-        short_pages = short_pages + 1 if on_known_ground and len(page) < 2 else 0
-        if short_pages > patience or (short_pages and total is not None and seen.count >= total):
-            return
-        if pages_without_new > _PAGES_WITHOUT_NEW_MOST + 2 * pages_with_new:
+
+    def __init__(self, key: str, page_size: int, seen: Seen, total: int | None) -> None:
+        self.offset = 0
+        self.has_ended = False
+        self._key, self._page_size, self._seen, self._total = key, page_size, seen, total
+        self._patience = _PATIENCE if total is None else _PATIENCE_PROMISED
+        self._step_back = self._short_pages = 0
+        self._pages_with_new = self._pages_without_new = 0
+        self._largest = self._full_pages = 0
+        self._goes_on = False
+
+    def look_at(self, page: list[Item]) -> list[Item]:
+        """Return the new items of the page at ``offset``, and move on.
+
+        Raises:
+            BadAnswerError: the list has no end.
+        """
+        keys = [key_of(item, self._key) for item in page]
+        on_known_ground = self.offset == 0 or (bool(page) and keys[0] in self._seen)
+        new = [page[place] for place in self._seen.add(keys)] if on_known_ground else []
+        self._pages_with_new += bool(new)
+        self._pages_without_new = 0 if new else self._pages_without_new + 1
+        self._short_pages = self._short_pages + 1 if on_known_ground and len(page) < 2 else 0
+        reached = self._total is not None and self._seen.count >= self._total
+        self.has_ended = self._short_pages > self._patience or (self._short_pages > 0 and reached)
+        if not self.has_ended:
+            self._check_end()
+        self._move(len(set(keys)) if on_known_ground else None)
+        return new
+
+    def _check_end(self) -> None:
+        if self._pages_without_new > _PAGES_WITHOUT_NEW_MOST + 2 * self._pages_with_new:
             raise BadAnswerError(
-                f"The list does not end: {pages_without_new} pages in a row, the last at offset {offset}, held "
-                f"nothing new after {seen.count} items. The server seems to ignore the offset."
+                f"The list does not end: {self._pages_without_new} pages in a row, the last at offset {self.offset}, "
+                f"held nothing new after {self._seen.count} items. The server seems to ignore the offset."
             )
-        if on_known_ground:
-            step_back = 0
-            offset += max(0, len({key_of(item, key) for item in page}) - 1)
-        else:
-            step_back = step_back * 2 or page_size
-            offset = max(0, offset - step_back)
+
+    def _move(self, items: int | None) -> None:
+        """Move on by the items of a page; None means that it began with an unknown one."""
+        self._goes_on = items is not None and items >= max(self._largest, 2)
+        if items is None:
+            self._step_back = self._step_back * 2 or self._page_size
+            self.offset = max(0, self.offset - self._step_back)
+            return
+        self._full_pages = 1 if items > self._largest else self._full_pages + (items == self._largest)
+        self._largest = max(self._largest, items)
+        self._step_back = 0
+        self.offset += max(0, items - 1)
+
+    def expected(self) -> Iterator[int]:
+        """Yield the offsets of the next pages if the list rests, up to its end if that is known.
+
+        Nothing is expected after a page with fewer items than others, nor after the first one if it has fewer than
+        were asked for, unless the number of all items shows that this is not the end.
+        """
+        may_be_end = self._total is None and self._largest < self._page_size and self._full_pages < 2
+        if self.has_ended or not self._goes_on or may_be_end:
+            return
+        offset = self.offset
+        while self._total is None or offset < self._total:
+            yield offset
+            left = self._largest if self._total is None else min(self._largest, self._total - offset)
+            if left < 2:
+                return
+            offset += left - 1

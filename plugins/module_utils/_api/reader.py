@@ -42,10 +42,12 @@ class Reader:
     Args:
         client: sends the requests.
         warn: takes a sentence for the user.
+        concurrency: how many pages of participants may be under way at once.
     """
 
-    def __init__(self, client: Client, warn: Warn) -> None:
+    def __init__(self, client: Client, warn: Warn, concurrency: int = 1) -> None:
         self._client = client
+        self._concurrency = concurrency
         self._warn = warn
 
     def campaign(self, campaign_id: int) -> Campaign:
@@ -244,22 +246,29 @@ class Reader:
         try:
             params = {"campaign_id": campaign_id, "state": state}
             stateless = 0
-            for page in self._client.read_list("query_participants", params, "participant_id", page_size, seen, total):
+            pages = self._client.read_list(
+                "query_participants", params, "participant_id", page_size, seen, total, self._concurrency
+            )
+            for page in pages:
                 found = [_participant(item, campaign_id, state) for item in page]
                 stateless += sum(each.state is None for each in found)
                 yield found
-            if stateless:
-                self._warn(
-                    f"Campaign {campaign_id}: the server's list shows no state for {stateless} participants. "
-                    "An action on them is sent whatever their state."
-                )
-            if total is not None and seen.count != total:
-                self._warn(
-                    f"Campaign {campaign_id}: the server counts {total} participants, "
-                    f"its list held {seen.count} different ones."
-                )
+            self._warn_of_list(campaign_id, stateless, total, seen.count)
         finally:
             seen.close()
+
+    def _warn_of_list(self, campaign_id: int, stateless: int, counted: int | None, read_in_all: int) -> None:
+        """Warn of participants without a state, and of a number that is not the server's own count."""
+        if stateless:
+            self._warn(
+                f"Campaign {campaign_id}: the server's list shows no state for {stateless} participants. "
+                "An action on them is sent whatever their state."
+            )
+        if counted is not None and read_in_all != counted:
+            self._warn(
+                f"Campaign {campaign_id}: the server counts {counted} participants, "
+                f"its list held {read_in_all} different ones."
+            )
 
     def participants_page(self, campaign_id: int, state: str | None, limit: int, offset: int) -> list[Participant]:
         """Return the participants at an offset of the list, by one request.

@@ -16,8 +16,6 @@ LONGEST_FUNCTION = 40
 DOCUMENTATION = ("DOCUMENTATION", "EXAMPLES", "RETURN")
 # A name is taken out once its file is short enough; none is added.
 STILL_TOO_LONG = {
-    "plugins/module_utils/_api/client.py",
-    "plugins/module_utils/_api/paging.py",
     "plugins/module_utils/_ledger/sqlite.py",
 }
 FILES = sorted(path for folder in FOLDERS for path in (ROOT / folder).rglob("*.py"))

@@ -6,11 +6,15 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from typing import Any
+from unittest.mock import patch
 
 import pytest
-from ansible_collections.simops.yateota.plugins.module_utils._api.paging import Item, Seen, key_of, read_moving_list
+from ansible_collections.simops.yateota.plugins.module_utils._api import ahead
+from ansible_collections.simops.yateota.plugins.module_utils._api.ahead import Item, PagesAhead
+from ansible_collections.simops.yateota.plugins.module_utils._api.paging import Seen, key_of, read_moving_list
 from ansible_collections.simops.yateota.plugins.module_utils._core.errors import BadAnswerError
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -57,13 +61,56 @@ def _seen() -> Iterator[Seen]:
     keys.close()
 
 
-def read_all(fetch: Any, page_size: int, total: int | None = None) -> list[int]:
-    """Return all ids that a reading yields, in its order."""
+class AnyOrder:
+    """Threads that a server answers in any order: what is submitted runs when a result is waited for, or before."""
+
+    def __init__(self, chance: random.Random) -> None:
+        self._chance = chance
+        self.waiting: list[tuple[Future[Any], Callable[[], Any]]] = []
+
+    def submit(self, work: Callable[..., Any], *arguments: Any) -> Future[Any]:
+        future: Any = Future()
+        future.result = lambda: self._result(future)
+        self.waiting.append((future, lambda: work(*arguments)))
+        if self._chance.random() < 0.3:
+            self._run_one()
+        return future
+
+    def _result(self, future: Future[Any]) -> Any:
+        while not future.done():
+            self._run_one()
+        return Future.result(future)
+
+    def _run_one(self) -> None:
+        future, work = self.waiting.pop(self._chance.randrange(len(self.waiting)))
+        if not future.set_running_or_notify_cancel():
+            return
+        try:
+            future.set_result(work())
+        except Exception as error:  # noqa: BLE001 (as threads do)
+            future.set_exception(error)
+
+    def shutdown(self) -> None:
+        while self.waiting:
+            self._run_one()
+
+
+def in_turn(fetch: Any, page_size: int) -> PagesAhead:
+    """Pages that are read one at a time."""
+    return PagesAhead(lambda offset, _wanted: fetch(offset, page_size))
+
+
+def read_all(fetch: Any, page_size: int, total: int | None = None, chance: random.Random | None = None) -> list[int]:
+    """Return all ids that a reading yields, in its order; with chance, three pages are read at once, in any order."""
     keys = Seen()
+    pages = PagesAhead(lambda offset, _wanted: fetch(offset, page_size), 3) if chance else in_turn(fetch, page_size)
     try:
-        found = [key_of(item, KEY) for page in read_moving_list(fetch, KEY, page_size, keys, total) for item in page]
+        with patch.object(ahead, "ThreadPoolExecutor", lambda *_arguments: AnyOrder(chance)):
+            listed = read_moving_list(pages, KEY, page_size, keys, total)
+            found = [key_of(item, KEY) for page in listed for item in page]
         assert keys.count == len(found)
     finally:
+        pages.close()
         keys.close()
     return found
 
@@ -120,6 +167,96 @@ def test_a_page_cut_short_or_sent_twice_loses_nothing(size: int, page_size: int,
     assert sorted(read_all(fetch, page_size)) == resting.ids
 
 
+orders = st.randoms(use_true_random=False)
+"""What decides in which order a server reads the pages that are under way together."""
+
+
+@given(size=st.integers(0, 120), page_size=st.integers(2, 40), counted=st.booleans(), chance=orders)
+def test_pages_ahead_cost_no_request_where_the_number_of_items_is_known(
+    size: int, page_size: int, counted: bool, chance: random.Random
+) -> None:
+    """Where it is not, the end is found by a page with fewer items, when as many as are read ahead are under way."""
+    one_by_one, resting = MovingList(size), MovingList(size)
+    total = size if counted else None
+    assert read_all(one_by_one.fetch, page_size, total) == resting.ids
+    assert read_all(resting.fetch, page_size, total, chance) == resting.ids
+    assert resting.requests <= one_by_one.requests + (0 if counted else 2)
+
+
+@settings(max_examples=400)
+@given(
+    size=st.integers(0, 120),
+    page_size=st.integers(2, 40),
+    cap=st.none() | st.integers(2, 15),
+    moves=st.integers(0, 12),
+    counted=st.none() | st.integers(0, 200),
+    chance=orders,
+)
+def test_what_stays_is_read_once_in_whatever_order_pages_are_read(
+    size: int, page_size: int, cap: int | None, moves: int, counted: int | None, chance: random.Random
+) -> None:
+    """The server's count may be wrong, too."""
+    moving = MovingList(size, chance, moves, cap)
+    found = read_all(moving.fetch, page_size, counted, chance)
+    assert len(found) == len(set(found))
+    assert moving.stayed <= set(found)
+    step = min(page_size, cap or page_size) - 1
+    assert moving.requests <= (moves + 1) * (4 * (size + 10 * moves) / step + 20)
+
+
+@settings(max_examples=200)
+@given(
+    size=st.integers(0, 80),
+    page_size=st.integers(2, 20),
+    spoilt=st.dictionaries(st.integers(1, 15).map(lambda n: 2 * n), st.integers(0, 20) | st.none(), max_size=6),
+    chance=orders,
+)
+def test_a_spoilt_page_among_those_ahead_loses_nothing(
+    size: int, page_size: int, spoilt: dict[int, int | None], chance: random.Random
+) -> None:
+    resting = MovingList(size)
+    last: list[Item] = []
+
+    def fetch(offset: int, limit: int) -> list[Item]:
+        nonlocal last
+        page = resting.fetch(offset, limit)
+        if resting.requests in spoilt:
+            cut = spoilt[resting.requests]
+            return last if cut is None else page[:cut]
+        last = page
+        return page
+
+    assert sorted(read_all(fetch, page_size, size, chance)) == resting.ids
+
+
+@given(size=st.integers(0, 60), bad=st.integers(1, 30), chance=orders)
+def test_a_failure_ends_the_reading_after_the_pages_before_it(size: int, bad: int, chance: random.Random) -> None:
+    """All that is before the page that failed is read, and nothing is asked for once the failure is known."""
+    resting = MovingList(size)
+
+    def fetch(offset: int, limit: int) -> list[Item]:
+        page = resting.fetch(offset, limit)
+        if resting.requests >= bad:
+            raise BadAnswerError(f"offset {offset}")
+        return page
+
+    keys, found = Seen(), []
+    pages = PagesAhead(lambda offset, _wanted: fetch(offset, 5), 3)
+    try:
+        with patch.object(ahead, "ThreadPoolExecutor", lambda *_arguments: AnyOrder(chance)):
+            for page in read_moving_list(pages, KEY, 5, keys, size):
+                found += [key_of(item, KEY) for item in page]
+        assert resting.requests < bad
+    except BadAnswerError:
+        assert resting.requests >= bad
+        pages.close()
+        assert resting.requests <= bad + 2
+    finally:
+        pages.close()
+        keys.close()
+    assert found == resting.ids[: len(found)]
+
+
 def test_the_end_of_a_list_is_looked_for_though_as_many_came_as_were_counted() -> None:
     ids = [10, 20, 30, 40]
 
@@ -146,7 +283,7 @@ def test_a_server_that_ignores_the_offset_is_an_error_and_no_loop(seen: Seen) ->
         return [{KEY: 1}, {KEY: 2}, {KEY: 3}]
 
     with pytest.raises(BadAnswerError, match=r"does not end.*after 3 items.*seems to ignore the offset"):
-        list(read_moving_list(fetch, KEY, 3, seen))
+        list(read_moving_list(in_turn(fetch, 3), KEY, 3, seen))
     assert len(asked) < 40
 
 
@@ -158,12 +295,12 @@ def test_a_server_that_sends_unknown_items_at_every_offset_is_an_error(seen: See
         return [{KEY: 1}, {KEY: 2}] if offset == 0 else [{KEY: next(numbers)}, {KEY: next(numbers)}]
 
     with pytest.raises(BadAnswerError, match="does not end"):
-        list(read_moving_list(fetch, KEY, 2, seen))
+        list(read_moving_list(in_turn(fetch, 2), KEY, 2, seen))
 
 
 def test_no_page_is_yielded_that_holds_nothing_new(seen: Seen) -> None:
     resting = MovingList(5)
-    assert [len(page) for page in read_moving_list(resting.fetch, KEY, 3, seen)] == [3, 2]
+    assert [len(page) for page in read_moving_list(in_turn(resting.fetch, 3), KEY, 3, seen)] == [3, 2]
 
 
 @pytest.mark.parametrize(
@@ -180,6 +317,6 @@ def test_no_page_is_yielded_that_holds_nothing_new(seen: Seen) -> None:
 )
 def test_what_tells_items_apart(one: Item, other: Item, same: bool, seen: Seen) -> None:
     assert (key_of(one, KEY) == key_of(other, KEY)) is same
-    assert seen.add(key_of(one, KEY))
-    assert seen.add(key_of(other, KEY)) is not same
+    assert seen.add([key_of(one, KEY)]) == [0]
+    assert seen.add([key_of(other, KEY)]) == ([] if same else [0])
     assert key_of(one, KEY) in seen

@@ -1,0 +1,211 @@
+# Copyright (c) 2026 simops.yateota contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Judge the answer to one request by its status and its body."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from .._core.errors import (
+    ApiError,
+    AuthError,
+    BadAnswerError,
+    NotSentError,
+    OutcomeUnknownError,
+    TransportError,
+    YateotaError,
+)
+from .._core.identifiers import described
+from .._core.operations import is_write
+from .answer import Border, NoAnswerError, title_of, whole_number
+from .retry_after import retry_after
+from .transport import Connection, ExchangeError
+from .wire import CLOSED, SPEAKS_TLS, Reply
+
+_HTTP: dict[int, tuple[bool, bool, type[YateotaError]]] = {
+    # status: (turned away before it was read, temporary, failure)
+    **dict.fromkeys((400, 405, 415), (True, False, BadAnswerError)),
+    **dict.fromkeys((401, 403), (True, False, AuthError)),
+    404: (False, False, TransportError),
+    429: (True, True, TransportError),
+    **dict.fromkeys((502, 503, 504), (False, True, TransportError)),
+}
+"""What an HTTP status other than 200 means [F]. No other status proves that a write was not carried out, but a 503 that
+names a time for the next try (``_TURNED_AWAY``)."""
+_TURNED_AWAY = (429, 503)
+"""The statuses of a request that the server turned away unread: 503 only if it names a time for the next try."""
+_UNSETTLED_CODES = frozenset((200, 201, 300, *range(500, 600)))
+"""Body codes after which a write may still have been carried out [F]."""
+_CODE_LIMIT = 2**31
+_TRANSIENT_CODE = 200
+"""Timeout, disconnect, no engine: a read may succeed a moment later [F]."""
+
+_ADVICE = {
+    200: "the node did not answer the server's front end in time; try again later",
+    401: "check the values given; the server does not know one of them, or not this request",
+    402: "give what is missing",
+    403: "ask the server's administrator whether this secret may do it",
+    404: "check that it exists on this server and node",
+}
+_OTHER_ADVICE = "check the server's log"
+_UNSETTLED_ADVICE = "It may have been carried out: read the state before you send it again."
+
+_ASKS_FOR_TLS = re.compile(r"plain HTTP|HTTPS port|SSL-enabled", re.IGNORECASE)
+"""What front ends answer to plain text on a TLS port."""
+
+
+class PassingError(Exception):
+    """A temporary failure of a read, to repeat after any ``failure.retry_after``."""
+
+    def __init__(self, failure: YateotaError) -> None:
+        super().__init__()
+        self.failure = failure
+
+
+class Exchange:
+    """A judge of one request by status and body: errors also come with HTTP 200 [F].
+
+    Args:
+        connection: the server.
+        border: reads its bodies and messages.
+        request, params: the request, without params that are None.
+
+    Attributes:
+        is_write: whether it is one that acts.
+    """
+
+    def __init__(self, connection: Connection, border: Border, request: str, params: Mapping[str, Any]) -> None:
+        self._connection = connection
+        self._border = border
+        self._request = request
+        self.is_write = is_write(request, params)
+        action = f" ({params['action']})" if "action" in params else ""
+        subject = f" for {described(params)}" if _names_something(params) else ""
+        self._what = f"{request}{action}{subject}"
+
+    def answer(self, reply: Reply) -> dict[str, Any]:
+        """Return the payload of the answer.
+
+        Raises:
+            PassingError: a temporary failure.
+            YateotaError: any other.
+        """
+        if reply.status != 200:
+            raise self._http_failure(reply)
+        try:
+            body = self._border.body(reply.text, lines=self._request == "trace")
+        except NoAnswerError as error:
+            raise self._no_answer(reply, str(error)) from None
+        code = whole_number(body.pop("code", None))
+        if code is None:
+            raise self._no_answer(reply, "an answer without a code")
+        if code:
+            raise self._refused(code, body.get("message"))
+        return body
+
+    def held_back(self) -> NotSentError:
+        """Return the failure of a request that was held back."""
+        return NotSentError(f"{self._what}: it was not sent, because the task was stopped.", request=self._request)
+
+    def network_failure(self, error: ExchangeError) -> YateotaError:
+        """Return the failure of an exchange that the network or an invalid answer ended."""
+        said = self._border.line(str(error))
+        if self.is_write and error.left:
+            return self._unsettled(f"{self._what}: {said}", message=said)
+        if error.answered:
+            return BadAnswerError(
+                f"{self._what}: {said}. Ask for fewer at once where the module has page_size, or look into what the "
+                "server sends.",
+                request=self._request,
+                message=said,
+            )
+        url = self._connection.api_url
+        # Many TLS servers close the connection without an answer to plain text.
+        scheme = " Use https:// where this port expects TLS." if url.startswith("http:") and said == CLOSED else ""
+        return TransportError(
+            f"{self._what}: cannot reach {url} ({said}). {_network_advice(error)}{scheme}",
+            request=self._request,
+            message=said,
+        )
+
+    def _no_answer(self, reply: Reply, found: str) -> YateotaError:
+        text = f"{self._what}: the server sent {found} where an answer of the API was expected"
+        if self.is_write:
+            return self._unsettled(text, http_status=reply.status)
+        return BadAnswerError(
+            f"{text}. Check that api_url {self._connection.api_url} is the API's own URL.",
+            request=self._request,
+            http_status=reply.status,
+        )
+
+    def _refused(self, code: int, message: Any) -> Exception:
+        """Return the failure for a body code other than 0."""
+        said = self._border.line(str(message)) if message else "no message"
+        text = f"{self._what}: the server said '{said}' (code {code})"
+        facts: dict[str, Any] = {"code": code, "http_status": 200, "message": said if message else None}
+        if abs(code) >= _CODE_LIMIT:  # not a code of the API, and too large for some databases
+            facts |= {"code": None, "message": f"{said} (code {code})"}
+        if self.is_write and code in _UNSETTLED_CODES:
+            return self._unsettled(text, **facts)
+        failure = ApiError(f"{text}; {_ADVICE.get(code, _OTHER_ADVICE)}.", request=self._request, **facts)
+        return PassingError(failure) if code == _TRANSIENT_CODE else failure
+
+    def _http_failure(self, reply: Reply) -> Exception:
+        """Return the failure for an HTTP status other than 200."""
+        status = reply.status
+        title = title_of(reply.text) or reply.reason
+        reason = self._border.line(title.strip().removeprefix(str(status))) or "no reason given"
+        text = f"{self._what}: the server answered HTTP {status} {reason}"
+        facts: dict[str, Any] = {"request": self._request, "http_status": status, "message": reason}
+        pause = retry_after(reply.headers) if status in _TURNED_AWAY else None
+        otherwise = TransportError if 300 <= status < 400 or status >= 500 else BadAnswerError
+        unread, temporary, failure = _HTTP.get(status, (False, False, otherwise))
+        if self.is_write and (not (unread or pause is not None) or self._was_read(reply)):
+            return self._unsettled(f"{text}{self._http_advice(reply)}", http_status=status, message=reason)
+        if failure is AuthError:
+            given = "is wrong or may not be used from here" if self._connection.api_secret else "is needed"
+            return AuthError(f"{text}: api_secret {given}.", **facts)
+        if temporary:
+            return PassingError(TransportError(f"{text}. Try again later.", **facts, retry_after=pause))
+        return failure(f"{text}{self._http_advice(reply)}.", **facts)
+
+    def _was_read(self, reply: Reply) -> bool:
+        """Return whether the body shows that the request was read, despite its status."""
+        try:
+            code = whole_number(self._border.body(reply.text).get("code"))
+        except NoAnswerError:
+            return False
+        return code != reply.status and (code == 0 or code in _UNSETTLED_CODES)  # the status again is a gateway's
+
+    def _http_advice(self, reply: Reply) -> str:
+        """Return advice on an HTTP status other than 200, as the end of a sentence."""
+        url = self._connection.api_url
+        if 300 <= reply.status < 400:
+            target = self._border.line(reply.headers.get("location", "somewhere unnamed"))
+            return (
+                f": a redirect to {target}, not followed because the secret is only for {url}. "
+                "Set api_url to the final URL"
+            )
+        if reply.status == 404:
+            return f". Check api_url {url}: there is no API at this path"
+        if reply.status == 400 and url.startswith("http:") and _ASKS_FOR_TLS.search(reply.text):
+            return f". {SPEAKS_TLS[0].upper()}{SPEAKS_TLS[1:]}"
+        if reply.status >= 500:
+            return ". Check the server's log"
+        return f". Check that api_url {url} is the API's own URL"
+
+    def _unsettled(self, text: str, **facts: Any) -> OutcomeUnknownError:
+        return OutcomeUnknownError(f"{text}. {_UNSETTLED_ADVICE}", request=self._request, **facts)
+
+
+def _names_something(params: Mapping[str, Any]) -> bool:
+    return described(params) != described({})
+
+
+def _network_advice(error: ExchangeError) -> str:
+    if error.certain:
+        return "Check its host name and its dates; if its CA is not known here, set ca_path to the CA's certificate."
+    return "Check the address and the network, and that the server runs."
