@@ -18,6 +18,7 @@ from .writing import Code, python
 MODULES = "plugins/modules"
 FRAGMENT = "plugins/doc_fragments/connection.py"
 ARGUMENTS = "plugins/module_utils/_ansible/arguments.py"
+_MACRO = re.compile(r"\b(?:O|RV|V|C|E|M|P)\((?:main:|[\w.]+#\w+:|simops\.yateota\.(?!\w+#))?([^()#]*)(?:#\w+)?\)")
 _SECRET = re.compile(r"(password|secret|token)$")
 _ENVIRONMENT = re.compile(r"If not set, the environment variable E\((YATEOTA_\w+)\)")
 _NUMBER = r"(\d+(?:\.\d+)?)"
@@ -48,6 +49,11 @@ def paragraphs(option: Mapping[str, Any]) -> list[str]:
     """Return an option's description, a paragraph each."""
     description = option["description"]
     return [" ".join(each.split()) for each in ([description] if isinstance(description, str) else description)]
+
+
+def without_macros(text: str, quote: str = "") -> str:
+    """Return a description with the names and values in its macros alone, between quotes."""
+    return _MACRO.sub(rf"{quote}\1{quote}", text)
 
 
 def bounds(option: Mapping[str, Any]) -> dict[str, float]:

@@ -27,7 +27,7 @@ _SPEC_TYPES = {
 _EMPTY_PASSES = {"str", "path", "moment", "tasks_file"}
 _WORDS = {"int": "Whole number.", "float": "Number.", "bool": "Boolean.", "id": "Id."}
 _LIMITS = ("least", "above", "most")
-_MACRO = re.compile(r"\b(O|RV)\(([^()=#]+)((?:=[^()]*)?)\)")
+_OPTION_MACRO = re.compile(r"\b(O|RV)\(([^()=#]+)((?:=[^()]*)?)\)")
 
 
 @dataclass(frozen=True)
@@ -128,7 +128,7 @@ def _in_role(text: str, role: str, names: Mapping[str, str], module: str) -> str
             return f"O(main:{role}_{names[path]}{value})"
         return f"{kind}(simops.yateota.{module}#module:{path}{value})"
 
-    return _MACRO.sub(renamed, text)
+    return _OPTION_MACRO.sub(renamed, text)
 
 
 def write_role_files(tree: Tree, role: Role) -> None:

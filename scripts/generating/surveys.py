@@ -17,14 +17,13 @@ from .writing import yaml_lines
 SOURCE = "extensions/awx/questions.yml"
 TEMPLATES = "extensions/awx/templates.yml"
 PLAYBOOKS = "playbooks/vars/playbooks.yml"
-_KINDS = {
+_ANSWER_TYPES = {
     "int": "integer",
     "id": "integer",
     "float": "float",
     **dict.fromkeys(["str", "path", "whole_path", "moment", "iccid", "imsi", "msisdn", "change_id"], "text"),
     **dict.fromkeys(["list", "names", "sims", "sim_lines", "participants", "campaign_states"], "textarea"),
 }
-_MACRO = re.compile(r"\b[A-Z]{1,2}\((?:[^()#]*#module:|main:)?([^()]*)\)")
 
 
 def write_surveys(tree: Tree, roles: Mapping[str, Role]) -> None:
@@ -85,7 +84,7 @@ def _title(variable: str, name: str) -> str:
 
 def _sentence(spec: Mapping[str, Any]) -> str:
     """Return the first sentence of a description, as plain text without its full stop."""
-    text = _MACRO.sub(r"\1", documentation.paragraphs(spec)[0])
+    text = documentation.without_macros(documentation.paragraphs(spec)[0])
     return re.split(r"\.(?: |$)", text, maxsplit=1)[0]
 
 
@@ -96,7 +95,7 @@ def _kind(question: Mapping[str, Any], spec: Mapping[str, Any]) -> dict[str, Any
         return {"type": "multiplechoice", "choices": ["false", "true"]}
     if choices and spec["type"] == "str":
         return {"type": "multiplechoice", "choices": choices}
-    return {"type": _KINDS[spec["type"]]}
+    return {"type": _ANSWER_TYPES[spec["type"]]}
 
 
 def _default(question: Mapping[str, Any], spec: Mapping[str, Any]) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
@@ -11,7 +10,7 @@ from .roles import Role
 from .tree import Tree
 from .writing import flow
 
-_KINDS = {
+_VALUE_WORDS = {
     "int": "whole number",
     "float": "number",
     "str": "text",
@@ -25,7 +24,6 @@ _KINDS = {
     "participants": "list of dictionaries",
     "sim_lines": "text or list",
 }
-_MACRO = re.compile(r"\b(?:O|RV|V|C|E|M|P)\((?:main:|[\w.]+#\w+:|simops\.yateota\.(?!\w+#))?([^()#]*)(?:#\w+)?\)")
 _LIMITS = ("least", "above", "most")
 
 
@@ -84,7 +82,7 @@ def _value(option: Mapping[str, Any]) -> str:
     if "choices" in option:
         return ("any of " if option["type"] == "list" else "") + ", ".join(f"`{each}`" for each in option["choices"])
     limits = {key: option[key] for key in _LIMITS if key in option}
-    kind = _KINDS[option["type"]]
+    kind = _VALUE_WORDS[option["type"]]
     return f"{kind}, {documentation.must_be(limits)[len('Must be ') : -1]}" if limits else kind
 
 
@@ -107,4 +105,4 @@ def _meaning(option: Mapping[str, Any]) -> str:
     The bounds are left out: they have their own column.
     """
     text = documentation.MUST_BE.sub("", documentation.paragraphs(option)[0])
-    return _MACRO.sub(r"`\1`", text).replace("|", "\\|").strip()
+    return documentation.without_macros(text, quote="`").replace("|", "\\|").strip()

@@ -55,30 +55,9 @@ def writing_engine(path: str) -> sa.Engine:
     """
     path = _checked(path)
     named = f"ledger '{path}'"
-    try:
-        # Created here, so that its mode is correct from the first byte on.
-        create_private(path)
-    except OSError as error:
-        raise InvalidInputError(
-            f"{named} cannot be opened ({error.strerror}): give a file in a folder that this user may write."
-        ) from None
-    if not os.access(path, os.W_OK, effective_ids=os.access in os.supports_effective_ids):
-        raise InvalidInputError(f"{named} cannot be written: give a file, in a folder, that this user may write.")
-    for beside in ("", *_BESIDE):
-        make_private(f"{path}{beside}", named)
+    _make_writable(path, named)
     opened = _identity(path)
-
-    def connect() -> sqlite3.Connection:
-        connection = _connect(path)
-        try:
-            for pragma in ("journal_mode = WAL", "synchronous = FULL", "secure_delete = ON"):
-                connection.execute(f"PRAGMA {pragma}")
-        except sqlite3.Error:
-            connection.close()
-            raise
-        return connection
-
-    engine = engine_of(connect, sa.QueuePool)
+    engine = engine_of(lambda: _connect_to_write(path), sa.QueuePool)
 
     @sa.event.listens_for(engine, "begin")
     def begin(_connection: sa.Connection) -> None:
@@ -90,6 +69,32 @@ def writing_engine(path: str) -> sa.Engine:
             )
 
     return engine
+
+
+def _make_writable(path: str, named: str) -> None:
+    """Create the file if it is missing, and let nobody else read or write it."""
+    try:
+        # Created here, so that its mode is correct from the first byte on.
+        create_private(path)
+    except OSError as error:
+        raise InvalidInputError(
+            f"{named} cannot be opened ({error.strerror}): give a file in a folder that this user may write."
+        ) from None
+    if not os.access(path, os.W_OK, effective_ids=os.access in os.supports_effective_ids):
+        raise InvalidInputError(f"{named} cannot be written: give a file, in a folder, that this user may write.")
+    for beside in ("", *_BESIDE):
+        make_private(f"{path}{beside}", named)
+
+
+def _connect_to_write(path: str) -> sqlite3.Connection:
+    connection = _connect(path)
+    try:
+        for pragma in ("journal_mode = WAL", "synchronous = FULL", "secure_delete = ON"):
+            connection.execute(f"PRAGMA {pragma}")
+    except sqlite3.Error:
+        connection.close()
+        raise
+    return connection
 
 
 def reading_engine(path: str) -> sa.Engine:
