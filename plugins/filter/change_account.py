@@ -13,7 +13,7 @@ from typing import Any
 
 from ansible.errors import AnsibleFilterError
 
-from ..module_utils._core.states import ENDED_STATUSES, ChangeStatus
+from ..module_utils._core.states import ENDED_STATUSES, ChangeStatus, RowState
 from ..plugin_utils._change_words import counted, sim_line
 
 DOCUMENTATION = r"""
@@ -66,6 +66,7 @@ _value:
 
 _DIGEST_SHOWN = 12
 _COHORTS_SHOWN = 5
+_HALTING = (ChangeStatus.HELD, ChangeStatus.RELEASED, ChangeStatus.STOPPED)
 
 
 def change_account(result: Any, about: str = "status", check_mode: bool = False) -> list[str]:
@@ -78,13 +79,12 @@ def change_account(result: Any, about: str = "status", check_mode: bool = False)
         raise AnsibleFilterError("change_account expected a result of yateota_bulk_info or yateota_bulk with a change.")
     if about == "status":
         return list(_status(result))
-    if about == "approved":
+    if about == ChangeStatus.APPROVED:
         return [_approved(result, check_mode)]
-    if about in ("held", "released", "stopped"):
+    if about in _HALTING:
         return list(_halted(result, about, check_mode))
-    raise AnsibleFilterError(
-        f"change_account: about is '{about}', expected status, approved, held, released or stopped."
-    )
+    choices = ", ".join(["status", ChangeStatus.APPROVED, *_HALTING])
+    raise AnsibleFilterError(f"change_account: about is '{about}', expected one of {choices}.")
 
 
 def _status(result: Mapping[str, Any]) -> Iterator[str]:
@@ -160,11 +160,11 @@ def _halted(result: Mapping[str, Any], about: str, check_mode: bool) -> Iterator
     if check_mode and result["changed"]:
         yield f"Nothing is recorded in check mode. The change would be {about}."
     if not result["changed"]:
-        yield "The change was not held." if about == "released" else f"The change was already {about}."
+        yield "The change was not held." if about == ChangeStatus.RELEASED else f"The change was already {about}."
     halt = change["stopped"] or change["held"]
     yield f"Change {change['change_id']} is {change['status']}" + (f", {_by_whom(halt)}" if halt else "")
-    sending = f", {counts['sending']} are being sent" if counts["sending"] else ""
-    yield f"{counts['planned']} of {change['selected']} participants are left to send{sending}."
+    sending = f", {counts[RowState.SENDING]} are being sent" if counts[RowState.SENDING] else ""
+    yield f"{counts[RowState.PLANNED]} of {change['selected']} participants are left to send{sending}."
 
 
 def _by_whom(halt: Mapping[str, Any]) -> str:

@@ -31,6 +31,10 @@ HALTS = "a key of the result: who holds or has stopped a change"
 ELSEWHERE = {
     "action/yateota_bulk.py": ({"failed", "unknown"}, "Ansible's result, and an option's name"),
     "action/yateota_campaign_info.py": ({"failed"}, "Ansible's result"),
+    "filter/change_account.py": (
+        {"planned", "started", "finished", "held", "stopped", "failed"},
+        f"{MOMENTS}; {HALTS}",
+    ),
     "filter/change_table.py": ({"held"}, HALTS),
     "filter/change_plan.py": ({"unknown"}, "an option's name"),
     "filter/change_verdict.py": ({"skipped", "stopped"}, "Ansible's result, and a key of the filter's"),

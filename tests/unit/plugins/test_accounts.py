@@ -145,7 +145,7 @@ def test_what_is_no_result_is_refused(given: object) -> None:
 
 
 def test_an_unknown_account_is_refused_with_the_choices() -> None:
-    with pytest.raises(AnsibleFilterError, match=r"about is 'began', expected status, approved"):
+    with pytest.raises(AnsibleFilterError, match=r"about is 'began', expected one of status, approved, held"):
         change_account({"change": change()}, "began")
 
 
