@@ -1,0 +1,232 @@
+# Copyright (c) 2026 simops.yateota contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Poll servers and a ledger, and hand over an event when something turns."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import copy
+import datetime
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeVar
+
+from .._api.client import Client
+from .._api.transport import Connection
+from .._core.errors import YateotaError
+from .looks import LOG, look_at_campaigns, look_at_changes, look_at_node
+from .state_file import StateFile
+from .turns import Limits, Memory, Turn, away_turns, change_turns, server_turns
+
+T = TypeVar("T")
+
+_LONGEST_PAUSE = 900.0
+"""The most seconds between two readings of a server that is away, unless the interval is longer."""
+
+_FEEDBACK_WITHIN = 60.0
+"""Seconds for ansible-rulebook to confirm an event that was handed over."""
+
+
+class Queue(Protocol):
+    """What ansible-rulebook takes events by."""
+
+    async def put(self, event: dict[str, Any], /) -> None:
+        """Take one event."""
+
+
+@dataclass(frozen=True)
+class Server:
+    """One server to watch.
+
+    Attributes:
+        name: its name in events, which is its host in the inventory.
+        connection: how to reach it.
+    """
+
+    name: str
+    connection: Connection
+
+    @property
+    def key(self) -> str:
+        """Return its key in the state file, which outlasts another name."""
+        return f"{self.connection.api_url} {self.connection.node}"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What an event source watches, and how.
+
+    Attributes:
+        servers: the servers.
+        ledger, ledger_password: the ledger, or None.
+        state_file: the path of its memory.
+        interval: seconds between two readings.
+        campaigns: the ids of the campaigns to watch; all if it is empty.
+        limits: the limits beyond which something is an event.
+    """
+
+    servers: Sequence[Server]
+    ledger: str | None
+    ledger_password: str | None
+    state_file: str
+    interval: float
+    campaigns: Sequence[int]
+    limits: Limits
+
+
+class Source:
+    """An event source.
+
+    Args:
+        settings: what it watches.
+        queue: takes the events.
+        feedback: gives back each event that was processed; None if nobody does.
+        clock: returns Unix seconds.
+
+    Raises:
+        InvalidInputError: the state file cannot be used.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        queue: Queue,
+        feedback: asyncio.Queue[dict[str, Any]] | None = None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._settings = settings
+        self._queue = queue
+        self._feedback = feedback
+        self._clock = clock
+        self._state = StateFile(settings.state_file)
+        self._one_at_a_time = asyncio.Lock()
+        self._stopped = threading.Event()
+
+    async def run(self) -> None:
+        """Hand over what is left from the last time, then poll until it is canceled.
+
+        Raises:
+            InvalidInputError: the state file cannot be written any more.
+        """
+        try:
+            async with self._one_at_a_time:
+                await self._hand_over()
+            async with asyncio.TaskGroup() as group:
+                for server in self._settings.servers:
+                    group.create_task(self._watch_server(server))
+                if self._settings.ledger:
+                    group.create_task(self._watch_ledger(self._settings.ledger))
+        except ExceptionGroup as group:
+            raise group.exceptions[0] from None
+        finally:
+            self._stopped.set()
+            self._state.close()
+
+    async def _watch_server(self, server: Server) -> None:
+        client = Client(server.connection, may_send=lambda: not self._stopped.is_set())
+        memory = self._memory(f"server {server.key}")
+        where = {"server": server.name, "api_url": server.connection.api_url, "node": server.connection.node}
+        with contextlib.closing(client):
+            await self._poll(
+                server.name,
+                lambda: self._look_at_server(client),
+                lambda seen: server_turns(memory, seen[0], seen[1], self._settings.limits, self._clock()),
+                lambda why: away_turns(memory, why, self._settings.limits),
+                where,
+            )
+
+    def _look_at_server(self, client: Client) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+        return look_at_campaigns(client, self._settings.campaigns), look_at_node(client)
+
+    async def _watch_ledger(self, ledger: str) -> None:
+        memory = self._memory("ledger")
+        await self._poll(
+            "the ledger",
+            lambda: look_at_changes(ledger, self._settings.ledger_password),
+            lambda seen: change_turns(memory, seen),
+            lambda _why: (),
+            {},
+        )
+
+    def _memory(self, key: str) -> Memory:
+        return self._state.memory.setdefault(key, {})
+
+    async def _poll(
+        self,
+        name: str,
+        look: Callable[[], Any],
+        turns_of: Callable[[Any], Iterable[Turn]],
+        turns_away: Callable[[str], Iterable[Turn]],
+        where: dict[str, Any],
+    ) -> None:
+        """Read again and again, and hand over what has turned each time. Pauses grow while the reading fails."""
+        failed = 0
+        while True:
+            try:
+                seen = await self._in_thread(look)
+            except YateotaError as error:
+                failed += 1
+                LOG.log(logging.WARNING if failed == 1 else logging.DEBUG, "%s cannot be read: %s", name, error)
+                await self._note(turns_away(str(error)), where)
+            else:
+                if failed:
+                    LOG.warning("%s can be read again.", name)
+                failed = 0
+                await self._note(turns_of(seen), where)
+            longest = max(self._settings.interval, _LONGEST_PAUSE)
+            await asyncio.sleep(min(self._settings.interval * 2 ** min(failed, 20), longest))
+
+    async def _in_thread(self, work: Callable[[], T]) -> T:
+        """Run what blocks in a thread. Canceled, wait for its end, so that nothing is closed that it uses."""
+        task = asyncio.create_task(asyncio.to_thread(work))
+        try:
+            return await asyncio.shield(task)
+        except asyncio.CancelledError:
+            self._stopped.set()
+            await asyncio.gather(task, return_exceptions=True)
+            raise
+
+    async def _note(self, turns: Iterable[Turn], where: dict[str, Any]) -> None:
+        """Make events of turns, and hand them over.
+
+        What is remembered and the events become durable together, before the first of them is handed over.
+        """
+        async with self._one_at_a_time:
+            before = copy.deepcopy(self._state.memory)
+            for kind, said in turns:
+                self._state.add({"kind": kind, "at": _iso(self._clock()), **where, **said})
+            if self._state.memory != before or self._state.outbox:
+                await self._in_thread(self._state.save)
+                await self._hand_over()
+
+    async def _hand_over(self) -> None:
+        """Hand over the events of the outbox. Each leaves it when it was taken, or confirmed where feedback comes."""
+        outbox = self._state.outbox
+        while outbox:
+            event = copy.deepcopy(outbox[0])  # the filters of a rulebook change what they get
+            await self._queue.put({"yateota": event, "meta": {"uuid": event["id"]}})
+            if self._feedback is not None and not await _confirmed(self._feedback, event["id"]):
+                LOG.warning("Event %s was not confirmed: it is handed over again later.", event["id"])
+                return
+            outbox.pop(0)
+            await self._in_thread(self._state.save)
+
+
+async def _confirmed(feedback: asyncio.Queue[dict[str, Any]], event_id: str) -> bool:
+    """Wait until an event is given back; return whether it was."""
+    try:
+        async with asyncio.timeout(_FEEDBACK_WITHIN):
+            while (await feedback.get()).get("meta", {}).get("uuid") != event_id:
+                pass
+    except TimeoutError:
+        return False
+    return True
+
+
+def _iso(moment: float) -> str:
+    return datetime.datetime.fromtimestamp(moment, datetime.UTC).isoformat(timespec="seconds").replace("+00:00", "Z")

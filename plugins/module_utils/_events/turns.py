@@ -1,0 +1,180 @@
+# Copyright (c) 2026 simops.yateota contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Compare what is seen of a server and of a ledger with what was seen before, and say what has turned.
+
+These functions know neither time nor files: they change the memory that they are given, which is a JSON object.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from .._core.identifiers import LONG_NUMBER
+from .._core.states import COUNTED_STATES, ENDED_STATUSES, CampaignState, ChangeStatus, RowState, plain
+from .._core.watching import BAD, watched
+
+Memory = dict[str, Any]
+Turn = tuple[str, dict[str, Any]]
+"""The kind of an event, and what it says of its subject."""
+
+NOT_OPERATIONAL, UNREACHABLE = "not_operational", "unreachable"
+"""The reasons of ``node_down``."""
+
+_CHANGE_KINDS = {
+    ChangeStatus.HELD: "change_held",
+    ChangeStatus.ABORTED: "change_aborted",
+    ChangeStatus.STOPPED: "change_stopped",
+    ChangeStatus.APPLIED: "change_finished",
+    ChangeStatus.VERIFIED: "change_finished",
+}
+_SAID_OF_A_CHANGE = ("change_id", "action", "api_url", "node", "status", "selected", "counts")
+
+
+@dataclass(frozen=True)
+class Limits:
+    """The limits beyond which something is an event.
+
+    Attributes:
+        max_failed_percentage: the percentage of ended participants that may have failed; None for any.
+        minimum: the number of ended participants from which that is judged.
+        stalled_after: seconds without progress, after which a running campaign has stalled.
+        unreachable_after: failed readings in a row, after which a node counts as not reachable.
+    """
+
+    max_failed_percentage: float | None
+    minimum: int
+    stalled_after: float
+    unreachable_after: int
+
+
+def server_turns(
+    memory: Memory,
+    campaigns: Sequence[Mapping[str, Any]] | None,
+    node: Mapping[str, Any] | None,
+    limits: Limits,
+    now: float,
+) -> Iterator[Turn]:
+    """Yield what has turned on a server that was read, and remember it.
+
+    Args:
+        memory: what is remembered of the server.
+        campaigns: as ``yateota_campaign_info`` returns them; None if they are not watched.
+        node: its status as ``yateota_stats_info`` returns it; empty if it reports none, None if it is not watched.
+        limits: the limits.
+        now: Unix seconds.
+    """
+    memory["failed_looks"] = 0
+    if node is not None:
+        is_down = node.get("operational") is False
+        yield from _node_turns(memory, NOT_OPERATIONAL if is_down else None, str(node.get("state") or ""))
+    if campaigns is not None:
+        is_first = "campaigns" not in memory
+        before: Memory = memory.get("campaigns") or {}
+        memory["campaigns"] = {}
+        for campaign in campaigns:
+            if campaign["campaign_id"] is None:
+                continue
+            key = str(campaign["campaign_id"])
+            known = before.get(key)
+            memory["campaigns"][key] = mine = dict(known or _new(campaign, now))
+            yield from _campaign_turns(mine, campaign, limits, now, is_told=known is not None or not is_first)
+
+
+def away_turns(memory: Memory, why: str, limits: Limits) -> Iterator[Turn]:
+    """Yield what has turned on a server that could not be read, and remember it."""
+    memory["failed_looks"] = memory.get("failed_looks", 0) + 1
+    if memory["failed_looks"] >= limits.unreachable_after:
+        yield from _node_turns(memory, UNREACHABLE, why)
+
+
+def change_turns(memory: Memory, changes: Sequence[Mapping[str, Any]]) -> Iterator[Turn]:
+    """Yield what has turned in a ledger, and remember it.
+
+    Args:
+        memory: what is remembered of the ledger.
+        changes: as ``_ledger.listing.changes_of`` lists them.
+    """
+    is_first = "changes" not in memory
+    before: Memory = memory.get("changes") or {}
+    memory["changes"] = {}
+    for change in changes:
+        key = f"{change['change_id']} {change['api_url']} {change['node']}"
+        known, status = before.get(key), plain(change["status"])
+        unknown = change["counts"][RowState.UNKNOWN]
+        memory["changes"][key] = {"status": status, "unknown": unknown}
+        was = known["status"] if known else None
+        if was != status and (known or not is_first):
+            ended = was in ENDED_STATUSES and status in ENDED_STATUSES
+            kind = "change_status_changed" if ended else _CHANGE_KINDS.get(status, "change_status_changed")
+            yield kind, {"change": _said(change), "before": {"status": was}}
+        is_new = known is not None or not is_first or status not in (*ENDED_STATUSES, ChangeStatus.PURGED)
+        if unknown and not (known and known["unknown"]) and is_new:
+            yield "change_unknowns", {"change": _said(change)}
+
+
+def _node_turns(memory: Memory, reason: str | None, detail: str) -> Iterator[Turn]:
+    was = memory.get("down")
+    memory["down"] = reason
+    if reason != was:
+        state = {"reason": reason, "detail": detail} if reason else {"reason": was, "detail": detail}
+        yield "node_down" if reason else "node_up", {"status": state}
+
+
+def _new(campaign: Mapping[str, Any], now: float) -> Memory:
+    return {
+        "state": None,
+        "ended": False,
+        "counts": _counts(campaign),
+        "since": now,
+        "failing": False,
+        "stalled": False,
+    }
+
+
+def _campaign_turns(
+    mine: Memory, campaign: Mapping[str, Any], limits: Limits, now: float, is_told: bool
+) -> Iterator[Turn]:
+    """Yield what has turned with one campaign. A first look tells only what is so, and not what has changed."""
+    state, was = campaign["state"], mine["state"]
+    has_ended = state == CampaignState.FINISHED or (state is None and campaign["progress"] == 100)
+    runs = not has_ended and state in (None, CampaignState.STARTED)
+    verdict = watched(campaign, limits.max_failed_percentage, limits.minimum)
+    said = {"campaign": _account(campaign, verdict["failed_percentage"])}
+    if has_ended and not mine["ended"]:
+        if is_told:
+            yield "campaign_finished", {**said, "before": {"state": was}}
+    elif state != was and is_told:
+        yield "campaign_state_changed", {**said, "before": {"state": was}}
+    if _counts(campaign) != mine["counts"] or state != was:
+        mine.update(counts=_counts(campaign), since=now, stalled=False)
+    mine.update(state=state, ended=has_ended)
+    is_bad = verdict["verdict"] == BAD
+    if runs and is_bad and not mine["failing"]:
+        yield "campaign_failing", said
+    mine["failing"] = is_bad and (runs or mine["failing"])
+    counted = verdict["failed_percentage"] is not None
+    if runs and counted and not mine["stalled"] and now - mine["since"] >= limits.stalled_after:
+        mine["stalled"] = True
+        yield "campaign_stalled", {**said, "seconds": round(now - mine["since"])}
+
+
+def _counts(campaign: Mapping[str, Any]) -> list[Any]:
+    return [campaign["participants"], *(campaign[state] for state in COUNTED_STATES)]
+
+
+def _account(campaign: Mapping[str, Any], failed_percentage: float | None) -> dict[str, Any]:
+    names = ("campaign_id", "state", "participants", *COUNTED_STATES, "progress")
+    name = LONG_NUMBER.sub("*", campaign["name"] or "")  # an event must not identify a subscriber
+    return {**plain({each: campaign[each] for each in names}), "name": name, "failed_percentage": failed_percentage}
+
+
+def _said(change: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what an event says of a change: neither the names of people nor identifiers."""
+    said: dict[str, Any] = plain({name: change[name] for name in _SAID_OF_A_CHANGE})
+    for name in ("held", "stopped"):
+        halt = change[name]
+        said[name] = halt and {"since": halt["since"], "reason": halt["reason"]}
+    return said
