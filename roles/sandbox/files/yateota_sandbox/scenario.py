@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 SCENARIOS = Path(__file__).parent / "scenarios"
 
@@ -99,6 +99,11 @@ class Campaign(Part):
     )
     pace: Pace = Pace()
     failure_rate: float = Field(default=0.1, ge=0, le=1, description="Share of messages that fail after the start.")
+    succeeds_at: tuple[int, int] | None = Field(
+        default=None,
+        description="The first and last of the actions at one of which a participant's message succeeds, counted from "
+        "the start; those before it fail. Without it, `failure_rate` decides.",
+    )
     subscriber_rate: float = Field(
         default=0.5, ge=0, le=1, description="Share of the unallocated whose subscriber has appeared at the start."
     )
@@ -115,6 +120,13 @@ class Campaign(Part):
     def participant_ids(self) -> range:
         """Return the ids of its participants."""
         return range(self.first_participant, self.first_participant + self.size)
+
+    @field_validator("succeeds_at")
+    @classmethod
+    def _counts_from_one(cls, value: tuple[int, int] | None) -> tuple[int, int] | None:
+        if value and not 1 <= value[0] <= value[1]:
+            raise ValueError(f"succeeds_at: {list(value)} must be two numbers from 1 on, the smaller first")
+        return value
 
     @model_validator(mode="after")
     def _fixed_are_among_the_initial(self) -> Campaign:

@@ -128,7 +128,7 @@ class Chance:
         to_build = pace.build[0] + (pace.build[1] - pace.build[0]) * build
         to_send = pace.send[0] + (pace.send[1] - pace.send[0]) * send
         to_por = pace.por[0] + (pace.por[1] - pace.por[0]) * por
-        outcome = "failed" if luck < campaign.failure_rate else "finished"
+        outcome = "failed" if self._fails(campaign, participant_id, attempt, luck) else "finished"
         if state == "unallocated":
             return UNALLOCATED
         if state == "pending_build":
@@ -143,6 +143,13 @@ class Chance:
         ended_at = active - to_por * (1 - luck) * 10
         sent_at = ended_at - to_por if state != "canceled" else NEVER
         return Message(ended_at - to_por - to_send, sent_at, ended_at, state)
+
+    def _fails(self, campaign: Campaign, participant_id: int, attempt: int, luck: float) -> bool:
+        if campaign.succeeds_at is None:
+            return luck < campaign.failure_rate
+        first, last = campaign.succeeds_at
+        actions = attempt - 1  # each begins a new message after the campaign's own
+        return actions < first + int((last - first + 1) * self.draws(participant_id, -2)[0])
 
     def appears_at(self, campaign: Campaign, participant_id: int) -> float:
         """Return the simulated second at which a participant's subscriber appears.
