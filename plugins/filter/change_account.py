@@ -14,7 +14,7 @@ from typing import Any
 from ansible.errors import AnsibleFilterError
 
 from ..module_utils._core.states import ENDED_STATUSES, ChangeStatus, RowState
-from ..plugin_utils._change_words import counted, sim_line
+from ..plugin_utils._change_words import counted, next_attempts, sim_line
 
 DOCUMENTATION = r"""
 name: change_account
@@ -98,6 +98,7 @@ def _status(result: Mapping[str, Any]) -> Iterator[str]:
     yield ", ".join(counted(change["counts"]))
     if change["states"]:
         yield f"Last known states of the participants acted on: {', '.join(counted(change['states']))}."
+    yield from _attempts(change)
     yield f"Waves that have ended: {change['waves_done']}."
     yield (
         f"Planned {change['planned']}, started {change['started'] or 'never'}, "
@@ -115,6 +116,20 @@ def _status(result: Mapping[str, Any]) -> Iterator[str]:
         yield f"It is being run by {change['held_by']}."
     yield from _cohorts(result.get("cohorts"))
     yield from (sim_line(each, each["state"], each["message"]) for each in result.get("failures", []))
+    yield from (sim_line(each, "exhausted", each["message"]) for each in result.get("exhausted", []))
+
+
+def _attempts(change: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the attempts to come, and how many participants have spent theirs."""
+    attempts = change.get("attempts")
+    if not attempts:
+        return
+    if attempts["maximum"] is not None:
+        yield f"Up to {attempts['maximum']} attempts for each, at least {attempts['interval']:g} seconds apart."
+    if attempts["outstanding"]:
+        yield next_attempts(change)
+    if attempts["exhausted"]:
+        yield f"{attempts['exhausted']} have had the most attempts allowed, and would need another."
 
 
 def _cohorts(cohorts: Mapping[str, Any] | None) -> Iterator[str]:

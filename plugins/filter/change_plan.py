@@ -15,7 +15,7 @@ from typing import Any
 from ansible.errors import AnsibleFilterError
 
 from ..module_utils._core.states import Action, RowState
-from ..plugin_utils._change_words import counted, opening
+from ..plugin_utils._change_words import counted, next_attempts, opening
 
 DOCUMENTATION = r"""
 name: change_plan
@@ -101,7 +101,7 @@ def change_plan(planned: Any, settings: Mapping[str, Any], check_mode: bool = Fa
         change["counts"][RowState.UNKNOWN] + change["counts"][RowState.SENDING]
     )  # a run that was killed leaves them sending
     resends = settings.get("unknown") == "resend" and unknown > 0
-    sends = bool(planned["remaining"] or resends)
+    sends = bool(planned["remaining"] or resends or (change.get("attempts") or {}).get("is_due"))
     waits = sends and _needs_approval(change, settings) and not change.get("approval")
     approver = bool(str(settings.get("approved_by") or "").strip())
     missing = _missing(change, settings, waits and not approver, resends) if sends else []
@@ -193,7 +193,7 @@ def _left(planned: Mapping[str, Any], resends: bool) -> str:
         return f"{planned['remaining']} to be sent in {waves} wave{'' if waves == 1 else 's'}"
     if resends:
         return "The unknown are to be sent once more, unless their states prove that the action was carried out"
-    return "Nothing is left to send"
+    return next_attempts(planned["change"]).rstrip(".") or "Nothing is left to send"
 
 
 class FilterModule:

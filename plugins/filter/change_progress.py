@@ -13,7 +13,7 @@ from typing import Any
 
 from ansible.errors import AnsibleFilterError
 
-from ..module_utils._core.states import RowState
+from ..module_utils._core.states import ChangeStatus, RowState
 from ..plugin_utils._change_words import tally
 
 DOCUMENTATION = r"""
@@ -108,7 +108,8 @@ _value:
       elements: path
     is_complete:
       description:
-        - Whether all went well and nothing is left to do. V(false) before a wave.
+        - Whether all went well and nothing is left to do. V(false) before a wave, and while further attempts are to
+          come.
         - It is also V(false) at the end of the step V(apply), as the new states are still to be read.
       type: bool
 """
@@ -128,7 +129,8 @@ def change_progress(
     counts = change.get("counts") or {}
     left = counts.get(RowState.PLANNED, 0) + counts.get(RowState.SENDING, 0)
     step = settings.get("only") or "all"
-    is_done = bool(verdict and verdict["well"] and change.get("selected") and not left)
+    waits = change.get("status") == ChangeStatus.WAITING
+    is_done = bool(verdict and verdict["well"] and change.get("selected") and not left and not waits)
     return {
         "change_id": settings["id"],
         "action": settings["action"],

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from ..module_utils._core.states import BAD_STATES, RowState
+from ..module_utils._core.states import BAD_STATES, ChangeStatus, RowState
 
 DOCUMENTATION = r"""
 name: change_table
@@ -21,7 +21,7 @@ description:
   - Returns a line for each change, the latest first, with the number of its participants that are settled, and of those
     that are bad.
   - For a change that is being carried out it also shows the rate and the remaining time, for a held one the person who
-    holds it.
+    holds it, and for one that waits when its next attempt is due, in UTC.
   - In the output of a playbook a line takes no more than 100 columns.
 author:
   - The simops.yateota contributors (@simops)
@@ -91,7 +91,8 @@ def _run(change: Mapping[str, Any]) -> str:
         words = f"held by {change['held']['by']}"
         return words if len(words) <= _RUN else f"{words[: _RUN - 1]}…"
     if not change["held_by"]:
-        return ""
+        due = change.get("next_due") if change["status"] == ChangeStatus.WAITING else None
+        return f"next {due[5:16].replace('T', ' ')}" if due else ""
     words = ["alive"] if change["rate"] is None else [f"{change['rate']:g}/s"]
     if change["seconds_left"] is not None:
         minutes, seconds = divmod(change["seconds_left"], 60)

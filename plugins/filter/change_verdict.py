@@ -15,7 +15,7 @@ from typing import Any
 from ansible.errors import AnsibleFilterError
 
 from ..module_utils._core.states import BAD_STATES, ChangeStatus, RowState
-from ..plugin_utils._change_words import counted, has_stopped, opening, why_stopped
+from ..plugin_utils._change_words import counted, has_stopped, next_attempts, opening, waits_for_window, why_stopped
 
 DOCUMENTATION = r"""
 name: change_verdict
@@ -23,8 +23,8 @@ short_description: Describe the state of a bulk change after a run, and the next
 version_added: 1.1.0
 description:
   - Takes the registered results of sending and of the verification by M(simops.yateota.yateota_bulk), also failed ones.
-  - A change is well if no participant is left, refused, failed or unknown. Participants that are left for a further run
-    because of C(max_waves) are not a failure.
+  - A change is well if no participant is left, refused, failed, unknown or exhausted. Participants that are left for a
+    further run because of C(max_waves) are not a failure, nor is any while further attempts are to come.
 author:
   - The simops.yateota contributors (@simops)
 positional: verified, settings, refusal
@@ -123,12 +123,23 @@ class _Standing:
         While others are left for a further run, that run may settle the unknown.
         """
         states = [state for state in BAD_STATES if not (self.later and state == RowState.UNKNOWN)]
-        return sum(self.counts.get(state, 0) for state in states)
+        return 0 if self.waits else sum(self.counts.get(state, 0) for state in states) + self.exhausted
+
+    @property
+    def waits(self) -> bool:
+        """Return whether further attempts are to come."""
+        return bool(self.change) and self.change["status"] == ChangeStatus.WAITING
+
+    @property
+    def exhausted(self) -> int:
+        """Return how many have had all attempts, and would get another."""
+        return (self.change.get("attempts") or {}).get("exhausted", 0)
 
     @property
     def well(self) -> bool:
         """Return whether nothing is left to do."""
-        lacks = self.left - self.later or self.bad or self.unfinished or self.unread or self.refusal
+        unfinished = 0 if self.waits else self.unfinished
+        lacks = self.left - self.later or self.bad or unfinished or self.unread or self.refusal
         return bool(self.change) and not lacks
 
 
@@ -176,7 +187,10 @@ def _text(standing: _Standing, settings: Mapping[str, Any]) -> str:
     if not standing.change:
         return standing.refusal or standing.why
     change = standing.change
-    counts = ", ".join(counted(standing.counts)) or "it has no participants"
+    parts = counted(standing.counts)
+    if standing.exhausted:
+        parts.append(f"{standing.exhausted} of them exhausted")
+    counts = ", ".join(parts) or "it has no participants"
     advice = _advice(standing, settings)
     return f"Change {change['change_id']} is {change['status']}: {counts}.{' ' if advice else ''}{advice}"
 
@@ -191,6 +205,9 @@ def _advice(standing: _Standing, settings: Mapping[str, Any]) -> str:
         return f"{standing.refusal.rstrip(' .')}.{release}"
     if standing.left:
         return _advice_on_those_left(standing)
+    if standing.waits and not standing.unread:
+        opens = f" Its window opens at {opening(standing.change)}." if waits_for_window(standing.change) else ""
+        return f"{next_attempts(standing.change)} Run this again then.{opens}".strip()
     if standing.counts.get(RowState.UNKNOWN):
         return (
             "Nothing proves whether the action was carried out for the unknown. Check them, and run this again with "

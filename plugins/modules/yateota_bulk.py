@@ -15,8 +15,8 @@ description:
   - A participant is V(unknown) if its request left and its outcome is not known. If its new state proves the outcome, it is settled. Otherwise
     it is reported, and a request is sent again only with O(unknown=resend).
   - A participant that the action would not change is V(skipped), with the reason. A participant that the plan leaves out stays left out.
-  - With O(state=applied) the task fails when a change has ended with participants that are refused, failed or unknown, when it is aborted,
-    and when it is interrupted. RV(change) shows which of them applies.
+  - With O(state=applied) the task fails when a change has ended with participants that are refused, failed, unknown or exhausted, when it is
+    aborted, and when it is interrupted. RV(change) shows which of them applies.
 notes:
   - O(action=rerun) first resets the SIM's OTA counter. A wrong reset can lock a SIM out of OTA, and the API cannot make a second reset harmless.
   - All older campaigns of the SIM then run again. A SIM is one row of the plan, whatever campaigns and identifiers it is selected by.
@@ -153,6 +153,7 @@ options:
     description:
       - When to abort. The change is then V(aborted), nothing more is sent, and it is resumed only with O(resume_aborted).
       - Participants that a request was sent for count. Bad ones are refused, failed or unknown, and after a soak those whose state is V(failed).
+      - With O(attempts), each attempt counts, and without a soak none is bad because its participant came back failed.
     type: dict
     suboptions:
       threshold_percentage:
@@ -163,6 +164,27 @@ options:
         description: The number of requests sent before the threshold applies. Must be 1 or more.
         type: int
         default: 20
+  attempts:
+    description:
+      - Give participants another attempt where the first did not help, up to a number of attempts. A later run with O(state=applied) makes them, as
+        soon as O(attempts.interval) has passed, and inside the O(window). Until then the change is V(waiting), and such a run does nothing.
+      - With V(retry), participants that came back V(failed) get one. With V(retry_build), those that are still V(unallocated). With V(hurry),
+        those that are still V(pending_build) or V(pending_send). Their states are read again before each attempt.
+      - One that has had its last attempt, and would get another, is exhausted. RV(exhausted) lists it.
+      - An attempt whose outcome is unknown counts. Nothing is sent after it, unless its outcome is proven, or with O(unknown=resend).
+      - Only with the actions V(retry), V(retry_build) and V(hurry). Participants without a campaign have one attempt, as their states cannot be read.
+      - A task without this option follows the plan.
+    type: dict
+    version_added: 1.1.0
+    suboptions:
+      maximum:
+        description: How many attempts a participant gets at most, the first included. Must be 1 or more.
+        type: int
+        default: 3
+      interval:
+        description: The fewest seconds between two attempts for one participant. Must be more than 0.
+        type: float
+        default: 21600
   resume_aborted:
     description:
       - Continue an aborted change. Its abort counts begin at 0 again.
@@ -278,7 +300,8 @@ options:
   replan:
     description:
       - With O(state=planned), plan a recorded change again, with the limits and the selection of this task. An approval is void then.
-      - Once something was sent, its selection stays, and only the limits are recorded again. The limits are O(rollout), O(abort) and O(window).
+      - Once something was sent, its selection stays, and only the limits are recorded again. The limits are O(rollout), O(abort), O(window) and
+        O(attempts).
     type: bool
     default: false
     version_added: 1.1.0
@@ -383,6 +406,18 @@ EXAMPLES = r"""
       end: "2026-06-02T05:00:00+02:00"
     approved_by: "{{ approver }}"
 
+- name: Retry them each night, up to three times, with a task that a schedule runs each hour
+  simops.yateota.yateota_bulk:
+    ledger: /var/lib/yateota/ledger.sqlite
+    change_id: CHG0012345
+    state: applied
+    attempts:
+      maximum: 3
+      interval: 72000
+    window:
+      hours: ["22:00-05:00"]
+      time_zone: Europe/Berlin
+
 - name: Send in the nights before working days, but not while the company's calendar has a freeze
   simops.yateota.yateota_bulk:
     ledger: /var/lib/yateota/ledger.sqlite
@@ -418,6 +453,7 @@ change:
       description:
         - V(planned), nothing is sent yet. V(approved), the plan was approved, and nothing is sent yet.
           V(in_progress), sending continues or was interrupted. V(applied), nothing is left to send.
+        - V(waiting), nothing is to be sent now, and RV(change.attempts) tells when the next attempt is due.
         - V(verified), all participants acted on have also reached their end. V(aborted), too many were bad. V(window_closed), the window ended. V(purged).
         - V(held), nothing is sent until it is released, and RV(change.held) names the person. V(stopped), nothing is sent any more.
       type: str
@@ -486,6 +522,28 @@ change:
     states:
       description: How many participants that were acted on are in each server state, as last read. C(unread) are those that no list had.
       type: dict
+    attempts:
+      description: How its O(attempts) stand. Null if it is planned without, and none were made.
+      type: dict
+      contains:
+        maximum:
+          description: The O(attempts.maximum) that counts, of this task or of the plan.
+          type: int
+        interval:
+          description: The O(attempts.interval) that counts.
+          type: float
+        outstanding:
+          description: How many participants were acted on and may need another attempt, or wait for the outcome of the last.
+          type: int
+        next_due:
+          description: When the first of them may get its next attempt. If it has passed, it gets one as soon as its state shows that it needs one.
+          type: str
+        is_due:
+          description: Whether this moment has come.
+          type: bool
+        exhausted:
+          description: How many have had the most attempts allowed, and would need another.
+          type: int
     waves_done:
       description: How many waves have ended.
       type: int
@@ -576,6 +634,7 @@ change:
     duplicates: 0
     counts: {planned: 0, sending: 0, done: 43, skipped: 1, refused: 0, failed: 0, unknown: 0}
     states: {pending_send: 43}
+    attempts: null
     waves_done: 2
     waves_total: 2
     waves:
@@ -624,6 +683,12 @@ failures:
     message:
       description: The server's message, or the reason.
       type: str
+  sample: []
+exhausted:
+  description: The first 20 participants that have had the most O(attempts) allowed, and would need another, as RV(failures).
+  returned: success, and failure once the change is found
+  type: list
+  elements: dict
   sample: []
 unfinished:
   description: With O(state=verified), the first 20 participants that were acted on and have not reached the end that the action leads to, as RV(failures).
@@ -734,6 +799,10 @@ ARGUMENTS: dict[str, Any] = {
             "minimum_executed": {"type": "int", "default": 20},
         },
     },
+    "attempts": {
+        "type": "dict",
+        "options": {"maximum": {"type": "int", "default": 3}, "interval": {"type": "float", "default": 21600}},
+    },
     "resume_aborted": {"type": "bool", "default": False},
     "window": {
         "type": "dict",
@@ -776,6 +845,8 @@ BOUNDS: dict[str, dict[str, float]] = {
     "rollout.soak": {"least": 0},
     "abort.threshold_percentage": {"above": 0, "most": 100},
     "abort.minimum_executed": {"least": 1},
+    "attempts.maximum": {"least": 1},
+    "attempts.interval": {"above": 0},
     "recheck_after": {"least": 0},
     "max_waves": {"least": 1},
     "verify_timeout": {"least": 0},

@@ -165,6 +165,12 @@ changes:
         C(age) is the seconds since the run began that has the lease, C(left) the seconds until the lease ends if it is not renewed, negative
         if the run has died. Null if there is none.
       type: dict
+    exhausted:
+      description: How many participants have had the most attempts allowed, and would need another.
+      type: int
+    next_due:
+      description: When the next attempt of the change is due, null if none is to come.
+      type: str
     rate:
       description: Answers per second over the last minute, null if no run has the change.
       type: float
@@ -188,6 +194,9 @@ change:
       type: dict
     states:
       description: As in M(simops.yateota.yateota_bulk).
+      type: dict
+    attempts:
+      description: As in M(simops.yateota.yateota_bulk), with the options of the plan.
       type: dict
     waves:
       description: The latest 20 waves. The report with O(format=html) shows all.
@@ -232,6 +241,11 @@ change:
           description: The status of the change at its end, or V(failed) if it ended with a failure. V(held) or V(stopped) where that ended it.
           type: str
 failures:
+  description: As M(simops.yateota.yateota_bulk) returns them.
+  returned: success with O(change_id)
+  type: list
+  elements: dict
+exhausted:
   description: As M(simops.yateota.yateota_bulk) returns them.
   returned: success with O(change_id)
   type: list

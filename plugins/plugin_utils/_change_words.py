@@ -38,7 +38,26 @@ def has_stopped(result: Mapping[str, Any]) -> bool:
     It is a result of ``yateota_bulk`` with ``state=applied``.
     """
     change = result.get("change")
-    return "failure" in result or not change or change["status"] == ChangeStatus.WINDOW_CLOSED
+    return (
+        "failure" in result or not change or change["status"] == ChangeStatus.WINDOW_CLOSED or waits_for_window(change)
+    )
+
+
+def waits_for_window(change: Mapping[str, Any]) -> bool:
+    """Return whether a change makes no further attempts only because its window is closed."""
+    attempts = change.get("attempts")
+    is_due = change["status"] == ChangeStatus.WAITING and attempts and attempts["is_due"]
+    return bool(is_due and change.get("window_opens"))
+
+
+def next_attempts(change: Mapping[str, Any]) -> str:
+    """Return a sentence on the attempts to come; the text is empty if there are none."""
+    attempts = change.get("attempts")
+    if not attempts or not attempts["outstanding"]:
+        return ""
+    number = attempts["outstanding"]
+    units = "participant" if number == 1 else "participants"
+    return f"{number} {units} may need another attempt, the first from {attempts['next_due']} on."
 
 
 def why_stopped(result: Mapping[str, Any]) -> str:

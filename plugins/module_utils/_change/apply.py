@@ -8,15 +8,19 @@ It is sent for all planned participants.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from .._api.delivery import UnexpectedError
 from .._core.errors import ApiError, InvalidInputError, OutcomeUnknownError, YateotaError
 from .._core.identifiers import described
 from .._core.states import BAD_STATES, ENDED_STATUSES, Action, ChangeStatus, RowState
+from .._ledger.attempt_facts import attempt_facts
 from .._ledger.attempts import Attempts
 from .._ledger.change import Change
 from .._ledger.queries import Report
 from .approve import check_approved
 from .bulk_task import BulkTask, ModuleState, Work
+from .further_attempts import attempts_of, rounds_of
 from .hold import check_not_halted, check_seen
 from .one_sim import separate_sims
 from .rollout import Rollout, check_resumable
@@ -30,14 +34,12 @@ def apply(task: BulkTask, change: Change, run: int) -> Work:
         YateotaError: nothing was sent.
     """
     record, counts = change.record(), change.counts()
-    # A run that was interrupted after it planned unknown outcomes again leaves planned participants in an ended change.
-    if record.status == ChangeStatus.PURGED or (
-        record.status in ENDED_STATUSES and not counts[RowState.UNKNOWN] + counts[RowState.PLANNED]
-    ):
+    if record.status == ChangeStatus.PURGED or _has_nothing_to_do(task, change, counts):
         return Work()
     separate_sims(change)
     states = StateReader(change, task.reader(), task.stopped, check_seen)
-    rollout = Rollout(change, Attempts(change, run), task.client(), states, task.rollout, task.stopped)
+    rounds = rounds_of(task, change, states)
+    rollout = Rollout(change, Attempts(change, run), task.client(), states, task.rollout, task.stopped, rounds)
     changed, error = False, None
     try:
         rollout.carry_out()
@@ -47,6 +49,20 @@ def apply(task: BulkTask, change: Change, run: int) -> Work:
     except BaseException as unexpected:  # noqa: BLE001 (on any error, what was sent belongs to the result)
         error = UnexpectedError(unexpected, f"Change {record.change_id}")
     return Work(changed or rollout.sent > 0, rollout.sent, rollout.sending_seconds, states.pages, error=error)
+
+
+def _has_nothing_to_do(task: BulkTask, change: Change, counts: Mapping[str, int]) -> bool:
+    """Return whether a change has ended, or waits with nothing due.
+
+    A run that was interrupted after it planned participants again leaves planned ones in an ended change.
+    """
+    status, further = change.record().status, attempts_of(task, change)
+    if counts[RowState.UNKNOWN] + counts[RowState.PLANNED] or status not in (*ENDED_STATUSES, ChangeStatus.WAITING):
+        return False
+    outlook = further.outlook(task.rollout.recheck_after) if further else None
+    if status == ChangeStatus.WAITING:
+        return outlook is not None and outlook.outstanding > 0 and not (outlook.may_send or outlook.is_stale)
+    return outlook is None or not outlook.outstanding
 
 
 def warn_of_resending(task: BulkTask, change: Change) -> None:
@@ -62,7 +78,8 @@ def warn_of_resending(task: BulkTask, change: Change) -> None:
 
 def _check(task: BulkTask, change: Change) -> None:
     record, counts = change.record(), change.counts()
-    if _would_change(task, change):
+    sends = _would_change(task, change, may=True)
+    if sends:
         check_not_halted(record)
     if record.status == ChangeStatus.ABORTED:
         check_resumable(change, task.rollout)
@@ -73,17 +90,19 @@ def _check(task: BulkTask, change: Change) -> None:
             f"Change {record.change_id} is purged: its remaining participants are not known any more. Plan them under "
             "another change_id."
         )
-    if _would_change(task, change):
+    if sends:
         check_approved(task, change)
 
 
-def _would_change(task: BulkTask, change: Change) -> bool:
+def _would_change(task: BulkTask, change: Change, may: bool = False) -> bool:
+    """Return whether the task would send, or ``may`` send, by the states as recorded."""
     if not (task.rollout.wait_for_window or task.rollout.is_open(change.clock.now())):
         return False
-    counts = change.counts()
-    return counts[RowState.PLANNED] > 0 or (
-        task.rollout.resend and counts[RowState.UNKNOWN] + counts[RowState.SENDING] > 0
-    )
+    counts, further = change.counts(), attempts_of(task, change)
+    if counts[RowState.PLANNED] or (task.rollout.resend and counts[RowState.UNKNOWN] + counts[RowState.SENDING]):
+        return True
+    outlook = further.outlook(task.rollout.recheck_after) if further else None
+    return outlook is not None and (outlook.may_send if may else outlook.will_send)
 
 
 def _check_end(task: BulkTask, change: Change) -> None:
@@ -92,16 +111,18 @@ def _check_end(task: BulkTask, change: Change) -> None:
     Raises:
         OutcomeUnknownError, ApiError: some are unknown; some are refused or failed.
     """
-    counts = change.counts()
-    bad = {state: counts[state] for state in BAD_STATES if counts[state]}
-    if counts[RowState.PLANNED] or not bad:
+    counts, report = change.counts(), Report(change, masked=False)
+    bad = {str(state): counts[state] for state in BAD_STATES if counts[state]}
+    if exhausted := attempt_facts(change.ledger, change.number)[change.number].exhausted:
+        bad["exhausted"] = exhausted
+    if counts[RowState.PLANNED] or not bad or change.record().status == ChangeStatus.WAITING:
         return
-    first = Report(change, masked=False).failures()[0]
+    first = (report.failures() or report.exhausted())[0]
     listed = ", ".join(f"{count} {state}" for state, count in bad.items())
     kind = OutcomeUnknownError if RowState.UNKNOWN in bad else ApiError
     raise kind(
         f"Change {task.change_id} has ended with {counts[RowState.DONE]} done, {listed}. "
-        f"The first: {described(first)}: {first['message']}.",
+        f"The first: {described(first)}: {first['message'] or first['state_now']}.",
         request="action_participant",
         code=first["code"],
         message=first["message"],

@@ -20,6 +20,7 @@ from .._ledger.change import Change
 from .._ledger.digest import plan_digest
 from .._ledger.halts import stop_of
 from .bulk_task import BulkTask, ModuleState, Work
+from .further_attempts import attempts_of
 from .hold import why_halted
 from .limits import described, loosened
 from .one_sim import separate_sims
@@ -133,6 +134,8 @@ def _check(task: BulkTask, change: Change) -> None:
     if stop:
         raise why_halted(record.change_id, stop)
     left = sum(change.counts()[state] for state in (RowState.PLANNED, RowState.SENDING, RowState.UNKNOWN))
+    further = attempts_of(task, change)
+    left += further.outlook(task.rollout.recheck_after).outstanding if further else 0
     if record.status == ChangeStatus.PURGED or (record.status in ENDED_STATUSES and not left):
         raise InvalidInputError(f"Change {record.change_id} is {record.status}: nothing is left to approve.")
     requesters = record.planned_by or [record.requested_by]

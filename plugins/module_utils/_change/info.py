@@ -22,6 +22,7 @@ from .._ledger.listing import changes_of
 from .._ledger.queries import SHOWN, Report
 from .._report.metrics import change_metrics, check_metrics, write_metrics
 from .foresight import check_seconds
+from .further_attempts import attempts_fact, planned_attempts
 from .report_file import PAGE, check_report, nearest, write_page, write_rows
 
 Shown = Callable[[Mapping[str, Any]], Any]
@@ -101,6 +102,7 @@ def _result_and_facts(change: Change) -> tuple[dict[str, Any], dict[str, Any]]:
         "selected": sum(counts.values()),
         "counts": counts,
         "states": report.states(),
+        "attempts": attempts_fact(change, planned_attempts(change.record())),
         "waves_done": report.waves_done(),
         "waves": report.waves(),
         "held_by": report.held_by(),
@@ -110,6 +112,7 @@ def _result_and_facts(change: Change) -> tuple[dict[str, Any], dict[str, Any]]:
         "changed": False,
         "change": {**facts, "waves": facts["waves"][-SHOWN:], "runs": facts["runs"][-SHOWN:]},
         "failures": report.failures(),
+        "exhausted": report.exhausted(),
         "remaining": counts[RowState.PLANNED],
         "cohorts": cohorts_result(*failures_of(change, BAD_RULE)),
     }

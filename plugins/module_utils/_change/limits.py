@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import datetime
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -44,6 +45,8 @@ _LOOSER: Mapping[str, Callable[[Any, Any], bool]] = {
     "rollout.soak": _less,
     "abort.threshold_percentage": _more,
     "abort.minimum_executed": _more,
+    "attempts.maximum": _more,
+    "attempts.interval": _less,
     "window.start": _less,
     "window.end": _more,
     "window.days": _beyond,
@@ -107,10 +110,12 @@ def loosened(approved: Limits, given: Limits) -> list[Loosened]:
 def _effective(limits: Limits) -> dict[str, Any]:
     """Flatten limits into values that can be compared.
 
-    Without a canary the first wave is like all others.
+    Without a canary the first wave is like all others, and without ``attempts`` there is one attempt.
     """
     flat = {f"{option}.{name}": value for option, those in limits.items() for name, value in those.items()}
     flat["rollout.canary"] = flat.get("rollout.canary") or flat.get("rollout.wave_size")
+    if "attempts.maximum" not in flat:
+        flat |= {"attempts.maximum": 1, "attempts.interval": math.inf}
     hours, days = flat.get("window.hours"), flat.get("window.days")
     recurs = hours is not None or days is not None
     flat["window.days"] = None if days is None else set(days)

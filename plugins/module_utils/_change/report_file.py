@@ -81,7 +81,7 @@ def write_page(change: Change, options: Mapping[str, Any], check_mode: bool, sho
 
     report = Report(change, options["mask_identifiers"])
     with _export(options, check_mode) as export:
-        export.file.write(page(shown, report.failures(), report.reasons()))
+        export.file.write(page(shown, report.failures(), report.reasons(), report.exhausted()))
     return export.changed
 
 

@@ -16,6 +16,7 @@ from .._core.task_result import TaskResult
 from .._ledger.change import Change
 from .._ledger.queries import SHOWN, Report, iso
 from .bulk_task import BulkTask, Work
+from .further_attempts import attempts_fact, planned_attempts
 from .options import RolloutOptions
 from .report_file import write_rows
 
@@ -81,6 +82,7 @@ def _result(task: BulkTask, change: Change, work: Work, before: Mapping[str, int
             "selected": sum(counts.values()),
             "counts": counts,
             "states": report.states(),
+            "attempts": attempts_fact(change, task.limits.get("attempts") or planned_attempts(change.record())),
             "waves_done": done,
             "waves_total": done + _waves_left(report, task.rollout),
             "waves": report.waves(SHOWN),
@@ -91,6 +93,7 @@ def _result(task: BulkTask, change: Change, work: Work, before: Mapping[str, int
             "rate": round(work.sent / work.sending_seconds, 1) if work.sent else 0.0,
         },
         "failures": report.failures(),
+        "exhausted": report.exhausted(),
         "remaining": counts[RowState.PLANNED],
         "diff": {"before": dict(before or counts), "after": counts},
         **work.further,

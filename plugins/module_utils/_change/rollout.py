@@ -17,15 +17,17 @@ from collections.abc import Iterator
 from .._api.client import Client
 from .._api.delivery import Delivery, RateLimiter, StopSwitch
 from .._core import policy
+from .._core.attempt_policy import left_out_of_further
 from .._core.clock import elapsed
 from .._core.errors import ApiError, InvalidInputError, TransportError
-from .._core.states import ENDED_STATUSES, NOT_BEGUN_STATUSES, ChangeStatus, RowState
+from .._core.states import ENDED_STATUSES, NOT_BEGUN_STATUSES, BadRule, ChangeStatus, RowState
 from .._ledger.attempts import Attempt, Attempts, Tally
 from .._ledger.change import Change
 from .._ledger.outage import LedgerAwayError
 from .._ledger.queries import Report
 from .._ledger.tables import changes, sa
 from .._ledger.waves import Waves
+from .further_attempts import Rounds
 from .hold import why_halted
 from .options import RolloutOptions
 from .sending import Pipeline, SenderPool, plan_again
@@ -68,6 +70,7 @@ class Rollout:
         states: reads server states.
         options: how it is carried out.
         stopped: set by the caller to stop cleanly.
+        rounds: gives participants further attempts; None if there are none.
 
     Attributes:
         sent: how many requests left for participants.
@@ -82,8 +85,10 @@ class Rollout:
         states: StateReader,
         options: RolloutOptions,
         stopped: threading.Event,
+        rounds: Rounds | None = None,
     ) -> None:
         self._change = change
+        self._rounds = rounds
         self._attempts = attempts
         self._waves = Waves(change)
         self._states = states
@@ -118,10 +123,12 @@ class Rollout:
         if self._change.counts()[RowState.UNKNOWN]:
             self._settle_unknown()
             if self._options.resend:
-                self._attempts.plan_unknown_again()
-        self._recount()
-        if self._change.counts()[RowState.PLANNED]:
+                self._attempts.plan_unknown_again(self._rounds.maximum if self._rounds else None)
+        if self._change.counts()[RowState.PLANNED] or (self._rounds and self._rounds.outlook().may_send):
             self._wait_for_window()
+        if self._rounds and self._options.is_open(self._change.clock.now()):
+            self._rounds.plan_due()
+        self._recount()
         waves = 0
         while waves != self._options.max_waves and self._carry_out_wave():
             waves += 1
@@ -197,10 +204,12 @@ class Rollout:
     def _with_verdicts(self, wave: int) -> Iterator[tuple[Attempt, policy.LeftOut | None]]:
         """Judge the rest of a wave by the server states as last read."""
         for attempt in self._waves.planned(wave):
-            yield (
-                attempt,
-                policy.left_out_of_wave(self._action, attempt.identification, attempt.state_now, attempt.is_read),
-            )
+            state, is_read = attempt.state_now, attempt.is_read
+            if attempt.is_further:
+                most = self._rounds.maximum if self._rounds else None
+                yield attempt, left_out_of_further(self._action, state, is_read, attempt.made, most)
+            else:
+                yield attempt, policy.left_out_of_wave(self._action, attempt.identification, state, is_read)
 
     def _take_back(self) -> None:
         """Plan again the participants whose refusal concerned every request.
@@ -213,7 +222,7 @@ class Rollout:
         if refused:
             self._attempts.record(refused, [])
             self.sent -= len(refused)
-            self._tally = self._attempts.tally(self._tally_since, policy.BAD_RULE)
+            self._tally = self._attempts.tally(self._tally_since, self._bad_rule)
 
     def _soak(self, wave: int) -> bool:
         """Wait for the wave's new states and judge by them; return whether to continue."""
@@ -239,16 +248,24 @@ class Rollout:
 
     # --- Reasons to stop -------------------------------------------------------------------------------------------
 
+    @property
+    def _bad_rule(self) -> BadRule:
+        """Return which attempts are bad.
+
+        Where there are further attempts, states are read to find who needs one: only a soak judges by them.
+        """
+        return policy.BAD_RULE._replace(came_back=()) if self._rounds and not self._options.soak else policy.BAD_RULE
+
     def _recount(self) -> None:
         """Count the recorded attempts; stop if too many went wrong and some are left."""
-        self._tally = self._attempts.tally(self._tally_since, policy.BAD_RULE)
+        self._tally = self._attempts.tally(self._tally_since, self._bad_rule)
         if self._change.counts()[RowState.PLANNED]:
             self._check_threshold()
 
     def _add_to_tally(self, attempt: Attempt) -> None:
         """Count an attempt whose outcome is recorded."""
         if attempt.state != RowState.PLANNED:
-            is_bad = attempt.state in policy.BAD_RULE.row_states
+            is_bad = attempt.state in self._bad_rule.row_states
             self._tally = Tally(self._tally.executed + 1, self._tally.bad + is_bad)
             self._check_threshold()
 
@@ -311,9 +328,12 @@ class Rollout:
     def _end(self) -> None:
         """Settle what can be settled; record the end if nothing is left to send."""
         counts = self._change.counts()
+        if counts[RowState.UNKNOWN] and self.sent and not counts[RowState.PLANNED]:
+            self._settle_unknown()
+        is_waiting = self._rounds.end() if self._rounds else False
         if counts[RowState.PLANNED]:
             return
-        if counts[RowState.UNKNOWN] and self.sent:
-            self._settle_unknown()
-        if self._status not in ENDED_STATUSES or self.sent:
+        if is_waiting:
+            self._change.update(status=ChangeStatus.WAITING, finished=None)
+        elif self._status not in ENDED_STATUSES or self.sent:
             self._change.update(status=ChangeStatus.APPLIED, finished=self._change.clock.moment())

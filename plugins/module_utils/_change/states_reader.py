@@ -54,6 +54,7 @@ class StateReader:
         self._reader = reader
         self._stopped = stopped
         self._check = check
+        self._finds_all = False
         self.pages = 0
 
     def note_request(self) -> None:
@@ -91,20 +92,26 @@ class StateReader:
                 self.note_request()
                 found.record(page)
 
-    def read(self, include_done: bool = False) -> None:
+    def read(self, include_done: bool = False, in_any_state: bool = False) -> int:
         """Read the states of all participants that are not settled.
 
-        With ``include_done``, those that were acted on are read too.
+        With ``include_done``, those that were acted on are read too. Of these, some in states without a list of their
+        own are not found, unless they are to be found ``in_any_state``.
+
+        Returns:
+            The reading's number.
 
         Raises:
             YateotaError: as ``Reader.participants``, and as the ledger.
         """
+        self._finds_all = in_any_state
         wanted = (*UNSETTLED_STATES, RowState.DONE) if include_done else UNSETTLED_STATES
         moment = self._change.clock.moment()
         reading = self._readings.begin()
         for campaign_id in self._readings.campaigns_of(wanted):
             self._read_campaign(campaign_id, wanted, reading)
         self._change.update(read_at=moment)
+        return reading
 
     def read_unknown(self) -> None:
         """Read the states of unknown outcomes, if nothing is left to send.
@@ -159,7 +166,7 @@ class StateReader:
 
         Those participants must be found in another way.
         """
-        goal_is_listed = goal_of(self._change.record().action) in FILTER_STATES
+        goal_is_listed = not self._finds_all and goal_of(self._change.record().action) in FILTER_STATES
         return [state for state in wanted if state != RowState.DONE or not goal_is_listed]
 
     def _read_list(self, campaign_id: int, state: str | None, reading: int) -> None:

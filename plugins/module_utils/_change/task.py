@@ -30,6 +30,7 @@ from .approve import APPROVED
 from .bulk_task import BulkTask, ModuleState, Work
 from .find import check_may_plan, check_same, create, find_planned, plans_anew
 from .foresight import check_ledger, check_seconds
+from .further_attempts import check_attempts
 from .hold import HELD, RELEASED, STOPPED
 from .plan import PLANNED, plan
 from .purge import PURGED
@@ -83,6 +84,7 @@ def _check_options(task: BulkTask) -> None:
             "request could outlast the lease. Give more lease_seconds, or a shorter timeout."
         )
     check_change_id(task.change_id)
+    check_attempts(task, options["action"])
     if options["report_dest"]:
         check_report(options, task.check_mode)  # an unwritable report is refused before anything is done
 

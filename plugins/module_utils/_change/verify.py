@@ -18,6 +18,7 @@ from .._ledger.attempts import Attempts
 from .._ledger.change import Change
 from .._ledger.queries import Report
 from .bulk_task import BulkTask, ModuleState, Work
+from .further_attempts import rounds_of
 from .states_reader import StateReader
 
 _INTERVAL = 5.0  # seconds between two readings, more if a reading takes longer
@@ -43,7 +44,13 @@ def verify(task: BulkTask, change: Change, run: int) -> Work:
         pause = min(max(_INTERVAL, now - begun), deadline - now)
         if not left or pause <= 0 or task.stopped.wait(pause):
             break
-    if record.status in ENDED_STATUSES:
+    rounds = rounds_of(task, change, states)
+    is_waiting = rounds is not None and rounds.end()
+    if is_waiting and record.status in ENDED_STATUSES:
+        change.update(status=ChangeStatus.WAITING, finished=None)
+    elif not is_waiting and record.status in (*ENDED_STATUSES, ChangeStatus.WAITING):
+        if record.status == ChangeStatus.WAITING:
+            change.update(finished=change.clock.moment())
         change.update(status=ChangeStatus.APPLIED if left else ChangeStatus.VERIFIED)
     error = None
     if left and task.stopped.is_set():

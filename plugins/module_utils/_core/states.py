@@ -9,6 +9,7 @@ Members are strings and compare equal to them. When a value leaves the collectio
 
 from __future__ import annotations
 
+import enum
 from enum import StrEnum
 from typing import Any, NamedTuple
 
@@ -140,6 +141,23 @@ class BadRule(NamedTuple):
     came_back: tuple[ServerState, ...]
 
 
+class Prospect(enum.Enum):
+    """What becomes of a participant that the action was carried out for."""
+
+    REACHED = enum.auto()
+    """The action has done its work."""
+    LEFT = enum.auto()
+    """It is in a state that the action cannot help it out of."""
+    WAITING = enum.auto()
+    """Its outcome is awaited. It has attempts left."""
+    LAST = enum.auto()
+    """The outcome of its last attempt is awaited."""
+    AGAIN = enum.auto()
+    """It gets another attempt, as soon as the interval has passed."""
+    EXHAUSTED = enum.auto()
+    """It would get another attempt, but has had the most allowed."""
+
+
 class ChangeStatus(StrEnum):
     """The progress of a change. The ledger records it."""
 
@@ -157,6 +175,8 @@ class ChangeStatus(StrEnum):
     """Only an option's value, the ``state`` of ``yateota_bulk``: a released change has its former status."""
     STOPPED = "stopped"
     """A person stopped it: nothing is ever sent for the participants that are left."""
+    WAITING = "waiting"
+    """Nothing is to be sent now. Participants may need another attempt later."""
     WINDOW_CLOSED = "window_closed"
     """Its window ended with participants left to send for."""
     ABORTED = "aborted"

@@ -16,6 +16,7 @@ from typing import Any
 from .._core.errors import InvalidInputError, YateotaError
 from .._core.states import EXECUTED_STATES, BadRule, RowState
 from .change import Change
+from .further_attempts import keep_and_plan_again
 from .outage import LedgerAwayError, repeatable
 from .tables import (
     changes,
@@ -56,6 +57,8 @@ class Attempt:
         code, message: the server's answer.
         reason: why it is in ``state``, if not because of the server's answer.
         named_by: the identifier by which the selection names it.
+        is_further: whether it was planned again after an attempt that was carried out.
+        made: how many attempts were made before.
     """
 
     seq: int
@@ -69,6 +72,8 @@ class Attempt:
     message: str | None = None
     reason: str | None = None
     named_by: str = "participant_id"
+    is_further: bool = False
+    made: int = 0
 
 
 @dataclass(frozen=True)
@@ -233,25 +238,22 @@ class Attempts:
                     )
 
     @repeatable
-    def plan_unknown_again(self) -> None:
-        """Plan another attempt for unknown rows, and keep the record of the last."""
+    def plan_unknown_again(self, maximum: int | None = None) -> None:
+        """Plan another attempt for unknown rows, and keep the record of the last.
+
+        Args:
+            maximum: how many attempts each gets at most; None for any number.
+        """
         columns = participants.c
-        unknown = (self._change.rows, columns.state == RowState.UNKNOWN)
-        kept = ("change", "seq", "sent_at", "run", "answered_at", "code", "message")
+        has_left = sa.true() if maximum is None else columns.attempt + 1 < maximum
         with self._change.write() as connection:
-            connection.execute(
-                earlier_attempts.insert().from_select(
-                    [*kept, "outcome"],
-                    sa.select(*(columns[name] for name in kept), columns.state).where(*unknown),
-                )
-            )
-            connection.execute(
-                participants.update().where(*unknown).values(state=RowState.PLANNED, wave=None, reason=None)
-            )
+            keep_and_plan_again(connection, self._change.rows, columns.state == RowState.UNKNOWN, has_left)
 
     @repeatable
     def tally(self, judged_from: float, bad_rule: BadRule) -> Tally:
         """Count the attempts since a moment, and the bad ones among them.
+
+        An earlier attempt counts if it was carried out and its participant came back failed.
 
         Args:
             judged_from: the moment, in Unix seconds.
@@ -268,4 +270,12 @@ class Attempts:
                     columns.state.in_(EXECUTED_STATES),
                 )
             ).one()
-        return Tally(executed, int(bad_ones))
+            earlier = earlier_attempts.c
+            failed = connection.execute(
+                sa.select(sa.func.count()).where(
+                    earlier.change == self._change.number,
+                    earlier.sent_at >= judged_from,
+                    earlier.outcome == RowState.DONE,
+                )
+            ).scalar_one()
+        return Tally(executed + failed, int(bad_ones) + (failed if bad_rule.came_back else 0))

@@ -9,9 +9,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from .._core.states import RowState
+from .attempt_facts import AttemptFacts, attempt_facts
 from .change import no_counts
 from .database import Ledger
-from .queries import change_facts
+from .queries import change_facts, iso
 from .tables import changes, participants, runs, sa
 
 _RATE_OVER = 60.0
@@ -25,8 +26,8 @@ def changes_of(ledger: Ledger) -> list[dict[str, Any]]:
         For each the facts of ``change_facts``, and ``selected``, ``counts`` (by row state), ``held_by`` (the lease
         holder, or None), ``lease`` (``age``: the seconds since its run began, ``left``: the seconds until it ends if it
         is not renewed, negative if its run has died without giving it back; None without a lease), ``rate`` (answers
-        per second; None if it does not run) and ``seconds_left`` (until requests for all planned participants are sent
-        at that rate, without waits between waves; or None).
+        per second; None if it does not run), ``seconds_left`` (until requests for all planned participants are sent
+        at that rate, without waits between waves; or None), ``exhausted`` and ``next_due`` (as ``AttemptFacts``).
     """
 
     def read() -> tuple[Sequence[Any], Sequence[Any], Sequence[Any]]:
@@ -38,7 +39,14 @@ def changes_of(ledger: Ledger) -> list[dict[str, Any]]:
     for number, state, count in counted:
         counts.setdefault(number, no_counts())[state] = count
     rates = {number: count / max(seconds, 1.0) for number, count, seconds in answered}
-    return [_entry(record, counts.get(record.number, no_counts()), rates.get(record.number)) for record in records]
+    facts = attempt_facts(ledger)
+    return [
+        {
+            **_entry(record, counts.get(record.number, no_counts()), rates.get(record.number)),
+            **_attempts(facts.get(record.number, AttemptFacts())),
+        }
+        for record in records
+    ]
 
 
 def _records(connection: sa.Connection, ledger: Ledger) -> Sequence[Any]:
@@ -87,6 +95,10 @@ def _entry(record: Any, counts: dict[str, int], rate: float | None) -> dict[str,
         "rate": None if running is None else round(running, 1),
         "seconds_left": round(left / running) if running and left else None,
     }
+
+
+def _attempts(facts: AttemptFacts) -> dict[str, Any]:
+    return {"exhausted": facts.exhausted, "next_due": iso(facts.next_due)}
 
 
 def _lease(record: Any) -> dict[str, float | None] | None:

@@ -14,18 +14,11 @@ from typing import Any
 from .._core.identifiers import IDENTIFIERS, LONG_NUMBER, SIM_IDENTIFIERS
 from .._core.masking import mask_row, words_of
 from .._core.states import BAD_STATES, ChangeStatus, RowState
+from .attempt_facts import ATTEMPTS, DUE_AT, IS_EXHAUSTED, earlier_attempts_of
 from .change import Change, no_counts
 from .halts import hold_of, status_of, stop_of
 from .outage import repeatable
-from .tables import (
-    canonical_column,
-    changes,
-    earlier_attempts,
-    participants,
-    runs,
-    sa,
-    waves,
-)
+from .tables import canonical_column, changes, earlier_attempts, participants, runs, sa, waves
 
 SHOWN = 20
 """The number of participants or waves that a result shows."""
@@ -35,7 +28,7 @@ _MOST_FREQUENT = 3
 
 _FACTS = ("change_id", "status", "action", "api_url", "node", "requested_by", "approved_by", "job_id")
 _IDENTITY = ("participant_id", "campaign_id", *SIM_IDENTIFIERS)
-_MOMENTS = ("read_at", "sent_at", "answered_at")
+_MOMENTS = ("read_at", "sent_at", "answered_at", "due_at", "exhausted_at")
 REPORT_COLUMNS = (
     *_IDENTITY,
     "wave",
@@ -50,10 +43,15 @@ REPORT_COLUMNS = (
     "answered_at",
     "code",
     "message",
+    "attempts",
+    "due_at",
+    "exhausted_at",
     "earlier_sends",
     "plan_digest",
 )
 """The columns of a report."""
+
+_REPORTED = [column for column in participants.c if column.name != "due_at"]
 
 
 class Report:
@@ -204,6 +202,10 @@ class Report:
         counted = sorted((pair for pair in counted if pair[0] > 0), key=lambda pair: -pair[0])[:_MOST_FREQUENT]
         return f"The most frequent reasons: {', '.join(f'{count} {why}' for count, why in counted)}." if counted else ""
 
+    def exhausted(self) -> list[dict[str, Any]]:
+        """List the first participants that have had all attempts allowed, and would get another."""
+        return self._first(IS_EXHAUSTED, participants.c.seq)
+
     def unfinished(self, goal: str) -> tuple[int, list[dict[str, Any]]]:
         """Count those acted on that are not in the goal's server state; list the first."""
         which = sa.and_(participants.c.state == RowState.DONE, sa.func.coalesce(self._state_now(), "") != goal)
@@ -218,7 +220,7 @@ class Report:
             if not block:
                 return
             for found in block:
-                row = {name: getattr(found, name) for name in REPORT_COLUMNS if name in participants.c}
+                row = {name: getattr(found, name) for name in REPORT_COLUMNS if hasattr(found, name)}
                 row |= {name: iso(row[name]) for name in _MOMENTS}
                 row |= {"earlier_sends": earlier.get(found.seq, []), "plan_digest": digest}
                 yield self._shown(row)
@@ -228,7 +230,7 @@ class Report:
     def _block(self, after: int) -> Sequence[Any]:
         with self.ledger.read() as connection:
             return connection.execute(
-                sa.select(participants)
+                sa.select(*_REPORTED, ATTEMPTS.label("attempts"), DUE_AT.label("due_at"))
                 .where(self._change.rows, participants.c.seq > after)
                 .order_by(participants.c.seq)
                 .limit(_BLOCK)
@@ -302,17 +304,10 @@ class Report:
 
     @repeatable
     def _earlier_attempts(self) -> dict[int, list[dict[str, Any]]]:
+        sends: dict[int, list[dict[str, Any]]] = {}
         with self.ledger.read() as connection:
-            found = connection.execute(
-                sa.select(earlier_attempts)
-                .where(earlier_attempts.c.change == self._change.number)
-                .order_by(earlier_attempts.c.sent_at)
-            ).mappings()
-            sends: dict[int, list[dict[str, Any]]] = {}
-            for send in found:
-                entry = {name: send[name] for name in ("run", "outcome", "code", "message")}
-                entry |= {name: iso(send[name]) for name in ("sent_at", "answered_at")}
-                sends.setdefault(send["seq"], []).append(entry)
+            for seq, send in earlier_attempts_of(connection, self._change.number):
+                sends.setdefault(seq, []).append(send | {name: iso(send[name]) for name in _MOMENTS if name in send})
         return sends
 
     def _shown(self, row: dict[str, Any]) -> dict[str, Any]:

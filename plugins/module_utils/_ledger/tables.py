@@ -142,9 +142,11 @@ participants = sa.Table(
     sa.Column("answered_at", _moment),
     sa.Column("code", sa.Integer),
     sa.Column("message", sa.Text),
-    # How many attempts have ended, and when the next is due. Not used yet.
+    # How many earlier attempts it has had. When its next attempt is due, or the outcome of the last one. When it was
+    # found to need another attempt after its last one.
     sa.Column("attempt", sa.Integer, nullable=False, server_default="0"),
     sa.Column("due_at", _moment),
+    sa.Column("exhausted_at", _moment),
     sa.UniqueConstraint("change", "name"),
     sqlite_with_rowid=False,
 )
@@ -160,6 +162,7 @@ earlier_attempts = sa.Table(
     sa.Column("outcome", sa.Text, nullable=False),
     sa.Column("code", sa.Integer),
     sa.Column("message", sa.Text),
+    sa.Column("wave", sa.Integer),
 )
 
 

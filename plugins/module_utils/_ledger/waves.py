@@ -93,6 +93,8 @@ class Waves:
                 columns.seq,
                 columns.name,
                 columns.state_now,
+                columns.due_at.is_not(None).label("is_further"),
+                columns.attempt,
                 (sa.func.coalesce(columns.reading, -1) >= changes.c.reading).label("is_read"),
                 *(columns[name] for name in _IDENTITY),
             )
@@ -106,10 +108,16 @@ class Waves:
             block = self._block(query, last)
             if not block:
                 return
-            for seq, name, state_now, is_read, *identification in block:
+            for seq, name, state_now, is_further, made, is_read, *identification in block:
                 given = dict(zip(_IDENTITY, identification, strict=True))
                 yield Attempt(
-                    seq, given, state_now, bool(is_read) or given["campaign_id"] is None, named_by=kinds_of(name)[0]
+                    seq,
+                    given,
+                    state_now,
+                    bool(is_read) or given["campaign_id"] is None,
+                    named_by=kinds_of(name)[0],
+                    is_further=bool(is_further),
+                    made=made,
                 )
             last = block[-1][0]
 

@@ -93,6 +93,26 @@ svg { width: 100%; height: auto; }
 <p>Participants acted on, by their last server state:
 {% for state, count in change.states.items() %}{{ count }} {{ state }}{{ ", " if not loop.last }}{% endfor %}.</p>
 {% endif %}
+{% if change.attempts %}
+<h2>Attempts</h2>
+<table id="attempts">
+{% for name, value in attempts if value is not none %}
+<tr><th>{{ name }}</th><td class="number">{{ value }}</td></tr>
+{% endfor %}
+</table>
+{% if exhausted %}
+<p>The first of those that would need another attempt, and have had the most allowed:</p>
+<div class="wide"><table id="exhausted">
+<thead><tr><th class="number">Participant</th><th class="number">Campaign</th><th>ICCID</th><th>IMSI</th><th>MSISDN</th>
+<th>Server state</th></tr></thead>
+{% for each in exhausted %}
+<tr><td class="number">{{ each.participant_id or "" }}</td><td class="number">{{ each.campaign_id or "" }}</td>
+<td class="fixed">{{ each.iccid or "" }}</td><td class="fixed">{{ each.imsi or "" }}</td>
+<td class="fixed">{{ each.msisdn or "" }}</td><td class="fixed">{{ each.state_now or "" }}</td></tr>
+{% endfor %}
+</table></div>
+{% endif %}
+{% endif %}
 
 {% if waves %}
 <h2>Waves</h2>
@@ -164,13 +184,19 @@ def check_libraries() -> None:
         )
 
 
-def page(change: Mapping[str, Any], failures: Sequence[Mapping[str, Any]], reasons: Sequence[Mapping[str, Any]]) -> str:
+def page(
+    change: Mapping[str, Any],
+    failures: Sequence[Mapping[str, Any]],
+    reasons: Sequence[Mapping[str, Any]],
+    exhausted: Sequence[Mapping[str, Any]] = (),
+) -> str:
     """Return the page of a change.
 
     Args:
         change: the change as ``yateota_bulk_info`` returns it, with all its waves and runs.
         failures: the first participants that went wrong, as returned there.
         reasons: as ``Report.reasons`` gives them.
+        exhausted: as ``Report.exhausted`` gives them.
 
     Returns:
         HTML that loads nothing and runs nothing. The same change gives the same page.
@@ -197,6 +223,8 @@ def page(change: Mapping[str, Any], failures: Sequence[Mapping[str, Any]], reaso
             reasons=reasons,
             reasons_chart=markupsafe.Markup(reasons_chart(reasons)) if reasons else "",
             failures=failures,
+            attempts=_attempts(change["attempts"] or {}),
+            exhausted=exhausted,
             runs=_merged(change["runs"]),
         )
     )
@@ -217,6 +245,19 @@ def _facts(change: Mapping[str, Any]) -> list[tuple[str, Any]]:
         ("Planned", _moment(change["planned"])),
         ("First sent", _moment(change["started"]) or "never"),
         ("Nothing left to send", _moment(change["finished"]) or "not yet"),
+    ]
+
+
+def _attempts(attempts: Mapping[str, Any]) -> list[tuple[str, Any]]:
+    """List how the attempts stand; nothing if there is no more than one."""
+    if not attempts:
+        return []
+    return [
+        ("At most for each", attempts["maximum"]),
+        ("Seconds between two", attempts["interval"] and f"{attempts['interval']:g}"),
+        ("May need another", attempts["outstanding"]),
+        ("The next is due", _moment(attempts["next_due"]) or None),
+        ("Exhausted", attempts["exhausted"]),
     ]
 
 

@@ -1,0 +1,70 @@
+# Copyright (c) 2026 simops.yateota contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Read the attempts of changes for results and reports."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from .._core.states import RowState
+from .database import Ledger
+from .tables import earlier_attempts, participants, sa
+
+IS_EXHAUSTED = (participants.c.state == RowState.DONE) & participants.c.exhausted_at.is_not(None)
+"""The condition that a participant would get another attempt, but has had the most allowed."""
+
+# A moment before the latest attempt is that at which this one was due.
+_IS_OUTSTANDING = (participants.c.state == RowState.DONE) & (participants.c.due_at > participants.c.sent_at)
+
+DUE_AT = sa.case((_IS_OUTSTANDING, participants.c.due_at))
+"""When the next attempt for a participant is due; null if it is planned, or needs none."""
+
+ATTEMPTS = participants.c.attempt + sa.case((participants.c.sent_at.is_not(None), 1), else_=0)
+"""How many attempts were made for a participant."""
+
+
+class AttemptFacts(NamedTuple):
+    """What is to come for the participants of a change that were acted on.
+
+    Attributes:
+        outstanding: how many may need another attempt, or have an outcome that is awaited.
+        next_due: when the first of their attempts is due, in Unix seconds. If it has passed, they are sent for as soon
+            as their states show that they need it.
+        exhausted: how many have had the most attempts allowed, and would get another.
+    """
+
+    outstanding: int = 0
+    next_due: float | None = None
+    exhausted: int = 0
+
+
+def attempt_facts(ledger: Ledger, number: int | None = None) -> dict[int, AttemptFacts]:
+    """Read what is to come for each change, or for one, by its number in the ledger."""
+    columns = participants.c
+    counted = (
+        sa.func.count(DUE_AT),
+        sa.func.min(DUE_AT),
+        sa.func.sum(sa.case((IS_EXHAUSTED, 1), else_=0)),
+    )
+    query = sa.select(columns.change, *counted).group_by(columns.change)
+    if number is not None:
+        query = query.where(columns.change == number)
+
+    def read() -> dict[int, AttemptFacts]:
+        with ledger.read() as connection:
+            found = connection.execute(query).all()
+        return {change: AttemptFacts(int(left), due, int(spent)) for change, left, due, spent in found}
+
+    return ledger.outage.repeat(read)
+
+
+def earlier_attempts_of(connection: sa.Connection, number: int) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Yield the earlier attempts of a change, each with its participant's place, in the order of time."""
+    found = connection.execute(
+        sa.select(earlier_attempts).where(earlier_attempts.c.change == number).order_by(earlier_attempts.c.sent_at)
+    ).mappings()
+    for each in found:
+        names = ("run", "wave", "outcome", "code", "message", "sent_at", "answered_at")
+        yield each["seq"], {name: each[name] for name in names}

@@ -1,0 +1,167 @@
+# Copyright (c) 2026 simops.yateota contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Find the participants of a change that need another attempt, plan them again, and record who has spent theirs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+
+from .._core.states import Prospect, RowState
+from .change import Change
+from .outage import repeatable
+from .tables import changes, earlier_attempts, participants, sa
+
+_KEPT = ("change", "seq", "sent_at", "run", "answered_at", "code", "message", "wave")
+
+
+@dataclass(frozen=True)
+class Outlook:
+    """What is to come for the participants that were acted on.
+
+    Attributes:
+        outstanding: how many may need another attempt, or have an outcome that is awaited.
+        may_send: whether the interval has passed for one with attempts left, whether its state is known or not.
+        will_send: the same, without those whose state says that they do not need one now.
+        is_stale: whether states are to be read to know who needs one now.
+    """
+
+    outstanding: int
+    may_send: bool
+    will_send: bool
+    is_stale: bool
+
+
+def keep_and_plan_again(connection: sa.Connection, *which: sa.ColumnElement[bool]) -> None:
+    """Move the attempts of participants to the earlier ones, and plan the participants again.
+
+    They are in no wave then. It takes one transaction, so that no attempt is lost.
+    """
+    columns = participants.c
+    connection.execute(
+        earlier_attempts.insert().from_select(
+            [*_KEPT, "outcome"], sa.select(*(columns[name] for name in _KEPT), columns.state).where(*which)
+        )
+    )
+    blank = dict.fromkeys(("wave", "run", "sent_at", "answered_at", "code", "message", "reason", "exhausted_at"))
+    connection.execute(
+        participants.update().where(*which).values(state=RowState.PLANNED, attempt=columns.attempt + 1, **blank)
+    )
+
+
+class FurtherAttempts:
+    """The further attempts of one change.
+
+    Participants without a campaign have none, since their states cannot be read.
+
+    Args:
+        change: the change.
+        interval: the fewest seconds between two attempts for one participant.
+        prospect: returns the prospect of one that was acted on, by its server state read since (None if it was not),
+            and by how many attempts were made.
+
+    Attributes:
+        ledger: the change's.
+    """
+
+    def __init__(self, change: Change, interval: float, prospect: Callable[[str | None, int], Prospect]) -> None:
+        self.ledger = change.ledger
+        self._change = change
+        self._prospect = prospect
+        columns = participants.c
+        self._acted = change.rows, columns.state == RowState.DONE, columns.campaign_id.is_not(None)
+        self._due = columns.sent_at + interval
+        # A state that was read before the attempt says nothing about it.
+        self._seen = sa.case((columns.read_at > columns.sent_at, sa.func.coalesce(columns.state_now, "")), else_="")
+        self._latest = sa.select(changes.c.reading).where(changes.c.number == change.number).scalar_subquery()
+
+    @repeatable
+    def outlook(self, recheck_after: float) -> Outlook:
+        """Read what is to come.
+
+        Args:
+            recheck_after: how many seconds a state is taken as known.
+        """
+        columns, moment = participants.c, self._change.clock.moment()
+        with self.ledger.read() as connection:
+            left = self._those(connection, {Prospect.WAITING, Prospect.AGAIN})
+            last, again = self._last(connection), self._those(connection, {Prospect.AGAIN})
+            is_past = self._due <= moment
+            since_due = sa.func.coalesce(columns.read_at, 0) >= self._due
+            is_fresh = (columns.read_at > columns.sent_at) & (columns.read_at >= moment - recheck_after)
+            is_latest = ~again | (sa.func.coalesce(columns.reading, -1) >= self._latest)
+            conditions = [
+                left | last,
+                left & is_past,
+                left & is_past & (again | ~since_due),
+                (left | last) & is_past & ~(is_fresh & is_latest),
+            ]
+            counted = connection.execute(sa.select(*map(_count, conditions)).where(*self._acted)).one()
+        outstanding, *others = (int(each or 0) for each in counted)
+        return Outlook(outstanding, *map(bool, others))
+
+    @repeatable
+    def note_missed(self, reading: int) -> None:
+        """Record that a whole reading has not found participants that were acted on."""
+        missed = sa.func.coalesce(participants.c.reading, -1) < reading
+        with self._change.write() as connection:
+            connection.execute(
+                participants.update()
+                .where(*self._acted, missed)
+                .values(state_now=None, read_at=self._change.clock.moment())
+            )
+
+    @repeatable
+    def judge(self) -> None:
+        """Record when each next attempt is due, and who has spent theirs."""
+        columns, moment = participants.c, self._change.clock.moment()
+        with self._change.write() as connection:
+            spent = self._those(connection, {Prospect.EXHAUSTED})
+            outstanding = self._those(connection, {Prospect.WAITING, Prospect.AGAIN}) | self._last(connection)
+            is_marked = columns.due_at.is_not(None) | columns.exhausted_at.is_not(None)
+            blank = {"due_at": None, "exhausted_at": None}
+            is_other = sa.func.coalesce(columns.due_at, -1) != self._due
+            note = participants.update()
+            connection.execute(note.where(*self._acted, outstanding, is_other).values(blank | {"due_at": self._due}))
+            is_new = columns.exhausted_at.is_(None)
+            connection.execute(note.where(*self._acted, spent, is_new).values(due_at=None, exhausted_at=moment))
+            connection.execute(note.where(*self._acted, ~outstanding, ~spent, is_marked).values(blank))
+            # One that is planned keeps the moment: it shows that it is planned for a further attempt.
+            to_come = (RowState.PLANNED, RowState.SENDING, RowState.DONE)
+            connection.execute(note.where(self._change.rows, columns.state.not_in(to_come), is_marked).values(blank))
+
+    @repeatable
+    def plan_again(self) -> None:
+        """Plan the next attempts that are due, by the latest reading."""
+        columns, moment = participants.c, self._change.clock.moment()
+        with self._change.write() as connection:
+            again = self._those(connection, {Prospect.AGAIN})
+            keep_and_plan_again(connection, *self._acted, again, self._due <= moment, columns.reading >= self._latest)
+
+    def _those(self, connection: sa.Connection, prospects: Collection[Prospect]) -> sa.ColumnElement[bool]:
+        """Return the condition that a participant that was acted on has one of these prospects."""
+        columns = participants.c
+        found = connection.execute(
+            sa.select(self._seen.label("seen"), columns.attempt).where(*self._acted).distinct()
+        ).all()
+        return sa.or_(
+            sa.false(),
+            *(
+                (self._seen == seen) & (columns.attempt == earlier)
+                for seen, earlier in found
+                if self._prospect(seen or None, earlier + 1) in prospects
+            ),
+        )
+
+    def _last(self, connection: sa.Connection) -> sa.ColumnElement[bool]:
+        """Return the condition that the outcome of a last attempt is awaited.
+
+        It is not once a reading after the interval has not shown an end.
+        """
+        is_over = (participants.c.read_at > participants.c.sent_at) & (participants.c.read_at >= self._due)
+        return self._those(connection, {Prospect.LAST}) & ~is_over
+
+
+def _count(condition: sa.ColumnElement[bool]) -> sa.ColumnElement[int]:
+    return sa.func.sum(sa.case((condition, 1), else_=0))
