@@ -58,7 +58,7 @@ class ActionModule(SteppedAction):
         """Run the module for a wave, and show the progress of the change."""
         result = self.run_step({**options, "max_waves": 1}, variables)
         if result.get("change") and not _is_early(result) and (result["change"]["sent"] or result["remaining"]):
-            self.show_line(progress_line(result, _soak(options)))
+            self.show_line(progress_line(result))
         return result
 
 
@@ -68,11 +68,6 @@ def _most_waves(options: Mapping[str, Any]) -> int | None:
     if given is None:
         return None
     return int(given) if str(given).isdecimal() else 0
-
-
-def _soak(options: Mapping[str, Any]) -> float:
-    rollout = options.get("rollout")
-    return float(rollout.get("soak") or 0) if isinstance(rollout, Mapping) else 0.0
 
 
 def _is_early(result: Result) -> bool:

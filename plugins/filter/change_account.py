@@ -112,6 +112,8 @@ def _status(result: Mapping[str, Any]) -> Iterator[str]:
     for halt in ("held", "stopped"):
         if change[halt]:
             yield f"{halt.capitalize()} {_by_whom(change[halt])}"
+    if change.get("forecast"):
+        yield change["forecast"]["sentence"]
     if change["held_by"]:
         yield f"It is being run by {change['held_by']}."
     yield from _cohorts(result.get("cohorts"))

@@ -594,6 +594,57 @@ change:
     window_opens_local:
       description: The same moment by the clock of O(window.time_zone), with its offset.
       type: str
+    forecast:
+      description:
+        - When the change ends, if a run continues now, or when the window opens, and again at each further opening, at a rate that stays.
+        - It counts the participants that are planned, not attempts that are still to fail.
+        - Null if nothing is left to send, if a person must act first (a held or aborted change), or if no rate is known yet.
+      type: dict
+      contains:
+        ends:
+          description: When the last wave ends, its soak included. Null if no further window opens, or if no rate is known.
+          type: str
+        ends_local:
+          description: The same moment by the clock of the window's time zone, with its offset.
+          type: str
+        seconds:
+          description: The seconds until then.
+          type: int
+        sending_seconds:
+          description: The seconds of these in which requests are sent.
+          type: int
+        pause_seconds:
+          description: The seconds between waves, for the soak and what the latest waves took beside.
+          type: int
+        closed_seconds:
+          description: The seconds in which the window is closed.
+          type: int
+        waves:
+          description: How many waves are left.
+          type: int
+        rate:
+          description: The requests per second that it is computed with. Null if it is not known.
+          type: float
+        basis:
+          description:
+            - Where the rate comes from. V(measured) in the latest 10 waves of the change, V(earlier_change) in those of the latest other change
+              on the same server and node, V(limit) is O(rollout.maximum_per_second).
+          type: str
+        upper_bound:
+          description: Whether waves may end earlier, because the soak is only the longest wait.
+          type: bool
+        fits:
+          description: Whether everything is sent before the window closes for the first time.
+          type: bool
+        closes:
+          description: When it closes, if the change does not fit.
+          type: str
+        left_then:
+          description: About how many participants are left then.
+          type: int
+        sentence:
+          description: The forecast in words.
+          type: str
     pages_read:
       description: How many pages of participants this task read.
       type: int
@@ -647,6 +698,7 @@ change:
     stopped: null
     window_opens: null
     window_opens_local: null
+    forecast: null
     pages_read: 1
     sent: 43
     rate: 141.2

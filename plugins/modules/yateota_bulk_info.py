@@ -177,6 +177,9 @@ changes:
     seconds_left:
       description: Seconds until requests for all planned participants are sent at that rate, without waits between waves. Null if not known.
       type: int
+    forecast:
+      description: When it ends, as in RV(change.forecast). Null where nothing is left to send.
+      type: dict
   sample: []
 change:
   description: The change, as M(simops.yateota.yateota_bulk) returns it, without the values that concern that module's own task.
@@ -210,6 +213,11 @@ change:
       type: dict
     stopped:
       description: Who stopped the change, as in M(simops.yateota.yateota_bulk). Null where nobody has.
+      type: dict
+    forecast:
+      description:
+        - When the change ends, as M(simops.yateota.yateota_bulk) returns it, with the limits that were recorded with the plan.
+        - Null also if an older release planned it, and if the calendar of its window cannot be read on this machine.
       type: dict
     runs:
       description: The latest 20 runs of the change, in order. The report with O(format=html) shows all.

@@ -104,25 +104,35 @@ def tally(change: Mapping[str, Any], left: int) -> str:
     return ", ".join([f"{change['counts'][RowState.DONE]} of {change['selected']} done", *counted(bad), f"{left} left"])
 
 
-def progress_line(result: Mapping[str, Any], soak: float = 0) -> str:
+def progress_line(result: Mapping[str, Any]) -> str:
     """Return a change's progress in one line.
 
-    It has the wave, the counts, the rate, and the time left at this rate.
+    It has the wave, the counts, the rate, and the time left or, if a window closes before, the end.
 
     Args:
         result: a result of ``yateota_bulk`` that has a change.
-        soak: the seconds that the run waits after each wave.
     """
     change, left = result["change"], result["remaining"]
     wave = max((each["wave"] for each in change["waves"]), default=0)
     pace = [f"{change['rate']}/s"] if change["sent"] else []
-    if pace and left and change["rate"]:
-        pace.append(f"{_time_left(change, left, soak)} to go")
+    ahead = time_left(change)
+    if pace and ahead:
+        pace.append(ahead)
     line = f"Wave {wave} of {change['waves_total']}: {tally(change, left)}"
     return f"{line}; {', '.join(pace)}" if pace else line
 
 
-def _time_left(change: Mapping[str, Any], left: int, soak: float) -> str:
-    soaks = soak * (change["waves_total"] - change["waves_done"])
-    minutes, seconds = divmod(round(left / change["rate"] + soaks), 60)
-    return f"{minutes // 60}:{minutes % 60:02}:{seconds:02}"
+def time_left(change: Mapping[str, Any]) -> str:
+    """Return when a change ends, by its forecast: the time left or, if a window closes before, the moment.
+
+    The text is empty if there is no forecast.
+    """
+    foreseen = change.get("forecast")
+    if not foreseen:
+        return ""
+    if foreseen["ends"] is None:
+        return f"{foreseen['left_then']} will be left"
+    if foreseen["fits"]:
+        minutes, seconds = divmod(foreseen["seconds"], 60)
+        return f"{minutes // 60}:{minutes % 60:02}:{seconds:02} to go"
+    return f"ends {foreseen['ends_local'][:16].replace('T', ' ')}"

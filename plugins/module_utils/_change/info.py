@@ -21,6 +21,7 @@ from .._ledger.database import Ledger, look_into
 from .._ledger.listing import changes_of
 from .._ledger.queries import SHOWN, Report
 from .._report.metrics import change_metrics, check_metrics, write_metrics
+from .forecast import forecast
 from .foresight import check_seconds
 from .further_attempts import attempts_fact, planned_attempts
 from .report_file import PAGE, check_report, nearest, write_page, write_rows
@@ -58,7 +59,7 @@ def run_info(options: Mapping[str, Any], check_mode: bool, shown: Shown) -> Task
             result = _one(ledger, options, check_mode, shown)
         if options["change_id"] and not options["metrics_dest"]:
             return TaskResult(result)
-        listed = changes_of(ledger)
+        listed = [{**each, "forecast": _forecast(ledger, each)} for each in changes_of(ledger)]
         if not options["change_id"]:
             result["changes"] = listed
         if options["metrics_dest"]:
@@ -80,6 +81,12 @@ def _one(ledger: Ledger, options: Mapping[str, Any], check_mode: bool, shown: Sh
         if not check_mode:
             result["report"] = options["report_dest"]
     return result
+
+
+def _forecast(ledger: Ledger, listed: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Forecast the end of a listed change that has something left to send."""
+    change = find_change(ledger, listed["change_id"]) if listed["counts"][RowState.PLANNED] else None
+    return forecast(change) if change else None
 
 
 def _recorded(ledger: Ledger, change_id: str) -> Change:
@@ -106,6 +113,7 @@ def _result_and_facts(change: Change) -> tuple[dict[str, Any], dict[str, Any]]:
         "waves_done": report.waves_done(),
         "waves": report.waves(),
         "held_by": report.held_by(),
+        "forecast": forecast(change),
         "runs": report.runs(),
     }
     result = {

@@ -11,11 +11,12 @@ from dataclasses import replace
 from typing import Any
 
 from .._core.errors import YateotaError
-from .._core.states import RowState
+from .._core.states import ChangeStatus, RowState
 from .._core.task_result import TaskResult
 from .._ledger.change import Change
 from .._ledger.queries import SHOWN, Report, iso
 from .bulk_task import BulkTask, Work
+from .forecast import course_of, forecast
 from .further_attempts import attempts_fact, planned_attempts
 from .options import RolloutOptions
 from .report_file import write_rows
@@ -75,6 +76,9 @@ def _result(task: BulkTask, change: Change, work: Work, before: Mapping[str, int
     counts = change.counts()
     done = report.waves_done()
     opens = task.rollout.waits_until(change.clock.now())
+    foreseen = forecast(change, course_of(task.rollout))
+    if foreseen and not foreseen["fits"] and task.options["state"] == ChangeStatus.PLANNED:
+        task.warn(f"Change {task.change_id} does not fit into its window. {foreseen['sentence']}")
     return {
         "changed": work.changed,
         "change": {
@@ -88,6 +92,7 @@ def _result(task: BulkTask, change: Change, work: Work, before: Mapping[str, int
             "waves": report.waves(SHOWN),
             "window_opens": iso(opens),
             "window_opens_local": None if opens is None else task.rollout.window.local(opens),
+            "forecast": foreseen,
             "pages_read": work.pages_read,
             "sent": work.sent,
             "rate": round(work.sent / work.sending_seconds, 1) if work.sent else 0.0,

@@ -192,10 +192,25 @@ def test_what_a_plan_lacks(planned: dict[str, Any], settings: dict[str, Any], la
 # --- Progress --------------------------------------------------------------------------------------------------------
 
 
+FOURTEEN: dict[str, Any] = {
+    "planned": 30,
+    "done": 14,
+    "waves_total": 4,
+    "waves_done": 1,
+    "waves": [{"wave": 1}],
+    "rate": 10.0,
+}
+
+
+def ahead(seconds: int | None, fits: bool = True, **further: Any) -> dict[str, Any]:
+    moments = {"ends": "2026-06-02T21:10:30.000Z", "ends_local": "2026-06-02T23:10:30+02:00"}
+    return {"seconds": seconds, "fits": fits, "left_then": 0, **moments, **further}
+
+
 @pytest.mark.parametrize(
-    ("sent", "soak", "line"),
+    ("sent", "line"),
     [
-        (change(planned=44), 0, "Wave 0 of 1: 0 of 44 done, 44 left"),
+        (change(planned=44), "Wave 0 of 1: 0 of 44 done, 44 left"),
         (
             change(
                 planned=8997,
@@ -206,24 +221,26 @@ def test_what_a_plan_lacks(planned: dict[str, Any], settings: dict[str, Any], la
                 waves=[{"wave": 3}],
                 sent=1000,
                 rate=148.2,
+                forecast=ahead(61),
             ),
-            0,
             "Wave 3 of 12: 2050 of 11050 done, 3 failed, 8997 left; 148.2/s, 0:01:01 to go",
         ),
         (
-            change(planned=30, done=14, waves_total=4, waves_done=1, waves=[{"wave": 1}], sent=14, rate=10.0),
-            3600,
-            "Wave 1 of 4: 14 of 44 done, 30 left; 10.0/s, 3:00:03 to go",
+            change(sent=14, forecast=ahead(100_000, fits=False), **FOURTEEN),
+            "Wave 1 of 4: 14 of 44 done, 30 left; 10.0/s, ends 2026-06-02 23:10",
+        ),
+        (
+            change(sent=14, forecast=ahead(None, fits=False, ends=None, left_then=12), **FOURTEEN),
+            "Wave 1 of 4: 14 of 44 done, 30 left; 10.0/s, 12 will be left",
         ),
         (
             change(done=39, unknown=1, refused=1, skipped=1, sending=2, waves=[{"wave": 1}], sent=44, rate=0.0),
-            0,
             "Wave 1 of 1: 39 of 44 done, 1 unknown, 1 refused, 1 skipped, 2 sending, 0 left; 0.0/s",
         ),
     ],
 )
-def test_progress_in_a_line(sent: dict[str, Any], soak: float, line: str) -> None:
-    assert progress_line(result(sent), soak) == line
+def test_progress_in_a_line(sent: dict[str, Any], line: str) -> None:
+    assert progress_line(result(sent)) == line
 
 
 @pytest.mark.parametrize(

@@ -67,6 +67,7 @@ def wave(number: int, status: str = "in_progress", **further: Any) -> dict[str, 
     change = {"change_id": "CHG1", "status": status, "counts": counts, "selected": 30, "waves": [{"wave": number}]}
     facts = {"waves_done": number, "waves_total": 3, "sent": 10, "rate": 5.0, "pages_read": 2, "window_opens": None}
     facts |= {name: further.pop(name) for name in FACTS if name in further}
+    facts["forecast"] = {"ends": "x", "fits": True, "seconds": 9 - 3 * number} if number < 3 else None
     diff = {"before": {"done": 10 * number - 10}, "after": {"done": 10 * number}}
     return {"changed": True, "change": change | facts, "remaining": counts["planned"], "diff": diff} | further
 

@@ -1,0 +1,273 @@
+# Copyright (c) 2026 simops.yateota contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Forecast when a change ends, from its rate, its waves and its windows.
+
+It assumes that a run continues now, or when the window opens, and again at each further opening; that the rate stays;
+and that nothing stops a wave. The pause after a wave is the soak, or the pause measured in the latest waves if that is
+longer. If a soak may end early, the forecast is an upper bound. It does not count attempts that are still to fail.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from .._core.errors import InvalidInputError
+from .._core.states import NOT_BEGUN_STATUSES, ChangeStatus
+from .._ledger.change import Change
+from .._ledger.halts import status_of
+from .._ledger.pace import Pace, pace_of, rate_before
+from .._ledger.queries import iso
+from .options import RolloutOptions
+from .windows import Window, window_of
+
+_AT_ONCE = 1e9  # requests per second, for a rate that is not known
+MEASURED, EARLIER, LIMIT = "measured", "earlier_change", "limit"
+_FORESEEN = (*NOT_BEGUN_STATUSES, ChangeStatus.IN_PROGRESS, ChangeStatus.WINDOW_CLOSED)
+"""The statuses of a change that continues by itself: nobody knows when another one does."""
+
+
+@dataclass(frozen=True)
+class Course:
+    """The limits that decide how long a change takes.
+
+    Attributes:
+        canary, wave_size, soak, maximum_per_second, window: the rollout options of the same name.
+        ends_early: whether a soak may end before its time.
+    """
+
+    canary: int | None
+    wave_size: int
+    soak: float
+    maximum_per_second: float | None
+    window: Window
+    ends_early: bool = False
+
+
+@dataclass
+class Journey:
+    """The way to the end, as far as it is known.
+
+    Attributes:
+        moment: how far it has come, in Unix seconds: the end, when it is over.
+        left: how many participants are left to send for.
+        ends: whether it has an end: false if no further window opens.
+        sending, pauses, closed: the seconds of sending, between waves, and of closed windows.
+        closes: when the first window closes, in Unix seconds; None if it does not.
+        left_then: how many are left at that moment; None if everything is sent before it.
+    """
+
+    moment: float
+    left: float
+    ends: bool = True
+    sending: float = 0.0
+    pauses: float = 0.0
+    closed: float = 0.0
+    closes: float | None = None
+    left_then: float | None = None
+    _has_opened: bool = False
+
+    def send(self, size: int, count: int, rate: float, pause: float, window: Window) -> None:
+        """Send waves of one size, as far as windows open."""
+        work = size / rate
+        while count and self.ends:
+            closes = self._open(window)
+            whole = _whole(count, work, pause, self.moment, closes)
+            if whole:
+                self._advance(whole * work, rate)
+                self._rest(whole * pause)
+            elif self.ends:
+                self._send_one(work, rate, window)
+                self._rest(pause)
+            count -= max(1, whole)
+
+    def _send_one(self, work: float, rate: float, window: Window) -> None:
+        """Send a wave that does not fit into one window."""
+        while work > 0 and self.ends:
+            closes = self._open(window)
+            step = work if closes is None else min(work, closes - self.moment)
+            self._advance(step, rate)
+            work -= step
+
+    def _open(self, window: Window) -> float | None:
+        """Wait until the window is open; return when it closes, or None."""
+        opening = window.next_opening(self.moment)
+        if opening is None:
+            self.ends, self.left_then = False, self.left_then or self.left
+            self.closes = self.closes or self.moment
+            return self.moment
+        self.closed += opening - self.moment
+        self.moment = opening
+        closes = window.closes_at(opening)
+        if not self._has_opened:
+            self._has_opened, self.closes = True, closes
+        elif self.closes is not None and self.left_then is None and opening >= self.closes:
+            self.left_then = self.left
+        return closes
+
+    def _advance(self, seconds: float, rate: float) -> None:
+        self.sending += seconds
+        self.moment += seconds
+        self.left = max(0.0, self.left - seconds * rate)
+
+    def _rest(self, seconds: float) -> None:
+        self.pauses += seconds
+        self.moment += seconds
+
+
+def course_of(options: RolloutOptions) -> Course:
+    """Return the course by the options of a task."""
+    return Course(
+        options.canary,
+        options.wave_size,
+        options.soak,
+        options.maximum_per_second,
+        options.window,
+        getattr(options, "success_percentage", None) is not None,
+    )
+
+
+def recorded_course(limits: Mapping[str, Any]) -> Course:
+    """Return the course by the limits that were recorded with the plan.
+
+    Raises:
+        InvalidInputError: the window's calendar cannot be read on this machine.
+    """
+    rollout = limits["rollout"]
+    return Course(
+        rollout["canary"],
+        rollout["wave_size"],
+        rollout["soak"],
+        rollout["maximum_per_second"],
+        window_of(limits["window"]),
+        rollout.get("success_percentage") is not None,
+    )
+
+
+def forecast(change: Change, course: Course | None = None) -> dict[str, Any] | None:
+    """Forecast the end of a change, as modules return it.
+
+    Args:
+        change: the change.
+        course: by the options of a task; without it, the limits recorded with the plan are used.
+
+    Returns:
+        The forecast. None if nothing is left, if a person must act before anything is sent, or if no rate is known and
+        the soaks alone fit into the window.
+    """
+    record = change.record()
+    if status_of(record) not in _FORESEEN or (course is None and not record.limits):
+        return None
+    pace = pace_of(change)
+    if not (pace.in_wave or pace.waiting):
+        return None
+    try:
+        course = course or recorded_course(record.limits)
+    except InvalidInputError:  # a status on another machine than that of the runs
+        return None
+    rate, basis = _rate(change, pace, course)
+    now = change.clock.now()
+    journey = travel(pace, course, rate or _AT_ONCE, now)
+    if rate is None and journey.left_then is None:
+        return None  # the soaks alone fit: there is nothing to say
+    return _result(pace, journey, course, rate, basis, now)
+
+
+def _rate(change: Change, pace: Pace, course: Course) -> tuple[float | None, str | None]:
+    """Return the rate to expect, and where it comes from; None if it is not known."""
+    most = course.maximum_per_second
+    rate, basis = pace.rate, MEASURED
+    if rate is None:
+        rate, basis = rate_before(change), EARLIER
+    if most is not None and (rate is None or most < rate):
+        return most, LIMIT
+    return rate, None if rate is None else basis
+
+
+def travel(pace: Pace, course: Course, rate: float, now: float) -> Journey:
+    """Go through the waves that are left, from one window to the next.
+
+    Args:
+        pace: what is left, and how long a wave takes beside its sending.
+        course: the limits.
+        rate: requests per second.
+        now: the present moment, in Unix seconds.
+    """
+    pause = max(course.soak, pace.pause or 0.0)
+    journey = Journey(now, (pace.in_wave or 0) + pace.waiting)
+    if pace.in_wave == 0 and pace.answered is not None:  # all of it are sent: the rest of its soak is left
+        journey.pauses = max(0.0, pace.answered + pause - now)
+        journey.moment += journey.pauses
+    for size, count, due in _sizes(pace, course):
+        journey.moment = max(journey.moment, due or 0.0)
+        journey.send(size, count, rate, pause, course.window)
+    return journey
+
+
+def _sizes(pace: Pace, course: Course) -> Iterator[tuple[int, int, float | None]]:
+    """Yield sizes of waves, how many of that size there are, and when they are due at the earliest."""
+    if pace.in_wave:
+        yield pace.in_wave, 1, None
+    waiting, is_first = pace.waiting - pace.later, pace.is_first
+    for left, due in ((waiting, None), (pace.later, pace.due)):
+        rest = left
+        if rest and is_first and course.canary:
+            first = min(rest, course.canary)
+            yield first, 1, due
+            rest -= first
+        is_first = is_first and not left
+        if rest >= course.wave_size:
+            yield course.wave_size, rest // course.wave_size, due
+        if rest % course.wave_size:
+            yield rest % course.wave_size, 1, due
+
+
+def _whole(waves: int, work: float, pause: float, moment: float, closes: float | None) -> int:
+    """Return how many waves are sent as a whole before a window closes."""
+    if closes is None or work + pause <= 0:
+        return waves
+    return max(0, min(waves, math.floor((closes - moment - work) / (work + pause)) + 1))
+
+
+def _result(
+    pace: Pace, journey: Journey, course: Course, rate: float | None, basis: str | None, now: float
+) -> dict[str, Any]:
+    ends = journey.moment if journey.ends and rate else None
+    fits = journey.left_then is None
+    return {
+        "ends": iso(ends),
+        "ends_local": None if ends is None else course.window.local(ends),
+        "seconds": None if ends is None else round(ends - now),
+        "sending_seconds": round(journey.sending),
+        "pause_seconds": round(journey.pauses),
+        "closed_seconds": round(journey.closed),
+        "waves": sum(count for _size, count, _due in _sizes(pace, course)),
+        "rate": rate and round(rate, 1),
+        "basis": basis,
+        "upper_bound": course.ends_early,
+        "fits": fits,
+        "closes": None if fits else iso(journey.closes),
+        "left_then": 0 if fits else round(journey.left_then or 0),
+        "sentence": _sentence(journey, course.window, rate, now),
+    }
+
+
+def _sentence(journey: Journey, window: Window, rate: float | None, now: float) -> str:
+    pace = f"At {rate:.3g} requests per second" if rate else "By its soaks alone"
+    at = f"{window.local(journey.moment)}, in {duration(journey.moment - now)}"
+    if journey.left_then is None or journey.closes is None:
+        return f"{pace}, it ends at about {at}."
+    closing = f"{pace}, it does not fit into the window that closes at {window.local(journey.closes)}"
+    left = f"about {journey.left_then:.0f} participants are left then"
+    if not journey.ends:
+        return f"{closing}: {left}. No later window opens."
+    return f"{closing}: {left}." + (f" It ends at about {at}." if rate else "")
+
+
+def duration(seconds: float) -> str:
+    """Write seconds as hours, minutes and seconds."""
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes // 60}:{minutes % 60:02}:{rest:02}"

@@ -1,0 +1,168 @@
+# Copyright (c) 2026 simops.yateota contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Measure how fast a change is carried out, from its latest waves."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from .._core.states import EXECUTED_STATES, RowState
+from .change import Change
+from .tables import changes, participants, sa, waves
+
+_LATEST = 10
+"""The number of waves that are measured, so that the measure follows the server."""
+
+_SHORTEST = 1e-3  # seconds
+
+
+@dataclass(frozen=True)
+class Pace:
+    """The pace of a change, and what is left of it.
+
+    Attributes:
+        rate: answers per second while it sends; None if it has sent nothing.
+        pause: the seconds between the end of one wave's sending and the start of the next's, the median; None if it is
+            not known.
+        in_wave: how many are left in the wave that is under way; None if none is.
+        answered: when the last answer came in that wave, in Unix seconds; None if none came or none is under way.
+        waiting: how many are left that are in no wave yet.
+        later: how many of these are due later only.
+        due: when the last of them is due, in Unix seconds; None if none is.
+        is_first: whether no wave has begun, so that the next is the canary.
+    """
+
+    rate: float | None
+    pause: float | None
+    in_wave: int | None
+    answered: float | None
+    waiting: int
+    later: int
+    due: float | None
+    is_first: bool
+
+
+def pace_of(change: Change) -> Pace:
+    """Read the pace of a change."""
+    return change.ledger.outage.repeat(lambda: _read(change))
+
+
+def rate_before(change: Change) -> float | None:
+    """Return the rate of the latest other change on the same server and node; None if there is none."""
+    return change.ledger.outage.repeat(lambda: _rate_before(change))
+
+
+def _read(change: Change) -> Pace:
+    with change.ledger.read() as connection:
+        begun = _latest_waves(connection, change.number)
+        sent = _sendings(connection, change.number, begun[0].wave) if begun else []
+        current = begun[-1].wave if begun and begun[-1].finished is None else None
+        in_wave, waiting, later, due = _left(connection, change, current)
+    ends = [each.last for each in sent if each.wave == current]
+    return Pace(
+        rate=_rate(sent),
+        pause=_pause(begun, sent),
+        in_wave=None if current is None else in_wave,
+        answered=max(ends, default=None),
+        waiting=waiting,
+        later=later,
+        due=due,
+        is_first=not begun,
+    )
+
+
+def _rate_before(change: Change) -> float | None:
+    own = sa.select(changes.c.api_url, changes.c.node).where(changes.c.number == change.number).subquery()
+    with change.ledger.read() as connection:
+        number = connection.execute(
+            sa.select(changes.c.number)
+            .where(
+                changes.c.number != change.number,
+                changes.c.started.is_not(None),
+                changes.c.api_url == own.c.api_url,
+                changes.c.node == own.c.node,
+            )
+            .order_by(changes.c.started.desc())
+            .limit(1)
+        ).scalar()
+        if number is None:
+            return None
+        begun = _latest_waves(connection, number)
+        return _rate(_sendings(connection, number, begun[0].wave)) if begun else None
+
+
+def _latest_waves(connection: sa.Connection, number: int) -> list[Any]:
+    found = connection.execute(
+        sa.select(waves.c.wave, waves.c.started, waves.c.finished)
+        .where(waves.c.change == number)
+        .order_by(waves.c.wave.desc())
+        .limit(_LATEST)
+    ).all()
+    return list(reversed(found))
+
+
+def _sendings(connection: sa.Connection, number: int, first: int) -> Sequence[Any]:
+    """Return how many each run has sent in each wave, and from when to when.
+
+    Runs stand apart, because a night may lie between two of them.
+    """
+    columns = participants.c
+    return connection.execute(
+        sa.select(
+            columns.wave,
+            columns.run,
+            sa.func.count().label("size"),
+            sa.func.min(columns.sent_at).label("first"),
+            sa.func.max(sa.func.coalesce(columns.answered_at, columns.sent_at)).label("last"),
+        )
+        .where(
+            columns.change == number,
+            columns.wave >= first,
+            columns.sent_at.is_not(None),
+            columns.state.in_(EXECUTED_STATES),
+        )
+        .group_by(columns.wave, columns.run)
+    ).all()
+
+
+def _left(connection: sa.Connection, change: Change, current: int | None) -> tuple[int, int, int, float | None]:
+    """Count what is left: in the wave, in none, due later; and return when the last is due."""
+    columns = participants.c
+    is_later = sa.func.coalesce(columns.due_at, 0) > change.ledger.clock()
+    in_wave = columns.wave == (current or 0)
+    found = connection.execute(
+        sa.select(
+            sa.func.count(sa.case((in_wave, 1))),
+            sa.func.count(sa.case((columns.wave.is_(None), 1))),
+            sa.func.count(sa.case((columns.wave.is_(None) & is_later, 1))),
+            sa.func.max(sa.case((columns.wave.is_(None) & is_later, columns.due_at))),
+        ).where(change.rows, columns.state == RowState.PLANNED)
+    ).one()
+    return found[0], found[1], found[2], found[3]
+
+
+def _rate(sent: Sequence[Any]) -> float | None:
+    if not sent:
+        return None
+    return float(sum(each.size for each in sent) / max(_SHORTEST, sum(each.last - each.first for each in sent)))
+
+
+def _pause(begun: Sequence[Any], sent: Sequence[Any]) -> float | None:
+    """Return the median of the seconds that a wave takes beside its sending.
+
+    The wave that is under way, and waves of several runs, are left out. The median ignores the odd night between two.
+    """
+    of_wave: dict[int, list[float]] = {}
+    for each in sent:
+        of_wave.setdefault(each.wave, []).append(each.last - each.first)
+    following = [wave.started for wave in begun[1:]] + [begun[-1].finished] if begun else []
+    beside = [
+        until - wave.started - of_wave[wave.wave][0]
+        for wave, until in zip(begun, following, strict=True)
+        if until is not None and len(of_wave.get(wave.wave, ())) == 1
+    ]
+    return max(0.0, statistics.median(beside)) if beside else None
