@@ -53,7 +53,7 @@ def fuzz(answers: int, first_seed: int, jobs: int) -> dict[str, int]:
     ends.
     """
     tasks.hurry_waits()
-    total = {"seeds": 0, "spoiled_answers": 0, "seeds_with_problems": 0}
+    total = {"seeds": 0, "spoiled_answers": 0, "tasks": 0, "stalled_tasks": 0, "seeds_with_problems": 0}
     seed = first_seed
     with _postgresql() as database:
         workers: list[Worker] = []
@@ -84,12 +84,12 @@ def _attended(worker: Worker, total: dict[str, int], database: str) -> list[Work
             if isinstance(said, str):
                 worker.task = said
                 continue
-            seed, problems, spoiled = said
+            seed, problems, counts = said
             worker.seeds.remove(seed)
-            _count(total, seed, problems, spoiled)
+            _count(total, seed, problems, counts)
         if time.monotonic() - worker.heard < LONGEST_TASK:
             return [worker]
-        _count(total, worker.seeds[0], [f"{worker.task}: it hangs, or takes more than {LONGEST_TASK:g} s"], 0)
+        _count(total, worker.seeds[0], [f"{worker.task}: it hangs, or takes more than {LONGEST_TASK:g} s"], {})
         os.kill(worker.process.pid, signal.SIGABRT)  # prints where each thread is
         worker.process.join(10)
         _end(worker)
@@ -97,13 +97,14 @@ def _attended(worker: Worker, total: dict[str, int], database: str) -> list[Work
     worker.process.join(10)
     if not worker.seeds:
         return []
-    _count(total, worker.seeds[0], [f"{worker.task}: the process died with {worker.process.exitcode}"], 0)
+    _count(total, worker.seeds[0], [f"{worker.task}: the process died with {worker.process.exitcode}"], {})
     return [_started(worker.seeds[1:], database)] if worker.seeds[1:] else []
 
 
-def _count(total: dict[str, int], seed: int, problems: list[str], spoiled: int) -> None:
+def _count(total: dict[str, int], seed: int, problems: list[str], counts: dict[str, int]) -> None:
     total["seeds"] += 1
-    total["spoiled_answers"] += spoiled
+    for name, count in counts.items():
+        total[name] += count
     total["seeds_with_problems"] += bool(problems)
     for problem in problems:
         print(f"seed {seed}: {problem}", flush=True)
@@ -131,7 +132,8 @@ def _work(seeds: list[int], database: str, results: Connection) -> None:
     for seed in seeds:
         trial = Trial(seed, _database(seed, database), results.send)
         trial.run()
-        results.send((seed, trial.problems, trial.spoiled))
+        counts = {"spoiled_answers": trial.spoiled, "tasks": trial.tasks, "stalled_tasks": trial.stalled_tasks}
+        results.send((seed, trial.problems, counts))
     results.close()
     os._exit(0)  # servers' threads may still run
 
