@@ -89,10 +89,11 @@ def change_account(result: Any, about: str = "status", check_mode: bool = False)
 
 def _status(result: Mapping[str, Any]) -> Iterator[str]:
     change = result["change"]
-    yield (
-        f"Change {change['change_id']} is {change['status']}: {change['action']} on {change['api_url']}, "
-        f"node {change['node']}."
-    )
+    shards = result.get("shards") or []
+    node = f", node {change['node']}" if change["node"] else ""
+    where = change["api_url"] or f"{len(shards)} servers"
+    yield f"Change {change['change_id']} is {change['status']}: {change['action']} on {where}{node}."
+    yield from (_shard(shard) for shard in shards if len(shards) > 1)
     chosen = [f", {name} {value}" for name, value in change["selection"].items() if name != "identified_by"]
     yield f"Selected: {change['selected']} participants{''.join(chosen)}."
     yield ", ".join(counted(change["counts"]))
@@ -134,6 +135,22 @@ def _attempts(change: Mapping[str, Any]) -> Iterator[str]:
         yield f"{attempts['exhausted']} have had the most attempts allowed, and would need another."
 
 
+def _shard(shard: Mapping[str, Any]) -> str:
+    """Return the line of one of several servers."""
+    run = f"; run by {shard['held_by']}" if shard["held_by"] else ""
+    return f"{shard['api_url']}, node {shard['node']}: {shard['status']}, {', '.join(counted(shard['counts']))}{run}"
+
+
+def _totals(result: Mapping[str, Any]) -> tuple[int, int, int, str]:
+    """Return how many are selected, planned and being sent on all servers of the change, and on how many servers."""
+    shards = result.get("shards") or [result["change"]]
+    selected = sum(shard["selected"] for shard in shards)
+    planned, sending = (
+        sum(shard["counts"][state] for shard in shards) for state in (RowState.PLANNED, RowState.SENDING)
+    )
+    return selected, planned, sending, f" on {len(shards)} servers" if len(shards) > 1 else ""
+
+
 def _cohorts(cohorts: Mapping[str, Any] | None) -> Iterator[str]:
     """Yield the groups that failed more often than the rest, and the most frequent reasons."""
     if not cohorts:
@@ -149,7 +166,7 @@ def _approval(change: Mapping[str, Any]) -> str:
     if approval:
         job = f", job {approval['job']}" if approval["job"] else ""
         note = f": {approval['note']}" if approval["note"] else ""
-        digest = _short(approval["digest"])
+        digest = _short(approval["digest"] if change["api_url"] else approval["fleet_digest"])
         return f"approved by {approval['by']} at {approval['at']}{job}, plan digest {digest}{note}"
     if change["require_approval"] and change["status"] not in (*ENDED_STATUSES, ChangeStatus.PURGED):
         return "waits for approval"
@@ -157,8 +174,9 @@ def _approval(change: Mapping[str, Any]) -> str:
 
 
 def _approved(result: Mapping[str, Any], check_mode: bool) -> str:
-    change, left = result["change"], result["remaining"]
-    what = f"{change['action']} of {change['selected']}"
+    change = result["change"]
+    selected, left, _sending, where = _totals(result)
+    what = f"{change['action']} of {selected}{where}"
     approval = change["approval"]
     if check_mode and not approval:
         return (
@@ -168,20 +186,22 @@ def _approved(result: Mapping[str, Any], check_mode: bool) -> str:
     before = "" if result["changed"] else "It was approved before. "
     return (
         f"{before}Change {change['change_id']} is approved by {approval['by']} at {approval['at']}: "
-        f"plan digest {_short(approval['digest'])}, {what}, {left} left to send for."
+        f"plan digest {_short(approval['fleet_digest'] if where else approval['digest'])}, {what}, {left} left to send "
+        "for."
     )
 
 
 def _halted(result: Mapping[str, Any], about: str, check_mode: bool) -> Iterator[str]:
-    change, counts = result["change"], result["change"]["counts"]
+    change = result["change"]
+    selected, planned, sending, where = _totals(result)
     if check_mode and result["changed"]:
         yield f"Nothing is recorded in check mode. The change would be {about}."
     if not result["changed"]:
         yield "The change was not held." if about == ChangeStatus.RELEASED else f"The change was already {about}."
     halt = change["stopped"] or change["held"]
     yield f"Change {change['change_id']} is {change['status']}" + (f", {_by_whom(halt)}" if halt else "")
-    sending = f", {counts[RowState.SENDING]} are being sent" if counts[RowState.SENDING] else ""
-    yield f"{counts[RowState.PLANNED]} of {change['selected']} participants are left to send{sending}."
+    under_way = f", {sending} are being sent" if sending else ""
+    yield f"{planned} of {selected} participants are left to send{where}{under_way}."
 
 
 def _by_whom(halt: Mapping[str, Any]) -> str:

@@ -129,7 +129,10 @@ def _approval(planned: Mapping[str, Any], waits: bool) -> Iterator[str]:
     if approval:
         yield f"{digest}, approved by {approval['by']} at {approval['at']}."
     elif waits:
-        count = f" -e bulk_change_confirm_count={planned['remaining']}" if change["action"] == Action.RERUN else ""
+        shards = planned.get("shards") or []
+        left = sum(shard["counts"][RowState.PLANNED] for shard in shards) if shards else planned["remaining"]
+        confirms = change["action"] == Action.RERUN or len(shards) > 1
+        count = f" -e bulk_change_confirm_count={left}" if confirms else ""
         yield (
             f"{digest}. Change {change['change_id']} waits for approval by another person than "
             f"{change['requested_by']}: ansible-playbook simops.yateota.bulk_approve "
@@ -179,6 +182,10 @@ def _sentences(planned: Mapping[str, Any], resends: bool, check_mode: bool) -> I
         )
     if opening(change):
         yield f"Its window opens at {opening(change)}."
+    shards = planned.get("shards") or []
+    if len(shards) > 1:
+        total = sum(shard["selected"] for shard in shards)
+        yield f"With this one, the change is planned for {len(shards)} servers by now, and for {total} {units}."
     columns = (change["selection"].get("columns") or {}).items()
     renamed = [f"{field} under '{name}'" for field, name in columns if name != field]
     if renamed:

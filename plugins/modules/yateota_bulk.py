@@ -26,7 +26,8 @@ notes:
 options:
   change_id:
     description:
-      - The change, for example its ticket number. A ledger has it once, for one action on one server and node.
+      - The change, for example its ticket number. A ledger has it once for each server and node, each time for the same action and limits.
+      - The part of a server is a shard, with its own plan, waves and runs. O(state=planned) adds the shard of a server.
       - At most 200 characters, without blanks around them and without control or format characters. One that differs from a recorded one only
         by case, blanks or Unicode form is refused.
     type: str
@@ -36,7 +37,7 @@ options:
       - V(planned) selects the participants and records them. Nothing is sent.
       - V(approved) records who approves the plan, when and in which job, bound to the plan's digest. Who planned the change cannot approve it.
       - V(applied) plans, if that is not done, and acts until nothing is left to do.
-      - V(held) holds the change, with a O(reason). Nothing is sent for it, by any run, until it is released. A run in progress sends its last
+      - V(held) holds the change on all its servers, with a O(reason). Nothing is sent for it, by any run, until it is released. A run in progress sends its last
         request within a second, records what came of those under way, and fails with the kind C(held).
       - V(released) ends the hold. The next run with V(applied) continues where the last one ended.
       - V(stopped) ends the change, with a O(reason). The participants that are left are never sent for, and stay V(planned) in its report. It
@@ -310,8 +311,17 @@ options:
     type: str
     version_added: 1.1.0
   confirm_count:
-    description: With O(state=approved), the number of participants or SIMs that the plan acts on. Required with O(action=rerun). Must be 0 or more.
+    description: With O(state=approved), the number of participants or SIMs that the plan acts on. Required with O(action=rerun), and for several servers. Must be 0 or more.
     type: int
+    version_added: 1.1.0
+  approval_scope:
+    description:
+      - With O(state=approved), what is approved. V(change) is the change on all its servers. It needs O(confirm_count), the number of SIMs on
+        all of them, and is void when one of them is planned afterwards.
+      - V(shard) is its part on this server alone.
+    type: str
+    choices: [change, shard]
+    default: change
     version_added: 1.1.0
   allow_self_approval:
     description: Whether who planned the change may approve it too.
@@ -504,6 +514,9 @@ change:
         digest:
           description: The plan's digest when it was approved.
           type: str
+        fleet_digest:
+          description: The SHA-256 over the digests of all servers' plans. Null where the part of one server was approved alone.
+          type: str
     job_id:
       description: The job that planned it.
       type: str
@@ -680,6 +693,7 @@ change:
       job: "4712"
       note: null
       digest: 2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae
+      fleet_digest: fcde2b2edba56bf408601fb721fe9b5c338d10ee429ea04fae5511b68fbf8fb9
     job_id: "4711"
     selected: 44
     duplicates: 0
@@ -745,6 +759,12 @@ exhausted:
 unfinished:
   description: With O(state=verified), the first 20 participants that were acted on and have not reached the end that the action leads to, as RV(failures).
   returned: O(state=verified)
+  type: list
+  elements: dict
+  sample: []
+shards:
+  description: The servers that the change is recorded for, each with its part, as M(simops.yateota.yateota_bulk_info) returns them.
+  returned: with the states that concern the plan or all servers, that is not with V(applied), V(verified) and V(purged)
   type: list
   elements: dict
   sample: []
@@ -882,6 +902,7 @@ ARGUMENTS: dict[str, Any] = {
     "replan": {"type": "bool", "default": False},
     "approval_note": {"type": "str"},
     "confirm_count": {"type": "int"},
+    "approval_scope": {"type": "str", "choices": ["change", "shard"], "default": "change"},
     "allow_self_approval": {"type": "bool", "default": False},
     "job_id": {"type": "str"},
     "report_dest": {"type": "path"},

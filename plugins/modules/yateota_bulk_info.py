@@ -16,7 +16,9 @@ options:
     description: The change. Without it, all changes of the ledger are listed.
     type: str
   api_url:
-    description: Ignored, because nothing is sent to the server. It is accepted for the defaults of the action group.
+    description:
+      - Nothing is sent to the server. Where O(change_id) is recorded for several servers, only its part on this one is read.
+      - Without it, and with a server that the change is not recorded for, the change is read as a whole.
     type: str
     required: false
   ledger:
@@ -174,6 +176,9 @@ changes:
     rate:
       description: Answers per second over the last minute, null if no run has the change.
       type: float
+    servers:
+      description: For how many servers it is recorded. The other values are totals, and null where they differ.
+      type: int
     seconds_left:
       description: Seconds until requests for all planned participants are sent at that rate, without waits between waves. Null if not known.
       type: int
@@ -248,8 +253,45 @@ change:
         outcome:
           description: The status of the change at its end, or V(failed) if it ended with a failure. V(held) or V(stopped) where that ended it.
           type: str
+shards:
+  description:
+    - The servers that the change is recorded for, each with its part of the change. One where only one server is read.
+  returned: success with O(change_id)
+  type: list
+  elements: dict
+  contains:
+    api_url:
+      description: The server.
+      type: str
+    node:
+      description: The node.
+      type: str
+    status:
+      description: The status of the change on this server.
+      type: str
+    selected:
+      description: How many participants are in it.
+      type: int
+    counts:
+      description: How many of them are in each state.
+      type: dict
+    held_by:
+      description: The run that has the lease at present, null if there is none.
+      type: str
+    plan_digest:
+      description: The SHA-256 of its plan.
+      type: str
+    planned:
+      description: When its plan was complete.
+      type: str
+    started:
+      description: When its first wave began.
+      type: str
+    finished:
+      description: When nothing was left to send.
+      type: str
 failures:
-  description: As M(simops.yateota.yateota_bulk) returns them.
+  description: As M(simops.yateota.yateota_bulk) returns them. Those of a change on several servers have C(api_url) and C(node) too.
   returned: success with O(change_id)
   type: list
   elements: dict
@@ -409,6 +451,7 @@ failure:
     message: null
 """
 
+import contextlib
 from typing import Any
 
 from ansible.module_utils.basic import env_fallback
@@ -417,6 +460,7 @@ from ..module_utils._ansible.module import LIBRARIES as COMMON_LIBRARIES
 from ..module_utils._ansible.module import Task, run_module
 from ..module_utils._change.info import run_info
 from ..module_utils._core.bounds import check_bounds
+from ..module_utils._core.errors import YateotaError
 from ..module_utils._core.task_result import TaskResult
 
 LIBRARIES = (*COMMON_LIBRARIES, "sqlalchemy")
@@ -444,7 +488,11 @@ RULES: dict[str, Any] = {
 def run(task: Task) -> TaskResult:
     """Read the ledger."""
     check_bounds(task.params, BOUNDS)
-    return run_info(task.params, task.check_mode, task.shown)
+    server = None
+    if task.params["api_url"]:
+        with contextlib.suppress(YateotaError):  # nothing is sent to it: what is wrong with it does not matter
+            server = task.server.api_url, task.server.node
+    return run_info(task.params, task.check_mode, task.shown, server)
 
 
 def main() -> None:

@@ -9,8 +9,9 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextvars import ContextVar
+from dataclasses import dataclass
 from typing import Any
 
 from .._core.change_id import same_name
@@ -18,12 +19,16 @@ from .._core.errors import InvalidInputError
 from .._core.states import ENDED_STATUSES, Action, ChangeStatus, RowState
 from .._ledger.change import Change
 from .._ledger.digest import plan_digest
+from .._ledger.fleet import fleet_digest, record_approvals, shards_in
 from .._ledger.halts import stop_of
 from .bulk_task import BulkTask, ModuleState, Work
 from .further_attempts import attempts_of
 from .hold import why_halted
-from .limits import described, loosened
+from .limits import described, first_difference, loosened
 from .one_sim import separate_sims
+
+SHARD = "shard"
+"""The value of ``approval_scope`` for the approval of one server's shard alone."""
 
 SHORT = 12
 """How many characters of a digest a sentence shows."""
@@ -46,31 +51,63 @@ def each_plan_checked_once() -> Iterator[None]:
         _CHECKED.reset(token)
 
 
+@dataclass(frozen=True)
+class _Plan:
+    """The plan of one shard, as the ledger holds it now.
+
+    Attributes:
+        shard: the shard.
+        record: its row.
+        digest: its digest, computed from its rows.
+        limits: what it is planned with.
+        left: how many are to be acted on.
+        is_over: whether nothing is left that could be approved.
+    """
+
+    shard: Change
+    record: Any
+    digest: str | None
+    limits: Any
+    left: int
+    is_over: bool
+
+    def is_approved(self, fleet: str | None) -> bool:
+        """Return whether its approval is for this plan, and for these plans of all shards if it is for all."""
+        given = self.record.approval
+        return bool(given) and given["digest"] == self.digest and given.get("fleet_digest") in (fleet, None)
+
+
 def approve(task: BulkTask, change: Change, _run: int) -> Work:
     """Record the approval: the approver, the time, the job and the digest of the plan.
+
+    Without ``approval_scope: shard`` it is for all shards that are not at their end.
 
     Raises:
         YateotaError: nothing was recorded.
     """
-    record = change.record()
-    digest, limits = _digest(task, change)
-    if _is_approved(record, digest):
+    record, plans = change.record(), _plans(task, change)
+    fleet = _fleet(task, change, plans)
+    new = [plan for plan in plans if not plan.is_over and not plan.is_approved(fleet)]
+    if not new:
         return Work(further=_diff(task, record, False))
-    approval = {
-        "by": task.approver,
-        "job": task.options["job_id"],
-        "note": task.options["approval_note"],
-        "digest": digest,
+    moment = change.clock.moment()
+    approvals = {
+        plan.shard.number: {
+            "status": _status(plan.record),
+            "approved_by": task.approver,
+            "approved_at": moment,
+            "approval": {**_approval(task), "digest": plan.digest, "fleet_digest": fleet},
+            "plan_digest": plan.digest,
+            "limits": plan.limits,
+        }
+        for plan in new
     }
-    change.update(
-        status=_status(record),
-        approved_by=task.approver,
-        approved_at=change.clock.moment(),
-        approval=approval,
-        plan_digest=digest,
-        limits=limits,
-    )
+    record_approvals(change, approvals, {plan.shard.number: plan.record.plan_digest for plan in new})
     return Work(changed=True, further=_diff(task, record, True))
+
+
+def _approval(task: BulkTask) -> dict[str, Any]:
+    return {"by": task.approver, "job": task.options["job_id"], "note": task.options["approval_note"]}
 
 
 def check_approved(task: BulkTask, change: Change) -> None:
@@ -100,6 +137,13 @@ def check_approved(task: BulkTask, change: Change) -> None:
             f"The approval of change {record.change_id} is void: {record.approval['by']} approved the plan "
             f"{record.approval['digest'][:SHORT]}, and the ledger now holds {digest[:SHORT]}. Nothing was sent. Plan "
             "it again with replan=true, and have it approved again."
+        )
+    fleet = record.approval.get("fleet_digest")
+    if fleet is not None and fleet != fleet_digest(shard._mapping for shard in change.shards()):
+        raise InvalidInputError(
+            f"The approval of change {record.change_id} is void: {record.approval['by']} approved the plans of all "
+            f"servers together ({fleet[:SHORT]}), and one was planned since. Nothing was sent. Have them approved "
+            "again."
         )
     _refuse_looser(task, record)
 
@@ -133,46 +177,98 @@ def _check(task: BulkTask, change: Change) -> None:
     stop = stop_of(record)
     if stop:
         raise why_halted(record.change_id, stop)
-    left = sum(change.counts()[state] for state in (RowState.PLANNED, RowState.SENDING, RowState.UNKNOWN))
-    further = attempts_of(task, change)
-    left += further.outlook(task.rollout.recheck_after).outstanding if further else 0
-    if record.status == ChangeStatus.PURGED or (record.status in ENDED_STATUSES and not left):
+    plans = _plans(task, change)
+    left = [plan for plan in plans if not plan.is_over]
+    if not left:
         raise InvalidInputError(f"Change {record.change_id} is {record.status}: nothing is left to approve.")
-    requesters = record.planned_by or [record.requested_by]
+    requesters = list(dict.fromkeys(each for plan in left for each in _requesters(plan.record)))
     if not task.options["allow_self_approval"] and any(same_name(task.approver, each or "") for each in requesters):
         raise InvalidInputError(
             f"Change {record.change_id} was planned by {' and '.join(map(str, requesters))}, and {task.approver} "
             "cannot approve it: another person has to. Where one person may do both, set allow_self_approval=true."
         )
-    digest, _limits = _digest(task, change)
-    if record.plan_digest and record.plan_digest != digest:
+    for plan in left:
+        _check_plan(plan, left[0])
+    fleet = _fleet(task, change, plans)
+    if not all(plan.is_approved(fleet) for plan in left):
+        _check_count(task, record, sum(plan.left for plan in left), len(plans))
+
+
+def _requesters(record: Any) -> Sequence[str | None]:
+    return record.planned_by or [record.requested_by]
+
+
+def _check_plan(plan: _Plan, first: _Plan) -> None:
+    """Refuse a plan that is not complete, not as it was recorded, or with other limits than the first."""
+    record = plan.record
+    if record.status == ChangeStatus.PLANNING:
+        raise InvalidInputError(
+            f"The plan of change {record.change_id} for {record.api_url} is not complete: wait for the run that makes "
+            "it, or plan it again where that run was interrupted."
+        )
+    if record.plan_digest and record.plan_digest != plan.digest:
         raise InvalidInputError(
             f"The plan of change {record.change_id} was altered in the ledger: it was planned with digest "
-            f"{record.plan_digest[:SHORT]}, and has {digest[:SHORT]} now. Find out who did it, then plan it again with "
-            "replan=true."
+            f"{record.plan_digest[:SHORT]}, and has {str(plan.digest)[:SHORT]} now. Find out who did it, then plan it "
+            "again with replan=true."
         )
-    if not _is_approved(record, digest):
-        _check_count(task, change)
+    differing = first_difference(first.limits or {}, plan.limits or {})
+    if differing:
+        option, one, other = differing
+        raise InvalidInputError(
+            f"Change {record.change_id} is planned with {option} {one} on {first.record.api_url}, and with {other} on "
+            f"{record.api_url}: plan both again with replan=true and the same limits."
+        )
 
 
-def _check_count(task: BulkTask, change: Change) -> None:
+def _check_count(task: BulkTask, record: Any, count: int, shards: int) -> None:
     """Refuse an approval whose ``confirm_count`` is not the number of SIMs.
 
-    An approval of a rerun must give it.
+    An approval of a rerun must give it, and one for several servers.
     """
-    record, count, confirmed = change.record(), _acted_on(change), task.options["confirm_count"]
-    if confirmed == count or (confirmed is None and record.action != Action.RERUN):
+    confirmed = task.options["confirm_count"]
+    if confirmed == count or (confirmed is None and record.action != Action.RERUN and shards == 1):
         return
+    where = f" on {shards} servers" if shards > 1 else ""
     resets = ", each of whose OTA counters it resets" if record.action == Action.RERUN else ""
     got = "it is not set" if confirmed is None else f"got {confirmed}"
     raise InvalidInputError(
-        f"confirm_count must be {count}, the number that change {record.change_id} acts on{resets}; {got}. Look at the "
-        "plan, then set it."
+        f"confirm_count must be {count}, the number that change {record.change_id} acts on{where}{resets}; {got}. Look "
+        "at the plan, then set it."
     )
 
 
 def _acted_on(change: Change) -> int:
     return change.counts()[RowState.PLANNED]
+
+
+def _plans(task: BulkTask, change: Change) -> list[_Plan]:
+    """Return the plans that the task approves: those of all shards, or of one."""
+    own = task.options["approval_scope"] == SHARD
+    return [_plan_of(task, shard) for shard in ([change] if own else shards_in(change))]
+
+
+def _plan_of(task: BulkTask, shard: Change) -> _Plan:
+    record = shard.record()
+    counts = shard.counts()
+    further = attempts_of(task, shard)
+    left = sum(counts[state] for state in (RowState.PLANNED, RowState.SENDING, RowState.UNKNOWN))
+    left += further.outlook(task.rollout.recheck_after).outstanding if further else 0
+    if record.status == ChangeStatus.PURGED or (record.status in ENDED_STATUSES and not left):
+        return _Plan(shard, record, record.plan_digest, record.limits, 0, is_over=True)
+    if record.status == ChangeStatus.PLANNING:
+        return _Plan(shard, record, None, record.limits, 0, is_over=False)
+    digest, limits = _digest(task, shard)
+    return _Plan(shard, record, digest, limits, counts[RowState.PLANNED], is_over=False)
+
+
+def _fleet(task: BulkTask, change: Change, plans: Sequence[_Plan]) -> str | None:
+    """Return the digest over the plans of all shards; None where only one of them is approved."""
+    if task.options["approval_scope"] == SHARD:
+        return None
+    digests = {plan.shard.number: plan.digest for plan in plans}
+    shards = [{**shard._mapping, "plan_digest": digests.get(shard.number)} for shard in change.shards()]
+    return fleet_digest(shards)
 
 
 def _digest(task: BulkTask, change: Change) -> tuple[str, Any]:
@@ -187,12 +283,10 @@ def _digest(task: BulkTask, change: Change) -> tuple[str, Any]:
     return plan_digest(change, limits), limits
 
 
-def _is_approved(record: Any, digest: str) -> bool:
-    return bool(record.approval) and record.approval["digest"] == digest
-
-
 def _would_change(task: BulkTask, change: Change) -> bool:
-    return not _is_approved(change.record(), _digest(task, change)[0])
+    plans = _plans(task, change)
+    fleet = _fleet(task, change, plans)
+    return not all(plan.is_over or plan.is_approved(fleet) for plan in plans)
 
 
 def _foreseen(task: BulkTask, change: Change) -> Mapping[str, Any]:
@@ -210,4 +304,4 @@ def _diff(task: BulkTask, record: Any, approves: bool) -> Mapping[str, Any]:
     return {"diff": {"before": before, "after": after}}
 
 
-APPROVED = ModuleState(approve, _check, would_change=_would_change, foreseen=_foreseen)
+APPROVED = ModuleState(approve, _check, would_change=_would_change, foreseen=_foreseen, is_whole=True)

@@ -19,7 +19,7 @@ from typing import Any
 from .._api.client import Client
 from .._api.reader import Reader
 from .._core.errors import YateotaError
-from .._ledger.change import Change
+from .._ledger.change import Change, Server
 from .options import RolloutOptions
 from .selection import Selection
 
@@ -56,6 +56,11 @@ class BulkTask:
     def change_id(self) -> str:
         """Return the change's name."""
         return str(self.options["change_id"])
+
+    @property
+    def server(self) -> Server:
+        """Return the server and its node, which name the shard of the change."""
+        return self.api_url, self.node
 
     @cached_property
     def requested_by(self) -> str:
@@ -145,6 +150,7 @@ class ModuleState:
         foreseen: further keys of the module's result in check mode, such as what a diff shows.
         plans: a change that is not recorded is planned first.
         takes_lease: no other run may write the change meanwhile.
+        is_whole: it concerns all shards of the change, whatever server the task names.
     """
 
     perform: Callable[[BulkTask, Change, int], Work]
@@ -154,3 +160,4 @@ class ModuleState:
     foreseen: Callable[[BulkTask, Change], Mapping[str, Any]] = _nothing_further
     plans: bool = False
     takes_lease: bool = True
+    is_whole: bool = False

@@ -5,30 +5,46 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Sequence
+from typing import Any
+
 from .._core.change_id import check_alone
 from .._core.errors import InvalidInputError
 from .._core.states import NOT_BEGUN_STATUSES, ChangeStatus
 from .._ledger.change import Change, create_change, find_change, recorded_ids
 from .._ledger.database import Ledger
+from .._ledger.fleet import shards_of
 from .bulk_task import BulkTask, ModuleState
+from .limits import first_difference
 from .selection import same_selection, words
 
+_SHOWN = 3
+"""The number of servers that a sentence names."""
 
-def find_planned(task: BulkTask, ledger: Ledger) -> Change | None:
+
+def find_planned(task: BulkTask, state: ModuleState, ledger: Ledger) -> Change | None:
     """Return the change that the task names, or None.
 
-    None means that the ledger does not hold it, or not with a whole plan.
+    None means that the ledger does not hold it for this server, or not with a whole plan. A state that concerns all
+    shards takes that of another server in its place.
 
     Raises:
         InvalidInputError: it is recorded with other options, or under a name that may be taken for this one.
     """
-    change = find_change(ledger, task.change_id)
+    change = find_change(ledger, task.change_id, task.server)
+    if change is None and state.is_whole:
+        change = find_change(ledger, task.change_id)
     if change and not change.lacks_plan():
         anew = plans_anew(task, change)
         check_same(task, change, selection_too=not anew)
         return None if anew else change
     if change is None:
-        check_alone(task.change_id, recorded_ids(ledger))
+        others = shards_of(ledger, task.change_id)
+        if not others:
+            check_alone(task.change_id, recorded_ids(ledger))
+        else:
+            _check_planned_here(task, state, others)
     return None
 
 
@@ -42,10 +58,12 @@ def create(task: BulkTask, state: ModuleState, ledger: Ledger) -> Change:
     """Record the change that the task names, without its plan.
 
     Raises:
-        InvalidInputError: the state does not plan, or an option that planning needs is not set.
+        InvalidInputError: the state does not plan, an option that planning needs is not set, or the change is recorded
+            for another server with other options.
     """
     check_may_plan(task, state, ledger)
-    return create_change(ledger, task.change_id, **task.facts(), selection={})
+    facts = {**task.facts(), "limits": task.limits, "selection": {}}
+    return create_change(ledger, task.change_id, functools.partial(check_fits, task), **facts)
 
 
 def check_may_plan(task: BulkTask, state: ModuleState, ledger: Ledger) -> None:
@@ -57,19 +75,68 @@ def check_may_plan(task: BulkTask, state: ModuleState, ledger: Ledger) -> None:
             raise InvalidInputError(f"{option} is required to plan change {task.change_id}: set it.")
 
 
+def _check_planned_here(task: BulkTask, state: ModuleState, others: Sequence[Any]) -> None:
+    """Refuse a change of other servers unless the task plans it for its own.
+
+    Only ``state: planned`` does, so that no run sends to a server that the plan was not made for.
+
+    Raises:
+        InvalidInputError: names the servers; or as ``check_fits``.
+    """
+    if task.options["state"] == ChangeStatus.PLANNED:
+        check_fits(task, others)
+    elif state.plans or not state.is_whole:
+        servers = ", ".join(f"{other.api_url} (node '{other.node}')" for other in others[:_SHOWN])
+        more = f" and {len(others) - _SHOWN} more" if len(others) > _SHOWN else ""
+        raise InvalidInputError(
+            f"change_id '{task.change_id}' is recorded for {servers}{more}, not for {task.api_url} (node "
+            f"'{task.node}'): give that server, or plan the change for this one too with state=planned."
+        )
+
+
+def check_fits(task: BulkTask, shards: Sequence[Any]) -> None:
+    """Refuse to plan a change for a server with another action or other limits than on its other servers.
+
+    A task that plans again may bring other limits: the others follow, or an approval is refused.
+
+    Args:
+        task: the task.
+        shards: the rows of the change's shards on other servers.
+
+    Raises:
+        InvalidInputError: names the option, both values and the other server.
+    """
+    for shard in shards:
+        differing = _differing(task, shard)
+        if differing:
+            option, recorded, given = differing
+            raise InvalidInputError(
+                f"change_id '{task.change_id}' is recorded with {option} {recorded} on {shard.api_url}, not {given}: a "
+                "change has the same action and limits on all its servers. Give that, or another change_id."
+            )
+
+
+def _differing(task: BulkTask, shard: Any) -> tuple[str, str, str] | None:
+    action = task.options["action"]
+    if action is not None and action != shard.action:
+        return "action", f"'{shard.action}'", f"'{action}'"
+    if task.options["replan"] or shard.limits is None:
+        return None
+    return first_difference(shard.limits, task.limits)
+
+
 def check_same(task: BulkTask, change: Change, selection_too: bool = True) -> None:
     """Refuse a task whose options differ from those recorded for the change.
 
     The selection may be left out of the comparison.
     """
     record = change.record()
-    for option, value in {"api_url": task.api_url, "node": task.node, "action": task.options["action"]}.items():
-        recorded = getattr(record, option)
-        if value is not None and value != recorded:
-            raise InvalidInputError(
-                f"change_id '{record.change_id}' is recorded with {option} '{recorded}', not '{value}': "
-                "give that, or another change_id for another change."
-            )
+    action = task.options["action"]
+    if action is not None and action != record.action:
+        raise InvalidInputError(
+            f"change_id '{record.change_id}' is recorded with action '{record.action}', not '{action}': "
+            "give that, or another change_id for another change."
+        )
     asked = selection_too and task.options["selection"]
     if record.status == ChangeStatus.PURGED or not asked:
         return

@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Carry out ``state: held``, ``released`` and ``stopped``.
 
-While a change is held or stopped, no run sends anything for it. These states take no lease: a run that is under way
-sees what they record within a second, and ends.
+While a change is held or stopped, no run sends anything for it, on any of its servers. These states take no lease: a
+run that is under way sees what they record within a second, and ends.
 """
 
 from __future__ import annotations
@@ -81,9 +81,8 @@ def reason_of(task: BulkTask) -> str:
 
 def _check_hold(task: BulkTask, change: Change) -> None:
     reason_of(task)
-    record = change.record()
-    _check_not_stopped(record)
-    _check_has_not_ended(record)
+    _check_not_stopped(change.record())
+    _check_has_not_ended(change)
 
 
 def _check_release(_task: BulkTask, change: Change) -> None:
@@ -92,9 +91,8 @@ def _check_release(_task: BulkTask, change: Change) -> None:
 
 def _check_stop(task: BulkTask, change: Change) -> None:
     reason_of(task)
-    record = change.record()
-    if not stop_of(record):
-        _check_has_not_ended(record)
+    if not stop_of(change.record()):
+        _check_has_not_ended(change)
 
 
 def _check_not_stopped(record: Any) -> None:
@@ -103,13 +101,14 @@ def _check_not_stopped(record: Any) -> None:
         raise why_halted(record.change_id, stop)
 
 
-def _check_has_not_ended(record: Any) -> None:
-    """Refuse a change with nothing left to send.
+def _check_has_not_ended(change: Change) -> None:
+    """Refuse a change with nothing left to send, on any of its servers.
 
     Raises:
         InvalidInputError: it has ended, or is purged.
     """
-    if record.status in (*ENDED_STATUSES, ChangeStatus.PURGED):
+    if all(shard.status in (*ENDED_STATUSES, ChangeStatus.PURGED) for shard in change.shards()):
+        record = change.record()
         raise InvalidInputError(
             f"Change {record.change_id} is {record.status}: it has ended, and nothing is left to send. Read how it "
             "stands with the playbook bulk_status."
@@ -164,11 +163,21 @@ def _diff(before: dict[str, Any], after: dict[str, Any]) -> dict[str, Any]:
 
 
 HELD = ModuleState(
-    _hold, _check_hold, would_change=_would_hold, foreseen=partial(_foresee_halt, "held"), takes_lease=False
+    _hold,
+    _check_hold,
+    would_change=_would_hold,
+    foreseen=partial(_foresee_halt, "held"),
+    takes_lease=False,
+    is_whole=True,
 )
 RELEASED = ModuleState(
-    _release, _check_release, would_change=_would_release, foreseen=_foresee_release, takes_lease=False
+    _release, _check_release, would_change=_would_release, foreseen=_foresee_release, takes_lease=False, is_whole=True
 )
 STOPPED = ModuleState(
-    _stop, _check_stop, would_change=_would_stop, foreseen=partial(_foresee_halt, "stopped"), takes_lease=False
+    _stop,
+    _check_stop,
+    would_change=_would_stop,
+    foreseen=partial(_foresee_halt, "stopped"),
+    takes_lease=False,
+    is_whole=True,
 )

@@ -15,12 +15,14 @@ from .._core.errors import InvalidInputError
 from .._core.policy import BAD_RULE
 from .._core.states import RowState
 from .._core.task_result import TaskResult
-from .._ledger.change import Change, find_change, recorded_ids
+from .._ledger.change import Change, Server, find_change, recorded_ids
 from .._ledger.cohorts import failures_of
 from .._ledger.database import Ledger, look_into
-from .._ledger.listing import changes_of
+from .._ledger.fleet import all_rows, shard_rows
+from .._ledger.listing import changes_of, joined
 from .._ledger.queries import SHOWN, Report
 from .._report.metrics import change_metrics, check_metrics, write_metrics
+from .fleet import WholeReport
 from .forecast import forecast
 from .foresight import check_seconds
 from .further_attempts import attempts_fact, planned_attempts
@@ -30,13 +32,14 @@ Shown = Callable[[Mapping[str, Any]], Any]
 """A function that returns a result, or a part of one, as it may be shown."""
 
 
-def run_info(options: Mapping[str, Any], check_mode: bool, shown: Shown) -> TaskResult:
+def run_info(options: Mapping[str, Any], check_mode: bool, shown: Shown, server: Server | None = None) -> TaskResult:
     """Read one change, or list all.
 
     Args:
         options: the module's options, as it documents them.
         check_mode: no report is written.
         shown: masks what the page shows.
+        server: the server whose shard is read where a change has several; None for the whole.
 
     Raises:
         YateotaError: the ledger cannot be read, or does not hold the change.
@@ -56,12 +59,12 @@ def run_info(options: Mapping[str, Any], check_mode: bool, shown: Shown) -> Task
     with contextlib.closing(ledger):
         result: dict[str, Any] = {"changed": False}
         if options["change_id"]:
-            result = _one(ledger, options, check_mode, shown)
+            result = _one(ledger, options, check_mode, shown, server)
         if options["change_id"] and not options["metrics_dest"]:
             return TaskResult(result)
         listed = [{**each, "forecast": _forecast(ledger, each)} for each in changes_of(ledger)]
         if not options["change_id"]:
-            result["changes"] = listed
+            result["changes"] = joined(listed)
         if options["metrics_dest"]:
             result["changed"] |= write_metrics(options["metrics_dest"], change_metrics(listed), check_mode)
             if not check_mode:
@@ -69,15 +72,17 @@ def run_info(options: Mapping[str, Any], check_mode: bool, shown: Shown) -> Task
         return TaskResult(result)
 
 
-def _one(ledger: Ledger, options: Mapping[str, Any], check_mode: bool, shown: Shown) -> dict[str, Any]:
+def _one(
+    ledger: Ledger, options: Mapping[str, Any], check_mode: bool, shown: Shown, server: Server | None
+) -> dict[str, Any]:
     """Return the result for one change, and write its report."""
-    change = _recorded(ledger, options["change_id"])
-    result, facts = _result_and_facts(change)
+    change, is_whole = _recorded(ledger, options["change_id"], server)
+    result, facts = _whole_result_and_facts(change) if is_whole else _result_and_facts(change)
     if options["report_dest"]:
         if options["format"] == PAGE:
-            result["changed"] = write_page(change, options, check_mode, shown(facts))
+            result["changed"] = write_page(change, options, check_mode, shown(facts), is_whole)
         else:
-            result["changed"] = write_rows(change, options, check_mode)
+            result["changed"] = write_rows(change, options, check_mode, is_whole)
         if not check_mode:
             result["report"] = options["report_dest"]
     return result
@@ -85,17 +90,23 @@ def _one(ledger: Ledger, options: Mapping[str, Any], check_mode: bool, shown: Sh
 
 def _forecast(ledger: Ledger, listed: Mapping[str, Any]) -> dict[str, Any] | None:
     """Forecast the end of a listed change that has something left to send."""
-    change = find_change(ledger, listed["change_id"]) if listed["counts"][RowState.PLANNED] else None
+    server = listed["api_url"], listed["node"]
+    change = find_change(ledger, listed["change_id"], server) if listed["counts"][RowState.PLANNED] else None
     return forecast(change) if change else None
 
 
-def _recorded(ledger: Ledger, change_id: str) -> Change:
-    change = find_change(ledger, change_id)
+def _recorded(ledger: Ledger, change_id: str, server: Server | None) -> tuple[Change, bool]:
+    """Return the change, and whether all its shards are meant, of which there are several.
+
+    A server that it is not recorded for does not matter.
+    """
+    own = find_change(ledger, change_id, server) if server else None
+    change = own or find_change(ledger, change_id)
     if change is None:
         recorded = alike(change_id, recorded_ids(ledger))
         hint = f"it holds {recorded!r}, give that" if recorded else "leave it out to see which are"
         raise InvalidInputError(f"change_id {change_id!r} is not in the ledger '{ledger.shown}': {hint}.")
-    return change
+    return change, own is None and len(change.shards()) > 1
 
 
 def _result_and_facts(change: Change) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -116,12 +127,26 @@ def _result_and_facts(change: Change) -> tuple[dict[str, Any], dict[str, Any]]:
         "forecast": forecast(change),
         "runs": report.runs(),
     }
-    result = {
+    return _result(change, report, facts, shard_rows([facts])), facts
+
+
+def _whole_result_and_facts(change: Change) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the same of all shards of a change."""
+    report = WholeReport(change, masked=False)
+    facts = report.facts()
+    shards = facts.pop("shards")
+    return _result(all_rows(change), report, facts, shards), {**facts, "shards": shards}
+
+
+def _result(
+    change: Change, report: Report | WholeReport, facts: dict[str, Any], shards: list[dict[str, Any]]
+) -> dict[str, Any]:
+    return {
         "changed": False,
         "change": {**facts, "waves": facts["waves"][-SHOWN:], "runs": facts["runs"][-SHOWN:]},
         "failures": report.failures(),
         "exhausted": report.exhausted(),
-        "remaining": counts[RowState.PLANNED],
+        "remaining": facts["counts"][RowState.PLANNED],
         "cohorts": cohorts_result(*failures_of(change, BAD_RULE)),
+        "shards": shards,
     }
-    return result, facts

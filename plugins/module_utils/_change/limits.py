@@ -140,6 +140,21 @@ def _minutes(hours: Sequence[str] | None, days: Sequence[str] | None) -> set[int
     }
 
 
+def first_difference(recorded: Limits, given: Limits) -> tuple[str, str, str] | None:
+    """Return the first suboption that differs between two sets of limits, and both values in words.
+
+    Args:
+        recorded: as ``limits_of`` returned them when the change was planned.
+        given: as ``limits_of`` returns them now.
+    """
+    for option in LIMITS:
+        before, now = recorded.get(option) or {}, given.get(option) or {}
+        for name in dict.fromkeys((*before, *now)):
+            if before.get(name) != now.get(name):
+                return f"{option}.{name}", _shown(before.get(name)), _shown(now.get(name))
+    return None
+
+
 def described(loose: Loosened) -> str:
     """Describe in words what is looser than approved."""
     approved, given = (_shown(value) for value in loose[1:])

@@ -21,6 +21,7 @@ from .._core.states import NOT_BEGUN_STATUSES, ChangeStatus
 from .._ledger.change import Change
 from .._ledger.digest import plan_digest
 from .._ledger.duplicates import Duplicates
+from .._ledger.fleet import void_approvals
 from .._ledger.plan import Plan
 from .._ledger.tables import sa
 from .approve import check_limits
@@ -44,6 +45,7 @@ def plan(task: BulkTask, change: Change) -> Work:
         if not selection.listed:
             states.look_up()
         named_again = _judge(task, change, recorded, selection)
+        void_approvals(change)
         change.update(limits=task.limits, plan_digest=plan_digest(change, task.limits), **_asked_for(task, change))
         recorded.finish(functools.partial(left_out, task.options["action"]), offered, named_again)
     except BaseException:
@@ -126,6 +128,7 @@ def _renew(task: BulkTask, change: Change, _run: int) -> Work:
     if task.options["require_approval"] and not change.record().require_approval:
         values["require_approval"] = True
     if _plans_limits_anew(task, change):
+        void_approvals(change)
         values |= {"limits": task.limits, "plan_digest": plan_digest(change, task.limits), **_asked_for(task, change)}
     if values:
         change.update(**values)

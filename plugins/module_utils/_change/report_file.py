@@ -10,8 +10,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from .._ledger.change import Change
-from .._ledger.queries import REPORT_COLUMNS, Report
+from .._ledger.queries import REPORT_COLUMNS
 from .._report.rows import Export, RowWriter
+from .fleet import report_on
 
 PAGE = "html"
 """The form of a report that is a page, and not one row for each participant."""
@@ -47,15 +48,15 @@ def nearest(path: str) -> str:
     return os.path.join(folder, name)
 
 
-def write_rows(change: Change, options: Mapping[str, Any], check_mode: bool) -> bool:
+def write_rows(change: Change, options: Mapping[str, Any], check_mode: bool, is_whole: bool = False) -> bool:
     """Write one row for each participant; return whether the content is new.
 
-    In check mode the content is only compared.
+    In check mode the content is only compared. The rows of all shards of a change can be written.
 
     Raises:
         InvalidInputError: it cannot be written.
     """
-    report = Report(change, options["mask_identifiers"])
+    report = report_on(change, options["mask_identifiers"], is_whole)
     with _export(options, check_mode) as export:
         writer = RowWriter(export.file, options["format"], REPORT_COLUMNS)
         for row in report.rows():
@@ -63,7 +64,9 @@ def write_rows(change: Change, options: Mapping[str, Any], check_mode: bool) -> 
     return export.changed
 
 
-def write_page(change: Change, options: Mapping[str, Any], check_mode: bool, shown: Mapping[str, Any]) -> bool:
+def write_page(
+    change: Change, options: Mapping[str, Any], check_mode: bool, shown: Mapping[str, Any], is_whole: bool = False
+) -> bool:
     """Write the page; return whether the content is new.
 
     In check mode the content is only compared.
@@ -73,13 +76,14 @@ def write_page(change: Change, options: Mapping[str, Any], check_mode: bool, sho
         options: the module's options.
         check_mode: nothing is written.
         shown: the change's facts as they may be shown, with all its waves and runs.
+        is_whole: whether the page is about all shards of the change.
 
     Raises:
         InvalidInputError: it cannot be written.
     """
     from .._report.page import page  # loads the charts' library, which no other task needs
 
-    report = Report(change, options["mask_identifiers"])
+    report = report_on(change, options["mask_identifiers"], is_whole)
     with _export(options, check_mode) as export:
         export.file.write(page(shown, report.failures(), report.reasons(), report.exhausted()))
     return export.changed

@@ -14,6 +14,7 @@ from .._core.errors import YateotaError
 from .._core.states import ChangeStatus, RowState
 from .._core.task_result import TaskResult
 from .._ledger.change import Change
+from .._ledger.fleet import shard_facts, shard_rows
 from .._ledger.queries import SHOWN, Report, iso
 from .bulk_task import BulkTask, Work
 from .forecast import course_of, forecast
@@ -102,7 +103,15 @@ def _result(task: BulkTask, change: Change, work: Work, before: Mapping[str, int
         "remaining": counts[RowState.PLANNED],
         "diff": {"before": dict(before or counts), "after": counts},
         **work.further,
+        **_shards(task, change),
     }
+
+
+def _shards(task: BulkTask, change: Change) -> dict[str, Any]:
+    """Return the rows of all shards, unless the task is one of the many that carry one of them out."""
+    if task.options["state"] in (ChangeStatus.APPLIED, ChangeStatus.VERIFIED, ChangeStatus.PURGED):
+        return {}
+    return {"shards": shard_rows(shard_facts(change))}
 
 
 def _write_report(task: BulkTask, change: Change, result: dict[str, Any]) -> YateotaError | None:

@@ -67,7 +67,7 @@ def run_bulk(task: BulkTask) -> TaskResult:
     recorded = look_into(*where, task.warn)
     if recorded:
         with contextlib.closing(recorded) as ledger:
-            change = find_planned(task, ledger)
+            change = find_planned(task, state, ledger)
             if change:
                 return _foresee(task, state, change)
     with contextlib.closing(scratch_ledger(options["ledger"])) as ledger:
@@ -94,7 +94,7 @@ def _bring(task: BulkTask, state: ModuleState, ledger: Ledger) -> TaskResult:
 
     The change is found or made, and the state is carried out under its lease.
     """
-    change = find_planned(task, ledger) or create(task, state, ledger)
+    change = find_planned(task, state, ledger) or create(task, state, ledger)
     before = change.counts()
     if state.plans:
         warn_of_resending(task, change)

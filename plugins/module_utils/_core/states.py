@@ -10,6 +10,7 @@ Members are strings and compare equal to them. When a value leaves the collectio
 from __future__ import annotations
 
 import enum
+from collections.abc import Sequence
 from enum import StrEnum
 from typing import Any, NamedTuple
 
@@ -206,6 +207,34 @@ DESIRED_STATUSES = (
     ChangeStatus.PURGED,
 )
 """The values of ``yateota_bulk``'s ``state``."""
+
+
+_WHOLE_ORDER = (
+    ChangeStatus.STOPPED,
+    ChangeStatus.HELD,
+    ChangeStatus.ABORTED,
+    ChangeStatus.IN_PROGRESS,
+    ChangeStatus.WINDOW_CLOSED,
+    ChangeStatus.PLANNING,
+)
+"""The statuses that a change over several servers has as soon as one of its shards has them, the first that fits."""
+
+
+def whole_status(statuses: Sequence[str]) -> str:
+    """Return the status of a change over several servers.
+
+    Args:
+        statuses: those of its shards, one or more.
+    """
+    if len(set(statuses)) == 1:
+        return str(statuses[0])
+    for status in _WHOLE_ORDER:
+        if status in statuses:
+            return str(status)
+    if any(status in NOT_BEGUN_STATUSES for status in statuses):
+        begun = any(status not in NOT_BEGUN_STATUSES for status in statuses)
+        return str(ChangeStatus.IN_PROGRESS if begun else ChangeStatus.PLANNED)
+    return str(ChangeStatus.APPLIED if ChangeStatus.APPLIED in statuses else ChangeStatus.VERIFIED)
 
 
 class EntryOutcome(StrEnum):

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from .._core.change_id import check_alone
@@ -18,12 +18,19 @@ from .lease import Lease
 from .outage import repeatable
 from .tables import changes, participants, runs, sa
 
+Server = tuple[str, str]
+"""The URL of a server's API, and the node."""
+
+_BY_SERVER = (changes.c.api_url, changes.c.node)
+
 _LOOK_EVERY = 0.2
 """Seconds between two looks at whether somebody holds or has stopped a change that is written more seldom."""
 
 
 class Change:
-    """A change in the ledger, written under its lease if there is one.
+    """A change on one server, written under its lease if there is one.
+
+    Where the same change is recorded for several servers, this is one of its shards.
 
     Args:
         ledger: the ledger.
@@ -33,6 +40,7 @@ class Change:
     Attributes:
         ledger, number, lease: as given.
         rows: the condition that a participant belongs to the change.
+        whole: the condition that a row of ``yateota_changes`` is a shard of the same change, this one included.
     """
 
     def __init__(self, ledger: Ledger, number: int, lease: Lease | None = None) -> None:
@@ -40,6 +48,8 @@ class Change:
         self.number = number
         self.lease = lease
         self.rows = participants.c.change == number
+        own = changes.alias("own")
+        self.whole = changes.c.change_id == sa.select(own.c.change_id).where(own.c.number == number).scalar_subquery()
         self._clock: Clock | None = None
 
     def under(self, lease: Lease) -> Change:
@@ -115,6 +125,24 @@ class Change:
             )
             return no_counts() | dict(found.all())
 
+    # --- All shards ------------------------------------------------------------------------------------------------
+
+    @repeatable
+    def shards(self) -> Sequence[Any]:
+        """Read the rows of all shards of the change, by server and node."""
+        with self.ledger.read() as connection:
+            return connection.execute(sa.select(changes).where(self.whole).order_by(*_BY_SERVER)).all()
+
+    @contextlib.contextmanager
+    def write_whole(self) -> Iterator[sa.Connection]:
+        """Begin a transaction on the rows of all shards, without any lease.
+
+        It locks the rows in one order. A run locks only its own row, so that none waits for another in a circle.
+        """
+        with self.ledger.write() as connection:
+            lock_shards(connection, self.whole)
+            yield connection
+
     # --- Hold, release, stop ---------------------------------------------------------------------------------------
 
     @property
@@ -143,7 +171,7 @@ class Change:
         self.lease.note_halt(record, moment)
 
     def hold(self, by: str, reason: str) -> bool:
-        """Record that somebody holds it; return False if somebody does already.
+        """Record for all shards that somebody holds them; return False if somebody does already.
 
         No lease is needed.
         """
@@ -151,16 +179,16 @@ class Change:
         return self._set_once("held_at", ~IS_HELD, values)
 
     def release(self, by: str) -> bool:
-        """Record that its hold is released; return False if nobody holds it."""
+        """Record for all shards that their hold is released; return False if nobody holds them."""
         return self._set_once("released_at", IS_HELD, {"released_by": by})
 
     def stop(self, by: str, reason: str) -> bool:
-        """Record that it is stopped; return False if it is stopped already."""
+        """Record for all shards that they are stopped; return False if they are stopped already."""
         values = {"stopped_by": by, "stop_reason": reason}
         return self._set_once("stopped_at", changes.c.stopped_at.is_(None), values)
 
     def _set_once(self, column: str, condition: sa.ColumnElement[bool], values: dict[str, Any]) -> bool:
-        """Set a moment in its row if a condition allows it; return whether it did.
+        """Set a moment in the rows of all shards that a condition allows; return whether it did.
 
         What belongs to the moment is set with it.
         """
@@ -170,11 +198,10 @@ class Change:
     def _set_moment(
         self, column: sa.Column[float], moment: float, condition: sa.ColumnElement[bool], values: dict[str, Any]
     ) -> bool:
-        own = changes.c.number == self.number
-        with self.write() as connection:
-            connection.execute(changes.update().where(own, condition).values({column: moment, **values}))
+        with self.write_whole() as connection:
+            connection.execute(changes.update().where(self.whole, condition).values({column: moment, **values}))
             # By the moment, since the answer to an earlier commit may have been lost.
-            return bool(connection.execute(sa.select(column).where(own)).scalar() == moment)
+            return connection.execute(sa.select(column).where(self.whole, column == moment)).first() is not None
 
     # --- Runs ------------------------------------------------------------------------------------------------------
 
@@ -211,12 +238,25 @@ def no_counts() -> dict[str, int]:
     return dict.fromkeys(map(str, RowState), 0)
 
 
-def find_change(ledger: Ledger, change_id: str) -> Change | None:
-    """Find the change of this name; None if there is none."""
+def lock_shards(connection: sa.Connection, which: sa.ColumnElement[bool]) -> Sequence[Any]:
+    """Lock rows of ``yateota_changes`` until the transaction ends, always in one order; return them."""
+    query = sa.select(changes).where(which).order_by(changes.c.number)
+    return connection.execute(query.with_for_update(of=changes)).all()
+
+
+def find_change(ledger: Ledger, change_id: str, server: Server | None = None) -> Change | None:
+    """Find the change of this name on a server; None if there is none.
+
+    Args:
+        ledger: the ledger.
+        change_id: the change's name.
+        server: the URL of its API, and the node; None for the server that was planned first.
+    """
+    which = [changes.c.change_id == change_id, *(_is_on(server) if server else ())]
 
     def find() -> int | None:
         with ledger.read() as connection:
-            return connection.execute(sa.select(changes.c.number).where(changes.c.change_id == change_id)).scalar()
+            return connection.execute(sa.select(changes.c.number).where(*which).order_by(changes.c.number)).scalar()
 
     number = ledger.outage.repeat(find)
     return None if number is None else Change(ledger, number)
@@ -227,28 +267,49 @@ def recorded_ids(ledger: Ledger) -> list[str]:
 
     def read() -> list[str]:
         with ledger.read() as connection:
-            return list(connection.execute(sa.select(changes.c.change_id)).scalars())
+            return list(connection.execute(sa.select(changes.c.change_id).distinct()).scalars())
 
     return ledger.outage.repeat(read)
 
 
-def create_change(ledger: Ledger, change_id: str, **facts: Any) -> Change:
-    """Find the change of this name, or record it.
+def create_change(
+    ledger: Ledger, change_id: str, check: Callable[[Sequence[Any]], None] | None = None, **facts: Any
+) -> Change:
+    """Find the change of this name on a server, or record it.
+
+    A shard of a change that somebody holds or has stopped is held or stopped from the beginning.
+
+    Args:
+        ledger: the ledger.
+        change_id: the change's name.
+        check: called with the rows of its shards on other servers; what it raises is raised.
+        facts: columns of its row, with ``api_url`` and ``node``.
 
     Raises:
         InvalidInputError: the name of a recorded one differs only by case, blanks or Unicode form.
     """
+    is_here = _is_on((facts["api_url"], facts["node"]))
 
     def create() -> int:
         with ledger.write() as connection:
             ledger.lock_names(connection)
-            check_alone(change_id, connection.execute(sa.select(changes.c.change_id)).scalars())
-            number = connection.execute(sa.select(changes.c.number).where(changes.c.change_id == change_id)).scalar()
+            check_alone(change_id, connection.execute(sa.select(changes.c.change_id).distinct()).scalars())
+            shards = lock_shards(connection, changes.c.change_id == change_id)
+            own = sa.select(changes.c.number).where(changes.c.change_id == change_id, *is_here)
+            number = connection.execute(own).scalar()
+            others = [shard for shard in shards if shard.number != number]
+            if check:
+                check(others)
             if number is None:
                 new = changes.insert().values(created=ledger.clock()).returning(changes.c.number)
-                number = connection.execute(
-                    new, {"change_id": change_id, "status": ChangeStatus.PLANNING, **facts}
-                ).scalar_one()
+                halt = {column.name: getattr(each, column.name) for each in others[:1] for column in HALT_COLUMNS}
+                row = {"change_id": change_id, "status": ChangeStatus.PLANNING, **halt, **facts}
+                number = connection.execute(new, row).scalar_one()
             return int(number)
 
     return Change(ledger, ledger.outage.repeat(create))
+
+
+def _is_on(server: Server) -> tuple[sa.ColumnElement[bool], ...]:
+    api_url, node = server
+    return changes.c.api_url == api_url, changes.c.node == node

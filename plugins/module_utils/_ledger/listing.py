@@ -12,6 +12,7 @@ from .._core.states import RowState
 from .attempt_facts import AttemptFacts, attempt_facts
 from .change import no_counts
 from .database import Ledger
+from .fleet import latest, whole_facts
 from .queries import change_facts, iso
 from .tables import changes, participants, runs, sa
 
@@ -20,7 +21,7 @@ _RATE_OVER = 60.0
 
 
 def changes_of(ledger: Ledger) -> list[dict[str, Any]]:
-    """List the changes of a ledger, the oldest first.
+    """List the changes of a ledger, the oldest first, with an entry for each server.
 
     Returns:
         For each the facts of ``change_facts``, and ``selected``, ``counts`` (by row state), ``held_by`` (the lease
@@ -107,3 +108,31 @@ def _lease(record: Any) -> dict[str, float | None] | None:
         return None
     age = record.lease_age
     return {"age": None if age is None else round(max(0.0, age), 1), "left": round(record.lease_left, 1)}
+
+
+def joined(listed: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Join the entries of ``changes_of`` to one for each change, with ``servers``, the number of its servers.
+
+    A value that differs from server to server is None.
+    """
+    entries: dict[str, list[dict[str, Any]]] = {}
+    for entry in listed:
+        entries.setdefault(entry["change_id"], []).append(entry)
+    return [_joined(shards) if len(shards) > 1 else {**shards[0], "servers": 1} for shards in entries.values()]
+
+
+def _joined(shards: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    leases = [shard["lease"] for shard in shards if shard["lease"]]
+    shards = sorted(shards, key=lambda shard: (shard["api_url"], shard["node"]))
+    rates = [shard["rate"] for shard in shards if shard["rate"] is not None]
+    left = [shard["seconds_left"] for shard in shards if shard["seconds_left"] is not None]
+    return {
+        **whole_facts(shards),
+        "lease": min(leases, key=lambda lease: float(lease["left"]), default=None),
+        "rate": round(sum(rates), 1) if rates else None,
+        "seconds_left": max(left, default=None),
+        "exhausted": sum(shard["exhausted"] for shard in shards),
+        "next_due": min((shard["next_due"] for shard in shards if shard["next_due"]), default=None),
+        "forecast": latest(shard.get("forecast") for shard in shards),
+        "servers": len(shards),
+    }

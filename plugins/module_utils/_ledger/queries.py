@@ -28,6 +28,7 @@ _MOST_FREQUENT = 3
 
 _FACTS = ("change_id", "status", "action", "api_url", "node", "requested_by", "approved_by", "job_id")
 _IDENTITY = ("participant_id", "campaign_id", *SIM_IDENTIFIERS)
+_OF_CHANGE = ("plan_digest", "api_url", "node")
 _MOMENTS = ("read_at", "sent_at", "answered_at", "due_at", "exhausted_at")
 REPORT_COLUMNS = (
     *_IDENTITY,
@@ -47,7 +48,7 @@ REPORT_COLUMNS = (
     "due_at",
     "exhausted_at",
     "earlier_sends",
-    "plan_digest",
+    *_OF_CHANGE,
 )
 """The columns of a report."""
 
@@ -213,7 +214,8 @@ class Report:
 
     def rows(self) -> Iterator[dict[str, Any]]:
         """Yield every participant, in the order of the selection, as ``REPORT_COLUMNS``."""
-        earlier, digest = self._earlier_attempts(), self._change.record().plan_digest
+        earlier, record = self._earlier_attempts(), self._change.record()
+        of_change = {name: getattr(record, name) for name in _OF_CHANGE}
         after = -1
         while True:
             block = self._block(after)
@@ -222,7 +224,7 @@ class Report:
             for found in block:
                 row = {name: getattr(found, name) for name in REPORT_COLUMNS if hasattr(found, name)}
                 row |= {name: iso(row[name]) for name in _MOMENTS}
-                row |= {"earlier_sends": earlier.get(found.seq, []), "plan_digest": digest}
+                row |= {"earlier_sends": earlier.get(found.seq, []), **of_change}
                 yield self._shown(row)
             after = block[-1].seq
 

@@ -39,7 +39,7 @@ changes = sa.Table(
     "yateota_changes",
     _metadata,
     sa.Column("number", sa.Integer, primary_key=True),
-    # One name may cover many servers, each a shard with its own record. `create_change` still makes one for a name.
+    # One name may cover many servers, each a shard with its own record.
     sa.Column("change_id", sa.Text, nullable=False),
     sa.Column("api_url", sa.Text, nullable=False),
     sa.Column("node", sa.Text, nullable=False),
@@ -72,7 +72,7 @@ changes = sa.Table(
     sa.Column("require_approval", sa.Boolean, nullable=False, server_default=sa.false()),
     sa.Column("approved_at", _moment),
     sa.Column("approval", sa.JSON(none_as_null=True)),
-    # The latest hold, which lasts until it is released, and the stop, which lasts. Not used yet.
+    # The latest hold, which lasts until it is released, and the stop, which lasts: the same in all shards.
     sa.Column("held_at", _moment),
     sa.Column("held_by", sa.Text),
     sa.Column("held_reason", sa.Text),

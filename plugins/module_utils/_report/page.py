@@ -21,7 +21,7 @@ jinja2 = guarded("jinja2")
 markupsafe = guarded("markupsafe")
 
 _LIBRARIES = ("jinja2",)
-_RUN_OWNER = ("requested_by", "approved_by", "job_id", "host")
+_RUN_OWNER = ("requested_by", "approved_by", "job_id", "host", "api_url")
 _TITLES = {
     RowState.DONE: "done",
     RowState.SKIPPED: "skipped: the action would have changed nothing",
@@ -68,7 +68,8 @@ svg { width: 100%; height: auto; }
 </head>
 <body>
 <h1>Change {{ change.change_id }}</h1>
-<p>{{ change.action }} on {{ change.api_url }}, node {{ change.node }}: <strong>{{ change.status }}</strong></p>
+<p>{{ change.action }} on {{ change.api_url or shards | length ~ " servers" }}
+{%- if change.node %}, node {{ change.node }}{% endif %}: <strong>{{ change.status }}</strong></p>
 {% for name in ("held", "stopped") if change[name] %}
 <p id="{{ name }}">{{ name | capitalize }} by {{ change[name].by }} since {{ change[name].since | moment }}:
 {{ change[name].reason }}</p>
@@ -114,14 +115,31 @@ svg { width: 100%; height: auto; }
 {% endif %}
 {% endif %}
 
+{% if shards | length > 1 %}
+<h2>Servers</h2>
+<div class="wide"><table id="servers">
+<thead><tr><th>Server</th><th>Node</th><th>Status</th><th>First sent</th><th>Nothing left to send</th>
+<th class="number">Selected</th>
+{% for state in colors if change.counts[state] %}<th class="number">{{ state }}</th>{% endfor %}</tr></thead>
+{% for shard in shards %}
+<tr><td>{{ shard.api_url }}</td><td>{{ shard.node }}</td><td>{{ shard.status }}</td>
+<td class="fixed">{{ shard.started | moment }}</td><td class="fixed">{{ shard.finished | moment }}</td>
+<td class="number">{{ shard.selected }}</td>
+{% for state in colors if change.counts[state] %}<td class="number">{{ shard.counts[state] }}</td>{% endfor %}</tr>
+{% endfor %}
+</table></div>
+{% endif %}
+
 {% if waves %}
 <h2>Waves</h2>
 <figure>{{ waves_chart }}</figure>
 <div class="wide"><table id="waves">
-<thead><tr><th class="number">Wave</th><th>Started</th><th>Ended</th><th class="number">Size</th>
+<thead><tr>{% if shards %}<th>Server</th>{% endif %}
+<th class="number">Wave</th><th>Started</th><th>Ended</th><th class="number">Size</th>
 {% for state in states %}<th class="number">{{ state }}</th>{% endfor %}</tr></thead>
 {% for wave in waves %}
-<tr><td class="number">{{ wave.wave }}</td><td class="fixed">{{ wave.started | moment }}</td>
+<tr>{% if shards %}<td>{{ wave.api_url }}</td>{% endif %}
+<td class="number">{{ wave.wave }}</td><td class="fixed">{{ wave.started | moment }}</td>
 <td class="fixed">{{ wave.finished | moment or "not yet" }}</td>
 <td class="number">{{ wave.size }}</td>
 {% for state in states %}<td class="number">{{ wave.counts[state] }}</td>{% endfor %}</tr>
@@ -155,10 +173,12 @@ svg { width: 100%; height: auto; }
 
 <h2>Runs</h2>
 <div class="wide"><table>
-<thead><tr><th>Run</th><th>Requested by</th><th>Approved by</th><th>Job</th><th>Host</th><th>From</th><th>To</th>
+<thead><tr>{% if shards %}<th>Server</th>{% endif %}
+<th>Run</th><th>Requested by</th><th>Approved by</th><th>Job</th><th>Host</th><th>From</th><th>To</th>
 <th>Left the change</th></tr></thead>
 {% for each in runs %}
-<tr><td class="fixed">{{ each.numbers }}</td><td>{{ each.requested_by or "" }}</td><td>{{ each.approved_by or "" }}</td>
+<tr>{% if shards %}<td>{{ each.api_url }}</td>{% endif %}
+<td class="fixed">{{ each.numbers }}</td><td>{{ each.requested_by or "" }}</td><td>{{ each.approved_by or "" }}</td>
 <td>{{ each.job_id or "" }}</td><td>{{ each.host }}</td><td class="fixed">{{ each.started | moment }}</td>
 <td class="fixed">{{ each.finished | moment }}</td>
 <td>{{ each.outcome or "not recorded: it is still running, or was killed" }}</td></tr>
@@ -213,6 +233,7 @@ def page(
     return str(
         environment.from_string(_TEMPLATE).render(
             change=change,
+            shards=change.get("shards", []),
             facts=_facts(change),
             colors=COLORS,
             titles=_TITLES,
@@ -281,7 +302,7 @@ def _moment(iso: str | None) -> str:
 def _merged(runs: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """Merge consecutive runs of the same job: a role makes one run for each wave."""
     merged = []
-    for _key, group in itertools.groupby(runs, lambda run: tuple(run[name] for name in _RUN_OWNER)):
+    for _key, group in itertools.groupby(runs, lambda run: tuple(run.get(name) for name in _RUN_OWNER)):
         same = list(group)
         first, last = same[0], same[-1]
         numbers = str(first["run"]) if first is last else f"{first['run']} to {last['run']}"

@@ -87,6 +87,7 @@ REPEATED_ELSEWHERE = {
     "Change.write",
     "Ledger.read",
     "Lease._take",
+    "Change.write_whole",
     "Lease._give_back",
     "Lease._beat",
 }

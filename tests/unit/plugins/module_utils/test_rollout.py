@@ -441,7 +441,7 @@ def test_two_runs_at_once(bulk: Bulk, sandbox: Sandbox) -> None:
     ("options", "words"),
     [
         ({"action": "rerun"}, "is recorded with action 'retry', not 'rerun'"),
-        ({"node": "other"}, "is recorded with node 'ota', not 'other'"),
+        ({"node": "other"}, "(node 'other'): give that server, or plan the change for this one too"),
         ({"selection": {"campaign_id": 142}}, "another selection (campaign 167, state failed)"),
         ({"change_id": "CHG2", "action": None}, "action is required to plan change CHG2"),
         ({"change_id": "CHG2", "selection": None}, "selection is required to plan change CHG2"),

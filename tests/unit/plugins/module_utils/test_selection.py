@@ -449,9 +449,11 @@ def test_a_change_without_participants_is_not_recorded(bulk: Bulk, sandbox: Sand
     assert len(sandbox.writes()) == 44
 
 
-def test_a_change_that_an_older_release_recorded_without_participants_is_planned_anew(bulk: Bulk, ledger: str) -> None:
+def test_a_change_that_an_older_release_recorded_without_participants_is_planned_anew(
+    bulk: Bulk, ledger: str, sandbox: Sandbox
+) -> None:
     opened = open_ledger(ledger, None)
-    facts = {"api_url": "http://localhost/api.php", "node": "ota", "action": "retry", "selection": {}}
+    facts = {"api_url": sandbox.url, "node": "ota", "action": "retry", "selection": {}}
     create_change(opened, "CHG1", **facts).update(status="applied")
     opened.close()
     assert bulk("applied")["change"]["counts"]["done"] == 44
