@@ -17,6 +17,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import attempt_trials
 import bulk_speed
 import cohort_speed
 import forecasts
@@ -46,13 +47,14 @@ BENCHMARKS: dict[str, tuple[Callable[[Path], dict[str, Any]], Limits]] = {
         {"times_in_a_loop_of_200": (">=", 25), "times_in_ten_tasks": (">=", 10), "module_to_uri": ("<=", 1.15)},
     ),
 }
-TRIALS: Limits = {"trials_with_problems": ("<=", 0)}
+TRIALS = {"trials": kill_trials.summary, "attempts": attempt_trials.summary}
+NO_TRIAL: Limits = {"trials_with_problems": ("<=", 0)}
 FUZZ: Limits = {"seeds_with_problems": ("<=", 0)}
 
 
 def main() -> int:
     """Run the benchmarks asked for."""
-    names = [*BENCHMARKS, *(f"trials-{kind}" for kind in kill_trials.DATABASES), "fuzz"]
+    names = [*BENCHMARKS, *(f"{trials}-{kind}" for trials in TRIALS for kind in kill_trials.DATABASES), "fuzz"]
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--only", nargs="+", choices=names, default=names)
     parser.add_argument("--trials", type=int, default=200)
@@ -71,8 +73,9 @@ def main() -> int:
             limits = FUZZ
             figures = fuzz(given.answers, given.seed, jobs=2)
         else:
-            limits = TRIALS
-            figures = kill_trials.summary(given.trials, given.seed, name.removeprefix("trials-"))
+            limits = NO_TRIAL
+            trials, _dash, kind = name.partition("-")
+            figures = TRIALS[trials](given.trials, given.seed, kind)
         found[name] = {**figures, "took_seconds": time.monotonic() - begun}
         kept &= show(name, figures, limits)
     (COLLECTION.parents[2] / "bench.json").write_text(json.dumps(found, indent=2) + "\n")

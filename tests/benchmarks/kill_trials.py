@@ -21,7 +21,7 @@ import tempfile
 import time
 import urllib.request
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -67,14 +67,26 @@ class Server:
     """A sandbox in a process of its own.
 
     It has one campaign of failed participants for each trial.
+
+    Args:
+        folder: where its files are.
+        trials: how many trials there are.
+        size: how many participants each has.
+        campaign: returns further fields of a trial's campaign, by its number.
     """
 
-    def __init__(self, folder: Path, trials: int) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        trials: int,
+        size: int = SIZE,
+        campaign: Callable[[int], dict[str, Any]] = lambda _number: {},
+    ) -> None:
         scenario = {
             "seed": 1,
             "sims": [
                 {
-                    "count": SIZE * trials,
+                    "count": size * trials,
                     "imsi": "001010000000001",
                     "iccid": "893101000000000001",
                     "msisdn": "882990000001",
@@ -87,8 +99,9 @@ class Server:
                     "type": "RFM",
                     "state": "started",
                     "first_participant": number * 1000,
-                    "first_sim": (number - 1) * SIZE,
-                    "initial": {"failed": SIZE},
+                    "first_sim": (number - 1) * size,
+                    "initial": {"failed": size},
+                    **campaign(number),
                 }
                 for number in range(1, trials + 1)
             ],

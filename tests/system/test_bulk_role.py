@@ -564,3 +564,26 @@ def test_the_guide_runs_as_it_stands(bulk: Ansible, sandbox: Any, tmp_path: Path
     assert Counter(entry["params"]["action"] for entry in sandbox.writes()) == {"retry": FAILED, "rerun": 4}
     told = bulk("bulk_status", {"change_id": "CHG0012345"})
     assert "Change CHG0012345 is purged" in told.words
+
+
+# --- Further attempts ------------------------------------------------------------------------------------------------
+
+
+def test_a_playbook_that_a_schedule_runs_makes_attempts_when_they_are_due(bulk: Ansible, sandbox: Any) -> None:
+    later = {**UNBOUND, "bulk_change_attempts_maximum": 2, "bulk_change_attempts_interval": 86400}
+    first = bulk("bulk_retry", later)
+    assert first.ok, first.output
+    assert all_once(sandbox)
+    assert f"Change CHG1 is waiting: {FAILED} done. {FAILED} participants may need another attempt, the" in first.words
+    sent = acted(sandbox)
+    sandbox.advance(100_000)
+    sandbox.clear_journal()
+    early = bulk("bulk_retry", later)
+    assert (early.ok, early.changed, sandbox.journal()) == (True, 0, [])
+    assert f"{FAILED} participants may need another attempt, the first from " in early.words
+
+    failed = {each for each in sent if sandbox.participant(each)["state"] == "failed"}
+    assert failed
+    due = bulk("bulk_retry", {**later, "bulk_change_attempts_interval": 0.001, "bulk_change_recheck_after": 0})
+    assert due.ok, due.output
+    assert acted(sandbox) == dict.fromkeys(failed, 1)
