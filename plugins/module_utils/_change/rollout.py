@@ -126,13 +126,18 @@ class Rollout:
                 self._attempts.plan_unknown_again(self._rounds.maximum if self._rounds else None)
         if self._change.counts()[RowState.PLANNED] or (self._rounds and self._rounds.outlook().may_send):
             self._wait_for_window()
-        if self._rounds and self._options.is_open(self._change.clock.now()):
-            self._rounds.plan_due()
+        self._plan_due()
         self._recount()
         waves = 0
         while waves != self._options.max_waves and self._carry_out_wave():
             waves += 1
         self._end()
+
+    def _plan_due(self) -> None:
+        """Plan the next attempts that are due. Those that are planned already come first."""
+        is_open = self._options.is_open(self._change.clock.now())
+        if self._rounds and is_open and not self._change.counts()[RowState.PLANNED]:
+            self._rounds.plan_due()
 
     def _resume_aborted(self) -> None:
         check_resumable(self._change, self._options)
@@ -330,10 +335,9 @@ class Rollout:
         counts = self._change.counts()
         if counts[RowState.UNKNOWN] and self.sent and not counts[RowState.PLANNED]:
             self._settle_unknown()
-        is_waiting = self._rounds.end() if self._rounds else False
         if counts[RowState.PLANNED]:
             return
-        if is_waiting:
+        if self._rounds and self._rounds.end():
             self._change.update(status=ChangeStatus.WAITING, finished=None)
         elif self._status not in ENDED_STATUSES or self.sent:
             self._change.update(status=ChangeStatus.APPLIED, finished=self._change.clock.moment())

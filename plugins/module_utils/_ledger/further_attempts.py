@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from .._core.states import Prospect, RowState
@@ -74,6 +74,8 @@ class FurtherAttempts:
         self._due = columns.sent_at + interval
         # A state that was read before the attempt says nothing about it.
         self._seen = sa.case((columns.read_at > columns.sent_at, sa.func.coalesce(columns.state_now, "")), else_="")
+        # The outcome of a last attempt is not awaited once a reading after the interval has not shown an end.
+        self._is_over = (columns.read_at > columns.sent_at) & (columns.read_at >= self._due)
         self._latest = sa.select(changes.c.reading).where(changes.c.number == change.number).scalar_subquery()
 
     @repeatable
@@ -85,8 +87,9 @@ class FurtherAttempts:
         """
         columns, moment = participants.c, self._change.clock.moment()
         with self.ledger.read() as connection:
-            left = self._those(connection, {Prospect.WAITING, Prospect.AGAIN})
-            last, again = self._last(connection), self._those(connection, {Prospect.AGAIN})
+            those = self._by_prospect(connection)
+            again, last = those[Prospect.AGAIN], those[Prospect.LAST] & ~self._is_over
+            left = those[Prospect.WAITING] | again
             is_past = self._due <= moment
             since_due = sa.func.coalesce(columns.read_at, 0) >= self._due
             is_fresh = (columns.read_at > columns.sent_at) & (columns.read_at >= moment - recheck_after)
@@ -117,8 +120,9 @@ class FurtherAttempts:
         """Record when each next attempt is due, and who has spent theirs."""
         columns, moment = participants.c, self._change.clock.moment()
         with self._change.write() as connection:
-            spent = self._those(connection, {Prospect.EXHAUSTED})
-            outstanding = self._those(connection, {Prospect.WAITING, Prospect.AGAIN}) | self._last(connection)
+            those = self._by_prospect(connection)
+            spent, last = those[Prospect.EXHAUSTED], those[Prospect.LAST] & ~self._is_over
+            outstanding = those[Prospect.WAITING] | those[Prospect.AGAIN] | last
             is_marked = columns.due_at.is_not(None) | columns.exhausted_at.is_not(None)
             blank = {"due_at": None, "exhausted_at": None}
             is_other = sa.func.coalesce(columns.due_at, -1) != self._due
@@ -136,31 +140,18 @@ class FurtherAttempts:
         """Plan the next attempts that are due, by the latest reading."""
         columns, moment = participants.c, self._change.clock.moment()
         with self._change.write() as connection:
-            again = self._those(connection, {Prospect.AGAIN})
+            again = self._by_prospect(connection)[Prospect.AGAIN]
             keep_and_plan_again(connection, *self._acted, again, self._due <= moment, columns.reading >= self._latest)
 
-    def _those(self, connection: sa.Connection, prospects: Collection[Prospect]) -> sa.ColumnElement[bool]:
-        """Return the condition that a participant that was acted on has one of these prospects."""
+    def _by_prospect(self, connection: sa.Connection) -> dict[Prospect, sa.ColumnElement[bool]]:
+        """Return for each prospect the condition that a participant that was acted on has it."""
         columns = participants.c
-        found = connection.execute(
-            sa.select(self._seen.label("seen"), columns.attempt).where(*self._acted).distinct()
-        ).all()
-        return sa.or_(
-            sa.false(),
-            *(
-                (self._seen == seen) & (columns.attempt == earlier)
-                for seen, earlier in found
-                if self._prospect(seen or None, earlier + 1) in prospects
-            ),
-        )
-
-    def _last(self, connection: sa.Connection) -> sa.ColumnElement[bool]:
-        """Return the condition that the outcome of a last attempt is awaited.
-
-        It is not once a reading after the interval has not shown an end.
-        """
-        is_over = (participants.c.read_at > participants.c.sent_at) & (participants.c.read_at >= self._due)
-        return self._those(connection, {Prospect.LAST}) & ~is_over
+        found = connection.execute(sa.select(self._seen, columns.attempt).where(*self._acted).distinct()).all()
+        those: dict[Prospect, sa.ColumnElement[bool]] = dict.fromkeys(Prospect, sa.false())
+        for seen, earlier in found:
+            each = self._prospect(seen or None, earlier + 1)
+            those[each] = those[each] | ((self._seen == seen) & (columns.attempt == earlier))
+        return those
 
 
 def _count(condition: sa.ColumnElement[bool]) -> sa.ColumnElement[int]:
