@@ -234,7 +234,8 @@ def whole_status(statuses: Sequence[str]) -> str:
     if any(status in NOT_BEGUN_STATUSES for status in statuses):
         begun = any(status not in NOT_BEGUN_STATUSES for status in statuses)
         return str(ChangeStatus.IN_PROGRESS if begun else ChangeStatus.PLANNED)
-    return str(ChangeStatus.APPLIED if ChangeStatus.APPLIED in statuses else ChangeStatus.VERIFIED)
+    latest_to_end = (ChangeStatus.WAITING, ChangeStatus.APPLIED, ChangeStatus.VERIFIED)
+    return str(next((status for status in latest_to_end if status in statuses), ChangeStatus.VERIFIED))
 
 
 class EntryOutcome(StrEnum):

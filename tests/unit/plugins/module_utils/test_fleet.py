@@ -151,6 +151,8 @@ def test_shards_that_are_planned_at_once_are_one_change(bulk: Bulk, fleet: list[
     [
         (["applied", "applied"], "applied"),
         (["verified", "applied"], "applied"),
+        (["waiting", "applied"], "waiting"),
+        (["waiting", "planned"], "in_progress"),
         (["verified", "purged"], "verified"),
         (["planned", "approved"], "planned"),
         (["planned", "applied"], "in_progress"),

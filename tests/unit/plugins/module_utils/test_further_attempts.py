@@ -312,6 +312,22 @@ def test_more_or_quicker_attempts_than_approved_are_refused(
     assert bulk("planned", change_id="CHG2")["change"]["plan_digest"] != plan["change"]["plan_digest"]
 
 
+def test_more_attempts_for_the_exhausted_are_approved_anew(bulk: Bulk, series: Series) -> None:
+    box = series((9, 9))
+    bulk("planned", box, attempts={**DUE, "maximum": 1})
+    bulk("approved", box, approved_by="j.doe")
+    bulk("applied", box)
+    box.advance(SOME_TIME)
+    assert f"{SIZE} exhausted" in bulk("applied", box)["msg"]
+    assert "nothing is left to approve" in bulk("approved", box, approved_by="m.roe")["msg"]
+    more = {**DUE, "maximum": 2}
+    assert "attempts.maximum is 2, expected 1 or tighter" in bulk("applied", box, attempts=more)["msg"]
+    assert bulk("planned", box, attempts=more, replan=True)["change"]["approval"] is None
+    assert bulk("approved", box, approved_by="m.roe")["change"]["approval"]["by"] == "m.roe"
+    assert bulk("applied", box)["change"]["sent"] == SIZE
+    assert set(attempts(box).values()) == {2}
+
+
 def test_attempts_that_nobody_has_approved_are_refused(bulk: Bulk, sandbox: Sandbox) -> None:
     bulk("planned")
     bulk("approved", approved_by="j.doe")
