@@ -265,7 +265,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from ..module_utils._ansible.module import Task, run_module
-from ..module_utils._api.models import Participant
+from ..module_utils._api.models import PARTICIPANT_COLUMNS, Participant, row_of
 from ..module_utils._core.bounds import check_bounds
 from ..module_utils._core.cohorts import ICCID_DIGITS, IMSI_DIGITS, Kind, Tallies, cohorts_result
 from ..module_utils._core.states import ServerState
@@ -313,20 +313,21 @@ def run(task: Task) -> dict[str, Any]:
             return {"changed": False, "count": count, "states": {}}
     states: Counter[str] = Counter()
     tallies = Tallies()
-    read = pages(task)
-    rows = counted(analyzed(read, tallies) if params["analyze"] else read, states)
+    read = counted(pages(task), states)
+    if params["analyze"]:
+        read = analyzed(read, tallies)
     result: dict[str, Any] = {"changed": False}
     if params["dest"]:
         with Export(params["dest"], task.check_mode) as export:
-            writer = RowWriter(export.file, params["format"], Participant().result())
-            for row in rows:
-                writer.write(row)
+            writer = RowWriter(export.file, params["format"], PARTICIPANT_COLUMNS)
+            for page in read:
+                writer.write_block(list(map(row_of, page)))
         result.update(changed=export.changed, dest=params["dest"])
     elif params["count_only"] or params["analyze"]:
-        for _row in rows:
+        for _page in read:
             pass
     else:
-        result["participants"] = list(rows)
+        result["participants"] = [participant.result() for page in read for participant in page]
     if params["analyze"]:
         result["cohorts"] = cohorts_result(tallies)
     return {**result, "count": states.total(), "states": dict(states)}
@@ -358,12 +359,11 @@ def analyzed(read: Iterable[list[Participant]], tallies: Tallies) -> Iterator[li
         yield page
 
 
-def counted(read: Iterable[list[Participant]], states: Counter[str]) -> Iterator[dict[str, Any]]:
-    """The participants as rows, each counted by its state on the way."""
+def counted(read: Iterable[list[Participant]], states: Counter[str]) -> Iterator[list[Participant]]:
+    """The pages, the participants in them counted by their states on the way."""
     for page in read:
-        for participant in page:
-            states[participant.state or "unknown"] += 1
-            yield participant.result()
+        states.update(participant.state or "unknown" for participant in page)
+        yield page
 
 
 def main() -> None:

@@ -8,6 +8,8 @@ Numbers may be strings, counts may be flags, and unknown fields are kept.
 
 from __future__ import annotations
 
+import functools
+import operator
 import re
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -65,9 +67,22 @@ def _count(value: Any) -> Any:
     return {"true": True, "false": False, "": None}.get(word, value) if number is None else number
 
 
-_Text = Annotated["str | None", pydantic.BeforeValidator(_text)]
-_Number = Annotated["pydantic.StrictInt | None", pydantic.BeforeValidator(_id)]
-_State = Annotated["str | None", pydantic.BeforeValidator(_state)]
+# Most values are as they should be, which pydantic sees by itself. Python's functions are called for the others.
+_Text = Annotated[
+    Annotated[str, pydantic.Field(strict=True, min_length=1)]
+    | Annotated["str | None", pydantic.BeforeValidator(_text)],
+    pydantic.Field(union_mode="left_to_right"),
+]
+_Number = Annotated[
+    Annotated[str, pydantic.Field(strict=True, pattern="^[0-9]{1,18}$"), pydantic.AfterValidator(int)]
+    | Annotated["pydantic.StrictInt | None", pydantic.BeforeValidator(_id)],
+    pydantic.Field(union_mode="left_to_right"),
+]
+_State = Annotated[
+    Annotated[str, pydantic.Field(strict=True, pattern="^[a-z_]+$")]
+    | Annotated["str | None", pydantic.BeforeValidator(_state)],
+    pydantic.Field(union_mode="left_to_right"),
+]
 _Count = Annotated["pydantic.StrictBool | pydantic.StrictInt | None", pydantic.BeforeValidator(_count)]
 _FIELD_STATE = pydantic.Field(default=None, validation_alias=pydantic.AliasChoices("state", "status"))
 
@@ -92,15 +107,14 @@ class Participant(pydantic.BaseModel):
 
         Ids are integers, identifiers are strings, and the rest is in ``extra``.
         """
-        return {
-            "participant_id": self.participant_id,
-            "campaign_id": self.campaign_id,
-            "imsi": self.imsi,
-            "iccid": self.iccid,
-            "msisdn": self.msisdn,
-            "state": self.state,
-            "extra": self.model_extra,
-        }
+        return dict(zip(PARTICIPANT_COLUMNS, row_of(self), strict=True))
+
+
+PARTICIPANT_COLUMNS = ("participant_id", "campaign_id", "imsi", "iccid", "msisdn", "state", "extra")
+"""What the modules return of a participant, and the columns of a file."""
+
+row_of = operator.attrgetter(*PARTICIPANT_COLUMNS[:-1], "model_extra")
+"""Return the values of ``PARTICIPANT_COLUMNS`` of a participant."""
 
 
 class Campaign(pydantic.BaseModel):
@@ -172,13 +186,28 @@ def read(model: type[Any], item: Any, request: str) -> Any:
     Raises:
         BadAnswerError: a field has an invalid value; names the field and the value.
     """
+    return read_all(model, [item], request)[0]
+
+
+def read_all(model: type[Any], items: list[Any], request: str) -> list[Any]:
+    """Read the items of an answer into a model, as ``read`` does, at once.
+
+    Raises:
+        BadAnswerError: as ``read``, of the first field with an invalid value.
+    """
     try:
-        return model.model_validate(item)
+        validated: list[Any] = _list_of(model).validate_python(items)
     except pydantic.ValidationError as error:
         first = error.errors(include_url=False)[0]
-        field = first["loc"][0] if first["loc"] else "an item"
+        field = first["loc"][1] if len(first["loc"]) > 1 else "an item"
         value = repr(first["input"])[:100]
         raise BadAnswerError(
             f"The answer to {request} cannot be read: {field} is {value}, which is not valid. {BadAnswerError.hint}",
             request=request,
         ) from None
+    return validated
+
+
+@functools.cache
+def _list_of(model: type[Any]) -> Any:
+    return pydantic.TypeAdapter(list[model])  # type: ignore[valid-type]

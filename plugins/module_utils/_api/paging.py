@@ -77,6 +77,16 @@ def key_of(item: Item, name: str) -> int | str:
     return int(text) if text.isascii() and text.isdecimal() and len(text) <= _LONGEST_NUMBER else text
 
 
+def keys_of(items: Sequence[Item], name: str) -> list[int | str]:
+    """Return the keys of a page's items, as ``key_of`` does, at once if they are of one kind."""
+    values = [item.get(name) for item in items]
+    if set(map(type, values)) == {str} and all(values):
+        text = "".join(values)
+        if text.isascii() and text.isdecimal() and max(map(len, values)) <= _LONGEST_NUMBER:
+            return list(map(int, values))
+    return [key_of(item, name) for item in items]
+
+
 def read_moving_list(
     pages: PagesAhead, key: str, page_size: int, seen: Seen, total: int | None = None
 ) -> Iterator[list[Item]]:
@@ -146,9 +156,10 @@ class _Walk:
         Raises:
             BadAnswerError: the list has no end.
         """
-        keys = [key_of(item, self._key) for item in page]
-        on_known_ground = self.offset == 0 or (bool(page) and keys[0] in self._seen)
-        new = [page[place] for place in self._seen.add(keys)] if on_known_ground else []
+        keys = keys_of(page, self._key)
+        known = int(bool(page) and self.offset > 0 and keys[0] in self._seen)
+        on_known_ground = self.offset == 0 or known == 1
+        new = [page[known + place] for place in self._seen.add(keys[known:])] if on_known_ground else []
         self._pages_with_new += bool(new)
         self._pages_without_new = 0 if new else self._pages_without_new + 1
         self._short_pages = self._short_pages + 1 if on_known_ground and len(page) < 2 else 0

@@ -12,7 +12,7 @@ from .._core.errors import ApiError, BadAnswerError, InvalidInputError
 from .._core.states import COUNTED_STATES, CampaignState, ServerState
 from .answer import whole_number
 from .client import Client, items
-from .models import Campaign, Participant, read
+from .models import Campaign, Participant, read, read_all
 from .paging import Seen
 
 Warn = Callable[[str], None]
@@ -250,7 +250,7 @@ class Reader:
                 "query_participants", params, "participant_id", page_size, seen, total, self._concurrency
             )
             for page in pages:
-                found = [_participant(item, campaign_id, state) for item in page]
+                found = _participants(page, campaign_id, state)
                 stateless += sum(each.state is None for each in found)
                 yield found
             self._warn_of_list(campaign_id, stateless, total, seen.count)
@@ -278,20 +278,21 @@ class Reader:
         """
         params = {"campaign_id": campaign_id, "state": state, "limit": limit, "offset": offset}
         found = items(self._client.call("query_participants", params), "query_participants")
-        return [_participant(item, campaign_id, state) for item in found]
+        return _participants(found, campaign_id, state)
 
 
-def _participant(item: dict[str, Any], campaign_id: int, state: str | None) -> Participant:
-    """Return a participant of a campaign's list.
+def _participants(page: list[dict[str, Any]], campaign_id: int, state: str | None) -> list[Participant]:
+    """Return the participants of a page of a campaign's list.
 
     The list may be that of one state alone [S].
     """
-    participant: Participant = read(Participant, item, "query_participants")
-    if participant.state is None:
-        participant.state = state
-    if participant.campaign_id is None:
-        participant.campaign_id = campaign_id
-    return participant
+    found: list[Participant] = read_all(Participant, page, "query_participants")
+    for participant in found:
+        if participant.state is None:
+            participant.state = state
+        if participant.campaign_id is None:
+            participant.campaign_id = campaign_id
+    return found
 
 
 def _filled(item: dict[str, Any]) -> dict[str, Any]:

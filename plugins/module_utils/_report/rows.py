@@ -11,7 +11,7 @@ import json
 import os
 import re
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TextIO
 
 from .._core.errors import InvalidInputError
@@ -102,20 +102,27 @@ class Export:
 class RowWriter:
     """A writer of rows as CSV with a header, or as JSON lines.
 
-    Rows are dicts with the same keys.
+    Args:
+        file: where to.
+        form: one of ``FORMATS``.
+        columns: the names of a row's values.
     """
 
     def __init__(self, file: TextIO, form: str, columns: Iterable[str]) -> None:
         self._file = file
         self._is_csv = form == "csv"
-        names = list(columns)
-        self._plain = csv.DictWriter(file, names, lineterminator="\n")
-        self._quoted = csv.DictWriter(file, names, lineterminator="\n", quoting=csv.QUOTE_ALL)
+        self._names = list(columns)
+        self._plain = csv.writer(file, lineterminator="\n")
+        self._quoted = csv.writer(file, lineterminator="\n", quoting=csv.QUOTE_ALL)
         if self._is_csv:
-            self._plain.writeheader()
+            self._plain.writerow(self._names)
 
-    def write(self, row: dict[str, Any]) -> None:
-        """Write one row.
+    def write(self, row: Mapping[str, Any]) -> None:
+        """Write one row, as ``write_block`` does."""
+        self.write_block([[row[name] for name in self._names]])
+
+    def write_block(self, rows: Sequence[Sequence[Any]]) -> None:
+        """Write rows, each with the values of all columns.
 
         In CSV a nested value is JSON, an empty one and None are an empty field.
 
@@ -123,16 +130,43 @@ class RowWriter:
         before the + of a phone number, which a spreadsheet would drop. The reader of lists removes it.
         """
         if not self._is_csv:
-            self._file.write(json.dumps(row) + "\n")
+            self._file.writelines(f"{json.dumps(dict(zip(self._names, row, strict=True)))}\n" for row in rows)
             return
-        cells = {name: _cell(value) for name, value in row.items()}
-        # The csv module does not quote a single carriage return, which is a line end for other programs.
-        has_return = any(isinstance(cell, str) and "\r" in cell for cell in cells.values())
-        (self._quoted if has_return else self._plain).writerow(cells)
+        columns = [_Column(values) for values in zip(*rows, strict=True)]
+        shown = zip(*(column.cells for column in columns), strict=True)
+        if not any(column.has_return for column in columns):
+            self._plain.writerows(shown)
+            return
+        for cells in shown:
+            # The csv module does not quote a single carriage return, which is a line end for other programs.
+            has_return = any(isinstance(cell, str) and "\r" in cell for cell in cells)
+            (self._quoted if has_return else self._plain).writerow(cells)
 
 
-_FORMULA = re.compile("'*[=+@\t\r\n\uff1d\uff0b\uff0d\uff20-]")
+class _Column:
+    """One column of a block of rows, judged at once: most have no cell that must be shown in another way.
+
+    Attributes:
+        cells: the values as they are shown.
+        has_return: whether a cell may have a carriage return.
+    """
+
+    def __init__(self, values: Sequence[Any]) -> None:
+        kinds = set(map(type, values))
+        text = "\0".join(["", *filter(None, values)]) if kinds <= _TEXT else ""
+        is_shown_so = (kinds <= _TEXT or kinds <= _NUMBERS) and not _FORMULA_IN_COLUMN.search(text)
+        self.cells = values if is_shown_so else [_cell(value) for value in values]
+        if not is_shown_so:
+            text = "".join(cell for cell in self.cells if isinstance(cell, str))
+        self.has_return = "\r" in text
+
+
+_TEXT, _NUMBERS = {str, type(None)}, {int, float, bool, type(None)}
+_FORMULA_BEGINS = "'*[=+@\t\r\n\uff1d\uff0b\uff0d\uff20-]"
+_FORMULA = re.compile(_FORMULA_BEGINS)
 """The start of a cell that a spreadsheet may run, or that already has the apostrophe, so that it can be removed."""
+_FORMULA_IN_COLUMN = re.compile("\0" + _FORMULA_BEGINS)
+"""The same in the values of a column, each with this character in front."""
 
 
 def _cell(value: Any) -> Any:

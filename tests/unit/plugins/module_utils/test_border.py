@@ -10,8 +10,10 @@ import json
 import urllib.parse
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import pytest
+from ansible_collections.simops.yateota.plugins.module_utils._api import answer
 from ansible_collections.simops.yateota.plugins.module_utils._api.answer import Border, NoAnswerError, whole_number
 from ansible_collections.simops.yateota.plugins.module_utils._core.errors import (
     ApiError,
@@ -26,6 +28,8 @@ from ansible_collections.simops.yateota.plugins.modules import (
     yateota_trace,
 )
 from ansible_collections.simops.yateota.tests.unit.plugins.servers import SECRET, Connect, RunTask, http
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 PAUSE = {"campaign_id": 144, "action": "pause"}
 
@@ -130,6 +134,44 @@ def test_a_status_by_which_a_request_is_turned_away_unread(connect: Connect, par
     with pytest.raises(YateotaError) as error:
         connect(parrot.api_url).call("action_campaign", PAUSE)
     assert not isinstance(error.value, OutcomeUnknownError)
+
+
+# --- A list of flat objects, which is judged as a whole ---------------------------------------------------------------
+
+TEXTS = st.text(max_size=6) | st.sampled_from(
+    ["", "a", "\x7f", "\u200b", "\u00e9", "/", "{", "[", '"', "\\", "x" * 10_001, "pin"]
+)
+VALUES = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | TEXTS
+NAMES = st.sampled_from(["participant_id", "imsi", "state", "code", "pin", "PUK ", "k" * 201, "\u200bpin"]) | TEXTS
+FLAT = st.dictionaries(NAMES, VALUES, max_size=4)
+NESTED = st.dictionaries(NAMES, VALUES | FLAT | st.lists(VALUES, max_size=2), max_size=4)
+
+
+@settings(max_examples=500)
+@given(
+    items=st.lists(FLAT, max_size=4) | st.lists(NESTED, max_size=4) | st.lists(VALUES, max_size=4),
+    beside=NESTED,
+    escaped=st.booleans(),
+    noise=st.sampled_from(["", "\n// Not writeable {}", "[\x7f"]),
+)
+def test_a_list_that_is_judged_as_a_whole_is_cleaned_like_any_other(
+    items: list[Any], beside: dict[str, Any], escaped: bool, noise: str
+) -> None:
+    text = json.dumps({"code": 0, "participants": items, **beside}, ensure_ascii=escaped) + noise
+    with patch.object(answer, "_is_clean_list", lambda *_arguments: False):
+        cleaned = Border(None).body(text)
+    assert Border(None).body(text) == cleaned
+    assert Border(SECRET).body(text) == cleaned
+
+
+def test_a_page_of_participants_is_judged_as_a_whole() -> None:
+    """Else this would cost thrice as much."""
+    page = [{"participant_id": str(each), "imsi": "001010000000001", "state": "failed"} for each in range(1000)]
+    judged: list[Any] = []
+    with patch.object(answer._Cleaning, "_value", lambda _self, value, _depth: judged.append(value)):
+        found = Border(SECRET).body(json.dumps({"code": 0, "participants": page}, indent=1))
+    assert found == {"code": 0, "participants": page}
+    assert len(judged) < 10
 
 
 # --- Before the JSON ------------------------------------------------------------------------------------------------

@@ -13,10 +13,13 @@ import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from ansible_collections.simops.yateota.plugins.module_utils._core.errors import InvalidInputError, TransportError
-from ansible_collections.simops.yateota.plugins.module_utils._report.rows import Export, RowWriter
+from ansible_collections.simops.yateota.plugins.module_utils._report.rows import FORMATS, Export, RowWriter
+from hypothesis import given
+from hypothesis import strategies as st
 
 
 def write(dest: Path | str, text: str, check_mode: bool = False) -> bool:
@@ -190,6 +193,27 @@ def test_no_cell_of_csv_is_a_formula_and_all_can_be_read_back(text: str) -> None
     assert not row["text"].startswith(("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d"))
     added = re.match(r"'+[-=+@\t\r\n\uff1d]", row["text"])
     assert (row["text"][1:] if added else row["text"]) == text
+
+
+CELLS = (
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text("ab=+-@'\r\n\t,\"", max_size=4)
+) | st.dictionaries(st.text("a\r", max_size=1), st.integers(), max_size=2)
+
+
+@given(st.lists(st.tuples(CELLS, CELLS, st.text("a=", max_size=2)), max_size=5), st.sampled_from(FORMATS))
+def test_a_block_of_rows_is_written_like_its_rows(rows: list[tuple[Any, ...]], form: str) -> None:
+    together, each = io.StringIO(newline=""), io.StringIO(newline="")
+    RowWriter(together, form, ["a", "b", "c"]).write_block(rows)
+    writer = RowWriter(each, form, ["a", "b", "c"])
+    for row in rows:
+        writer.write(dict(zip("abc", row, strict=True)))
+    assert together.getvalue() == each.getvalue()
+    if form == "csv":
+        for row, read in zip(rows, csv.DictReader(io.StringIO(together.getvalue(), newline="")), strict=True):
+            for name, value in zip("abc", row, strict=True):
+                shown = json.dumps(value) if value and isinstance(value, dict) else "" if value in (None, {}) else value
+                formula = isinstance(value, str) and re.match(r"'*[-=+@\t\r\n]", value)
+                assert read[name] == (f"'{value}" if formula else str(shown))
 
 
 def test_json_lines_are_as_they_are() -> None:

@@ -9,11 +9,13 @@ import contextlib
 from typing import Any
 
 import pytest
+from ansible_collections.simops.yateota.plugins.module_utils._api import models
 from ansible_collections.simops.yateota.plugins.module_utils._api.models import (
     Campaign,
     NodeStatus,
     Participant,
     read,
+    read_all,
 )
 from ansible_collections.simops.yateota.plugins.module_utils._core.errors import BadAnswerError
 from ansible_collections.simops.yateota.plugins.module_utils._core.states import (
@@ -54,6 +56,27 @@ def test_a_participant_with_ids_as_they_come(number: Any) -> None:
         "state": None,
         "extra": {"new": [1]},
     }
+
+
+@given(
+    JSON | st.from_regex("[ +-]?[0-9]{0,20}(\\.0)?", fullmatch=True) | st.from_regex("[a-zA-Z_ ]{0,5}", fullmatch=True)
+)
+def test_what_pydantic_sees_by_itself_is_what_the_functions_for_odd_values_make_of_it(value: Any) -> None:
+    odd = {"participant_id": models._id, "imsi": models._text, "state": models._state}
+    for field, function in odd.items():
+        made = function(value)
+        if made is None or type(made) is (int if field == "participant_id" else str):
+            assert read(Participant, {field: value}, "x").result()[field] == made
+        else:
+            with pytest.raises(BadAnswerError, match=f"{field} is "):
+                read(Participant, {field: value}, "x")
+
+
+def test_the_first_bad_item_of_a_page_is_named() -> None:
+    with pytest.raises(
+        BadAnswerError, match=r"^The answer to q cannot be read: campaign_id is \[7\], which is not valid"
+    ):
+        read_all(Participant, [{"campaign_id": 1}, {"campaign_id": [7]}, {"imsi": {}}], "q")
 
 
 def test_identifiers_are_text_and_blank_ones_none() -> None:
