@@ -72,7 +72,8 @@ def _record(
     for rows in selection.rows(action, task.reader(), states.note_request, task.warn):
         recorded.add(rows, offered)
         offered += len(rows)
-        kinds |= {"/".join(kinds_of(row["name"])) for row in rows}
+        named = rows[:1] if selection.listed else rows  # the rows of a server's own list are all named in one way
+        kinds |= {"/".join(kinds_of(row["name"])) for row in named}
     description = selection.description()
     if selection.columns:
         description["columns"] = selection.columns

@@ -16,7 +16,7 @@ from typing import Any
 
 from .._api.models import Participant
 from .._api.reader import PAGE_SIZE, Reader
-from .._core.entries import Row, row_name
+from .._core.entries import Row, participant_name, row_name
 from .._core.errors import InvalidInputError
 from .._core.identification import check_named, named_by
 from .._core.identifiers import (
@@ -133,7 +133,7 @@ class Selection:
         by_server = self._state if self._state in FILTER_STATES else None
         for page in reader.participants(int(self._campaign_id or 0), by_server):
             note_request()
-            yield [_listed_row(found) for found in page if self._state is None or found.state == self._state]
+            yield _listed_rows(page if self._state is None else [each for each in page if each.state == self._state])
 
 
 class GivenRows:
@@ -227,14 +227,21 @@ def words(description: Mapping[str, Any]) -> str:
     return described(description) + state
 
 
-def _listed_row(found: Participant) -> Row:
-    if found.participant_id is None:
+def _listed_rows(page: list[Participant]) -> list[Row]:
+    if any(found.participant_id is None for found in page):
         raise InvalidInputError(
             "selection.campaign_id cannot be used: the server returns no participant_id. Give participants or source."
         )
-    return {
-        **{name: getattr(found, name) for name in COLUMNS},
-        "name": row_name(["participant_id"], {"participant_id": found.participant_id}, found.campaign_id),
-        "state_planned": found.state,
-        "found": 1,
-    }
+    return [
+        {
+            "participant_id": found.participant_id,
+            "iccid": found.iccid,
+            "imsi": found.imsi,
+            "msisdn": found.msisdn,
+            "campaign_id": found.campaign_id,
+            "name": participant_name(int(found.participant_id or 0), found.campaign_id),
+            "state_planned": found.state,
+            "found": 1,
+        }
+        for found in page
+    ]

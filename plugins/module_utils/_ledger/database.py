@@ -12,7 +12,7 @@ import contextlib
 import os
 import sqlite3
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from .._core.errors import InvalidInputError, YateotaError
@@ -143,10 +143,10 @@ class Ledger:
         # Python's SQLite module counts no rows (-1) of a statement that begins with WITH.
         return changed if changed >= 0 else int(connection.execute(sa.text("SELECT changes()")).scalar_one())
 
-    def insert_new(self, table: sa.Table) -> Any:
-        """Return an INSERT that skips rows that already exist."""
+    def insert_new(self, table: sa.Table, rows: sa.Select[Any], columns: Iterable[str]) -> Any:
+        """Return an INSERT of the rows of a query that skips rows that already exist."""
         dialect = tables.sqlite if self._is_file else tables.postgresql
-        return dialect.insert(table).on_conflict_do_nothing()
+        return dialect.insert(table).from_select(list(columns), rows).on_conflict_do_nothing()
 
     def fold(self, connection: sa.Connection) -> None:
         """Write each commit to the SQLite file at once, not only to its log.

@@ -53,4 +53,7 @@ def plan_digest(change: Change, limits: Mapping[str, Any] | None) -> str:
 
 
 def _line(value: Any) -> bytes:
-    return json.dumps(value, sort_keys=True, separators=(",", ":")).encode() + b"\n"
+    return _ENCODER.encode(value).encode() + b"\n"
+
+
+_ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"))

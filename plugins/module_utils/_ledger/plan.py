@@ -9,13 +9,24 @@ It has the selected participants, those that are left out, and the reasons.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from .._core.entries import Row
 from .._core.identification import NAMED_AGAIN
+from .._core.identifiers import SIM_IDENTIFIERS
 from .._core.states import ChangeStatus, RowState
 from .change import Change
 from .outage import repeatable
 from .tables import changes, participants, sa
+
+_GIVEN = {
+    "name": "string",
+    "participant_id": "integer",
+    "campaign_id": "integer",
+    **dict.fromkeys((*SIM_IDENTIFIERS, "state_planned"), "string"),
+    "found": "integer",
+}
+"""The columns of ``Row``, and their types in a statement's rows."""
 
 
 class Plan:
@@ -32,6 +43,20 @@ class Plan:
         self.ledger = change.ledger
         self._change = change
         self._planned = (change.rows, participants.c.state == RowState.PLANNED)
+        given = change.ledger.given(**_GIVEN, seq="integer").c
+        was_found = given.found > 0
+        values: dict[str, sa.ColumnElement[Any]] = {
+            **{name: given[name] for name in (*_GIVEN, "seq")},
+            "change": sa.literal(change.number),
+            "state": sa.literal(str(RowState.PLANNED)),
+            "state_now": given.state_planned,
+            "read_at": sa.case((was_found, sa.bindparam("moment", type_=sa.Double))),
+            "reading": sa.case((was_found, 0)),
+            "attempt": sa.literal(0),
+        }
+        # SQLite takes what follows a bare FROM for a join.
+        selected = sa.select(*values.values()).where(sa.true()).order_by(given.seq)
+        self._add = change.ledger.insert_new(participants, selected, values)
 
     @repeatable
     def begin(self) -> None:
@@ -49,23 +74,10 @@ class Plan:
         """
         if not rows:
             return
-        moment, planned = self._change.clock.moment(), str(RowState.PLANNED)
+        given = [[*map(row.__getitem__, _GIVEN), seq] for seq, row in enumerate(rows, start=first)]
+        moment = self._change.clock.moment()
         with self._change.write() as connection:
-            connection.execute(
-                self.ledger.insert_new(participants),
-                [
-                    {
-                        **row,
-                        "change": self._change.number,
-                        "seq": seq,
-                        "state": planned,
-                        "state_now": row["state_planned"],
-                        "read_at": moment if row["found"] else None,
-                        "reading": 0 if row["found"] else None,
-                    }
-                    for seq, row in enumerate(rows, start=first)
-                ],
-            )
+            connection.execute(self._add, {"rows": given, "moment": moment})
 
     @repeatable
     def leave_out_misidentified(self, missing: str, several: str, unnamed: str, sent_by: Sequence[str]) -> None:

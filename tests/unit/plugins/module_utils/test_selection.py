@@ -19,6 +19,7 @@ from ansible_collections.simops.yateota.plugins.module_utils._change.selection i
     words,
 )
 from ansible_collections.simops.yateota.plugins.module_utils._change.source import Source
+from ansible_collections.simops.yateota.plugins.module_utils._core.entries import participant_name, row_name
 from ansible_collections.simops.yateota.plugins.module_utils._core.errors import InvalidInputError
 from ansible_collections.simops.yateota.plugins.module_utils._ledger.change import create_change
 from ansible_collections.simops.yateota.plugins.module_utils._ledger.database import open_ledger
@@ -480,3 +481,8 @@ def test_a_list_with_a_value_that_json_does_not_have(bulk: Bulk, sandbox: Sandbo
     result = bulk("planned", selection={"participants": [{"imsi": value}]})
     assert f"participants[0]: imsi was read as {type(value).__name__} " in result["msg"]
     assert not sandbox.journal()
+
+
+@pytest.mark.parametrize("campaign_id", [None, 167])
+def test_the_name_of_a_listed_participant_is_the_one_of_a_row(campaign_id: int | None) -> None:
+    assert participant_name(161, campaign_id) == row_name(["participant_id"], {"participant_id": 161}, campaign_id)
