@@ -7,22 +7,17 @@ from __future__ import annotations
 
 import base64
 import html
-import json
-import math
 import re
 from collections.abc import Callable
-from decimal import Decimal
 from typing import Any
 
 from .._core.states import CampaignState, ServerState
+from .decoding import decoded
 
 _LONGEST_TEXT, _LONGEST_TRACE = 10_000, 1_000_000  # characters of one text
 _LONGEST_KEY = 200
 _LONGEST_MESSAGE = 300
-_LONGEST_NUMBER = 400  # characters of a number with a fraction or an exponent
 _DEEPEST = 64  # lists and objects inside each other
-_CONTAINERS_MOST = 1_000_000  # lists and objects in one answer: each takes far more memory than the text it came from
-_LARGEST_INTEGER = 2**63 - 1
 
 # A SIM's keys and secret codes: if an answer contains them, they are never shown or stored [V].
 _FORBIDDEN = frozenset(("kic", "kid", "kik", "pin", "pin2", "puk", "puk2", "adm1"))
@@ -109,7 +104,7 @@ class Border:
         if not text:
             raise NoAnswerError("nothing")
         try:
-            body = _decoded(text)
+            body = decoded(text)
             if not isinstance(body, dict):
                 raise NoAnswerError("JSON that is no object")
             hide = self._hide if not self._weak and self._may_hold_echo(text) else None
@@ -291,59 +286,6 @@ def _is_clean_list(body: dict[str, Any], text: str) -> bool:
     cleaning = _Cleaning(None, "", _LONGEST_TEXT, lines=False)
     names = {*body, *set().union(*lists[0])}
     return cleaning.object(dict.fromkeys(names), 0).keys() == names
-
-
-# --- Decoding -----------------------------------------------------------------------------------------------------
-
-
-def _decoded(text: str) -> Any:
-    """Return the JSON value that a text begins with.
-
-    Raises:
-        ValueError: there is no complete one, or it has too many parts.
-        RecursionError, MemoryError: it is too deep or too large.
-    """
-    if text.count("{") + text.count("[") > _CONTAINERS_MOST:
-        raise ValueError
-    # An object can have two codes only if the word is there twice, or is spelled with escapes.
-    has_one_code = text.count('"code"') < 2 and "\\u006" not in text
-    return (_QUICK_DECODER if has_one_code else _DECODER).raw_decode(text)[0]
-
-
-def _integer(digits: str) -> int | str:
-    """Return an integer of 64 bits, or the text of a longer one."""
-    if len(digits) > 20:
-        return digits
-    number = int(digits)
-    return number if abs(number) <= _LARGEST_INTEGER else digits
-
-
-def _fraction(digits: str) -> float | str:
-    """Return a float, or the text itself if a float would change the value.
-
-    The float would be infinite, or lose its value (1e-400).
-    """
-    if len(digits) > _LONGEST_NUMBER:
-        return digits
-    number = float(digits)
-    try:
-        exact = not math.isinf(number) and (not number.is_integer() or Decimal(digits) == number)
-    except ArithmeticError:  # an exponent beyond Decimal's
-        exact = False
-    return number if exact else digits
-
-
-def _one_code(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """Return an object, without its code if it has several codes."""
-    found = dict(pairs)
-    if len(found) < len(pairs) and len({repr(value) for key, value in pairs if key == "code"}) > 1:
-        found["code"] = None
-    return found
-
-
-_NUMBERS: dict[str, Callable[[str], Any]] = {"parse_int": _integer, "parse_float": _fraction, "parse_constant": str}
-_DECODER = json.JSONDecoder(**_NUMBERS, object_pairs_hook=_one_code)
-_QUICK_DECODER = json.JSONDecoder(**_NUMBERS)
 
 
 # --- HTML ---------------------------------------------------------------------------------------------------------

@@ -11,7 +11,8 @@ from __future__ import annotations
 import functools
 import operator
 import re
-from typing import TYPE_CHECKING, Annotated, Any
+from collections.abc import Hashable
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 from .._core.errors import BadAnswerError
 from .._core.libraries import guarded
@@ -67,22 +68,22 @@ def _count(value: Any) -> Any:
     return {"true": True, "false": False, "": None}.get(word, value) if number is None else number
 
 
-# Most values are as they should be, which pydantic sees by itself. Python's functions are called for the others.
-_Text = Annotated[
-    Annotated[str, pydantic.Field(strict=True, min_length=1)]
-    | Annotated["str | None", pydantic.BeforeValidator(_text)],
-    pydantic.Field(union_mode="left_to_right"),
-]
-_Number = Annotated[
-    Annotated[str, pydantic.Field(strict=True, pattern="^[0-9]{1,18}$"), pydantic.AfterValidator(int)]
-    | Annotated["pydantic.StrictInt | None", pydantic.BeforeValidator(_id)],
-    pydantic.Field(union_mode="left_to_right"),
-]
-_State = Annotated[
-    Annotated[str, pydantic.Field(strict=True, pattern="^[a-z_]+$")]
-    | Annotated["str | None", pydantic.BeforeValidator(_state)],
-    pydantic.Field(union_mode="left_to_right"),
-]
+_FIRST_THAT_FITS = pydantic.Field(union_mode="left_to_right")
+if TYPE_CHECKING:
+    _Text: TypeAlias = str | None
+    _Number: TypeAlias = int | None
+    _State: TypeAlias = str | None
+else:
+    # Most values are as they should be, which pydantic sees by itself. Python's functions are called for the others.
+    _Plain = Annotated[str, pydantic.Field(strict=True, min_length=1)]
+    _Digits = Annotated[str, pydantic.Field(strict=True, pattern="^[0-9]{1,18}$"), pydantic.AfterValidator(int)]
+    _Word = Annotated[str, pydantic.Field(strict=True, pattern="^[a-z_]+$")]
+    _OddText = Annotated["str | None", pydantic.BeforeValidator(_text)]
+    _OddNumber = Annotated["pydantic.StrictInt | None", pydantic.BeforeValidator(_id)]
+    _OddState = Annotated["str | None", pydantic.BeforeValidator(_state)]
+    _Text = Annotated["_Plain | _OddText", _FIRST_THAT_FITS]
+    _Number = Annotated["_Digits | _OddNumber", _FIRST_THAT_FITS]
+    _State = Annotated["_Word | _OddState", _FIRST_THAT_FITS]
 _Count = Annotated["pydantic.StrictBool | pydantic.StrictInt | None", pydantic.BeforeValidator(_count)]
 _FIELD_STATE = pydantic.Field(default=None, validation_alias=pydantic.AliasChoices("state", "status"))
 
@@ -189,7 +190,7 @@ def read(model: type[Any], item: Any, request: str) -> Any:
     return read_all(model, [item], request)[0]
 
 
-def read_all(model: type[Any], items: list[Any], request: str) -> list[Any]:
+def read_all(model: Any, items: list[Any], request: str) -> list[Any]:
     """Read the items of an answer into a model, as ``read`` does, at once.
 
     Raises:
@@ -209,5 +210,7 @@ def read_all(model: type[Any], items: list[Any], request: str) -> list[Any]:
 
 
 @functools.cache
-def _list_of(model: type[Any]) -> Any:
-    return pydantic.TypeAdapter(list[model])  # type: ignore[valid-type]
+def _list_of(model: Hashable) -> Any:
+    """Return what validates a list of a model's items."""
+    listed: Any = list
+    return pydantic.TypeAdapter(listed[model])

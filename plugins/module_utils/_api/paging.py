@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 from .._core.errors import BadAnswerError
 from .ahead import Item, PagesAhead
@@ -79,7 +80,7 @@ def key_of(item: Item, name: str) -> int | str:
 
 def keys_of(items: Sequence[Item], name: str) -> list[int | str]:
     """Return the keys of a page's items, as ``key_of`` does, at once if they are of one kind."""
-    values = [item.get(name) for item in items]
+    values: list[Any] = [item.get(name) for item in items]
     if set(map(type, values)) == {str} and all(values):
         text = "".join(values)
         if text.isascii() and text.isdecimal() and max(map(len, values)) <= _LONGEST_NUMBER:
