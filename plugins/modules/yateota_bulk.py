@@ -150,6 +150,20 @@ options:
         description: Seconds to wait after a wave before its participants' new states are read. Must be 0 or more.
         type: float
         default: 0
+      success_percentage:
+        description:
+          - The percentage of a wave's participants that must come to the end that the action leads to (C(finished), or C(canceled) with
+            O(action=cancel)) before the next wave begins. Must be 0 to 100.
+          - Participants that a request was sent for count. O(rollout.soak) is needed with it, and is then the longest wait. As soon as enough
+            have come to their end, the next wave begins.
+          - If there are fewer when the soak is over, the change is V(held) by C(the rollout), with the reason, and nothing of the next wave is
+            sent. O(state=released) accepts the wave, and the next run continues with the next one. A run that was interrupted during a soak
+            judges that wave when it is resumed.
+          - During the soak the states are read after 1 second, then whenever a quarter of the wait so far has passed, and for a tenth of the
+            time at most.
+          - The last wave is waited for and judged too. There is no next wave to hold, so that a warning shows what it lacks.
+        type: float
+        version_added: 1.1.0
   abort:
     description:
       - When to abort. The change is then V(aborted), nothing more is sent, and it is resumed only with O(resume_aborted).
@@ -165,6 +179,22 @@ options:
         description: The number of requests sent before the threshold applies. Must be 1 or more.
         type: int
         default: 20
+      count_unanswered:
+        description:
+          - Also count participants as bad that are still C(waiting_por), so that the SIM has not answered, O(rollout.soak) seconds after their
+            request. O(rollout.soak) is needed with it.
+        type: bool
+        default: false
+        version_added: 1.1.0
+      on_reason:
+        description:
+          - Only count attempts as bad that have one of these reasons. A whole number is a code of the server's answer. Another text is a part of
+            its message, in upper or lower case.
+          - The server gives no reason for a state. Participants that are C(failed) after a soak do not count then, and those of
+            O(abort.count_unanswered) do.
+        type: list
+        elements: raw
+        version_added: 1.1.0
   attempts:
     description:
       - Give participants another attempt where the first did not help, up to a number of attempts. A later run with O(state=applied) makes them, as
@@ -583,12 +613,15 @@ change:
         finished:
           description: When it ended, including its soak. Null if it has not ended.
           type: str
+        success_percentage:
+          description: The percentage of it that had come to its end when it was judged by O(rollout.success_percentage). Null if it was not.
+          type: float
     held:
       description: Who holds the change, so that nothing is sent for it. Null where nobody does, or the hold is released.
       type: dict
       contains:
         by:
-          description: The O(requested_by) of the task that did it.
+          description: The O(requested_by) of the task that did it, or C(the rollout) for a wave that lacks O(rollout.success_percentage).
           type: str
         since:
           description: Since when.
@@ -708,6 +741,7 @@ change:
         counts: {planned: 0, sending: 0, done: 5, skipped: 0, refused: 0, failed: 0, unknown: 0}
         started: "2026-06-01T20:00:01Z"
         finished: "2026-06-01T20:00:02Z"
+        success_percentage: null
     held: null
     stopped: null
     window_opens: null
@@ -862,6 +896,7 @@ ARGUMENTS: dict[str, Any] = {
             "maximum_per_second": {"type": "float"},
             "concurrency": {"type": "int", "default": 3},
             "soak": {"type": "float", "default": 0},
+            "success_percentage": {"type": "float"},
         },
     },
     "abort": {
@@ -869,6 +904,8 @@ ARGUMENTS: dict[str, Any] = {
         "options": {
             "threshold_percentage": {"type": "float", "default": 10},
             "minimum_executed": {"type": "int", "default": 20},
+            "count_unanswered": {"type": "bool", "default": False},
+            "on_reason": {"type": "list", "elements": "raw"},
         },
     },
     "attempts": {
@@ -916,6 +953,7 @@ BOUNDS: dict[str, dict[str, float]] = {
     "rollout.maximum_per_second": {"above": 0},
     "rollout.concurrency": {"least": 1},
     "rollout.soak": {"least": 0},
+    "rollout.success_percentage": {"least": 0, "most": 100},
     "abort.threshold_percentage": {"above": 0, "most": 100},
     "abort.minimum_executed": {"least": 1},
     "attempts.maximum": {"least": 1},

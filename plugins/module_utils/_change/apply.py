@@ -18,12 +18,14 @@ from .._ledger.attempt_facts import attempt_facts
 from .._ledger.attempts import Attempts
 from .._ledger.change import Change
 from .._ledger.queries import Report
+from .abort import check_resumable
 from .approve import check_approved
 from .bulk_task import BulkTask, ModuleState, Work
+from .foresight import check_provable
 from .further_attempts import attempts_of, rounds_of
 from .hold import check_not_halted, check_seen
 from .one_sim import separate_sims
-from .rollout import Rollout, check_resumable
+from .rollout import Rollout
 from .states_reader import StateReader
 
 
@@ -48,6 +50,10 @@ def apply(task: BulkTask, change: Change, run: int) -> Work:
         error = failure
     except BaseException as unexpected:  # noqa: BLE001 (on any error, what was sent belongs to the result)
         error = UnexpectedError(unexpected, f"Change {record.change_id}")
+    if rollout.shortfall:
+        task.warn(
+            f"Change {record.change_id}, its last {rollout.shortfall}. Nothing is planned after it that could be held."
+        )
     return Work(changed or rollout.sent > 0, rollout.sent, rollout.sending_seconds, states.pages, error=error)
 
 
@@ -91,6 +97,7 @@ def _check(task: BulkTask, change: Change) -> None:
             "another change_id."
         )
     if sends:
+        check_provable(task, change)
         check_approved(task, change)
 
 

@@ -12,7 +12,7 @@ from typing import Any
 from .._core.change_id import alike
 from .._core.cohorts import cohorts_result
 from .._core.errors import InvalidInputError
-from .._core.policy import BAD_RULE
+from .._core.rollout_policy import BAD_RULE
 from .._core.states import RowState
 from .._core.task_result import TaskResult
 from .._ledger.change import Change, Server, find_change, recorded_ids

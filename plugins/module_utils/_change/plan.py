@@ -26,6 +26,7 @@ from .._ledger.plan import Plan
 from .._ledger.tables import sa
 from .approve import check_limits
 from .bulk_task import BulkTask, ModuleState, Work
+from .foresight import check_provable
 from .selection import Selection, words
 from .states_reader import StateReader
 
@@ -147,4 +148,9 @@ def _would_renew(task: BulkTask, change: Change) -> bool:
     return bool(needs) or _plans_limits_anew(task, change)
 
 
-PLANNED = ModuleState(_renew, check_limits, would_change=_would_renew, plans=True)
+def _check(task: BulkTask, change: Change) -> None:
+    check_limits(task, change)
+    check_provable(task, change)
+
+
+PLANNED = ModuleState(_renew, _check, would_change=_would_renew, plans=True)

@@ -12,7 +12,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Sequence
 from enum import StrEnum
-from typing import Any, NamedTuple
+from typing import Any
 
 
 class Action(StrEnum):
@@ -128,18 +128,6 @@ EXECUTED_STATES = (RowState.DONE, *BAD_STATES)
 
 UNSETTLED_STATES = (RowState.PLANNED, RowState.SENDING, RowState.UNKNOWN)
 """The row states of participants whose server state is still to be read."""
-
-
-class BadRule(NamedTuple):
-    """The rule by which attempts count as bad for the abort threshold.
-
-    Attributes:
-        row_states: attempts that ended in one of these row states count.
-        came_back: attempts that were carried out count if their participant had one of these server states afterwards.
-    """
-
-    row_states: tuple[RowState, ...]
-    came_back: tuple[ServerState, ...]
 
 
 class Prospect(enum.Enum):

@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from .._core.errors import InvalidInputError, YateotaError
-from .._core.states import EXECUTED_STATES, BadRule, RowState
+from .._core.states import EXECUTED_STATES, RowState
+from .._core.tallies import BadRule, Tally
 from .change import Change
 from .further_attempts import keep_and_plan_again
 from .outage import LedgerAwayError, repeatable
@@ -74,14 +75,6 @@ class Attempt:
     named_by: str = "participant_id"
     is_further: bool = False
     made: int = 0
-
-
-@dataclass(frozen=True)
-class Tally:
-    """The number of executed attempts, and of bad ones among them."""
-
-    executed: int
-    bad: int
 
 
 def _unrecorded(error: LedgerAwayError, number: int) -> YateotaError:
@@ -250,26 +243,31 @@ class Attempts:
             keep_and_plan_again(connection, self._change.rows, columns.state == RowState.UNKNOWN, has_left)
 
     @repeatable
-    def tally(self, judged_from: float, bad_rule: BadRule) -> Tally:
+    def tally(self, judged_from: float, rule: BadRule) -> Tally:
         """Count the attempts since a moment, and the bad ones among them.
 
         An earlier attempt counts if it was carried out and its participant came back failed.
 
         Args:
             judged_from: the moment, in Unix seconds.
-            bad_rule: which attempts are bad.
+            rule: which attempts are bad.
         """
         columns = participants.c
-        came_back = (columns.state == RowState.DONE) & columns.state_now.in_(bad_rule.came_back)
-        bad = columns.state.in_(bad_rule.row_states) | (came_back & (columns.read_at > columns.sent_at))
+        has_come_back = columns.state_now.in_(rule.came_back)
+        is_unanswered = columns.state_now.in_(rule.unanswered) & (
+            columns.read_at >= columns.sent_at + rule.unanswered_after
+        )
+        is_read = (columns.state == RowState.DONE) & (columns.read_at > columns.sent_at)
+        judged = (self._change.rows, columns.sent_at >= judged_from, columns.state.in_(EXECUTED_STATES))
+        # Reasons are read only for a rule that needs them: there can be as many as participants.
+        kinds = [columns.state, *([columns.code, columns.message, columns.reason] if rule.has_reason else [])]
         with self.ledger.read() as connection:
-            executed, bad_ones = connection.execute(
-                sa.select(sa.func.count(), sa.func.coalesce(sa.func.sum(sa.case((bad, 1), else_=0)), 0)).where(
-                    self._change.rows,
-                    columns.sent_at >= judged_from,
-                    columns.state.in_(EXECUTED_STATES),
-                )
+            executed, came_back, unanswered = connection.execute(
+                sa.select(
+                    sa.func.count(), _number_of(is_read & has_come_back), _number_of(is_read & is_unanswered)
+                ).where(*judged)
             ).one()
+            found = connection.execute(sa.select(sa.func.count(), *kinds).where(*judged).group_by(*kinds)).all()
             earlier = earlier_attempts.c
             failed = connection.execute(
                 sa.select(sa.func.count()).where(
@@ -278,4 +276,17 @@ class Attempts:
                     earlier.outcome == RowState.DONE,
                 )
             ).scalar_one()
-        return Tally(executed + failed, int(bad_ones) + (failed if bad_rule.came_back else 0))
+        bad = sum(count for count, state, *reason in found if rule.counts(state, *_code_and_text(*reason)))
+        came_back += failed if rule.came_back else 0
+        return Tally(executed + failed, bad + came_back + unanswered, came_back, unanswered)
+
+
+def _number_of(condition: sa.ColumnElement[bool]) -> sa.ColumnElement[int]:
+    """Select how many rows meet a condition."""
+    return sa.func.coalesce(sa.cast(sa.func.sum(sa.case((condition, 1), else_=0)), sa.Integer), 0)
+
+
+def _code_and_text(
+    code: int | None = None, message: str | None = None, reason: str | None = None
+) -> tuple[int | None, str | None]:
+    return code, message or reason

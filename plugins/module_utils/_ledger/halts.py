@@ -17,6 +17,9 @@ from .tables import changes
 IS_HELD = changes.c.held_at.is_not(None) & changes.c.released_at.is_(None)
 """The condition that a change is held: a new hold has no release yet."""
 
+ROLLOUT = "the rollout"
+"""Who holds a change that no person holds."""
+
 HALT_COLUMNS = tuple(
     changes.c[name]
     for name in ("held_at", "held_by", "held_reason", "released_at", "stopped_at", "stopped_by", "stop_reason")

@@ -24,7 +24,6 @@ SHOWN = 20
 """The number of participants or waves that a result shows."""
 
 _BLOCK = 1000
-_MOST_FREQUENT = 3
 
 _FACTS = ("change_id", "status", "action", "api_url", "node", "requested_by", "approved_by", "job_id")
 _IDENTITY = ("participant_id", "campaign_id", *SIM_IDENTIFIERS)
@@ -107,7 +106,7 @@ class Report:
         """List the waves or the latest of them in order, with sizes, counts and moments."""
         with self.ledger.read() as connection:
             found = connection.execute(
-                sa.select(waves.c.wave, waves.c.started, waves.c.finished)
+                sa.select(waves.c.wave, waves.c.started, waves.c.finished, waves.c.success_percentage)
                 .where(waves.c.change == self._change.number)
                 .order_by(waves.c.wave.desc())
                 .limit(most)
@@ -128,8 +127,9 @@ class Report:
                 "counts": counts.get(wave, no_counts()),
                 "started": iso(started),
                 "finished": iso(finished),
+                "success_percentage": None if share is None else round(share, 1),
             }
-            for wave, started, finished in reversed(found)
+            for wave, started, finished, share in reversed(found)
         ]
 
     def waves_begun(self) -> int:
@@ -188,20 +188,6 @@ class Report:
             if others:
                 frequent.append(((state, None, "other reasons"), others))
         return [{"state": key[0], "code": key[1], "reason": key[2], "count": count} for key, count in frequent]
-
-    def most_frequent(self, bad: int = 0) -> str:
-        """Return the most frequent reasons for ``BAD_STATES`` with counts, as a sentence.
-
-        Args:
-            bad: how many are bad; those of them in no bad state were accepted, and came back failed.
-        """
-        reasons = self.reasons()
-        counted = [(bad - sum(each["count"] for each in reasons), "came back failed")]
-        for each in reasons:
-            code = f" with code {each['code']}" if each["code"] is not None else ""
-            counted.append((each["count"], f"{each['state']}{code} ({each['reason']})"))
-        counted = sorted((pair for pair in counted if pair[0] > 0), key=lambda pair: -pair[0])[:_MOST_FREQUENT]
-        return f"The most frequent reasons: {', '.join(f'{count} {why}' for count, why in counted)}." if counted else ""
 
     def exhausted(self) -> list[dict[str, Any]]:
         """List the first participants that have had all attempts allowed, and would get another."""

@@ -110,6 +110,8 @@ waves = sa.Table(
     sa.Column("wave", sa.Integer, primary_key=True),
     sa.Column("started", _moment, nullable=False),
     sa.Column("finished", _moment),
+    # The share of it that had come to its goal when it ended, if it was judged by that.
+    sa.Column("success_percentage", sa.Double),
     # Its link in the audit chain: a SHA-256 over the wave before and this one's rows. Not used yet.
     sa.Column("digest", sa.Text),
 )

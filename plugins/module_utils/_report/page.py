@@ -133,16 +133,21 @@ svg { width: 100%; height: auto; }
 {% if waves %}
 <h2>Waves</h2>
 <figure>{{ waves_chart }}</figure>
+{% set judged = waves | rejectattr("success_percentage", "none") | list %}
 <div class="wide"><table id="waves">
 <thead><tr>{% if shards %}<th>Server</th>{% endif %}
 <th class="number">Wave</th><th>Started</th><th>Ended</th><th class="number">Size</th>
-{% for state in states %}<th class="number">{{ state }}</th>{% endfor %}</tr></thead>
+{% for state in states %}<th class="number">{{ state }}</th>{% endfor %}
+{% if judged %}<th class="number">at its end</th>{% endif %}</tr></thead>
 {% for wave in waves %}
 <tr>{% if shards %}<td>{{ wave.api_url }}</td>{% endif %}
 <td class="number">{{ wave.wave }}</td><td class="fixed">{{ wave.started | moment }}</td>
 <td class="fixed">{{ wave.finished | moment or "not yet" }}</td>
 <td class="number">{{ wave.size }}</td>
-{% for state in states %}<td class="number">{{ wave.counts[state] }}</td>{% endfor %}</tr>
+{% for state in states %}<td class="number">{{ wave.counts[state] }}</td>{% endfor %}
+{% if judged %}<td class="number">
+{{- "" if wave.success_percentage is none else "%g %%" | format(wave.success_percentage) -}}
+</td>{% endif %}</tr>
 {% endfor %}
 </table></div>
 {% endif %}
