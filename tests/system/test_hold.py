@@ -205,3 +205,20 @@ def test_a_stopped_change_is_never_sent(job_on: Callable[[int], tuple[Any, Ansib
     assert not nameless.ok
     assert "reason is missing: give why, for example" in nameless.words
     assert box.writes() == []
+
+
+def test_all_changes_are_held_and_those_that_have_ended_are_left(
+    job_on: Callable[[int], tuple[Any, Ansible]],
+) -> None:
+    box, ansible = job_on(20)
+    for name, further in (("DONE", {}), ("CHG1", {"bulk_change_only": "plan"})):
+        made = ansible("bulk_retry", {**change(20, None), "change_id": name, **further})
+        assert made.ok, made.output
+    sent = len(box.writes())
+    checked = ansible("bulk_hold_all", {"reason": "A freeze"}, "--check")
+    assert "Nothing is recorded in check mode. These would be held: CHG1." in checked.words
+    held = ansible("bulk_hold_all", {"reason": "A freeze", "awx_user_name": "ann"})
+    assert (held.ok, held.changed) == (True, 1), held.output
+    assert "Now held: CHG1." in held.words
+    assert {name: read(ansible)["held"][name] for name in ("by", "reason")} == {"by": "ann", "reason": "A freeze"}
+    assert len(box.writes()) == sent
