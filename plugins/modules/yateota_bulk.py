@@ -146,6 +146,14 @@ options:
           - Fewer are sent at once while the server answers faster than this machine can send, because more would slow it down.
         type: int
         default: 3
+      rate_scope:
+        description:
+          - What O(rollout.maximum_per_second) is for. V(change) is the change on this server. V(fleet) is the change on all its servers together,
+            among those that are sending at the time.
+        type: str
+        choices: [change, fleet]  # from _change.options.SCOPES
+        default: change
+        version_added: 1.1.0
       soak:
         description: Seconds to wait after a wave before its participants' new states are read. Must be 0 or more.
         type: float
@@ -195,6 +203,22 @@ options:
         type: list
         elements: raw
         version_added: 1.1.0
+      scope:
+        description:
+          - Whose requests count. V(change), those for the change on this server. V(fleet), those for the change on all its servers together.
+          - With V(fleet), the change is aborted on all of them at once. Their runs send their last requests within a second, and
+            O(resume_aborted) with any of them resumes all.
+        type: str
+        choices: [change, fleet]  # from _change.options.SCOPES
+        default: change
+        version_added: 1.1.0
+  stage:
+    description:
+      - The stage of this server in a change on several. It is recorded with O(state=planned), and is 1 by default.
+      - A server of stage 2 begins when the change has ended on all servers of stage 1, without too many bad requests there by O(abort). Until
+        then its runs end at once, without a failure, and its part of the change is V(waiting_for_stage). Must be 1 or more.
+    type: int
+    version_added: 1.1.0
   attempts:
     description:
       - Give participants another attempt where the first did not help, up to a number of attempts. A later run with O(state=applied) makes them, as
@@ -494,7 +518,8 @@ change:
         - V(planned), nothing is sent yet. V(approved), the plan was approved, and nothing is sent yet.
           V(in_progress), sending continues or was interrupted. V(applied), nothing is left to send.
         - V(waiting), nothing is to be sent now, and RV(change.attempts) tells when the next attempt is due.
-        - V(verified), all participants acted on have also reached their end. V(aborted), too many were bad. V(window_closed), the window ended. V(purged).
+        - V(verified), all participants acted on have also reached their end. V(aborted), too many were bad. V(window_closed), the window ended.
+          V(waiting_for_stage), servers of an earlier O(stage) have not ended. V(purged).
         - V(held), nothing is sent until it is released, and RV(change.held) names the person. V(stopped), nothing is sent any more.
       type: str
     action:
@@ -895,6 +920,7 @@ ARGUMENTS: dict[str, Any] = {
             "wave_size": {"type": "int", "default": 1000},
             "maximum_per_second": {"type": "float"},
             "concurrency": {"type": "int", "default": 3},
+            "rate_scope": {"type": "str", "choices": ["change", "fleet"], "default": "change"},
             "soak": {"type": "float", "default": 0},
             "success_percentage": {"type": "float"},
         },
@@ -906,8 +932,10 @@ ARGUMENTS: dict[str, Any] = {
             "minimum_executed": {"type": "int", "default": 20},
             "count_unanswered": {"type": "bool", "default": False},
             "on_reason": {"type": "list", "elements": "raw"},
+            "scope": {"type": "str", "choices": ["change", "fleet"], "default": "change"},
         },
     },
+    "stage": {"type": "int"},
     "attempts": {
         "type": "dict",
         "options": {"maximum": {"type": "int", "default": 3}, "interval": {"type": "float", "default": 21600}},
@@ -956,6 +984,7 @@ BOUNDS: dict[str, dict[str, float]] = {
     "rollout.success_percentage": {"least": 0, "most": 100},
     "abort.threshold_percentage": {"above": 0, "most": 100},
     "abort.minimum_executed": {"least": 1},
+    "stage": {"least": 1},
     "attempts.maximum": {"least": 1},
     "attempts.interval": {"above": 0},
     "recheck_after": {"least": 0},

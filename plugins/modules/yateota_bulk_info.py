@@ -266,6 +266,9 @@ shards:
     node:
       description: The node.
       type: str
+    stage:
+      description: The stage of the server.
+      type: int
     status:
       description: The status of the change on this server.
       type: str

@@ -31,14 +31,21 @@ def check_resumable(change: Change, options: RolloutOptions) -> None:
         raise InvalidInputError(f"Change {change.record().change_id} is aborted. {reasons} {_RESUME}")
 
 
-def why_aborted(change_id: str, tally: Tally, options: RolloutOptions) -> AbortedError | None:
-    """Return the failure of a change that must be aborted; None if it may continue."""
+def why_aborted(change_id: str, tally: Tally, options: RolloutOptions, where: str = "") -> AbortedError | None:
+    """Return the failure of a change that must be aborted; None if it may continue.
+
+    Args:
+        change_id: the change's name.
+        tally: the attempts that count.
+        options: how it is carried out.
+        where: where they were made, for the sentence, with a blank in front.
+    """
     executed, bad, limit = tally.executed, tally.bad, options.threshold_percentage
     if not must_abort(executed, bad, options.minimum_executed, limit):
         return None
     return AbortedError(
-        f"Change {change_id} is aborted: {bad} of {executed} attempts went wrong (limit {limit:g} %). Nothing more was "
-        "sent."
+        f"Change {change_id} is aborted: {bad} of {executed} attempts{where} went wrong (limit {limit:g} %). Nothing "
+        "more was sent."
     )
 
 

@@ -17,6 +17,7 @@ from .._core.states import BAD_STATES, ENDED_STATUSES, Action, ChangeStatus, Row
 from .._ledger.attempt_facts import attempt_facts
 from .._ledger.attempts import Attempts
 from .._ledger.change import Change
+from .._ledger.halts import abort_of
 from .._ledger.queries import Report
 from .abort import check_resumable
 from .approve import check_approved
@@ -87,7 +88,7 @@ def _check(task: BulkTask, change: Change) -> None:
     sends = _would_change(task, change, may=True)
     if sends:
         check_not_halted(record)
-    if record.status == ChangeStatus.ABORTED:
+    if record.status == ChangeStatus.ABORTED or (sends and abort_of(record)):
         check_resumable(change, task.rollout)
     elif record.status == ChangeStatus.PURGED and (
         counts[RowState.PLANNED] or (task.rollout.resend and counts[RowState.UNKNOWN])

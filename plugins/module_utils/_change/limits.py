@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from .._core.rollout_policy import covers, read_reasons
 from .hours import DAYS, read_hours
+from .options import FLEET
 from .windows import read_moment
 
 LIMITS = ("rollout", "abort", "window", "attempts")
@@ -55,6 +56,10 @@ def _another(approved: Any, given: Any) -> bool:
     return approved is not None and given != approved
 
 
+def _given_up_fleet(approved: Any, given: Any) -> bool:
+    return bool(approved == FLEET and given != FLEET)
+
+
 _LOOSER: Mapping[str, Callable[[Any, Any], bool]] = {
     "rollout.canary": _more,
     "rollout.wave_size": _more,
@@ -66,6 +71,8 @@ _LOOSER: Mapping[str, Callable[[Any, Any], bool]] = {
     "abort.minimum_executed": _more,
     "abort.count_unanswered": _given_up,
     "abort.on_reason": _covers_fewer,
+    "abort.scope": _another,
+    "rollout.rate_scope": _given_up_fleet,
     "attempts.maximum": _more,
     "attempts.interval": _less,
     "window.start": _less,

@@ -15,6 +15,8 @@ from .._core.tallies import BadRule
 from .windows import Window, window_of
 
 REPORT, RESEND = "report", "resend"
+CHANGE, FLEET = SCOPES = "change", "fleet"
+"""What a limit is for: the change on one server, or on all."""
 
 
 @dataclass(frozen=True)
@@ -26,6 +28,8 @@ class RolloutOptions:
     Attributes:
         window: when requests may leave.
         on_reason: the codes and texts; None if all bad attempts count.
+        scope: whether the abort threshold is for this server's shard or for all, ``CHANGE`` or ``FLEET``.
+        rate_scope: the same of ``maximum_per_second``.
         wait_for_window: whether a run waits for a window that is closed when it begins.
         Others: the options of the same name.
     """
@@ -46,6 +50,8 @@ class RolloutOptions:
     resend: bool
     recheck_after: float
     max_waves: int | None
+    scope: str = CHANGE
+    rate_scope: str = CHANGE
 
     @property
     def senders(self) -> int:

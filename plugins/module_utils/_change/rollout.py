@@ -27,7 +27,8 @@ from .._ledger.change import Change
 from .._ledger.outage import LedgerAwayError
 from .._ledger.tables import changes, sa
 from .._ledger.waves import Waves
-from .abort import AbortedError, check_resumable, why_aborted, with_reasons
+from .abort import AbortedError, why_aborted, with_reasons
+from .fleet_rollout import FleetPart
 from .further_attempts import Rounds
 from .hold import why_halted
 from .options import RolloutOptions
@@ -82,6 +83,7 @@ class Rollout:
         self._switch = StopSwitch()
         limiter = RateLimiter(options.maximum_per_second, self._switch)
         self._delivery = Delivery(client, limiter, self._switch, self._may_leave)
+        self._fleet = FleetPart(change, options, limiter)
         record = change.record()
         # A person can have looked at refusals only if the change has stopped because of them.
         if options.resume_aborted and record.status not in (*NOT_BEGUN_STATUSES, ChangeStatus.ABORTED):
@@ -108,14 +110,16 @@ class Rollout:
             HeldError: somebody holds or has stopped the change, or a wave is not proven.
             YateotaError: the server or the ledger failed. What was sent is recorded.
         """
-        if self._status == ChangeStatus.ABORTED:
-            self._resume_aborted()
+        if self._status == ChangeStatus.ABORTED or self._fleet.is_aborted():
+            self._tally_since = self._fleet.resume()
         self._attempts.mark_interrupted()
         is_judged = self._end_sent_wave()
         if self._change.counts()[RowState.UNKNOWN]:
             self._settle_unknown()
             if self._options.resend and is_judged:
                 self._attempts.plan_unknown_again(self._rounds.maximum if self._rounds else None)
+        if self._fleet.waits_for_stage():
+            return
         if self._change.counts()[RowState.PLANNED] or (self._rounds and self._rounds.outlook().may_send):
             self._wait_for_window()
         if is_judged:
@@ -131,11 +135,6 @@ class Rollout:
         is_open = self._options.is_open(self._change.clock.now())
         if self._rounds and is_open and not self._change.counts()[RowState.PLANNED]:
             self._rounds.plan_due()
-
-    def _resume_aborted(self) -> None:
-        check_resumable(self._change, self._options)
-        self._tally_since = self._change.clock.moment()
-        self._change.update(judged_from=self._tally_since)
 
     def _wait_for_window(self) -> None:
         """Wait for the window if the options say so.
@@ -206,10 +205,12 @@ class Rollout:
         number, begun = self._options.senders, time.monotonic()
         senders = SenderPool(self._delivery, self._action, number, self._switch, self._change.clock.moment)
         pipeline = Pipeline(self._attempts, senders, number, self._switch, self._may_send)
+        self._fleet.begin_sending()
         try:
             with senders:
                 pipeline.run(self._with_verdicts(wave), self._add_to_tally)
         finally:
+            self._fleet.end_sending()
             self.sent += pipeline.sent
             self.sending_seconds += time.monotonic() - begun
         self._take_back()
@@ -285,9 +286,11 @@ class Rollout:
 
     def _check_threshold(self) -> None:
         """Stop if too many attempts went wrong."""
-        aborted = why_aborted(self._change_id, self._tally, self._options)
-        if aborted:
+        tally = self._fleet.total(self._tally)
+        aborted = why_aborted(self._change_id, tally, self._options, self._fleet.where)
+        if aborted and not self._switch.is_on:
             self._switch.stop(aborted)
+            self._fleet.abort(tally)
 
     def _may_leave(self) -> bool:
         """Return whether a request may leave now: nobody held the change a moment ago."""
@@ -316,6 +319,7 @@ class Rollout:
             )
         elif not self._options.is_open(self._change.clock.now()):
             self._switch.stop(None)
+        self._fleet.share_rate()
         return not self._switch.is_on
 
     def _stop(self) -> bool:

@@ -168,6 +168,8 @@ class ChangeStatus(StrEnum):
     """Nothing is to be sent now. Participants may need another attempt later."""
     WINDOW_CLOSED = "window_closed"
     """Its window ended with participants left to send for."""
+    WAITING_FOR_STAGE = "waiting_for_stage"
+    """Its servers of an earlier stage are not at their end, so that this one has not begun."""
     ABORTED = "aborted"
     """Too many of its attempts went wrong."""
     APPLIED = "applied"
@@ -203,6 +205,7 @@ _WHOLE_ORDER = (
     ChangeStatus.ABORTED,
     ChangeStatus.IN_PROGRESS,
     ChangeStatus.WINDOW_CLOSED,
+    ChangeStatus.WAITING_FOR_STAGE,
     ChangeStatus.PLANNING,
 )
 """The statuses that a change over several servers has as soon as one of its shards has them, the first that fits."""

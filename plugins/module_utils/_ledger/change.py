@@ -173,6 +173,8 @@ class Change:
         moment = elapsed()
         with self.ledger.read() as connection:
             record = connection.execute(sa.select(*HALT_COLUMNS).where(changes.c.number == self.number)).one()
+            if self.lease.siblings:
+                self.lease.siblings.look(connection)
         self.lease.note_halt(record, moment)
 
     def hold(self, by: str, reason: str) -> bool:

@@ -308,6 +308,7 @@ def change_facts(record: Any) -> dict[str, Any]:
         **{name: getattr(record, name) for name in _FACTS},
         "status": status_of(record),
         **{name: iso(getattr(record, name)) for name in ("planned", "started", "finished")},
+        "stage": record.stage or 1,
         "plan_digest": record.plan_digest,
         "require_approval": bool(record.require_approval),
         "approval": record.approval and {**record.approval, "at": iso(record.approved_at)},

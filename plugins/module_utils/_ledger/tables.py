@@ -83,8 +83,16 @@ changes = sa.Table(
     sa.Column("stop_reason", sa.Text),
     # When its file was rewritten after the purge.
     sa.Column("compacted_at", _moment),
-    # In a fleet, the shards of a stage begin when those of the stages before are applied. Not used yet.
+    # The shards of a stage begin when those of the stages before are applied.
     sa.Column("stage", sa.Integer),
+    # The shard's attempts since ``judged_from``, the bad ones among them, and whether it sends. Its run writes them
+    # with its lease, for the runs of the other shards to read.
+    sa.Column("executed", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("bad", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("is_sending", sa.Boolean, nullable=False, server_default=sa.false()),
+    # When and why too many attempts of all shards together went wrong: the same in all shards.
+    sa.Column("aborted_at", _moment),
+    sa.Column("abort_reason", sa.Text),
     sa.UniqueConstraint("change_id", "api_url", "node"),
 )
 
