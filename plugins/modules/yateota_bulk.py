@@ -544,9 +544,16 @@ change:
       type: str
     plan_digest:
       description:
-        - The SHA-256 of its plan. It covers the action, the server, the node, each participant selected in order, and the limits.
+        - The SHA-256 of its plan. It covers the action, the server, the node, each participant selected in order, which of them the plan
+          leaves out and why, and the limits.
         - Null for a change that release 1.0.0 planned, until it is approved.
       type: str
+    audit:
+      description:
+        - The audit chain of the change, as M(simops.yateota.yateota_bulk_info) returns it, not checked.
+        - Note C(head) outside the ledger, such as in the ticket. O(simops.yateota.yateota_bulk_info#module:audit_head) shows later that
+          nothing before it was altered.
+      type: dict
     require_approval:
       description: Whether nothing is sent for it without an approval.
       type: bool
@@ -744,6 +751,13 @@ change:
     requested_by: noc
     approved_by: j.doe
     plan_digest: 2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae
+    audit:
+      status: unchecked
+      head: 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
+      links: 5
+      wave: null
+      unlinked: null
+      problem: null
     require_approval: true
     approval:
       by: j.doe

@@ -21,6 +21,7 @@ from .._ledger.halts import abort_of
 from .._ledger.queries import Report
 from .abort import check_resumable
 from .approve import check_approved
+from .auditing import check_still_planned
 from .bulk_task import BulkTask, ModuleState, Work
 from .foresight import check_provable
 from .further_attempts import attempts_of, rounds_of
@@ -99,6 +100,7 @@ def _check(task: BulkTask, change: Change) -> None:
         )
     if sends:
         check_provable(task, change)
+        check_still_planned(change)
         check_approved(task, change)
 
 

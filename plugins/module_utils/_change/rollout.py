@@ -76,7 +76,7 @@ class Rollout:
         self._change = change
         self._rounds = rounds
         self._attempts = attempts
-        self._waves = Waves(change)
+        self._waves = Waves(change, attempts.chain)
         self._states = states
         self._options = options
         self._stopped = stopped
@@ -234,7 +234,7 @@ class Rollout:
         for attempt in refused:
             plan_again(attempt)
         if refused:
-            self._attempts.record(refused, [])
+            self._attempts.take_back(refused)
             self.sent -= len(refused)
             self._tally = self._attempts.tally(self._tally_since, self._bad_rule)
 

@@ -16,6 +16,7 @@ from typing import Any
 from .._core.errors import InvalidInputError, YateotaError
 from .._core.states import EXECUTED_STATES, RowState
 from .._core.tallies import BadRule, Tally
+from .chain import Chain
 from .change import Change
 from .further_attempts import keep_and_plan_again
 from .outage import LedgerAwayError, repeatable
@@ -25,6 +26,7 @@ from .tables import (
     participants,
     runs,
     sa,
+    waves,
 )
 
 _RECORDED_COLUMNS = {
@@ -94,6 +96,7 @@ class Attempts:
 
     Attributes:
         ledger: that of the change.
+        chain: the change's audit chain.
     """
 
     def __init__(self, change: Change, run: int) -> None:
@@ -101,14 +104,17 @@ class Attempts:
         self._run = run
         self._has_marked = False
         self.ledger = change.ledger
+        self.chain = Chain(change, run)
         columns = participants.c
         given = change.ledger.given(seq="integer").c
         # A mark of this run counts as made even if the answer to its commit was lost.
         own_mark = (columns.state == RowState.SENDING) & (columns.run == run)
         blank = dict.fromkeys(("answered_at", "code", "message", "reason"))
+        # One that the plan has left out, or that has its outcome, is in the chain: only another program plans it again.
+        unlinked = columns.link.is_(None)
         self._mark = (
             participants.update()
-            .where(change.rows, columns.seq == given.seq, (columns.state == RowState.PLANNED) | own_mark)
+            .where(change.rows, columns.seq == given.seq, ((columns.state == RowState.PLANNED) & unlinked) | own_mark)
             .values(state=RowState.SENDING, state_before=columns.state_now, run=run, sent_at=sa.bindparam("moment"))
             .values(blank)
         )
@@ -122,6 +128,7 @@ class Attempts:
             participants.update()
             .where(change.rows, columns.seq == given.seq)
             .values({name: given[name] for name in _RECORDED_COLUMNS})
+            .values(link=sa.case((given.state != RowState.PLANNED, sa.bindparam("link", type_=sa.Integer))))
         )
 
     def record(self, ended: Sequence[Attempt], marked: Sequence[Attempt]) -> None:
@@ -133,12 +140,14 @@ class Attempts:
                 stay planned if a person holds or has stopped the change.
         """
         outcomes = sum(attempt.sent_at is not None for attempt in ended)
+        link = self.chain.number
+        self.chain.note([attempt.seq for attempt in ended])
         try:
             with self.ledger.outage.holding_outcomes(outcomes > 0):
                 is_marked = self._record(
                     [(attempt.seq, *_recorded_values(attempt)) for attempt in ended],
                     [(attempt.seq,) for attempt in marked],
-                    self._change.clock.moment(),
+                    {"moment": self._change.clock.moment(), "link": link},
                 )
         except LedgerAwayError as error:
             raise _unrecorded(error, outcomes) from None
@@ -160,11 +169,11 @@ class Attempts:
             raise _unrecorded(error, leaving) from None
 
     @repeatable
-    def _record(self, ended: list[tuple[Any, ...]], marked: list[tuple[int]], moment: float) -> bool:
+    def _record(self, ended: list[tuple[Any, ...]], marked: list[tuple[int]], values: dict[str, Any]) -> bool:
         """Record and mark; return whether any are marked."""
         with self._change.write() as connection:
             if ended:
-                connection.execute(self._settle, {"rows": ended})
+                connection.execute(self._settle, {"rows": ended, "link": values["link"]})
             if not marked:
                 return False
             if self._change.halt:  # as this transaction has read it
@@ -173,7 +182,8 @@ class Attempts:
             self.ledger.fold(connection)
             if not self._has_marked:
                 self._note_approver(connection)
-            if self.ledger.rows_changed(connection, self._mark, {"rows": marked, "moment": moment}) != len(marked):
+            mark = {"rows": marked, "moment": values["moment"]}
+            if self.ledger.rows_changed(connection, self._mark, mark) != len(marked):
                 raise InvalidInputError(
                     "The next participants are not planned in the ledger any more: another program has changed it. "
                     "Nothing was sent for them. Run this again."
@@ -193,11 +203,13 @@ class Attempts:
     @repeatable
     def mark_interrupted(self) -> None:
         """Mark attempts without an outcome of an interrupted run as unknown."""
+        link = self.chain.number
+        self.chain.note_anywhere()
         with self._change.write() as connection:
             connection.execute(
                 participants.update()
                 .where(self._change.rows, participants.c.state == RowState.SENDING)
-                .values(state=RowState.UNKNOWN, reason=INTERRUPTED)
+                .values(state=RowState.UNKNOWN, reason=INTERRUPTED, link=link)
             )
 
     @repeatable
@@ -209,6 +221,8 @@ class Attempts:
         """
         columns = participants.c
         latest = sa.select(changes.c.reading).where(changes.c.number == self._change.number).scalar_subquery()
+        link = self.chain.number
+        self.chain.note_anywhere()
         unknown = (
             self._change.rows,
             columns.state == RowState.UNKNOWN,
@@ -226,6 +240,8 @@ class Attempts:
                         .where(*unknown, columns.state_before == before, columns.state_now == now)
                         .values(
                             state=RowState.DONE,
+                            settled=link,
+                            unknown_reason=columns.reason,
                             reason=f"no answer was recorded, but it was {now} then: it was carried out",
                         )
                     )
@@ -241,6 +257,23 @@ class Attempts:
         has_left = sa.true() if maximum is None else columns.attempt + 1 < maximum
         with self._change.write() as connection:
             keep_and_plan_again(connection, self._change.rows, columns.state == RowState.UNKNOWN, has_left)
+
+    def take_back(self, refused: Sequence[Attempt]) -> None:
+        """Plan participants again whose refusal concerned every request, not them.
+
+        Args:
+            refused: their attempts, reset to planned. Those of an ended wave stay in the record as earlier attempts,
+                and the participants come into a later wave.
+        """
+        self._leave_ended_waves([attempt.seq for attempt in refused])
+        self.record(refused, [])
+
+    @repeatable
+    def _leave_ended_waves(self, places: Sequence[int]) -> None:
+        ended = sa.select(waves.c.wave).where(waves.c.change == self._change.number, waves.c.finished.is_not(None))
+        with self._change.write() as connection:
+            which = self._change.rows, participants.c.seq.in_(places), participants.c.wave.in_(ended)
+            keep_and_plan_again(connection, *which, is_counted=False)
 
     @repeatable
     def tally(self, judged_from: float, rule: BadRule) -> Tally:

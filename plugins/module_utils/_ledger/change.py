@@ -16,7 +16,7 @@ from .database import Ledger
 from .halts import HALT_COLUMNS, IS_HELD, Halt
 from .lease import Lease
 from .outage import repeatable
-from .tables import changes, participants, runs, sa
+from .tables import changes, links, participants, runs, sa
 
 Server = tuple[str, str]
 """The URL of a server's API, and the node."""
@@ -255,7 +255,7 @@ class Change:
     def discard(self) -> None:
         """Delete a change that has no plan, or an empty one."""
         with self.write() as connection:
-            for table in (participants, runs):
+            for table in (participants, links, runs):
                 connection.execute(table.delete().where(table.c.change == self.number))
             connection.execute(changes.delete().where(changes.c.number == self.number))
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 simops.yateota contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Read a change from the ledger for results and reports; purge its identifiers."""
+"""Read a change from the ledger for results and reports."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from .._core.identifiers import IDENTIFIERS, LONG_NUMBER, SIM_IDENTIFIERS
+from .._core.identifiers import LONG_NUMBER, SIM_IDENTIFIERS
 from .._core.masking import mask_row, words_of
-from .._core.states import BAD_STATES, ChangeStatus, RowState
+from .._core.states import BAD_STATES, RowState
 from .attempt_facts import ATTEMPTS, DUE_AT, IS_EXHAUSTED, earlier_attempts_of
 from .change import Change, no_counts
 from .halts import hold_of, status_of, stop_of
 from .outage import repeatable
-from .tables import canonical_column, changes, earlier_attempts, participants, runs, sa, waves
+from .tables import canonical_column, changes, participants, runs, sa, waves
 
 SHOWN = 20
 """The number of participants or waves that a result shows."""
@@ -240,28 +240,6 @@ class Report:
                 }
                 for run in found
             ]
-
-    @repeatable
-    def purge(self) -> None:
-        """Remove all data that identifies the participants.
-
-        Counts, waves, states, moments and codes stay.
-        """
-        with self._change.write() as connection:
-            connection.execute(
-                participants.update()
-                .where(self._change.rows)
-                .values(
-                    name=sa.cast(participants.c.seq, sa.Text),
-                    message=None,
-                    **dict.fromkeys((*IDENTIFIERS,)),
-                )
-            )
-            connection.execute(
-                earlier_attempts.update().where(earlier_attempts.c.change == self._change.number).values(message=None)
-            )
-            own = changes.c.number == self._change.number
-            connection.execute(changes.update().where(own).values(status=ChangeStatus.PURGED))
 
     @repeatable
     def _count(self, *which: Any) -> int:

@@ -13,6 +13,7 @@ from .._core.identifiers import IDENTIFIERS
 from .._core.states import EXECUTED_STATES, ChangeStatus, RowState
 from .._core.tallies import WaveCount
 from .attempts import Attempt
+from .chain import Chain, Link
 from .change import Change
 from .halts import ROLLOUT, Halt
 from .outage import repeatable
@@ -27,14 +28,16 @@ class Waves:
 
     Args:
         change: the change.
+        chain: its audit chain, which each wave's end adds a link to.
 
     Attributes:
         ledger: the change's.
     """
 
-    def __init__(self, change: Change) -> None:
+    def __init__(self, change: Change, chain: Chain) -> None:
         self.ledger = change.ledger
         self._change = change
+        self._chain = chain
         self._open = sa.select(waves.c.wave).where(waves.c.change == change.number, waves.c.finished.is_(None))
 
     @repeatable
@@ -75,16 +78,22 @@ class Waves:
             wave: its number.
             percentage: the share of it that had come to its goal; None if it was not judged.
         """
-        self._end(wave, self._change.clock.moment(), percentage)
+        moment = self._change.clock.moment()
+        link = self._chain.next_link(moment, percentage, ends_wave=True)
+        self._end(wave, moment, percentage, link)
+        self._chain.note_written(link)
 
     @repeatable
-    def _end(self, wave: int, moment: float, percentage: float | None) -> None:
+    def _end(self, wave: int, moment: float, percentage: float | None, link: Link | None) -> None:
         with self._change.write() as connection:
-            self._record_end(connection, wave, moment, percentage)
+            self._record_end(connection, wave, moment, percentage, link)
 
-    def _record_end(self, connection: sa.Connection, wave: int, moment: float, percentage: float | None) -> None:
+    def _record_end(
+        self, connection: sa.Connection, wave: int, moment: float, percentage: float | None, link: Link | None
+    ) -> None:
         ended = waves.update().where(waves.c.change == self._change.number, waves.c.wave == wave)
         connection.execute(ended.values(finished=moment, success_percentage=percentage))
+        self._chain.insert(connection, link)
 
     def end_held(self, wave: int, percentage: float, reason: str) -> Halt | None:
         """Record that a wave has ended and that the rollout holds the change, both or neither.
@@ -100,15 +109,18 @@ class Waves:
             The hold; None if somebody else holds or has stopped the change: the wave is judged again then.
         """
         moment = self._change.clock.moment()
-        is_held = self._end_held(wave, moment, percentage, reason)
+        link = self._chain.next_link(moment, percentage, ends_wave=True)
+        is_held = self._end_held(wave, moment, percentage, reason, link)
+        if is_held:
+            self._chain.note_written(link)
         return Halt(ChangeStatus.HELD, ROLLOUT, moment, reason) if is_held else None
 
     @repeatable
-    def _end_held(self, wave: int, moment: float, percentage: float, reason: str) -> bool:
+    def _end_held(self, wave: int, moment: float, percentage: float, reason: str, link: Link | None) -> bool:
         with self._change.write(whole=True) as connection:
             if not self._change.hold_within(connection, ROLLOUT, reason, moment):
                 return False
-            self._record_end(connection, wave, moment, percentage)
+            self._record_end(connection, wave, moment, percentage, link)
         return True
 
     @repeatable

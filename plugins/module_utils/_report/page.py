@@ -265,6 +265,7 @@ def _facts(change: Mapping[str, Any]) -> list[tuple[str, Any]]:
         ("Approved by", change["approved_by"] or "nobody"),
         ("Plan digest", change["plan_digest"]),
         *_approval(change["approval"] or {}),
+        *_audit(change["audit"]),
         ("Job", change["job_id"]),
         ("Selected", selection),
         ("Named more than once", change["duplicates"] or None),
@@ -297,6 +298,19 @@ def _approval(approval: Mapping[str, Any]) -> list[tuple[str, Any]]:
         ("Approval note", approval["note"]),
         ("Digest approved", approval["digest"]),
     ]
+
+
+def _audit(audit: Mapping[str, Any]) -> list[tuple[str, Any]]:
+    """List the head of the audit chain, and what a check of the chain has found."""
+    where = {None: "", 0: "the plan: "}.get(audit["wave"], f"wave {audit['wave']}: ")
+    found = {
+        "intact": "the record fits its audit chain",
+        "altered": f"the record was altered: {where}{audit['problem']}",
+        "none": "there is no audit chain: release 1.0.0 planned the change",
+    }
+    shards = audit.get("shards", ())
+    heads = [(f"Audit chain of {shard['api_url']}, node {shard['node']}", shard["head"]) for shard in shards]
+    return [("Audit chain", audit["head"]), *heads, ("Audit", found.get(audit["status"]))]
 
 
 def _moment(iso: str | None) -> str:

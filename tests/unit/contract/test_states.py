@@ -53,6 +53,7 @@ ELSEWHERE = {
     "module_utils/_core/watching.py": ({"finished", "held"}, "verdicts of the watch"),
     "module_utils/_events/turns.py": ({"held", "stopped", "unknown"}, f"{HALTS}; a key of the memory"),
     "module_utils/_ledger/change.py": ({"started"}, MOMENTS),
+    "module_utils/_ledger/entries.py": ({"planned", "started"}, MOMENTS),
     "module_utils/_ledger/fleet.py": ({"planned", "started", "finished", "held", "stopped"}, f"{MOMENTS}; {HALTS}"),
     "module_utils/_ledger/postgresql.py": ({"failed"}, "a word of a message"),
     "module_utils/_ledger/queries.py": ({"planned", "started", "finished", "held", "stopped"}, f"{MOMENTS}; {HALTS}"),
