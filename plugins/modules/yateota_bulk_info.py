@@ -53,8 +53,9 @@ options:
       - File to write metrics of the ledger's changes to, in a folder of the textfile collector of Prometheus's node exporter. It has all changes,
         also with O(change_id). It is replaced as a whole, and every user may read it. The module is changed if the file's content is.
       - C(yateota_changes) counts the changes by status. For each change that is not at an end there are also C(yateota_change_status),
-        C(yateota_change_participants) by row state, C(yateota_change_rate), and C(yateota_change_lease_age_seconds) and
-        C(yateota_change_lease_left_seconds) of the run that has it. No label has an identifier of a SIM or the name of a person.
+        C(yateota_change_participants) by row state, C(yateota_change_rate), C(yateota_change_forecast_seconds) and
+        C(yateota_change_forecast_fits), and C(yateota_change_lease_age_seconds) and C(yateota_change_lease_left_seconds) of the run that has it.
+        A change that covers several servers has them for each server. No label has an identifier of a SIM or the name of a person.
     type: path
     version_added: 1.1.0
   audit:
