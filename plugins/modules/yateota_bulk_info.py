@@ -38,7 +38,8 @@ options:
   format:
     description:
       - The format of O(report_dest). V(csv) with a header line, or V(jsonl), one JSON object per line, with one row for each participant.
-      - V(html) is a page with the counts, the waves over time, the failures by reason and the runs. It loads nothing, and can be printed.
+      - V(html) is a page with the verdict, the progress over time, the waves, the SIMs that fail more often, the failures by reason and the
+        runs. It loads nothing, is light or dark as the reader's system, and can be printed and read on a phone.
     type: str
     choices: [csv, jsonl, html]
     default: csv

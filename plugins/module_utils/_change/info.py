@@ -90,7 +90,7 @@ def _one(
     result["change"]["audit"] = facts["audit"] = audited(change, options, is_whole)
     if options["report_dest"]:
         if options["format"] == PAGE:
-            result["changed"] = write_page(change, options, check_mode, shown(facts), is_whole)
+            result["changed"] = write_page(change, options, check_mode, shown(facts), result["cohorts"], is_whole)
         else:
             result["changed"] = write_rows(change, options, check_mode, is_whole)
         if not check_mode:

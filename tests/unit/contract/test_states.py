@@ -60,7 +60,11 @@ ELSEWHERE = {
     "module_utils/_ledger/sqlite.py": ({"failed"}, "a word of a message"),
     "module_utils/_ledger/tables.py": ({"planned", "started", "finished"}, MOMENTS),
     "module_utils/_report/charts.py": ({"started"}, MOMENTS),
-    "module_utils/_report/page.py": ({"planned", "started", "finished", "done", "sending"}, "moments, and titles"),
+    "module_utils/_report/page.py": (
+        {"planned", "started", "finished", "done", "sending", "unknown"},
+        "moments, titles, and a section",
+    ),
+    "module_utils/_report/verdict.py": ({"started", "finished", "held", "stopped"}, f"{MOMENTS}; {HALTS}"),
     "modules/yateota_participant_info.py": ({"unknown"}, "counts participants whose list shows no state"),
     "plugin_utils/_in_process.py": ({"failed"}, "Ansible's result"),
     "plugin_utils/_variable_names.py": ({"failed", "skipped"}, "keys of Ansible's results"),
