@@ -92,7 +92,7 @@ def tiles_of(change: Mapping[str, Any]) -> list[dict[str, Any]]:
         {"value": _left(change), "name": "left"},
     ]
     if counts[RowState.SKIPPED]:
-        tiles.append({"value": counts[RowState.SKIPPED], "name": "skipped"})
+        tiles.append({"value": counts[RowState.SKIPPED], "name": str(RowState.SKIPPED)})
     if change["started"] and change["finished"]:
         tiles.append({"value": _between(change["started"], change["finished"]), "name": "from first to last"})
     elif change.get("forecast") and change["forecast"]["ends_local"]:
