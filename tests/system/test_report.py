@@ -222,6 +222,7 @@ def wave(number: int, **counts: int) -> dict[str, Any]:
         "counts": {**dict.fromkeys(STATES, 0), **counts},
         "started": f"2026-06-01T20:{number // 60:02}:{number % 60:02}.000Z",
         "finished": None,
+        "success_percentage": None,
     }
 
 
