@@ -238,6 +238,7 @@ def told(waves: list[dict[str, Any]]) -> dict[str, Any]:
         **empty,
         "change_id": "<b>",
         "selection": {},
+        "audit": {"head": "5f" * 32, "status": None, "wave": None, "problem": None},
         "duplicates": 0,
         "selected": sum(counts.values()),
         "counts": counts,

@@ -39,8 +39,9 @@ def verdict_of(change: Mapping[str, Any]) -> Verdict:
 
 
 def _standing(change: Mapping[str, Any]) -> tuple[str, str]:
-    counts = change["counts"]
     left = _left(change)
+    if change["audit"]["status"] == "altered":
+        return BAD, "The record was altered, so that it proves nothing"
     if change["stopped"]:
         return BAD, f"Stopped: {_participants(left)} never sent for"
     if change["held"]:
@@ -53,6 +54,12 @@ def _standing(change: Mapping[str, Any]) -> tuple[str, str]:
         return CALM, f"Further attempts are to come for {change['attempts']['outstanding']}"
     if left:
         return CALM, f"Under way: {_participants(left)} left"
+    return _end(change)
+
+
+def _end(change: Mapping[str, Any]) -> tuple[str, str]:
+    """Return how a change that has nothing left ended."""
+    counts = change["counts"]
     if counts[RowState.UNKNOWN]:
         return BAD, f"{_outcomes(counts[RowState.UNKNOWN])} unknown"
     bad = _bad(change)

@@ -26,6 +26,7 @@ def change(status: str = "applied", states: dict[str, int] | None = None, **coun
     facts = dict.fromkeys(("held", "stopped", "forecast", "started", "finished", "attempts"))
     return {
         **facts,
+        "audit": {"status": None},
         "action": "retry",
         "status": status,
         "states": states or {},
@@ -40,6 +41,7 @@ def change(status: str = "applied", states: dict[str, int] | None = None, **coun
     [
         (change("verified", done=44), "good", "All went well, and all have reached the goal"),
         (change(done=40, skipped=4), "good", "All went well"),
+        (change(done=40, audit={"status": "altered"}), "bad", "The record was altered, so that it proves nothing"),
         (change(done=40, failed=3, refused=1), "warn", "4 of 44 went wrong"),
         (change(states={"failed": 2, "finished": 42}, done=44), "warn", "2 of 44 went wrong"),
         (change(done=40, failed=3, unknown=1), "bad", "1 outcome is unknown"),
