@@ -28,6 +28,7 @@ from .._ledger.tables import sa
 from .approve import check_limits
 from .bulk_task import BulkTask, ModuleState, Work
 from .foresight import check_provable
+from .further_attempts import warn_of_single_attempts
 from .selection import Selection, words
 from .states_reader import StateReader
 
@@ -61,6 +62,7 @@ def plan(task: BulkTask, change: Change, run: int) -> Work:
             f"selection is empty: {words(description)} matches no participant. Change {task.change_id} is not "
             "recorded, and nothing is sent."
         )
+    warn_of_single_attempts(task, change)
     return Work(changed=offered > 0, pages_read=states.pages, is_empty=not offered)
 
 
