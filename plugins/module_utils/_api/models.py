@@ -11,7 +11,8 @@ from __future__ import annotations
 import functools
 import operator
 import re
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 from .._core.errors import BadAnswerError
@@ -85,23 +86,24 @@ else:
     _Number = Annotated["_Digits | _OddNumber", _FIRST_THAT_FITS]
     _State = Annotated["_Word | _OddState", _FIRST_THAT_FITS]
 _Count = Annotated["pydantic.StrictBool | pydantic.StrictInt | None", pydantic.BeforeValidator(_count)]
-_FIELD_STATE = pydantic.Field(default=None, validation_alias=pydantic.AliasChoices("state", "status"))
+_FIELD_STATE = pydantic.Field(validation_alias=pydantic.AliasChoices("state", "status"))
 
 
-class Participant(pydantic.BaseModel):
+@dataclass(slots=True)
+class Participant:
     """An item of ``participants``.
 
-    Its fields are not documented: these are assumed [A], others are kept.
+    Its fields are not documented: these are assumed [A], others are kept in ``extra``. There may be a million of them,
+    so that each is one small object.
     """
-
-    model_config = pydantic.ConfigDict(extra="allow")
 
     participant_id: _Number = None
     campaign_id: _Number = None
     imsi: _Text = None
     iccid: _Text = None
     msisdn: _Text = None
-    state: _State = _FIELD_STATE
+    state: Annotated[_State, _FIELD_STATE] = None
+    extra: dict[str, Any] = field(default_factory=dict, init=False)
 
     def result(self) -> dict[str, Any]:
         """Return the participant as the modules do.
@@ -114,8 +116,18 @@ class Participant(pydantic.BaseModel):
 PARTICIPANT_COLUMNS = ("participant_id", "campaign_id", "imsi", "iccid", "msisdn", "state", "extra")
 """What the modules return of a participant, and the columns of a file."""
 
-row_of = operator.attrgetter(*PARTICIPANT_COLUMNS[:-1], "model_extra")
+row_of = operator.attrgetter(*PARTICIPANT_COLUMNS)
 """Return the values of ``PARTICIPANT_COLUMNS`` of a participant."""
+
+
+def _keep_others(participants: Sequence[Participant], items: Sequence[dict[str, Any]]) -> None:
+    """Keep the fields that are not known in ``extra``."""
+    others = set().union(*items) - set(PARTICIPANT_COLUMNS[:-1])
+    if others <= {"status"} and not any("status" in item and "state" in item for item in items):
+        return
+    for participant, item in zip(participants, items, strict=True):
+        known = set() if "state" in item else {"status"}
+        participant.extra = {name: value for name, value in item.items() if name in others - known}
 
 
 class Campaign(pydantic.BaseModel):
@@ -129,7 +141,7 @@ class Campaign(pydantic.BaseModel):
     campaign_id: _Number = None
     name: _Text = pydantic.Field(default=None, validation_alias=pydantic.AliasChoices("campaign", "name"))
     type: _Text = None
-    state: _State = _FIELD_STATE
+    state: Annotated[_State, _FIELD_STATE] = None
     participants: _Count = None
     finished: _Count = None
     pending_build: _Count = None
@@ -206,6 +218,8 @@ def read_all(model: Any, items: list[Any], request: str) -> list[Any]:
             f"The answer to {request} cannot be read: {field} is {value}, which is not valid. {BadAnswerError.hint}",
             request=request,
         ) from None
+    if model is Participant:
+        _keep_others(validated, items)
     return validated
 
 

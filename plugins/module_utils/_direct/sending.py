@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import threading
 from collections import deque
 from collections.abc import Sequence
@@ -129,7 +130,7 @@ def _read_by_number(reader: Reader, entry: Entry) -> bool:
     state = (reader.states_of_number(entry.found[0].msisdn) or {}).get(entry.campaign_id)
     if state is None:
         return False
-    entry.found = [entry.found[0].model_copy(update={"state": state})]
+    entry.found = [dataclasses.replace(entry.found[0], state=state)]
     return True
 
 
