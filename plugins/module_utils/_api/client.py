@@ -125,6 +125,7 @@ class Client:
         seen: Seen,
         total: int | None = None,
         concurrency: int = 1,
+        most: int | None = None,
     ) -> Iterator[list[Item]]:
         """Read a whole list of the API page by page, each item once.
 
@@ -132,7 +133,7 @@ class Client:
             request: a request that takes ``limit`` and ``offset``.
             params: its other params.
             item_key: the field that identifies an item.
-            page_size, seen, total: as in ``_api.paging.read_moving_list``.
+            page_size, seen, total, most: as in ``_api.paging.read_moving_list``.
             concurrency: how many pages may be under way at once, not more than ``connections``.
 
         Raises:
@@ -145,7 +146,7 @@ class Client:
             return items(answer, request)
 
         with contextlib.closing(PagesAhead(fetch, concurrency)) as pages:
-            yield from read_moving_list(pages, item_key, page_size, seen, total)
+            yield from read_moving_list(pages, item_key, page_size, seen, total, most)
 
     def close(self) -> None:
         """Close the kept-alive connections."""

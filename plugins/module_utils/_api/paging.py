@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterator, Sequence
+from itertools import islice
 from typing import Any
 
 from .._core.errors import BadAnswerError
@@ -89,7 +90,7 @@ def keys_of(items: Sequence[Item], name: str) -> list[int | str]:
 
 
 def read_moving_list(
-    pages: PagesAhead, key: str, page_size: int, seen: Seen, total: int | None = None
+    pages: PagesAhead, key: str, page_size: int, seen: Seen, total: int | None = None, most: int | None = None
 ) -> Iterator[list[Item]]:
     """Read a whole list, page by page, each item once.
 
@@ -100,6 +101,7 @@ def read_moving_list(
         seen: stores the keys; ``seen.count`` is the number of items read so far.
         total: the number of items if the server reported it, which decides how hard to look for the end, and which
             pages are expected. It does not end the reading by itself, because items may have come and gone since.
+        most: how many lists are taken at the most, so that no page after them is asked for ahead; None for all.
 
     Yields:
         Lists of items that were not seen before, never empty.
@@ -112,12 +114,13 @@ def read_moving_list(
     is_first = True
     while not walk.has_ended:
         new = walk.look_at(pages.take(walk.offset))
+        most = most if most is None else max(0, most - bool(new))
         if not is_first:
-            pages.expect(walk.expected())
+            pages.expect(islice(walk.expected(), most))
         if new:
             yield new
         if is_first:  # not before it is clear that the first page was not enough
-            pages.expect(walk.expected())
+            pages.expect(islice(walk.expected(), most))
             is_first = False
 
 

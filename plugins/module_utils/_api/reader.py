@@ -225,7 +225,7 @@ class Reader:
         return None if any(count is None or isinstance(count, bool) for count in counts.values()) else counts
 
     def participants(
-        self, campaign_id: int, state: str | None = None, page_size: int = PAGE_SIZE
+        self, campaign_id: int, state: str | None = None, page_size: int = PAGE_SIZE, most_pages: int | None = None
     ) -> Iterator[list[Participant]]:
         """Yield a campaign's participants, all or in one state, each once.
 
@@ -237,6 +237,7 @@ class Reader:
             campaign_id: the campaign.
             state: one of ``FILTER_STATES``, or None for all.
             page_size: participants asked for at once, 2 or more.
+            most_pages: how many pages are taken at the most, so that none after them is asked for; None for all.
 
         Raises:
             YateotaError: as ``Client.call`` and ``Client.read_list``.
@@ -247,7 +248,7 @@ class Reader:
             params = {"campaign_id": campaign_id, "state": state}
             stateless = 0
             pages = self._client.read_list(
-                "query_participants", params, "participant_id", page_size, seen, total, self._concurrency
+                "query_participants", params, "participant_id", page_size, seen, total, self._concurrency, most_pages
             )
             for page in pages:
                 found = _participants(page, campaign_id, state)

@@ -99,7 +99,6 @@ class BulkTask:
             "action": self.options["action"],
             "requested_by": self.requested_by,
             "job_id": self.options["job_id"],
-            "stage": self.options["stage"],
         }
 
 

@@ -20,7 +20,6 @@ from .._core.change_id import check_change_id
 from .._core.errors import HeldError, InvalidInputError, YateotaError
 from .._core.states import ChangeStatus
 from .._core.task_result import TaskResult
-from .._ledger.chain import Chain
 from .._ledger.change import Change
 from .._ledger.database import Ledger, look_into, open_ledger, scratch_ledger
 from .._ledger.halts import status_of
@@ -176,8 +175,6 @@ def _in_recorded_run(task: BulkTask, state: ModuleState, change: Change) -> Work
         if isinstance(work.error, HeldError):
             outcome = work.error.kind
         with contextlib.suppress(YateotaError):
-            if state.takes_lease:
-                Chain(change, run).close()
             change.end_run(run, outcome)
     return work
 
@@ -186,7 +183,7 @@ def _plan_and_perform(task: BulkTask, state: ModuleState, change: Change, run: i
     if planned:
         state.check(task, change)
         return state.perform(task, change, run)
-    first = plan(task, change, run)
+    first = plan(task, change)
     if first.is_empty:
         return first
     try:

@@ -153,7 +153,7 @@ def _read_states(reader: Reader, campaign_id: int, wanted: list[Entry], most_pag
     found: dict[int, list[Participant]] = {id(entry): [] for entry in wanted}
     by_id = all("participant_id" in entry.given for entry in wanted)
     complete = False
-    for number, page in enumerate(reader.participants(campaign_id), start=1):
+    for number, page in enumerate(reader.participants(campaign_id, most_pages=most_pages), start=1):
         for participant in page:
             for name in IDENTIFIERS:
                 for entry in index.get((name, canonical(name, getattr(participant, name))), ()):

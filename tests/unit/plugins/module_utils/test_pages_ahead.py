@@ -116,6 +116,16 @@ def test_who_needs_the_first_page_only_asks_for_no_other() -> None:
     assert server.offsets == [0]
 
 
+def test_who_says_how_many_pages_are_taken_asks_for_no_more() -> None:
+    with a_list(1000) as server:
+        client = Client(Connection(server.api_url, retries=0, timeout=WAIT), 3)
+        pages = Reader(client, [].append, 3).participants(1, page_size=10, most_pages=5)
+        assert [found.participant_id for page in islice(pages, 5) for found in page] == list(range(1, 47))
+        pages.close()
+        client.close()
+    assert sorted(server.offsets) == [0, 9, 18, 27, 36]
+
+
 @pytest.mark.parametrize(("size", "offsets"), [(0, [0]), (1, [0]), (7, [0, 6]), (10, [0, 9]), (19, [0, 9, 18])])
 def test_a_short_list_costs_no_request_more(size: int, offsets: list[int]) -> None:
     with a_list(size) as server, reading(server, 10) as pages:
