@@ -28,7 +28,6 @@ GUIDES = [
     "how_to",
     "awx",
     "fleets",
-    "events",
     "sandbox",
     "security",
     "troubleshooting",

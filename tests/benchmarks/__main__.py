@@ -22,6 +22,7 @@ import bulk_speed
 import cohort_speed
 import forecasts
 import kill_trials
+import list_speed
 import task_speed
 from driver import COLLECTION
 
@@ -36,6 +37,12 @@ BENCHMARKS: dict[str, tuple[Callable[[Path], dict[str, Any]], Limits]] = {
         {"participants_per_second": (">=", 1200), "ledger_microseconds_each": ("<=", 150)},
     ),
     "server": (bulk_speed.share_of_server, {"share_of_the_possible": (">=", 0.97)}),
+    "reading": (list_speed.reading, {"ours_to_hand_written": ("<=", 1.2)}),
+    "reading-at-once": (list_speed.reading_at_once, {"ours_to_hand_written": ("<=", 1.5)}),
+    "reading-cost": (
+        list_speed.cost_in_process,
+        {"to_csv_microseconds_each": ("<=", 15), "to_ledger_microseconds_each": ("<=", 25)},
+    ),
     "planning": (bulk_speed.planning, {"peak_mb": ("<=", 200)}),
     "resuming": (bulk_speed.resuming, {"seconds": ("<=", 3)}),
     "cohorts-sqlite": (cohort_speed.on_sqlite, {"seconds": ("<=", 30), "peak_mb": ("<=", 150)}),
@@ -90,7 +97,7 @@ def show(name: str, figures: dict[str, Any], limits: Limits) -> bool:
         fits = not relation or (value >= limit if relation == ">=" else value <= limit)
         kept &= fits
         wanted = f"{relation} {limit:g}" if relation else ""
-        print(f"{name:18} {figure:26} {value:12.2f}  {wanted:10} {'' if fits else 'MISSED'}", flush=True)
+        print(f"{name:18} {figure:40} {value:12.2f}  {wanted:10} {'' if fits else 'MISSED'}", flush=True)
     return kept
 
 

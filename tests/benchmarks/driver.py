@@ -7,10 +7,12 @@ The benchmarks get the collection's code from here.
 
 from __future__ import annotations
 
+import functools
 import json
 import resource
 import sys
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 COLLECTION = Path(__file__).resolve().parents[2]
@@ -21,22 +23,26 @@ from ansible_collections.simops.yateota.plugins.module_utils._ansible.module imp
 from ansible_collections.simops.yateota.plugins.module_utils._api.client import Client  # noqa: E402
 from ansible_collections.simops.yateota.plugins.module_utils._api.transport import Connection  # noqa: E402
 from ansible_collections.simops.yateota.plugins.module_utils._change.sending import AHEAD_MOST  # noqa: E402
-from ansible_collections.simops.yateota.plugins.modules import yateota_bulk  # noqa: E402
+from ansible_collections.simops.yateota.plugins.modules import yateota_bulk, yateota_participant_info  # noqa: E402
 
-__all__ = ["AHEAD_MOST", "COLLECTION", "Client", "Connection", "bulk"]
+__all__ = ["AHEAD_MOST", "COLLECTION", "Client", "Connection", "bulk", "participant_info"]
 
 
-def bulk(options: dict[str, Any], check_mode: bool = False) -> dict[str, Any]:
-    """Return the module's result for these options, with its warnings.
+def run(module: ModuleType, options: dict[str, Any], check_mode: bool = False) -> dict[str, Any]:
+    """Return a module's result for these options, with its warnings.
 
     They are under `warnings`.
     """
-    validation = ArgumentSpecValidator(argument_spec(yateota_bulk.ARGUMENTS), **yateota_bulk.RULES).validate(options)
+    validation = ArgumentSpecValidator(argument_spec(module.ARGUMENTS), **module.RULES).validate(options)
     if validation.error_messages:
         raise ValueError(validation.errors.msg)
     warnings: list[str] = []
-    result = perform(yateota_bulk.run, Task(validation.validated_parameters, check_mode, warnings.append))
+    result = perform(module.run, Task(validation.validated_parameters, check_mode, warnings.append))
     return {**result, "warnings": warnings}
+
+
+bulk = functools.partial(run, yateota_bulk)
+participant_info = functools.partial(run, yateota_participant_info)
 
 
 if __name__ == "__main__":
