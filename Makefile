@@ -6,6 +6,8 @@ VENV   := $(BUILD)/venv
 CORES  := $(BUILD)/cores
 # awx.awx, with whose modules AWX is configured.
 AWX    := $(BUILD)/awx
+# ansible-rulebook and a Java runtime, with which the rulebooks are run.
+RULEBOOK := $(BUILD)/rulebook
 TREE   := $(BUILD)/ansible_collections/simops/yateota
 # For what runs by hand: the tools and the copy, and no trace in the home folder.
 ENVIRON := PATH="$(VENV)/bin:$$PATH" ANSIBLE_COLLECTIONS_PATH="$(BUILD)" ANSIBLE_HOME="$(BUILD)/home"
@@ -36,8 +38,8 @@ GUIDES      := $(addprefix guides-,$(TESTED))
 # `make bench`.
 WAYS        := $(or $(NEWEST),2.19)
 # Slow and seldom fails: the guides and the two ways on the other versions, the roles and targets as modules, and the system
-# tests that are marked `slow`. `make bench` runs them.
-SLOW        := integration-as-module molecule-as-module system-slow $(addprefix system-ways-,$(filter-out $(WAYS),$(TESTED))) $(filter-out guides-2.16,$(GUIDES)) \
+# tests that are marked `slow`, and the rulebooks under ansible-rulebook. `make bench` runs them.
+SLOW        := rulebooks integration-as-module molecule-as-module system-slow $(addprefix system-ways-,$(filter-out $(WAYS),$(TESTED))) $(filter-out guides-2.16,$(GUIDES)) \
                $(if $(NEWEST),units-newest-whole)
 # The longest first, so that the last to end is a short one.
 GATES       := system system-awx system-changes system-ways-$(WAYS) molecule $(INTEGRATION) guides-2.16 fuzz $(TARBALL) $(SANITY) $(UNITS) $(LINT)
@@ -117,9 +119,13 @@ molecule-as-module:
 system: ## run the system tests: real playbooks, TLS, secrets, memory, speed
 	@$(GATE) $(VENV) --count junit $@ -- env $(OLDEST) pytest --junit-xml tests/output/junit/system.xml -m 'not slow' tests/system \
 	  --ignore-glob='*/test_bulk_*' --ignore-glob='*/test_in_process.py' --ignore-glob='*/test_awx_*' \
+	  --ignore-glob='*/test_rulebooks.py' \
 	  --ignore-glob='*/test_readme.py' --ignore-glob='*/test_guides.py' --ignore-glob='*/test_role_readmes.py'
 system-slow: $(AWX)/.ready $(patsubst %,$(CORES)/%/.ready,2.18 $(TESTED))
 	@$(GATE) $(VENV) --count junit $@ -- env $(WITH_AWX) pytest --junit-xml tests/output/junit/system.xml -m slow tests/system
+rulebooks: $(RULEBOOK)/.ready ## run the rulebooks under ansible-rulebook
+	@$(GATE) $(VENV) --count junit $@ -- env YATEOTA_TEST_CORE=$(RULEBOOK) \
+	  pytest --junit-xml tests/output/junit/system.xml tests/system/test_rulebooks.py
 system-changes:
 	@$(GATE) $(VENV) --count junit $@ -- env $(OLDEST) \
 	  sh -c 'exec pytest --junit-xml tests/output/junit/system.xml -m "not slow" tests/system/test_bulk_*.py'
@@ -198,6 +204,14 @@ $(CORES)/%/.ready: $(CORE_FILES) | $(UV)/.ready
 	@echo "Setting up $(@D)"
 	@$(if $(filter 2.20,$*),$(NEWEST_PYTHON),$(PYTHON)) -m venv $(@D)
 	@$(call install,$(@D),'ansible-core~=$*.0' $(CORE_TOOLS))
+	@$(PYTHON) tests/gates/home.py $(@D)
+	@touch $@
+
+$(RULEBOOK)/.ready: requirements-rulebooks.txt requirements.txt | $(UV)/.ready
+	@echo "Setting up $(@D)"
+	@$(PYTHON) -m venv $(@D)
+	@{ $(call install,$(@D),-r requirements-rulebooks.txt); } || \
+	  { echo "The rulebooks are not run: the package index lacks a package of requirements-rulebooks.txt." >&2; exit 1; }
 	@$(PYTHON) tests/gates/home.py $(@D)
 	@touch $@
 

@@ -66,6 +66,7 @@ _value:
 
 _DIGEST_SHOWN = 12
 _COHORTS_SHOWN = 5
+_WAVES_SHOWN = 5
 _HALTING = (ChangeStatus.HELD, ChangeStatus.RELEASED, ChangeStatus.STOPPED)
 
 
@@ -100,7 +101,7 @@ def _status(result: Mapping[str, Any]) -> Iterator[str]:
     if change["states"]:
         yield f"Last known states of the participants acted on: {', '.join(counted(change['states']))}."
     yield from _attempts(change)
-    yield f"Waves that have ended: {change['waves_done']}."
+    yield f"Waves that have ended: {change['waves_done']}.{_judged(change)}"
     yield (
         f"Planned {change['planned']}, started {change['started'] or 'never'}, "
         f"finished {change['finished'] or 'not yet'}."
@@ -120,6 +121,13 @@ def _status(result: Mapping[str, Any]) -> Iterator[str]:
     yield from _cohorts(result.get("cohorts"))
     yield from (sim_line(each, each["state"], each["message"]) for each in result.get("failures", []))
     yield from (sim_line(each, "exhausted", each["message"]) for each in result.get("exhausted", []))
+
+
+def _judged(change: Mapping[str, Any]) -> str:
+    """Return the shares by which the latest waves were judged, a sentence; empty if none was."""
+    shares = {wave["wave"]: wave.get("success_percentage") for wave in change.get("waves", [])}
+    judged = [f"{share:g} % of wave {wave}" for wave, share in shares.items() if share is not None]
+    return f" At its end: {', '.join(judged[-_WAVES_SHOWN:])}." if judged else ""
 
 
 def _attempts(change: Mapping[str, Any]) -> Iterator[str]:

@@ -15,7 +15,15 @@ from typing import Any
 from ansible.errors import AnsibleFilterError
 
 from ..module_utils._core.states import BAD_STATES, ChangeStatus, RowState
-from ..plugin_utils._change_words import counted, has_stopped, next_attempts, opening, waits_for_window, why_stopped
+from ..plugin_utils._change_words import (
+    WAITS_FOR_STAGE,
+    counted,
+    has_stopped,
+    next_attempts,
+    opening,
+    waits_for_window,
+    why_stopped,
+)
 
 DOCUMENTATION = r"""
 name: change_verdict
@@ -175,7 +183,7 @@ def _standing(
     return _Standing(
         change=change,
         left=left,
-        later=left if limited else 0,
+        later=left if limited or change.get("status") == ChangeStatus.WAITING_FOR_STAGE else 0,
         unfinished=verified.get("remaining", 0) if waits else 0,
         unread="failure" in verified,
         why=why_stopped(sent or verified),
@@ -226,6 +234,8 @@ def _advice_on_those_left(standing: _Standing) -> str:
     status, opens = standing.change["status"], opening(standing.change)
     if status == ChangeStatus.ABORTED:
         return "Find out why its attempts went wrong, then run this again with bulk_change_resume_aborted=true."
+    if status == ChangeStatus.WAITING_FOR_STAGE:
+        return f"{WAITS_FOR_STAGE}: run this again when it has ended on them."
     if status == ChangeStatus.WINDOW_CLOSED and opens:
         return f"It waits for its window, which opens at {opens}: run this again then."
     if status == ChangeStatus.WINDOW_CLOSED:

@@ -146,10 +146,32 @@ options:
           - Fewer are sent at once while the server answers faster than this machine can send, because more would slow it down.
         type: int
         default: 3
+      rate_scope:
+        description:
+          - What O(rollout.maximum_per_second) is for. V(change) is the change on this server. V(fleet) is the change on all its servers together,
+            among those that are sending at the time.
+        type: str
+        choices: [change, fleet]  # from _change.options.SCOPES
+        default: change
+        version_added: 1.1.0
       soak:
         description: Seconds to wait after a wave before its participants' new states are read. Must be 0 or more.
         type: float
         default: 0
+      success_percentage:
+        description:
+          - The percentage of a wave's participants that must come to the end that the action leads to (C(finished), or C(canceled) with
+            O(action=cancel)) before the next wave begins. Must be 0 to 100.
+          - Participants that a request was sent for count. O(rollout.soak) is needed with it, and is then the longest wait. As soon as enough
+            have come to their end, the next wave begins.
+          - If there are fewer when the soak is over, the change is V(held) by C(the rollout), with the reason, and nothing of the next wave is
+            sent. O(state=released) accepts the wave, and the next run continues with the next one. A run that was interrupted during a soak
+            judges that wave when it is resumed.
+          - During the soak the states are read after 1 second, then whenever a quarter of the wait so far has passed, and for a tenth of the
+            time at most.
+          - The last wave is waited for and judged too. There is no next wave to hold, so that a warning shows what it lacks.
+        type: float
+        version_added: 1.1.0
   abort:
     description:
       - When to abort. The change is then V(aborted), nothing more is sent, and it is resumed only with O(resume_aborted).
@@ -165,6 +187,38 @@ options:
         description: The number of requests sent before the threshold applies. Must be 1 or more.
         type: int
         default: 20
+      count_unanswered:
+        description:
+          - Also count participants as bad that are still C(waiting_por), so that the SIM has not answered, O(rollout.soak) seconds after their
+            request. O(rollout.soak) is needed with it.
+        type: bool
+        default: false
+        version_added: 1.1.0
+      on_reason:
+        description:
+          - Only count attempts as bad that have one of these reasons. A whole number is a code of the server's answer. Another text is a part of
+            its message, in upper or lower case.
+          - The server gives no reason for a state. Participants that are C(failed) after a soak do not count then, and those of
+            O(abort.count_unanswered) do.
+        type: list
+        elements: raw
+        version_added: 1.1.0
+      scope:
+        description:
+          - Whose requests count. V(change), those for the change on this server. V(fleet), those for the change on all its servers together.
+          - With V(fleet), the change is aborted on all of them at once. Their runs send their last requests within a second, and
+            O(resume_aborted) with any of them resumes all.
+        type: str
+        choices: [change, fleet]  # from _change.options.SCOPES
+        default: change
+        version_added: 1.1.0
+  stage:
+    description:
+      - The stage of this server in a change on several. It is recorded with O(state=planned), and is 1 by default.
+      - A server of stage 2 begins when the change has ended on all servers of stage 1, without too many bad requests there by O(abort). Until
+        then its runs end at once, without a failure, and its part of the change is V(waiting_for_stage). Must be 1 or more.
+    type: int
+    version_added: 1.1.0
   attempts:
     description:
       - Give participants another attempt where the first did not help, up to a number of attempts. A later run with O(state=applied) makes them, as
@@ -464,7 +518,8 @@ change:
         - V(planned), nothing is sent yet. V(approved), the plan was approved, and nothing is sent yet.
           V(in_progress), sending continues or was interrupted. V(applied), nothing is left to send.
         - V(waiting), nothing is to be sent now, and RV(change.attempts) tells when the next attempt is due.
-        - V(verified), all participants acted on have also reached their end. V(aborted), too many were bad. V(window_closed), the window ended. V(purged).
+        - V(verified), all participants acted on have also reached their end. V(aborted), too many were bad. V(window_closed), the window ended.
+          V(waiting_for_stage), servers of an earlier O(stage) have not ended. V(purged).
         - V(held), nothing is sent until it is released, and RV(change.held) names the person. V(stopped), nothing is sent any more.
       type: str
     action:
@@ -489,9 +544,16 @@ change:
       type: str
     plan_digest:
       description:
-        - The SHA-256 of its plan. It covers the action, the server, the node, each participant selected in order, and the limits.
+        - The SHA-256 of its plan. It covers the action, the server, the node, each participant selected in order, which of them the plan
+          leaves out and why, and the limits.
         - Null for a change that release 1.0.0 planned, until it is approved.
       type: str
+    audit:
+      description:
+        - The audit chain of the change, as M(simops.yateota.yateota_bulk_info) returns it, not checked.
+        - Note C(head) outside the ledger, such as in the ticket. O(simops.yateota.yateota_bulk_info#module:audit_head) shows later that
+          nothing before it was altered.
+      type: dict
     require_approval:
       description: Whether nothing is sent for it without an approval.
       type: bool
@@ -583,12 +645,15 @@ change:
         finished:
           description: When it ended, including its soak. Null if it has not ended.
           type: str
+        success_percentage:
+          description: The percentage of it that had come to its end when it was judged by O(rollout.success_percentage). Null if it was not.
+          type: float
     held:
       description: Who holds the change, so that nothing is sent for it. Null where nobody does, or the hold is released.
       type: dict
       contains:
         by:
-          description: The O(requested_by) of the task that did it.
+          description: The O(requested_by) of the task that did it, or C(the rollout) for a wave that lacks O(rollout.success_percentage).
           type: str
         since:
           description: Since when.
@@ -686,6 +751,13 @@ change:
     requested_by: noc
     approved_by: j.doe
     plan_digest: 2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae
+    audit:
+      status: unchecked
+      head: 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
+      links: 5
+      wave: null
+      unlinked: null
+      problem: null
     require_approval: true
     approval:
       by: j.doe
@@ -708,6 +780,7 @@ change:
         counts: {planned: 0, sending: 0, done: 5, skipped: 0, refused: 0, failed: 0, unknown: 0}
         started: "2026-06-01T20:00:01Z"
         finished: "2026-06-01T20:00:02Z"
+        success_percentage: null
     held: null
     stopped: null
     window_opens: null
@@ -861,7 +934,9 @@ ARGUMENTS: dict[str, Any] = {
             "wave_size": {"type": "int", "default": 1000},
             "maximum_per_second": {"type": "float"},
             "concurrency": {"type": "int", "default": 3},
+            "rate_scope": {"type": "str", "choices": ["change", "fleet"], "default": "change"},
             "soak": {"type": "float", "default": 0},
+            "success_percentage": {"type": "float"},
         },
     },
     "abort": {
@@ -869,8 +944,12 @@ ARGUMENTS: dict[str, Any] = {
         "options": {
             "threshold_percentage": {"type": "float", "default": 10},
             "minimum_executed": {"type": "int", "default": 20},
+            "count_unanswered": {"type": "bool", "default": False},
+            "on_reason": {"type": "list", "elements": "raw"},
+            "scope": {"type": "str", "choices": ["change", "fleet"], "default": "change"},
         },
     },
+    "stage": {"type": "int"},
     "attempts": {
         "type": "dict",
         "options": {"maximum": {"type": "int", "default": 3}, "interval": {"type": "float", "default": 21600}},
@@ -916,8 +995,10 @@ BOUNDS: dict[str, dict[str, float]] = {
     "rollout.maximum_per_second": {"above": 0},
     "rollout.concurrency": {"least": 1},
     "rollout.soak": {"least": 0},
+    "rollout.success_percentage": {"least": 0, "most": 100},
     "abort.threshold_percentage": {"above": 0, "most": 100},
     "abort.minimum_executed": {"least": 1},
+    "stage": {"least": 1},
     "attempts.maximum": {"least": 1},
     "attempts.interval": {"above": 0},
     "recheck_after": {"least": 0},

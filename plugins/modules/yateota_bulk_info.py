@@ -38,7 +38,8 @@ options:
   format:
     description:
       - The format of O(report_dest). V(csv) with a header line, or V(jsonl), one JSON object per line, with one row for each participant.
-      - V(html) is a page with the counts, the waves over time, the failures by reason and the runs. It loads nothing, and can be printed.
+      - V(html) is a page with the verdict, the progress over time, the waves, the SIMs that fail more often, the failures by reason and the
+        runs. It loads nothing, is light or dark as the reader's system, and can be printed and read on a phone.
     type: str
     choices: [csv, jsonl, html]
     default: csv
@@ -53,9 +54,26 @@ options:
       - File to write metrics of the ledger's changes to, in a folder of the textfile collector of Prometheus's node exporter. It has all changes,
         also with O(change_id). It is replaced as a whole, and every user may read it. The module is changed if the file's content is.
       - C(yateota_changes) counts the changes by status. For each change that is not at an end there are also C(yateota_change_status),
-        C(yateota_change_participants) by row state, C(yateota_change_rate), and C(yateota_change_lease_age_seconds) and
-        C(yateota_change_lease_left_seconds) of the run that has it. No label has an identifier of a SIM or the name of a person.
+        C(yateota_change_participants) by row state, C(yateota_change_rate), C(yateota_change_forecast_seconds) and
+        C(yateota_change_forecast_fits), and C(yateota_change_lease_age_seconds) and C(yateota_change_lease_left_seconds) of the run that has it.
+        A change that covers several servers has them for each server. No label has an identifier of a SIM or the name of a person.
     type: path
+    version_added: 1.1.0
+  audit:
+    description:
+      - Check the audit chain of the change, and fail if its record was altered in the ledger. A report is written all the same.
+      - The chain is a SHA-256 over the plan, and for each wave over the one before and the wave's attempts. It cannot show that
+        somebody has altered the record and computed the whole chain again, unless O(audit_head) was noted before.
+      - Requires O(change_id). A change that release 1.0.0 planned has no chain, and does not fail.
+    type: bool
+    default: false
+    version_added: 1.1.0
+  audit_head:
+    description:
+      - The head of the chain as it was noted outside the ledger before, such as in the ticket, or 12 or more characters of its beginning.
+        Checks the chain as with O(audit), and also fails if the chain does not contain this head.
+      - A chain only grows, so that a head that was noted in the middle of the change stays in it.
+    type: str
     version_added: 1.1.0
   mask_identifiers:
     description: Show all but the last 4 digits of subscribers' identifiers as C(*), in the result and in the report.
@@ -89,6 +107,13 @@ EXAMPLES = r"""
   simops.yateota.yateota_bulk_info:
     ledger: /var/lib/yateota/ledger.sqlite
     metrics_dest: /var/lib/prometheus/node-exporter/yateota_changes.prom
+
+- name: Check that nobody has altered its record since the ticket got the head of its audit chain
+  simops.yateota.yateota_bulk_info:
+    ledger: /var/lib/yateota/ledger.sqlite
+    change_id: CHG0012345
+    audit: true
+    audit_head: 7d3f5b0c91aa
 
 - name: Write it as a page
   simops.yateota.yateota_bulk_info:
@@ -224,6 +249,36 @@ change:
         - When the change ends, as M(simops.yateota.yateota_bulk) returns it, with the limits that were recorded with the plan.
         - Null also if an older release planned it, and if the calendar of its window cannot be read on this machine.
       type: dict
+    audit:
+      description: The audit chain of the change.
+      type: dict
+      contains:
+        status:
+          description:
+            - V(intact) if the record fits the chain, and V(altered) if it does not.
+            - V(unchecked) without O(audit). V(none) if there is no chain, because release 1.0.0 planned the change.
+          type: str
+        head:
+          description: The digest of its last link, a SHA-256, to be noted outside the ledger. Null if there is no chain.
+          type: str
+        links:
+          description: How many links it has.
+          type: int
+        wave:
+          description: The first wave that does not fit, V(0) for the plan. Null if all fit, and if only O(audit_head) does not.
+          type: int
+        unlinked:
+          description: How many rows no link covers yet, of a run that is under way or was killed. Null without O(audit).
+          type: int
+        problem:
+          description: What does not fit. Null if all does.
+          type: str
+        shards:
+          description:
+            - For a change on several servers, the same for each server, with its C(api_url) and C(node), as each has a chain of its own.
+            - C(head) of the whole is null then. C(status) is the worst.
+          type: list
+          elements: dict
     runs:
       description: The latest 20 runs of the change, in order. The report with O(format=html) shows all.
       type: list
@@ -266,6 +321,9 @@ shards:
     node:
       description: The node.
       type: str
+    stage:
+      description: The stage of the server.
+      type: int
     status:
       description: The status of the change on this server.
       type: str
@@ -475,13 +533,15 @@ ARGUMENTS: dict[str, Any] = {
     "format": {"type": "str", "choices": ["csv", "jsonl", "html"], "default": "csv"},
     "report_check": {"type": "bool", "default": False},
     "metrics_dest": {"type": "path"},
+    "audit": {"type": "bool", "default": False},
+    "audit_head": {"type": "str"},
     "mask_identifiers": {"type": "bool", "default": False},
 }
 BOUNDS: dict[str, dict[str, float]] = {"ledger_timeout": {"least": 0}}
 # End of the generated part.
 RULES: dict[str, Any] = {
-    "required_by": {"report_dest": ("change_id",)},
-    "required_if": [("report_check", True, ("report_dest",))],
+    "required_by": {"report_dest": ("change_id",), "audit_head": ("change_id",)},
+    "required_if": [("report_check", True, ("report_dest",)), ("audit", True, ("change_id",))],
 }
 
 

@@ -17,6 +17,11 @@ from ..module_utils._core.states import ChangeStatus, RowState
 _AMISS = (RowState.FAILED, RowState.UNKNOWN, RowState.REFUSED, RowState.SKIPPED, RowState.SENDING)
 """The states that a line of progress names if there are any."""
 
+_NOT_NOW = (ChangeStatus.WINDOW_CLOSED, ChangeStatus.WAITING_FOR_STAGE)
+"""The statuses with which a run ends without a failure though participants are left."""
+
+WAITS_FOR_STAGE = "It waits for the servers of an earlier stage"
+
 _ROLE_PREFIX = re.compile(r"(?<![a-z_./])(?:(window)\.(?=[a-z])|(resume_aborted|lease_seconds)(?![a-z_]))")
 """The module's options in its messages that are variables of the role ``bulk_change``."""
 
@@ -38,9 +43,7 @@ def has_stopped(result: Mapping[str, Any]) -> bool:
     It is a result of ``yateota_bulk`` with ``state=applied``.
     """
     change = result.get("change")
-    return (
-        "failure" in result or not change or change["status"] == ChangeStatus.WINDOW_CLOSED or waits_for_window(change)
-    )
+    return "failure" in result or not change or change["status"] in _NOT_NOW or waits_for_window(change)
 
 
 def waits_for_window(change: Mapping[str, Any]) -> bool:
@@ -70,6 +73,8 @@ def why_stopped(result: Mapping[str, Any]) -> str:
         return _ROLE_PREFIX.sub(_as_variable, str(result["msg"]))
     if not change:
         return "The module crashed."
+    if change["status"] == ChangeStatus.WAITING_FOR_STAGE:
+        return f"{WAITS_FOR_STAGE}."
     return waiting(change) or "The window closed."
 
 

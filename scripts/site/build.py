@@ -28,6 +28,7 @@ GUIDES = [
     "how_to",
     "awx",
     "fleets",
+    "events",
     "sandbox",
     "security",
     "troubleshooting",

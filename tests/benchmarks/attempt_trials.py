@@ -48,7 +48,7 @@ def run_trial(server: Server, kind: str, database: Database, number: int, chance
         fault = {"request": "action_participant", "nth": chance.randint(1, 2 * SIZE), **chance.choice(KINDS)}
         server.admin("POST", "faults", fault)
     options = trial_options(server, database, number, chance, folder)
-    wanted = chance.randint(2, 5)
+    wanted = chance.randint(1, 4)
     for turn in range(MOST_RUNS):
         befalls = chance.choice(DISTURBANCES[kind]) if turn < wanted else undisturbed
         trial.disturbances[befalls.__name__] += 1

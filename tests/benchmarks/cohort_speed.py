@@ -18,7 +18,7 @@ from typing import Any
 import driver  # noqa: F401 (it finds the collection)
 import sqlalchemy as sa
 from ansible_collections.simops.yateota.plugins.module_utils._core.cohorts import cohorts_result
-from ansible_collections.simops.yateota.plugins.module_utils._core.policy import BAD_RULE
+from ansible_collections.simops.yateota.plugins.module_utils._core.rollout_policy import BAD_RULE
 from ansible_collections.simops.yateota.plugins.module_utils._ledger.change import create_change, find_change
 from ansible_collections.simops.yateota.plugins.module_utils._ledger.cohorts import failures_of
 from ansible_collections.simops.yateota.plugins.module_utils._ledger.database import open_ledger

@@ -221,7 +221,7 @@ def test_nothing_but_the_survey_and_a_dry_run_is_asked_for(name: str) -> None:
 @pytest.mark.parametrize("name", TEMPLATES)
 def test_jobs_that_can_change_something_run_one_at_a_time(name: str) -> None:
     """Those that approve or hold a change write to the ledger alone, and wait for no other."""
-    halts = name.removeprefix("YateOTA ") in ("bulk approve", "bulk hold", "bulk release", "bulk stop")
+    halts = name.removeprefix("YateOTA ") in ("bulk approve", "bulk hold", "bulk hold all", "bulk release", "bulk stop")
     reading = {module for module in PLAYBOOKS[name].modules if module.endswith(("_info", "_trace"))}
     assert TEMPLATES[name]["allow_simultaneous"] is (halts or PLAYBOOKS[name].modules == reading)
 

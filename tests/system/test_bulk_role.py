@@ -176,7 +176,7 @@ def test_who_asks_cannot_name_himself_as_approver(bulk: Ansible, sandbox: Any) -
 
 
 ACTING = ["bulk_cancel", "bulk_rerun", "bulk_retry", "bulk_retry_build"]
-HALTING = ["bulk_approve", "bulk_hold", "bulk_release", "bulk_stop"]  # above, and test_hold.py
+HALTING = ["bulk_approve", "bulk_hold", "bulk_hold_all", "bulk_release", "bulk_stop"]  # above, and test_hold.py
 
 
 def test_every_bulk_playbook_is_tested() -> None:

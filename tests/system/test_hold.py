@@ -205,3 +205,36 @@ def test_a_stopped_change_is_never_sent(job_on: Callable[[int], tuple[Any, Ansib
     assert not nameless.ok
     assert "reason is missing: give why, for example" in nameless.words
     assert box.writes() == []
+
+
+def test_all_changes_are_held_and_those_that_have_ended_are_left(
+    job_on: Callable[[int], tuple[Any, Ansible]],
+) -> None:
+    box, ansible = job_on(20)
+    for name, further in (("DONE", {}), ("CHG1", {"bulk_change_only": "plan"})):
+        made = ansible("bulk_retry", {**change(20, None), "change_id": name, **further})
+        assert made.ok, made.output
+    sent = len(box.writes())
+    checked = ansible("bulk_hold_all", {"reason": "A freeze"}, "--check")
+    assert "Nothing is recorded in check mode. These would be held: CHG1." in checked.words
+    held = ansible("bulk_hold_all", {"reason": "A freeze", "awx_user_name": "ann"})
+    assert (held.ok, held.changed) == (True, 1), held.output
+    assert "Now held: CHG1." in held.words
+    assert {name: read(ansible)["held"][name] for name in ("by", "reason")} == {"by": "ann", "reason": "A freeze"}
+    assert len(box.writes()) == sent
+
+
+def test_a_wave_that_does_not_work_holds_the_change(ansible_playbook: Ansible, sandbox: Any, tmp_path: Path) -> None:
+    """The job ends with the share, nothing of the next wave is sent, and the status shows both."""
+    environ = ansible_playbook.environ({"YATEOTA_LEDGER": str(tmp_path / "ledger.sqlite")})
+    given = {"change_id": "CHG1", "campaign_id": 167, "bulk_change_state": "failed", "bulk_change_wave_size": 10}
+    proof = {"bulk_change_soak": 1, "bulk_change_success_percentage": 90, "bulk_change_abort_on_reason": "404, locked"}
+    approved = {"bulk_change_approved_by": "j.doe", "bulk_change_verify": False}
+    held = ansible_playbook("bulk_retry", {**given, **proof, **approved}, environ=environ)
+    assert held.code == 2, held.output
+    assert "Change CHG1 is held by the rollout since " in held.words
+    assert "wave 1: 0 % of 90 % finished after 1 s. Release it with the playbook bulk_release" in held.words
+    assert len(sandbox.writes()) == 10
+    told = ansible_playbook("bulk_status", {"change_id": "CHG1"}, environ=environ)
+    assert "Waves that have ended: 1. At its end: 0 % of wave 1." in told.words
+    assert "Held by the rollout" in told.words

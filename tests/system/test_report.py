@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import csv
+import itertools
 import json
+import os
 import re
 import shutil
 from collections import Counter
@@ -14,10 +16,10 @@ from xml.etree import ElementTree
 
 import pytest
 from ansible_collections.simops.yateota.plugins.filter.report_name import report_name
-from ansible_collections.simops.yateota.plugins.module_utils._core import libraries
+from ansible_collections.simops.yateota.plugins.module_utils._core import cohorts, libraries
 from ansible_collections.simops.yateota.plugins.module_utils._core.errors import InvalidInputError
 from ansible_collections.simops.yateota.plugins.module_utils._report import page
-from ansible_collections.simops.yateota.plugins.module_utils._report.charts import reasons_chart, waves_chart
+from ansible_collections.simops.yateota.plugins.module_utils._report.charts import progress_chart, waves_chart
 from ansible_collections.simops.yateota.tests.system.conftest import SECRET
 from ansible_collections.simops.yateota.tests.system.harness import Ansible, Run
 from playwright.sync_api import Browser, sync_playwright
@@ -28,6 +30,37 @@ BROWSERS = ("chromium-headless-shell", "chromium", "chromium-browser", "google-c
 # A server's answer that would load and run something, were it taken for more than text.
 MESSAGE = "locked <img src=https://tracker.example.net/x.png> <script>console.log(1)</script> 001010000000012"
 STATES = ("done", "skipped", "refused", "failed", "unknown", "sending", "planned")
+
+PICTURES = os.environ.get("YATEOTA_TEST_PICTURES")
+"""A folder to look at the pages in."""
+
+OUTSIDE = """width => [...document.querySelectorAll('body *')].filter(each => {
+  const box = each.getBoundingClientRect();
+  return box.right > width + 1 && !each.closest('.wide') && !each.closest('.labels');
+}).map(each => each.outerHTML.slice(0, 80))"""
+SMALLEST_TEXT = """() => Math.min(...[...document.querySelectorAll('body *')]
+  .filter(each => [...each.childNodes].some(node => node.nodeType == 3 && node.textContent.trim()))
+  .map(each => parseFloat(getComputedStyle(each).fontSize)))"""
+LABELS = """() => [...document.querySelectorAll('.labels.under > span > span')]
+  .filter(each => each.textContent).map(each => each.getBoundingClientRect()).map(box => [box.left, box.right])"""
+# The contrast of each text with the nearest background behind it, as WCAG 2 defines it.
+LOWEST_CONTRAST = """() => {
+  const light = color => {
+    const [r, g, b] = color.match(/[0-9.]+/g).slice(0, 3).map(each => each / 255)
+      .map(each => each <= 0.03928 ? each / 12.92 : ((each + 0.055) / 1.055) ** 2.4);
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+  };
+  const behind = each => {
+    const color = getComputedStyle(each).backgroundColor;
+    return color == 'rgba(0, 0, 0, 0)' ? behind(each.parentElement) : color;
+  };
+  return Math.min(...[...document.querySelectorAll('body *')]
+    .filter(each => [...each.childNodes].some(node => node.nodeType == 3 && node.textContent.trim()))
+    .map(each => {
+      const [one, other] = [light(getComputedStyle(each).color), light(behind(each))];
+      return (Math.max(one, other) + 0.05) / (Math.min(one, other) + 0.05);
+    }));
+}"""
 
 # What the files are called: the slash is none for a name, and no other change's report has the digest.
 NAME = report_name("CHG/1")
@@ -137,24 +170,31 @@ def test_the_page_renders_and_loads_nothing(report: Path, browser: Browser) -> N
     }
     assert counts == {"done": "41", "refused": "2", "unknown": "1", "selected": "44"}
     assert page.locator("#waves tbody tr").count() == 5
-    reasons = [row.inner_text().split("\t") for row in page.locator("#reasons tbody tr").all()]
+    reasons = [
+        [cell.inner_text().strip() for cell in row.locator("td").all()]
+        for row in page.locator("#reasons tbody tr").all()
+    ]
     assert reasons[0] == ["refused", "403", MESSAGE.replace("001010000000012", "…"), "2"]
     assert reasons[1][0] == "unknown"
     whole = page.locator("body").inner_text()
     for fact in ("CHG/1", "noc", "4711", "j.doe", "campaign_id 167, state failed", "41 pending_send"):
         assert fact in whole
 
-    boxes = [chart.bounding_box() for chart in page.locator("figure svg").all()]
-    assert len(boxes) == 2
-    assert all(box and box["width"] > 500 and box["height"] > 50 for box in boxes)
-    bars = [drawn.bounding_box() for drawn in page.locator("figure svg .bar rect").all()]
+    assert page.locator("#verdict b").inner_text() == "1 outcome is unknown"
+    assert "-e campaign_id=167 -e participant_id=" in page.locator("#unknown").inner_text()
+    bars = [drawn.bounding_box() for drawn in page.locator(".bars .bar i").all()]
     cells = [cell.inner_text() for cell in page.locator("#waves tbody td.number:nth-child(n+5)").all()]
-    assert len(bars) == sum(cell != "0" for cell in cells) + len(reasons)
+    assert len(bars) == sum(cell != "0" for cell in cells)
     assert all(box and box["width"] * box["height"] > 100 for box in bars)
-    labels = [chart.get_attribute("aria-label") for chart in page.locator("figure svg[role=img]").all()]
+    areas = [drawn.bounding_box() for drawn in page.locator("figure polygon").all()]
+    assert len(areas) == 3
+    assert areas[0]
+    assert areas[0]["width"] > 500
+    assert areas[0]["height"] > 50
+    labels = [chart.get_attribute("aria-label") for chart in page.locator("figure[role=img]").all()]
     assert labels == [
-        "Participants of 5 waves by row state. The table below has the same figures.",
-        "Participants by 2 reasons. The table below has the same figures.",
+        "Participants settled over time by row state, 44 of 44 at the end.",
+        "Participants of 5 waves by row state. A table below has the same figures.",
     ]
     page.close()
 
@@ -182,19 +222,23 @@ def wave(number: int, **counts: int) -> dict[str, Any]:
         "counts": {**dict.fromkeys(STATES, 0), **counts},
         "started": f"2026-06-01T20:{number // 60:02}:{number % 60:02}.000Z",
         "finished": None,
+        "success_percentage": None,
     }
 
 
 def told(waves: list[dict[str, Any]]) -> dict[str, Any]:
     """A change as the module tells it."""
     texts = dict.fromkeys(("status", "action", "api_url", "node", "requested_by", "planned", "started"), "x")
-    empty = dict.fromkeys(("approved_by", "job_id", "finished", "plan_digest", "approval", "held", "stopped"))
+    empty = dict.fromkeys(
+        ("approved_by", "job_id", "finished", "plan_digest", "approval", "held", "stopped", "attempts", "forecast")
+    )
     counts = {state: sum(each["counts"][state] for each in waves) for state in STATES}
     return {
         **texts,
         **empty,
         "change_id": "<b>",
         "selection": {},
+        "audit": {"head": "5f" * 32, "status": None, "wave": None, "problem": None},
         "duplicates": 0,
         "selected": sum(counts.values()),
         "counts": counts,
@@ -204,9 +248,91 @@ def told(waves: list[dict[str, Any]]) -> dict[str, Any]:
     }
 
 
+def account(waves: list[dict[str, Any]]) -> str:
+    """The page of a change with eight reasons, cohorts, a curve and all the sections."""
+    change = told(waves)
+    change |= {"api_url": "https://ota-north-7.example.net:8443/yateota/api.php", "change_id": "CHG0012345"}
+    change |= {"status": "applied", "started": "2026-06-01T20:00:00.000Z", "finished": "2026-06-01T23:42:10.000Z"}
+    change |= {
+        "states": {"finished": change["counts"]["done"] - 3, "failed": 3},
+        "plan_digest": "7d3f5b0c91aa" * 5 + "7d3f",
+    }
+    change["runs"] = [
+        {
+            **dict.fromkeys(("requested_by", "approved_by"), "noc"),
+            "run": 1,
+            "job_id": "4711",
+            "host": "controller-3.example.net",
+            "outcome": "applied",
+            **dict.fromkeys(("started", "finished"), "2026-06-01T20:00:00.000Z"),
+        }
+    ]
+    kinds = [("unknown", None), ("failed", 500), ("failed", 200), *(("refused", code) for code in range(401, 406))]
+    reasons = [
+        {"state": state, "code": code, "reason": f"the server's reason number {place}, " * 3, "count": 90 - 10 * place}
+        for place, (state, code) in enumerate(kinds)
+    ]
+    failure = {"participant_id": 123456, "campaign_id": 167, "iccid": "8943101000000000873", "imsi": "262010000000011"}
+    failures = [{**failure, "msisdn": "882990000011", "state": each["state"], "message": MESSAGE} for each in reasons]
+    tallies = cohorts.Tallies()
+    for prefix, size, failed in (("89431010000", 400, 124), ("89491010000", 16_000, 400), ("89431012000", 90, 20)):
+        tallies.add_total(size, failed)
+        tallies.add(cohorts.Kind.ICCID_PREFIX, prefix, size, failed)
+    sent = [(1_780_344_000.0 + 130 * number, dict(each["counts"])) for number, each in enumerate(waves)]
+    details = page.Details(failures, reasons, (), cohorts.cohorts_result(tallies), [(1_780_343_990.0, {}), *sent])
+    return page.page(change, details)
+
+
+SMALL = [wave(number, done=17, failed=1, refused=number, unknown=2 - number) for number in (1, 2)]
+LARGE = [
+    wave(number, done=440 - 3 * number, failed=30, refused=10 + 2 * number, unknown=number, skipped=20)
+    for number in range(1, 41)
+]
+
+
+@pytest.mark.parametrize(("waves", "size"), [(SMALL, 40), (LARGE, 20_000)], ids=["40", "20000"])
+def test_it_can_be_read_at_every_width(
+    waves: list[dict[str, Any]], size: int, browser: Browser, tmp_path: Path
+) -> None:
+    assert sum(each["size"] for each in waves) == size
+    (tmp_path / "page.html").write_text(account(waves), encoding="utf-8")
+    opened = browser.new_page()
+    opened.goto((tmp_path / "page.html").as_uri())
+    for scheme, width in itertools.product(("light", "dark"), (390, 820, 1440)):
+        opened.set_viewport_size({"width": width, "height": 900})
+        opened.emulate_media(color_scheme=scheme)
+        if PICTURES:
+            opened.screenshot(path=f"{PICTURES}/report-{size}-{scheme}-{width}.png", full_page=True)
+        assert opened.evaluate("document.documentElement.scrollWidth") <= width
+        # What is larger than the screen is in a part that scrolls by itself, and no text is too small to read.
+        assert opened.evaluate(OUTSIDE, width) == []
+        assert opened.evaluate(SMALLEST_TEXT) >= 12
+        assert opened.evaluate(LOWEST_CONTRAST) >= 4.5
+        first = opened.locator("#verdict").bounding_box()
+        assert first
+        assert first["y"] < 300  # the verdict is on the first screen, also of a phone
+        ends = opened.evaluate(LABELS)
+        assert len(ends) >= 2
+        assert all(before[1] <= after[0] for before, after in itertools.pairwise(ends))
+    opened.close()
+
+
+@pytest.mark.parametrize("waves", [SMALL, LARGE], ids=["40", "20000"])
+def test_it_prints_light_on_a4(waves: list[dict[str, Any]], browser: Browser, tmp_path: Path) -> None:
+    (tmp_path / "page.html").write_text(account(waves), encoding="utf-8")
+    opened = browser.new_page(color_scheme="dark", viewport={"width": 688, "height": 1000})  # A4 within its margins
+    opened.goto((tmp_path / "page.html").as_uri())
+    opened.emulate_media(media="print")
+    assert opened.evaluate("document.documentElement.scrollWidth") <= 688
+    assert opened.evaluate("getComputedStyle(document.querySelector('h1')).color") == "rgb(28, 33, 38)"
+    if PICTURES:
+        opened.screenshot(path=f"{PICTURES}/report-{len(waves)}-print.png", full_page=True)
+    opened.close()
+
+
 def test_charts_hold_no_script_and_nothing_from_elsewhere() -> None:
-    reasons = [{"state": "refused", "code": 403, "reason": "<script>x</script>", "count": 3}]
-    for chart in (waves_chart([wave(1, done=3, failed=1)]), reasons_chart(reasons)):
+    moments = [(0.0, {}), (1.0, {"done": 3}), (2.0, {"failed": 1})]
+    for chart in (waves_chart([wave(1, done=3, failed=1)]), progress_chart(moments, 4)):
         assert "<script" not in chart
         assert set(re.findall(r"https?://[^\" ]+", chart)) <= {"http://www.w3.org/2000/svg"}
         ElementTree.fromstring(chart)
@@ -223,7 +349,7 @@ def test_many_waves_share_bars(size: int, bars: int, has_numbers: bool) -> None:
 
 
 def test_a_change_of_which_nothing_was_sent_has_a_page() -> None:
-    text = page.page(told([]), [], [])
+    text = page.page(told([]), page.Details())
     assert "<svg" not in text
     assert "Change &lt;b&gt;" in text
 
@@ -231,4 +357,4 @@ def test_a_change_of_which_nothing_was_sent_has_a_page() -> None:
 def test_without_the_library_the_sentence_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(page, "missing", lambda names: libraries.missing([*names, "library_that_is_not_there"]))
     with pytest.raises(InvalidInputError, match=r"format 'html' needs library_that_is_not_there on the machine"):
-        page.page(told([wave(1, done=1)]), [], [])
+        page.page(told([wave(1, done=1)]), page.Details())

@@ -52,7 +52,15 @@ NEEDED: dict[str, Any] = {
     "retry_build_sweep_campaigns": "144",
 }
 # The playbooks that need a change, which another one plans first.
-LEDGER_PLAYBOOKS = ["bulk_status", "bulk_report", "bulk_approve", "bulk_hold", "bulk_release", "bulk_stop"]
+LEDGER_PLAYBOOKS = [
+    "bulk_status",
+    "bulk_report",
+    "bulk_approve",
+    "bulk_hold",
+    "bulk_release",
+    "bulk_hold_all",
+    "bulk_stop",
+]
 
 
 @pytest.fixture

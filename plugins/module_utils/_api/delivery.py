@@ -71,6 +71,16 @@ class RateLimiter:
         self._asked_since: float | None = None
         self._lock = threading.Lock()
 
+    def set_rate(self, per_second: float) -> None:
+        """Change the limit, for the turns that are not taken yet."""
+        self._gap = 1 / per_second
+
+    def hold_back(self, seconds: float) -> None:
+        """Give no turn for some seconds from now on."""
+        with self._lock:
+            self._paused_until = max(self._paused_until, time.monotonic() + seconds)
+            self._next = max(self._next, self._paused_until)
+
     def wait(self) -> None:
         """Wait for a turn, and for the end of any pause that begins in the meantime."""
         while not self._switch.is_on:

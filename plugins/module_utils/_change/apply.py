@@ -17,13 +17,17 @@ from .._core.states import BAD_STATES, ENDED_STATUSES, Action, ChangeStatus, Row
 from .._ledger.attempt_facts import attempt_facts
 from .._ledger.attempts import Attempts
 from .._ledger.change import Change
+from .._ledger.halts import abort_of
 from .._ledger.queries import Report
+from .abort import check_resumable
 from .approve import check_approved
+from .auditing import check_still_planned
 from .bulk_task import BulkTask, ModuleState, Work
+from .foresight import check_provable
 from .further_attempts import attempts_of, rounds_of
 from .hold import check_not_halted, check_seen
 from .one_sim import separate_sims
-from .rollout import Rollout, check_resumable
+from .rollout import Rollout
 from .states_reader import StateReader
 
 
@@ -48,6 +52,10 @@ def apply(task: BulkTask, change: Change, run: int) -> Work:
         error = failure
     except BaseException as unexpected:  # noqa: BLE001 (on any error, what was sent belongs to the result)
         error = UnexpectedError(unexpected, f"Change {record.change_id}")
+    if rollout.shortfall:
+        task.warn(
+            f"Change {record.change_id}, its last {rollout.shortfall}. Nothing is planned after it that could be held."
+        )
     return Work(changed or rollout.sent > 0, rollout.sent, rollout.sending_seconds, states.pages, error=error)
 
 
@@ -81,7 +89,7 @@ def _check(task: BulkTask, change: Change) -> None:
     sends = _would_change(task, change, may=True)
     if sends:
         check_not_halted(record)
-    if record.status == ChangeStatus.ABORTED:
+    if record.status == ChangeStatus.ABORTED or (sends and abort_of(record)):
         check_resumable(change, task.rollout)
     elif record.status == ChangeStatus.PURGED and (
         counts[RowState.PLANNED] or (task.rollout.resend and counts[RowState.UNKNOWN])
@@ -91,6 +99,8 @@ def _check(task: BulkTask, change: Change) -> None:
             "another change_id."
         )
     if sends:
+        check_provable(task, change)
+        check_still_planned(change)
         check_approved(task, change)
 
 

@@ -99,6 +99,7 @@ class BulkTask:
             "action": self.options["action"],
             "requested_by": self.requested_by,
             "job_id": self.options["job_id"],
+            "stage": self.options["stage"],
         }
 
 

@@ -137,6 +137,12 @@ def check_same(task: BulkTask, change: Change, selection_too: bool = True) -> No
             f"change_id '{record.change_id}' is recorded with action '{record.action}', not '{action}': "
             "give that, or another change_id for another change."
         )
+    stage = task.options["stage"]
+    if stage is not None and stage != (record.stage or 1) and not task.options["replan"]:
+        raise InvalidInputError(
+            f"change_id '{record.change_id}' is recorded with stage {record.stage or 1} on {record.api_url}, not "
+            f"{stage}: give that, or plan it again with replan=true before it begins."
+        )
     asked = selection_too and task.options["selection"]
     if record.status == ChangeStatus.PURGED or not asked:
         return

@@ -126,7 +126,7 @@ def course_of(options: RolloutOptions) -> Course:
         options.soak,
         options.maximum_per_second,
         options.window,
-        getattr(options, "success_percentage", None) is not None,
+        options.success_percentage is not None,
     )
 
 

@@ -14,6 +14,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from .._core.errors import InvalidInputError
+from .._ledger.change import Change
+from .._ledger.readings import Readings
+from .bulk_task import BulkTask
 
 
 def check_ledger(where: str) -> None:
@@ -49,3 +52,20 @@ def check_seconds(options: Mapping[str, Any], *names: str) -> None:
     for name in names:
         if options[name] == math.inf:
             raise InvalidInputError(f"{name} inf is not valid: give a number of seconds.")
+
+
+def check_provable(task: BulkTask, change: Change) -> None:
+    """Refuse to ask for a success percentage of participants whose states cannot be read.
+
+    Raises:
+        InvalidInputError: some have no campaign.
+    """
+    if task.rollout.success_percentage is None:
+        return
+    unreadable = Readings(change).without_campaign()
+    if unreadable:
+        raise InvalidInputError(
+            f"rollout.success_percentage cannot be used for change {task.change_id}: {unreadable} of its participants "
+            "have no campaign whose list shows their states. Nothing was sent. Leave it out, or plan another change "
+            "with campaign_id."
+        )

@@ -18,6 +18,7 @@ from .._ledger.attempt_facts import AttemptFacts, attempt_facts
 from .._ledger.change import Change
 from .._ledger.further_attempts import FurtherAttempts, Outlook
 from .._ledger.queries import iso
+from .._ledger.readings import Readings
 from .bulk_task import BulkTask
 from .states_reader import StateReader
 
@@ -80,6 +81,16 @@ def attempts_fact(change: Change, limits: Mapping[str, Any] | None) -> dict[str,
     allowed = limits or dict.fromkeys(AttemptLimits._fields)
     is_due = facts.next_due is not None and facts.next_due <= change.clock.now()
     return {**allowed, **facts._asdict(), "next_due": iso(facts.next_due), "is_due": is_due}
+
+
+def warn_of_single_attempts(task: BulkTask, change: Change) -> None:
+    """Warn of participants that get only one attempt, because no list shows their states."""
+    single = Readings(change).without_campaign() if task.options["attempts"] else 0
+    if single:
+        task.warn(
+            f"attempts: {single} participants of change {task.change_id} get only one, because no campaign's list "
+            "shows whether they need another. Give their campaign_id."
+        )
 
 
 class Rounds:

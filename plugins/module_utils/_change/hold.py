@@ -14,16 +14,16 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from .._core.errors import HeldError, InvalidInputError, StoppedError
+from .._core.errors import ApiError, HeldError, InvalidInputError, StoppedError, YateotaError
 from .._core.states import ENDED_STATUSES, ChangeStatus
 from .._ledger.change import Change
-from .._ledger.halts import Halt, halt_of, hold_of, stop_of
+from .._ledger.halts import Halt, hold_of, stop_of
 from .._ledger.queries import halt_facts, iso
 from .bulk_task import BulkTask, ModuleState, Work
 
 
-def why_halted(change_id: str, halt: Halt) -> HeldError:
-    """Return the failure of a run whose change is held or stopped.
+def why_halted(change_id: str, halt: Halt) -> YateotaError:
+    """Return the failure of a run whose change is held or stopped, or aborted on all its servers.
 
     It says who did it, since when, and why.
     """
@@ -33,6 +33,11 @@ def why_halted(change_id: str, halt: Halt) -> HeldError:
         return StoppedError(
             f"Change {change_id} was stopped by {halt.by} at {moment}: {reason}. What is left is never sent. Plan it "
             "under another change_id where it is to be sent after all."
+        )
+    if halt.status == ChangeStatus.ABORTED:
+        return ApiError(
+            f"Change {change_id} is aborted on all its servers since {moment}: {reason}. Find the cause, then set "
+            "resume_aborted to continue."
         )
     return HeldError(
         f"Change {change_id} is held by {halt.by} since {moment}: {reason}. Release it with the playbook bulk_release "
@@ -49,16 +54,16 @@ def check_not_halted(record: Any) -> None:
     Raises:
         HeldError: the change is held or stopped.
     """
-    halt = halt_of(record)
+    halt = stop_of(record) or hold_of(record)
     if halt:
         raise why_halted(record.change_id, halt)
 
 
 def check_seen(change: Change) -> None:
-    """End a run that reads from the server if its change was held or stopped.
+    """End a run that reads from the server if its change was held, stopped or aborted.
 
     Raises:
-        HeldError: the change is held or stopped.
+        YateotaError: as ``why_halted``.
     """
     change.look()
     if change.halt:

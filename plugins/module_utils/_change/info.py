@@ -11,8 +11,8 @@ from typing import Any
 
 from .._core.change_id import alike
 from .._core.cohorts import cohorts_result
-from .._core.errors import InvalidInputError
-from .._core.policy import BAD_RULE
+from .._core.errors import InvalidInputError, YateotaError
+from .._core.rollout_policy import BAD_RULE
 from .._core.states import RowState
 from .._core.task_result import TaskResult
 from .._ledger.change import Change, Server, find_change, recorded_ids
@@ -22,6 +22,7 @@ from .._ledger.fleet import all_rows, shard_rows
 from .._ledger.listing import changes_of, joined
 from .._ledger.queries import SHOWN, Report
 from .._report.metrics import change_metrics, check_metrics, write_metrics
+from .auditing import altered, audited, check_head
 from .fleet import WholeReport
 from .forecast import forecast
 from .foresight import check_seconds
@@ -45,23 +46,23 @@ def run_info(options: Mapping[str, Any], check_mode: bool, shown: Shown, server:
         YateotaError: the ledger cannot be read, or does not hold the change.
     """
     check_seconds(options, "ledger_timeout")
+    check_head(options)
     if options["report_check"]:
         check_report({**options, "report_dest": nearest(options["report_dest"])}, check_mode=True)
         return TaskResult({"changed": False})
-    if options["report_dest"]:
-        check_report(options, check_mode)
-    if options["metrics_dest"]:
-        check_metrics(options["metrics_dest"], check_mode)
+    _check_files(options, check_mode)
     ledger = look_into(options["ledger"], options["ledger_password"], options["ledger_timeout"])
     if ledger is None:
-        error = f"ledger '{options['ledger']}' does not exist: give the one that the changes were recorded in."
-        return TaskResult({"ledger_found": False}, InvalidInputError(error))
+        missing = f"ledger '{options['ledger']}' does not exist: give the one that the changes were recorded in."
+        return TaskResult({"ledger_found": False}, InvalidInputError(missing))
     with contextlib.closing(ledger):
         result: dict[str, Any] = {"changed": False}
+        error: YateotaError | None = None
         if options["change_id"]:
             result = _one(ledger, options, check_mode, shown, server)
+            error = altered(result["change"])
         if options["change_id"] and not options["metrics_dest"]:
-            return TaskResult(result)
+            return TaskResult(result, error)
         listed = [{**each, "forecast": _forecast(ledger, each)} for each in changes_of(ledger)]
         if not options["change_id"]:
             result["changes"] = joined(listed)
@@ -69,7 +70,15 @@ def run_info(options: Mapping[str, Any], check_mode: bool, shown: Shown, server:
             result["changed"] |= write_metrics(options["metrics_dest"], change_metrics(listed), check_mode)
             if not check_mode:
                 result["metrics"] = options["metrics_dest"]
-        return TaskResult(result)
+        return TaskResult(result, error)
+
+
+def _check_files(options: Mapping[str, Any], check_mode: bool) -> None:
+    """Refuse files that could not be written, before anything is read."""
+    if options["report_dest"]:
+        check_report(options, check_mode)
+    if options["metrics_dest"]:
+        check_metrics(options["metrics_dest"], check_mode)
 
 
 def _one(
@@ -78,9 +87,10 @@ def _one(
     """Return the result for one change, and write its report."""
     change, is_whole = _recorded(ledger, options["change_id"], server)
     result, facts = _whole_result_and_facts(change) if is_whole else _result_and_facts(change)
+    result["change"]["audit"] = facts["audit"] = audited(change, options, is_whole)
     if options["report_dest"]:
         if options["format"] == PAGE:
-            result["changed"] = write_page(change, options, check_mode, shown(facts), is_whole)
+            result["changed"] = write_page(change, options, check_mode, shown(facts), result["cohorts"], is_whole)
         else:
             result["changed"] = write_rows(change, options, check_mode, is_whole)
         if not check_mode:

@@ -10,7 +10,9 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from .._core.rollout_policy import covers, read_reasons
 from .hours import DAYS, read_hours
+from .options import FLEET
 from .windows import read_moment
 
 LIMITS = ("rollout", "abort", "window", "attempts")
@@ -33,8 +35,29 @@ def _beyond(approved: Any, given: Any) -> bool:
     return approved is not None and (given is None or not given <= approved)
 
 
+def _given_up(approved: Any, given: Any) -> bool:
+    return bool(approved) and not given
+
+
+def _covers_fewer(approved: Any, given: Any) -> bool:
+    return given is not None and (approved is None or not covers(given, approved))
+
+
+def _other_soak(approved: Any, given: Any) -> bool:
+    """Compare the soaks, each with whether the SIMs of a wave must answer within it.
+
+    A shorter soak shows fewer failures. A longer one gives the SIMs longer to answer than is approved.
+    """
+    (soak, must_answer), (other, _answers) = approved, given
+    return _less(soak, other) or (must_answer and _more(soak, other))
+
+
 def _another(approved: Any, given: Any) -> bool:
     return approved is not None and given != approved
+
+
+def _given_up_fleet(approved: Any, given: Any) -> bool:
+    return bool(approved == FLEET and given != FLEET)
 
 
 _LOOSER: Mapping[str, Callable[[Any, Any], bool]] = {
@@ -42,9 +65,14 @@ _LOOSER: Mapping[str, Callable[[Any, Any], bool]] = {
     "rollout.wave_size": _more,
     "rollout.maximum_per_second": _more,
     "rollout.concurrency": _more,
-    "rollout.soak": _less,
+    "rollout.soak": _other_soak,
+    "rollout.success_percentage": _less,
     "abort.threshold_percentage": _more,
     "abort.minimum_executed": _more,
+    "abort.count_unanswered": _given_up,
+    "abort.on_reason": _covers_fewer,
+    "abort.scope": _another,
+    "rollout.rate_scope": _given_up_fleet,
     "attempts.maximum": _more,
     "attempts.interval": _less,
     "window.start": _less,
@@ -76,7 +104,7 @@ def limits_of(params: Mapping[str, Any], arguments: Mapping[str, Mapping[str, An
         arguments: the module's argument spec, for the defaults of suboptions.
 
     Raises:
-        InvalidInputError: a moment is not valid.
+        InvalidInputError: a moment or a reason is not valid.
     """
     limits: dict[str, dict[str, Any]] = {}
     for option in LIMITS:
@@ -86,6 +114,8 @@ def limits_of(params: Mapping[str, Any], arguments: Mapping[str, Mapping[str, An
     for name in ("start", "end"):
         moment = read_moment(f"window.{name}", limits["window"][name])
         limits["window"][name] = moment and moment.astimezone(datetime.UTC).isoformat()
+    reasons = read_reasons("abort.on_reason", limits["abort"]["on_reason"])
+    limits["abort"]["on_reason"] = None if reasons is None else list(reasons)
     return limits
 
 
@@ -114,6 +144,8 @@ def _effective(limits: Limits) -> dict[str, Any]:
     """
     flat = {f"{option}.{name}": value for option, those in limits.items() for name, value in those.items()}
     flat["rollout.canary"] = flat.get("rollout.canary") or flat.get("rollout.wave_size")
+    must_answer = flat.get("rollout.success_percentage") is not None or flat.get("abort.count_unanswered", False)
+    flat["rollout.soak"] = flat.get("rollout.soak"), must_answer
     if "attempts.maximum" not in flat:
         flat |= {"attempts.maximum": 1, "attempts.interval": math.inf}
     hours, days = flat.get("window.hours"), flat.get("window.days")

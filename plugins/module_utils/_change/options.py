@@ -9,9 +9,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
+from .._core.errors import InvalidInputError
+from .._core.rollout_policy import Reasons, bad_rule, read_reasons
+from .._core.tallies import BadRule
 from .windows import Window, window_of
 
 REPORT, RESEND = "report", "resend"
+CHANGE, FLEET = SCOPES = "change", "fleet"
+"""What a limit is for: the change on one server, or on all."""
 
 
 @dataclass(frozen=True)
@@ -22,6 +27,9 @@ class RolloutOptions:
 
     Attributes:
         window: when requests may leave.
+        on_reason: the codes and texts; None if all bad attempts count.
+        scope: whether the abort threshold is for this server's shard or for all, ``CHANGE`` or ``FLEET``.
+        rate_scope: the same of ``maximum_per_second``.
         wait_for_window: whether a run waits for a window that is closed when it begins.
         Others: the options of the same name.
     """
@@ -31,14 +39,19 @@ class RolloutOptions:
     maximum_per_second: float | None
     concurrency: int
     soak: float
+    success_percentage: float | None
     threshold_percentage: float
     minimum_executed: int
+    count_unanswered: bool
+    on_reason: Reasons | None
     window: Window
     wait_for_window: bool
     resume_aborted: bool
     resend: bool
     recheck_after: float
     max_waves: int | None
+    scope: str = CHANGE
+    rate_scope: str = CHANGE
 
     @property
     def senders(self) -> int:
@@ -49,6 +62,11 @@ class RolloutOptions:
         strictly one.
         """
         return self.concurrency + (self.concurrency > 1)
+
+    @property
+    def bad_rule(self) -> BadRule:
+        """Return the rule by which attempts count as bad."""
+        return bad_rule(self.on_reason, self.soak if self.count_unanswered else None)
 
     def is_open(self, moment: float) -> bool:
         """Return whether the window is open."""
@@ -76,6 +94,13 @@ def rollout_options(params: Mapping[str, Any], arguments: Mapping[str, Mapping[s
     for option in ("rollout", "abort"):
         spec = arguments[option]["options"]
         given |= {name: (params[option] or {}).get(name, each.get("default")) for name, each in spec.items()}
+    for option, name in (("rollout", "success_percentage"), ("abort", "count_unanswered")):
+        if given[name] not in (None, False) and not given["soak"]:
+            raise InvalidInputError(
+                f"rollout.soak must be more than 0 with {option}.{name}, got {given['soak']:g}. Give the seconds that "
+                "the SIMs of a wave may take to answer."
+            )
+    given["on_reason"] = read_reasons("abort.on_reason", given["on_reason"])
     return RolloutOptions(
         **{field.name: given[field.name] for field in fields(RolloutOptions) if field.name in given},
         window=window_of(params["window"] or {}),

@@ -18,6 +18,7 @@ from .._core.errors import InvalidInputError, YateotaError
 from .._core.identification import NAMINGS, PARTICIPANT, SIM, may_be_one_sim
 from .._core.policy import keep_rank_by_state, left_out, misidentified
 from .._core.states import NOT_BEGUN_STATUSES, ChangeStatus
+from .._ledger.chain import Chain
 from .._ledger.change import Change
 from .._ledger.digest import plan_digest
 from .._ledger.duplicates import Duplicates
@@ -26,11 +27,13 @@ from .._ledger.plan import Plan
 from .._ledger.tables import sa
 from .approve import check_limits
 from .bulk_task import BulkTask, ModuleState, Work
+from .foresight import check_provable
+from .further_attempts import warn_of_single_attempts
 from .selection import Selection, words
 from .states_reader import StateReader
 
 
-def plan(task: BulkTask, change: Change) -> Work:
+def plan(task: BulkTask, change: Change, run: int) -> Work:
     """Record the participants in the selection, and judge each by its state.
 
     Raises:
@@ -45,9 +48,10 @@ def plan(task: BulkTask, change: Change) -> Work:
         if not selection.listed:
             states.look_up()
         named_again = _judge(task, change, recorded, selection)
+        recorded.leave_out_by_state(functools.partial(left_out, task.options["action"]), named_again)
         void_approvals(change)
-        change.update(limits=task.limits, plan_digest=plan_digest(change, task.limits), **_asked_for(task, change))
-        recorded.finish(functools.partial(left_out, task.options["action"]), offered, named_again)
+        planned = {"limits": task.limits, "plan_digest": plan_digest(change, task.limits), **_asked_for(task, change)}
+        recorded.finish(Chain(change, run), offered, **planned)
     except BaseException:
         with contextlib.suppress(YateotaError):
             if change.record().planned is None:  # a change that is planned again keeps its record
@@ -58,6 +62,7 @@ def plan(task: BulkTask, change: Change) -> Work:
             f"selection is empty: {words(description)} matches no participant. Change {task.change_id} is not "
             "recorded, and nothing is sent."
         )
+    warn_of_single_attempts(task, change)
     return Work(changed=offered > 0, pages_read=states.pages, is_empty=not offered)
 
 
@@ -119,7 +124,7 @@ def _judge(
     return found.conditions_named_again()
 
 
-def _renew(task: BulkTask, change: Change, _run: int) -> Work:
+def _renew(task: BulkTask, change: Change, run: int) -> Work:
     """Record that a planned change needs an approval, and its new limits.
 
     It has new limits if it is planned again after it began. Every task of a state that plans has planned the change
@@ -132,7 +137,7 @@ def _renew(task: BulkTask, change: Change, _run: int) -> Work:
         void_approvals(change)
         values |= {"limits": task.limits, "plan_digest": plan_digest(change, task.limits), **_asked_for(task, change)}
     if values:
-        change.update(**values)
+        Chain(change, run).update(**values)
     return Work(changed=bool(values))
 
 
@@ -147,4 +152,9 @@ def _would_renew(task: BulkTask, change: Change) -> bool:
     return bool(needs) or _plans_limits_anew(task, change)
 
 
-PLANNED = ModuleState(_renew, check_limits, would_change=_would_renew, plans=True)
+def _check(task: BulkTask, change: Change) -> None:
+    check_limits(task, change)
+    check_provable(task, change)
+
+
+PLANNED = ModuleState(_renew, _check, would_change=_would_renew, plans=True)

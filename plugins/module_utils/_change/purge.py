@@ -8,8 +8,8 @@ from __future__ import annotations
 from .._core.errors import InvalidInputError
 from .._core.states import ENDED_STATUSES, ChangeStatus
 from .._ledger.change import Change
-from .._ledger.halts import status_of, stop_of
-from .._ledger.queries import Report
+from .._ledger.halts import abort_of, status_of, stop_of
+from .._ledger.purging import purge_identifiers
 from .bulk_task import BulkTask, ModuleState, Work
 
 
@@ -21,7 +21,7 @@ def purge(task: BulkTask, change: Change, _run: int) -> Work:
     """
     purges = _would_change(task, change)
     if purges:
-        Report(change, masked=False).purge()
+        purge_identifiers(change)
     if change.record().compacted_at is None:  # the last run may have found no room for it
         change.ledger.compact()
         change.update(compacted_at=change.clock.moment())
@@ -33,7 +33,9 @@ def purge(task: BulkTask, change: Change, _run: int) -> Work:
 
 def _check(_task: BulkTask, change: Change) -> None:
     record = change.record()
-    if record.status not in (*ENDED_STATUSES, ChangeStatus.ABORTED, ChangeStatus.PURGED) and not stop_of(record):
+    if record.status not in (*ENDED_STATUSES, ChangeStatus.ABORTED, ChangeStatus.PURGED) and not (
+        stop_of(record) or abort_of(record)
+    ):
         raise InvalidInputError(
             f"Change {record.change_id} is {status_of(record)}, it has not ended: apply it to its end, or stop it, "
             "then purge it."

@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from .._ledger.change import Change
+from .._ledger.fleet import all_rows
+from .._ledger.progress import progress_of
 from .._ledger.queries import REPORT_COLUMNS
 from .._report.rows import Export, RowWriter
 from .fleet import report_on
@@ -65,7 +67,12 @@ def write_rows(change: Change, options: Mapping[str, Any], check_mode: bool, is_
 
 
 def write_page(
-    change: Change, options: Mapping[str, Any], check_mode: bool, shown: Mapping[str, Any], is_whole: bool = False
+    change: Change,
+    options: Mapping[str, Any],
+    check_mode: bool,
+    shown: Mapping[str, Any],
+    cohorts: Mapping[str, Any],
+    is_whole: bool = False,
 ) -> bool:
     """Write the page; return whether the content is new.
 
@@ -76,16 +83,19 @@ def write_page(
         options: the module's options.
         check_mode: nothing is written.
         shown: the change's facts as they may be shown, with all its waves and runs.
+        cohorts: the analysis of its failures, which has no identifier.
         is_whole: whether the page is about all shards of the change.
 
     Raises:
         InvalidInputError: it cannot be written.
     """
-    from .._report.page import page  # loads the charts' library, which no other task needs
+    from .._report.page import Details, page  # loads the charts' library, which no other task needs
 
     report = report_on(change, options["mask_identifiers"], is_whole)
+    progress = progress_of(all_rows(change) if is_whole else change)
+    details = Details(report.failures(), report.reasons(), report.exhausted(), cohorts, progress)
     with _export(options, check_mode) as export:
-        export.file.write(page(shown, report.failures(), report.reasons(), report.exhausted()))
+        export.file.write(page(shown, details))
     return export.changed
 
 

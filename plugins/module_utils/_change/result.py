@@ -13,6 +13,7 @@ from typing import Any
 from .._core.errors import YateotaError
 from .._core.states import ChangeStatus, RowState
 from .._core.task_result import TaskResult
+from .._ledger.audit import head_of
 from .._ledger.change import Change
 from .._ledger.fleet import shard_facts, shard_rows
 from .._ledger.queries import SHOWN, Report, iso
@@ -91,6 +92,7 @@ def _result(task: BulkTask, change: Change, work: Work, before: Mapping[str, int
             "waves_done": done,
             "waves_total": done + _waves_left(report, task.rollout),
             "waves": report.waves(SHOWN),
+            "audit": head_of(change),
             "window_opens": iso(opens),
             "window_opens_local": None if opens is None else task.rollout.window.local(opens),
             "forecast": foreseen,

@@ -20,16 +20,19 @@ from .._core import policy
 from .._core.attempt_policy import left_out_of_further
 from .._core.clock import elapsed
 from .._core.errors import ApiError, InvalidInputError, TransportError
-from .._core.states import ENDED_STATUSES, NOT_BEGUN_STATUSES, BadRule, ChangeStatus, RowState
-from .._ledger.attempts import Attempt, Attempts, Tally
+from .._core.states import ENDED_STATUSES, NOT_BEGUN_STATUSES, ChangeStatus, RowState
+from .._core.tallies import Tally
+from .._ledger.attempts import Attempt, Attempts
 from .._ledger.change import Change
 from .._ledger.outage import LedgerAwayError
-from .._ledger.queries import Report
 from .._ledger.tables import changes, sa
 from .._ledger.waves import Waves
+from .abort import AbortedError, why_aborted, with_reasons
+from .fleet_rollout import FleetPart
 from .further_attempts import Rounds
 from .hold import why_halted
 from .options import RolloutOptions
+from .proof import Soak
 from .sending import Pipeline, SenderPool, plan_again
 from .states_reader import StateReader
 from .waiting import wait_for
@@ -40,24 +43,6 @@ _SEEN_WITHIN = 0.6
 It is less than the second within which a hold must be seen: the time until the bytes leave is not measured.
 """
 _PAUSE = 0.2  # seconds between two checks while nothing is sent
-
-_RESUME = "Find the cause, then set resume_aborted to continue."
-
-
-class AbortedError(ApiError):
-    """An aborted change: too many of its attempts went wrong."""
-
-
-def check_resumable(change: Change, options: RolloutOptions) -> None:
-    """Refuse to continue with an aborted change without ``resume_aborted``.
-
-    Raises:
-        InvalidInputError: gives the most frequent reasons.
-    """
-    if not options.resume_aborted:
-        raise InvalidInputError(
-            f"Change {change.record().change_id} is aborted. {Report(change, masked=True).most_frequent()} {_RESUME}"
-        )
 
 
 class Rollout:
@@ -75,6 +60,7 @@ class Rollout:
     Attributes:
         sent: how many requests left for participants.
         sending_seconds: the time it took to send them.
+        shortfall: why the last wave is not proven; None if it is, or is not judged.
     """
 
     def __init__(
@@ -90,22 +76,29 @@ class Rollout:
         self._change = change
         self._rounds = rounds
         self._attempts = attempts
-        self._waves = Waves(change)
+        self._waves = Waves(change, attempts.chain)
         self._states = states
         self._options = options
         self._stopped = stopped
         self._switch = StopSwitch()
         limiter = RateLimiter(options.maximum_per_second, self._switch)
         self._delivery = Delivery(client, limiter, self._switch, self._may_leave)
+        self._fleet = FleetPart(change, options, limiter)
         record = change.record()
         # A person can have looked at refusals only if the change has stopped because of them.
         if options.resume_aborted and record.status not in (*NOT_BEGUN_STATUSES, ChangeStatus.ABORTED):
             self._delivery.refusals.accept_alike()
         self._change_id, self._action, self._status = record.change_id, record.action, record.status
         self._tally_since = record.judged_from
-        self._tally = Tally(0, 0)
+        self._tally, self._bad_rule = Tally(), options.bad_rule
+        if rounds and not options.soak:
+            # Where there are further attempts, states are read to find who needs one: only a soak judges by them.
+            self._bad_rule = self._bad_rule._replace(came_back=())
+        goal, moment = policy.goal_of(self._action), change.clock.moment
+        self._soak = Soak(self._waves, states, options, goal, moment, self._wait, self._recount_read)
         self.sent = 0
         self.sending_seconds = 0.0
+        self.shortfall: str | None = None
 
     def carry_out(self) -> None:
         """Send for all planned participants, as far as the options allow.
@@ -114,19 +107,23 @@ class Rollout:
             InvalidInputError: the change was aborted before, or another run has taken it over.
             ApiError, OutcomeUnknownError: too many attempts went wrong; the change is aborted now.
             TransportError: a signal stopped it.
-            HeldError: somebody holds or has stopped the change.
+            HeldError: somebody holds or has stopped the change, or a wave is not proven.
             YateotaError: the server or the ledger failed. What was sent is recorded.
         """
-        if self._status == ChangeStatus.ABORTED:
-            self._resume_aborted()
+        if self._status == ChangeStatus.ABORTED or self._fleet.is_aborted():
+            self._tally_since = self._fleet.resume()
         self._attempts.mark_interrupted()
+        is_judged = self._end_sent_wave()
         if self._change.counts()[RowState.UNKNOWN]:
             self._settle_unknown()
-            if self._options.resend:
+            if self._options.resend and is_judged:
                 self._attempts.plan_unknown_again(self._rounds.maximum if self._rounds else None)
+        if self._fleet.waits_for_stage():
+            return
         if self._change.counts()[RowState.PLANNED] or (self._rounds and self._rounds.outlook().may_send):
             self._wait_for_window()
-        self._plan_due()
+        if is_judged:
+            self._plan_due()
         self._recount()
         waves = 0
         while waves != self._options.max_waves and self._carry_out_wave():
@@ -138,11 +135,6 @@ class Rollout:
         is_open = self._options.is_open(self._change.clock.now())
         if self._rounds and is_open and not self._change.counts()[RowState.PLANNED]:
             self._rounds.plan_due()
-
-    def _resume_aborted(self) -> None:
-        check_resumable(self._change, self._options)
-        self._tally_since = self._change.clock.moment()
-        self._change.update(judged_from=self._tally_since)
 
     def _wait_for_window(self) -> None:
         """Wait for the window if the options say so.
@@ -159,6 +151,19 @@ class Rollout:
         lease = self._change.lease
         is_over = self._stopped.is_set() or self._switch.is_on or self._change.halt
         return not (is_over or (lease and lease.is_lost()))
+
+    def _end_sent_wave(self) -> bool:
+        """End a begun wave whose requests have all left; return False if it cannot be judged yet.
+
+        It is judged before any of its participants is planned again and leaves it.
+        """
+        if self._options.success_percentage is None or not (self._options.resend or self._rounds):
+            return True
+        wave = self._waves.current()
+        if wave is None or next(self._waves.planned(wave), None):
+            return True
+        self._wait_for_window()
+        return self._carry_out_wave()
 
     def _settle_unknown(self) -> None:
         if self._change.counts()[RowState.PLANNED]:
@@ -189,19 +194,23 @@ class Rollout:
                 return self._stop()
             # If no participant is left, the reason to stop does not matter: ``_end`` records the change as applied, and
             # the module reports what went wrong by ``ModuleState.check_end``.
-        elif not self._soak(wave):
+            self._waves.end(wave)
+            return True
+        if not self._soak.carry_out(wave):
+            self._may_send()
             return self._stop()
-        self._waves.end(wave)
-        return True
+        return self._judge(wave)
 
     def _send_wave(self, wave: int) -> None:
         number, begun = self._options.senders, time.monotonic()
         senders = SenderPool(self._delivery, self._action, number, self._switch, self._change.clock.moment)
         pipeline = Pipeline(self._attempts, senders, number, self._switch, self._may_send)
+        self._fleet.begin_sending()
         try:
             with senders:
                 pipeline.run(self._with_verdicts(wave), self._add_to_tally)
         finally:
+            self._fleet.end_sending()
             self.sent += pipeline.sent
             self.sending_seconds += time.monotonic() - begun
         self._take_back()
@@ -225,19 +234,21 @@ class Rollout:
         for attempt in refused:
             plan_again(attempt)
         if refused:
-            self._attempts.record(refused, [])
+            self._attempts.take_back(refused)
             self.sent -= len(refused)
             self._tally = self._attempts.tally(self._tally_since, self._bad_rule)
 
-    def _soak(self, wave: int) -> bool:
-        """Wait for the wave's new states and judge by them; return whether to continue."""
-        last_sent = self._waves.last_sent(wave)
-        if self._options.soak and last_sent:
-            if not self._wait(last_sent + self._options.soak - self._change.clock.moment()):
-                return self._may_send()
-            self._states.read(include_done=True)
-            self._recount()
-        return not self._switch.is_on
+    def _judge(self, wave: int) -> bool:
+        """End a wave whose new states are read; hold the change if it is not proven and another one would follow."""
+        percentage, why = self._soak.judge(wave)
+        if why is None or not self._change.counts()[RowState.PLANNED]:
+            self.shortfall = why
+            self._waves.end(wave, percentage)
+            return True
+        halt = self._waves.end_held(wave, percentage or 0.0, why) or self._change.halt
+        if halt:
+            self._switch.stop(why_halted(self._change_id, halt))
+        return self._stop()
 
     def _wait(self, seconds: float) -> bool:
         """Wait; return False as soon as a signal, a hold or a stop ends the run."""
@@ -253,37 +264,33 @@ class Rollout:
 
     # --- Reasons to stop -------------------------------------------------------------------------------------------
 
-    @property
-    def _bad_rule(self) -> BadRule:
-        """Return which attempts are bad.
-
-        Where there are further attempts, states are read to find who needs one: only a soak judges by them.
-        """
-        return policy.BAD_RULE._replace(came_back=()) if self._rounds and not self._options.soak else policy.BAD_RULE
-
     def _recount(self) -> None:
         """Count the recorded attempts; stop if too many went wrong and some are left."""
         self._tally = self._attempts.tally(self._tally_since, self._bad_rule)
         if self._change.counts()[RowState.PLANNED]:
             self._check_threshold()
 
+    def _recount_read(self) -> bool:
+        """Count the attempts by new states; return False if the run must end."""
+        if self._options.success_percentage is not None:  # what is proven now may be what the wave lacks
+            self._attempts.settle_unknown(functools.partial(policy.proves_carried_out, self._action))
+        self._recount()
+        return not self._switch.is_on
+
     def _add_to_tally(self, attempt: Attempt) -> None:
         """Count an attempt whose outcome is recorded."""
         if attempt.state != RowState.PLANNED:
-            is_bad = attempt.state in self._bad_rule.row_states
-            self._tally = Tally(self._tally.executed + 1, self._tally.bad + is_bad)
+            text = attempt.message or attempt.reason
+            self._tally = self._tally.plus(self._bad_rule.counts(attempt.state, attempt.code, text))
             self._check_threshold()
 
     def _check_threshold(self) -> None:
         """Stop if too many attempts went wrong."""
-        executed, bad, limit = self._tally.executed, self._tally.bad, self._options.threshold_percentage
-        if policy.must_abort(executed, bad, self._options.minimum_executed, limit):
-            self._switch.stop(
-                AbortedError(
-                    f"Change {self._change_id} is aborted: {bad} of {executed} attempts went wrong "
-                    f"(limit {limit:g} %). Nothing more was sent."
-                )
-            )
+        tally = self._fleet.total(self._tally)
+        aborted = why_aborted(self._change_id, tally, self._options, self._fleet.where)
+        if aborted and not self._switch.is_on:
+            self._switch.stop(aborted)
+            self._fleet.abort(tally)
 
     def _may_leave(self) -> bool:
         """Return whether a request may leave now: nobody held the change a moment ago."""
@@ -312,6 +319,7 @@ class Rollout:
             )
         elif not self._options.is_open(self._change.clock.now()):
             self._switch.stop(None)
+        self._fleet.share_rate()
         return not self._switch.is_on
 
     def _stop(self) -> bool:
@@ -323,8 +331,7 @@ class Rollout:
         if isinstance(error, AbortedError):
             self._change.update(status=ChangeStatus.ABORTED)
             # The outcomes of all requests under way are recorded only now.
-            reasons = Report(self._change, masked=True).most_frequent(self._tally.bad)
-            raise AbortedError(f"{error} {reasons} {_RESUME}")
+            raise with_reasons(error, self._change, self._tally, self._bad_rule)
         if self._delivery.refusals.taken_back and isinstance(error, ApiError):
             own = "If these participants themselves are the reason, set resume_aborted to record it and continue."
             raise error.restated(f"{error} {own}", {})

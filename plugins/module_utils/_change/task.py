@@ -20,6 +20,7 @@ from .._core.change_id import check_change_id
 from .._core.errors import HeldError, InvalidInputError, YateotaError
 from .._core.states import ChangeStatus
 from .._core.task_result import TaskResult
+from .._ledger.chain import Chain
 from .._ledger.change import Change
 from .._ledger.database import Ledger, look_into, open_ledger, scratch_ledger
 from .._ledger.halts import status_of
@@ -175,6 +176,8 @@ def _in_recorded_run(task: BulkTask, state: ModuleState, change: Change) -> Work
         if isinstance(work.error, HeldError):
             outcome = work.error.kind
         with contextlib.suppress(YateotaError):
+            if state.takes_lease:
+                Chain(change, run).close()
             change.end_run(run, outcome)
     return work
 
@@ -183,7 +186,7 @@ def _plan_and_perform(task: BulkTask, state: ModuleState, change: Change, run: i
     if planned:
         state.check(task, change)
         return state.perform(task, change, run)
-    first = plan(task, change)
+    first = plan(task, change, run)
     if first.is_empty:
         return first
     try:

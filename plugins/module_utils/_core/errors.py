@@ -129,6 +129,12 @@ class StoppedError(HeldError):
     kind = "stopped"
 
 
+class AlteredError(YateotaError):
+    """A record that was altered: it does not fit its audit chain."""
+
+    kind = "altered"
+
+
 class OutcomeUnknownError(YateotaError):
     """A write that left this machine, and whose outcome is unknown.
 

@@ -1,9 +1,9 @@
 # Copyright (c) 2026 simops.yateota contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Decide what is sent, left out and counted as bad, and when to abort.
+"""Decide what is sent and left out, and what a new server state proves.
 
-It also decides what a new server state proves. All are pure functions over tables. Both engines, with the ledger and
+All are pure functions over tables. Both engines, with the ledger and
 without, use them, and so do check mode, the diff and the real run. [S], [V] and [A] give the source of a claim about
 the API, as in docs/api.md.
 """
@@ -19,12 +19,10 @@ from .identification import NAMINGS, PARTICIPANT, why_not_named
 from .identifiers import IDENTIFIERS
 from .refusals import is_refusal
 from .states import (
-    BAD_STATES,
     FILTER_STATES,
     IN_DELIVERY,
     LEFT_ONLY_BY_AN_ACTION,
     Action,
-    BadRule,
     EntryOutcome,
     RowState,
     ServerState,
@@ -305,19 +303,3 @@ def proves_carried_out(action: str, before: str | None, now: str | None) -> bool
     if action == Action.CANCEL:
         return now == ServerState.CANCELED and before != ServerState.CANCELED
     return before in LEFT_ONLY_BY_AN_ACTION and now not in (before, ServerState.CANCELED)
-
-
-BAD_RULE = BadRule(BAD_STATES, came_back=(ServerState.FAILED,))
-"""Which attempts count as bad for the abort threshold."""
-
-
-def must_abort(executed: int, bad: int, minimum_executed: int, threshold_percentage: float) -> bool:
-    """Return whether a rollout must be aborted because of its bad attempts.
-
-    Args:
-        executed: how many attempts count.
-        bad: how many of them are bad.
-        minimum_executed: below it nothing aborts.
-        threshold_percentage: the share of bad attempts, 0 to 100, that aborts.
-    """
-    return executed >= minimum_executed and bad * 100 >= threshold_percentage * executed

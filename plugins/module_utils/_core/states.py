@@ -12,7 +12,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Sequence
 from enum import StrEnum
-from typing import Any, NamedTuple
+from typing import Any
 
 
 class Action(StrEnum):
@@ -130,18 +130,6 @@ UNSETTLED_STATES = (RowState.PLANNED, RowState.SENDING, RowState.UNKNOWN)
 """The row states of participants whose server state is still to be read."""
 
 
-class BadRule(NamedTuple):
-    """The rule by which attempts count as bad for the abort threshold.
-
-    Attributes:
-        row_states: attempts that ended in one of these row states count.
-        came_back: attempts that were carried out count if their participant had one of these server states afterwards.
-    """
-
-    row_states: tuple[RowState, ...]
-    came_back: tuple[ServerState, ...]
-
-
 class Prospect(enum.Enum):
     """What becomes of a participant that the action was carried out for."""
 
@@ -180,6 +168,8 @@ class ChangeStatus(StrEnum):
     """Nothing is to be sent now. Participants may need another attempt later."""
     WINDOW_CLOSED = "window_closed"
     """Its window ended with participants left to send for."""
+    WAITING_FOR_STAGE = "waiting_for_stage"
+    """Its servers of an earlier stage are not at their end, so that this one has not begun."""
     ABORTED = "aborted"
     """Too many of its attempts went wrong."""
     APPLIED = "applied"
@@ -215,6 +205,7 @@ _WHOLE_ORDER = (
     ChangeStatus.ABORTED,
     ChangeStatus.IN_PROGRESS,
     ChangeStatus.WINDOW_CLOSED,
+    ChangeStatus.WAITING_FOR_STAGE,
     ChangeStatus.PLANNING,
 )
 """The statuses that a change over several servers has as soon as one of its shards has them, the first that fits."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from typing import Any
 
 from .._api.client import Client
@@ -23,13 +23,18 @@ _PATIENCE = 5.0
 LOG = logging.getLogger("simops.yateota.campaigns")
 
 
-def look_at_campaigns(client: Client, only: Collection[int]) -> list[dict[str, Any]]:
-    """Return the campaigns of a server, all or only some, as ``yateota_campaign_info`` returns them.
+def look_at_campaigns(client: Client, only: Collection[int], warn: Callable[[str], None]) -> list[dict[str, Any]]:
+    """Return the campaigns of a server, as ``yateota_campaign_info`` returns them.
+
+    Args:
+        client: the client of the server.
+        only: the ids of the campaigns; all if it is empty.
+        warn: takes a sentence on what the server does not report.
 
     Raises:
         YateotaError: they cannot be read.
     """
-    campaigns = Reader(client, LOG.debug).campaigns()
+    campaigns = Reader(client, warn).campaigns()
     return [each.result() for each in campaigns if not only or each.campaign_id in only]
 
 

@@ -106,6 +106,7 @@ class Source:
         self._state = StateFile(settings.state_file)
         self._one_at_a_time = asyncio.Lock()
         self._stopped = threading.Event()
+        self._warned: set[str] = set()
 
     async def run(self) -> None:
         """Hand over what is left from the last time, then poll until it is canceled.
@@ -134,14 +135,21 @@ class Source:
         with contextlib.closing(client):
             await self._poll(
                 server.name,
-                lambda: self._look_at_server(client),
+                lambda: self._look_at_server(server.name, client),
                 lambda seen: server_turns(memory, seen[0], seen[1], self._settings.limits, self._clock()),
                 lambda why: away_turns(memory, why, self._settings.limits),
                 where,
             )
 
-    def _look_at_server(self, client: Client) -> tuple[list[dict[str, Any]], dict[str, Any]]:
-        return look_at_campaigns(client, self._settings.campaigns), look_at_node(client)
+    def _look_at_server(self, name: str, client: Client) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+        campaigns = look_at_campaigns(client, self._settings.campaigns, lambda text: self._warn(f"{name}: {text}"))
+        return campaigns, look_at_node(client)
+
+    def _warn(self, text: str) -> None:
+        """Log a warning, once and not at each reading."""
+        if text not in self._warned:
+            self._warned.add(text)
+            LOG.warning("%s", text)
 
     async def _watch_ledger(self, ledger: str) -> None:
         memory = self._memory("ledger")

@@ -14,7 +14,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from .._core.errors import InvalidInputError, YateotaError
-from .._core.states import EXECUTED_STATES, BadRule, RowState
+from .._core.states import EXECUTED_STATES, RowState
+from .._core.tallies import BadRule, Tally
+from .chain import Chain
 from .change import Change
 from .further_attempts import keep_and_plan_again
 from .outage import LedgerAwayError, repeatable
@@ -24,6 +26,7 @@ from .tables import (
     participants,
     runs,
     sa,
+    waves,
 )
 
 _RECORDED_COLUMNS = {
@@ -76,14 +79,6 @@ class Attempt:
     made: int = 0
 
 
-@dataclass(frozen=True)
-class Tally:
-    """The number of executed attempts, and of bad ones among them."""
-
-    executed: int
-    bad: int
-
-
 def _unrecorded(error: LedgerAwayError, number: int) -> YateotaError:
     """Add the number of outcomes that could not be recorded to an error."""
     if not number:
@@ -101,6 +96,7 @@ class Attempts:
 
     Attributes:
         ledger: that of the change.
+        chain: the change's audit chain.
     """
 
     def __init__(self, change: Change, run: int) -> None:
@@ -108,14 +104,17 @@ class Attempts:
         self._run = run
         self._has_marked = False
         self.ledger = change.ledger
+        self.chain = Chain(change, run)
         columns = participants.c
         given = change.ledger.given(seq="integer").c
         # A mark of this run counts as made even if the answer to its commit was lost.
         own_mark = (columns.state == RowState.SENDING) & (columns.run == run)
         blank = dict.fromkeys(("answered_at", "code", "message", "reason"))
+        # One that the plan has left out, or that has its outcome, is in the chain: only another program plans it again.
+        unlinked = columns.link.is_(None)
         self._mark = (
             participants.update()
-            .where(change.rows, columns.seq == given.seq, (columns.state == RowState.PLANNED) | own_mark)
+            .where(change.rows, columns.seq == given.seq, ((columns.state == RowState.PLANNED) & unlinked) | own_mark)
             .values(state=RowState.SENDING, state_before=columns.state_now, run=run, sent_at=sa.bindparam("moment"))
             .values(blank)
         )
@@ -129,6 +128,7 @@ class Attempts:
             participants.update()
             .where(change.rows, columns.seq == given.seq)
             .values({name: given[name] for name in _RECORDED_COLUMNS})
+            .values(link=sa.case((given.state != RowState.PLANNED, sa.bindparam("link", type_=sa.Integer))))
         )
 
     def record(self, ended: Sequence[Attempt], marked: Sequence[Attempt]) -> None:
@@ -140,12 +140,14 @@ class Attempts:
                 stay planned if a person holds or has stopped the change.
         """
         outcomes = sum(attempt.sent_at is not None for attempt in ended)
+        link = self.chain.number
+        self.chain.note([attempt.seq for attempt in ended])
         try:
             with self.ledger.outage.holding_outcomes(outcomes > 0):
                 is_marked = self._record(
                     [(attempt.seq, *_recorded_values(attempt)) for attempt in ended],
                     [(attempt.seq,) for attempt in marked],
-                    self._change.clock.moment(),
+                    {"moment": self._change.clock.moment(), "link": link},
                 )
         except LedgerAwayError as error:
             raise _unrecorded(error, outcomes) from None
@@ -167,11 +169,11 @@ class Attempts:
             raise _unrecorded(error, leaving) from None
 
     @repeatable
-    def _record(self, ended: list[tuple[Any, ...]], marked: list[tuple[int]], moment: float) -> bool:
+    def _record(self, ended: list[tuple[Any, ...]], marked: list[tuple[int]], values: dict[str, Any]) -> bool:
         """Record and mark; return whether any are marked."""
         with self._change.write() as connection:
             if ended:
-                connection.execute(self._settle, {"rows": ended})
+                connection.execute(self._settle, {"rows": ended, "link": values["link"]})
             if not marked:
                 return False
             if self._change.halt:  # as this transaction has read it
@@ -180,7 +182,8 @@ class Attempts:
             self.ledger.fold(connection)
             if not self._has_marked:
                 self._note_approver(connection)
-            if self.ledger.rows_changed(connection, self._mark, {"rows": marked, "moment": moment}) != len(marked):
+            mark = {"rows": marked, "moment": values["moment"]}
+            if self.ledger.rows_changed(connection, self._mark, mark) != len(marked):
                 raise InvalidInputError(
                     "The next participants are not planned in the ledger any more: another program has changed it. "
                     "Nothing was sent for them. Run this again."
@@ -200,11 +203,13 @@ class Attempts:
     @repeatable
     def mark_interrupted(self) -> None:
         """Mark attempts without an outcome of an interrupted run as unknown."""
+        link = self.chain.number
+        self.chain.note_anywhere()
         with self._change.write() as connection:
             connection.execute(
                 participants.update()
                 .where(self._change.rows, participants.c.state == RowState.SENDING)
-                .values(state=RowState.UNKNOWN, reason=INTERRUPTED)
+                .values(state=RowState.UNKNOWN, reason=INTERRUPTED, link=link)
             )
 
     @repeatable
@@ -216,6 +221,8 @@ class Attempts:
         """
         columns = participants.c
         latest = sa.select(changes.c.reading).where(changes.c.number == self._change.number).scalar_subquery()
+        link = self.chain.number
+        self.chain.note_anywhere()
         unknown = (
             self._change.rows,
             columns.state == RowState.UNKNOWN,
@@ -233,6 +240,8 @@ class Attempts:
                         .where(*unknown, columns.state_before == before, columns.state_now == now)
                         .values(
                             state=RowState.DONE,
+                            settled=link,
+                            unknown_reason=columns.reason,
                             reason=f"no answer was recorded, but it was {now} then: it was carried out",
                         )
                     )
@@ -249,27 +258,49 @@ class Attempts:
         with self._change.write() as connection:
             keep_and_plan_again(connection, self._change.rows, columns.state == RowState.UNKNOWN, has_left)
 
+    def take_back(self, refused: Sequence[Attempt]) -> None:
+        """Plan participants again whose refusal concerned every request, not them.
+
+        Args:
+            refused: their attempts, reset to planned. Those of an ended wave stay in the record as earlier attempts,
+                and the participants come into a later wave.
+        """
+        self._leave_ended_waves([attempt.seq for attempt in refused])
+        self.record(refused, [])
+
     @repeatable
-    def tally(self, judged_from: float, bad_rule: BadRule) -> Tally:
+    def _leave_ended_waves(self, places: Sequence[int]) -> None:
+        ended = sa.select(waves.c.wave).where(waves.c.change == self._change.number, waves.c.finished.is_not(None))
+        with self._change.write() as connection:
+            which = self._change.rows, participants.c.seq.in_(places), participants.c.wave.in_(ended)
+            keep_and_plan_again(connection, *which, is_counted=False)
+
+    @repeatable
+    def tally(self, judged_from: float, rule: BadRule) -> Tally:
         """Count the attempts since a moment, and the bad ones among them.
 
         An earlier attempt counts if it was carried out and its participant came back failed.
 
         Args:
             judged_from: the moment, in Unix seconds.
-            bad_rule: which attempts are bad.
+            rule: which attempts are bad.
         """
         columns = participants.c
-        came_back = (columns.state == RowState.DONE) & columns.state_now.in_(bad_rule.came_back)
-        bad = columns.state.in_(bad_rule.row_states) | (came_back & (columns.read_at > columns.sent_at))
+        has_come_back = columns.state_now.in_(rule.came_back)
+        is_unanswered = columns.state_now.in_(rule.unanswered) & (
+            columns.read_at >= columns.sent_at + rule.unanswered_after
+        )
+        is_read = (columns.state == RowState.DONE) & (columns.read_at > columns.sent_at)
+        judged = (self._change.rows, columns.sent_at >= judged_from, columns.state.in_(EXECUTED_STATES))
+        # Reasons are read only for a rule that needs them: there can be as many as participants.
+        kinds = [columns.state, *([columns.code, columns.message, columns.reason] if rule.has_reason else [])]
         with self.ledger.read() as connection:
-            executed, bad_ones = connection.execute(
-                sa.select(sa.func.count(), sa.func.coalesce(sa.func.sum(sa.case((bad, 1), else_=0)), 0)).where(
-                    self._change.rows,
-                    columns.sent_at >= judged_from,
-                    columns.state.in_(EXECUTED_STATES),
-                )
+            executed, came_back, unanswered = connection.execute(
+                sa.select(
+                    sa.func.count(), _number_of(is_read & has_come_back), _number_of(is_read & is_unanswered)
+                ).where(*judged)
             ).one()
+            found = connection.execute(sa.select(sa.func.count(), *kinds).where(*judged).group_by(*kinds)).all()
             earlier = earlier_attempts.c
             failed = connection.execute(
                 sa.select(sa.func.count()).where(
@@ -278,4 +309,17 @@ class Attempts:
                     earlier.outcome == RowState.DONE,
                 )
             ).scalar_one()
-        return Tally(executed + failed, int(bad_ones) + (failed if bad_rule.came_back else 0))
+        bad = sum(count for count, state, *reason in found if rule.counts(state, *_code_and_text(*reason)))
+        came_back += failed if rule.came_back else 0
+        return Tally(executed + failed, bad + came_back + unanswered, came_back, unanswered)
+
+
+def _number_of(condition: sa.ColumnElement[bool]) -> sa.ColumnElement[int]:
+    """Select how many rows meet a condition."""
+    return sa.func.coalesce(sa.cast(sa.func.sum(sa.case((condition, 1), else_=0)), sa.Integer), 0)
+
+
+def _code_and_text(
+    code: int | None = None, message: str | None = None, reason: str | None = None
+) -> tuple[int | None, str | None]:
+    return code, message or reason

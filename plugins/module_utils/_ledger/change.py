@@ -16,7 +16,7 @@ from .database import Ledger
 from .halts import HALT_COLUMNS, IS_HELD, Halt
 from .lease import Lease
 from .outage import repeatable
-from .tables import changes, participants, runs, sa
+from .tables import changes, links, participants, runs, sa
 
 Server = tuple[str, str]
 """The URL of a server's API, and the node."""
@@ -82,12 +82,17 @@ class Change:
         return self._clock
 
     @contextlib.contextmanager
-    def write(self) -> Iterator[sa.Connection]:
+    def write(self, whole: bool = False) -> Iterator[sa.Connection]:
         """Begin a transaction on the change.
 
         Raises as ``Ledger.write`` and ``Lease.renew``.
+
+        Args:
+            whole: the transaction also writes the rows of its other shards, which are locked as by ``write_whole``.
         """
         with self.ledger.write() as connection:
+            if whole:
+                lock_shards(connection, self.whole)
             renewed = self.lease.renew(connection) if self.lease else None
             yield connection
         if self.lease and renewed is not None:
@@ -168,6 +173,8 @@ class Change:
         moment = elapsed()
         with self.ledger.read() as connection:
             record = connection.execute(sa.select(*HALT_COLUMNS).where(changes.c.number == self.number)).one()
+            if self.lease.siblings:
+                self.lease.siblings.look(connection)
         self.lease.note_halt(record, moment)
 
     def hold(self, by: str, reason: str) -> bool:
@@ -175,8 +182,18 @@ class Change:
 
         No lease is needed.
         """
-        values = {"held_by": by, "held_reason": reason, "released_at": None, "released_by": None}
-        return self._set_once("held_at", ~IS_HELD, values)
+        return self._set_once("held_at", ~IS_HELD, _of_hold(by, reason))
+
+    def hold_within(self, connection: sa.Connection, by: str, reason: str, moment: float) -> bool:
+        """Record a hold of all shards in a transaction of ``write``; return False if somebody holds them already.
+
+        Args:
+            connection: within a transaction on the whole change.
+            by: who holds it.
+            reason: why.
+            moment: since when, the same each time that the transaction is repeated.
+        """
+        return self._set_within(connection, changes.c.held_at, moment, ~IS_HELD, _of_hold(by, reason))
 
     def release(self, by: str) -> bool:
         """Record for all shards that their hold is released; return False if nobody holds them."""
@@ -199,9 +216,19 @@ class Change:
         self, column: sa.Column[float], moment: float, condition: sa.ColumnElement[bool], values: dict[str, Any]
     ) -> bool:
         with self.write_whole() as connection:
-            connection.execute(changes.update().where(self.whole, condition).values({column: moment, **values}))
-            # By the moment, since the answer to an earlier commit may have been lost.
-            return connection.execute(sa.select(column).where(self.whole, column == moment)).first() is not None
+            return self._set_within(connection, column, moment, condition, values)
+
+    def _set_within(
+        self,
+        connection: sa.Connection,
+        column: sa.Column[float],
+        moment: float,
+        condition: sa.ColumnElement[bool],
+        values: dict[str, Any],
+    ) -> bool:
+        connection.execute(changes.update().where(self.whole, condition).values({column: moment, **values}))
+        # By the moment, since the answer to an earlier commit may have been lost.
+        return connection.execute(sa.select(column).where(self.whole, column == moment)).first() is not None
 
     # --- Runs ------------------------------------------------------------------------------------------------------
 
@@ -228,9 +255,13 @@ class Change:
     def discard(self) -> None:
         """Delete a change that has no plan, or an empty one."""
         with self.write() as connection:
-            for table in (participants, runs):
+            for table in (participants, links, runs):
                 connection.execute(table.delete().where(table.c.change == self.number))
             connection.execute(changes.delete().where(changes.c.number == self.number))
+
+
+def _of_hold(by: str, reason: str) -> dict[str, Any]:
+    return {"held_by": by, "held_reason": reason, "released_at": None, "released_by": None}
 
 
 def no_counts() -> dict[str, int]:

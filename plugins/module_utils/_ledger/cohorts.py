@@ -14,7 +14,8 @@ from typing import Any
 
 from .._core.cohorts import ICCID_DIGITS, IMSI_DIGITS, SMALLEST, Kind, Reasons, Tallies
 from .._core.identifiers import LONG_NUMBER
-from .._core.states import EXECUTED_STATES, BadRule, RowState
+from .._core.states import EXECUTED_STATES, RowState
+from .._core.tallies import BadRule
 from .change import Change
 from .tables import participants, sa
 

@@ -17,14 +17,16 @@ from .tables import participants, sa
 # The name is how the selection names it; the others are what requests name it by. Nothing of it changes once the plan
 # is recorded, until it is purged.
 _IDENTIFICATION = ("seq", "name", "campaign_id", "participant_id", *SIM_IDENTIFIERS)
+_LEFT_OUT = tuple(sa.case((participants.c.link == 0, participants.c[name])) for name in ("state", "reason"))
+"""Why the plan leaves a participant out, so that one that was left out cannot be planned after the approval."""
 _BLOCK = 2000
 
 
 def plan_digest(change: Change, limits: Mapping[str, Any] | None) -> str:
     """Compute the SHA-256 of a change's plan, by one pass over its rows.
 
-    It reads the rows as the ledger holds them now. It covers the action, the server, the node, the limits, and each
-    participant selected, in order. It is the same on every database.
+    It reads the rows as the ledger holds them now. It covers the action, the server, the node, the limits, each
+    participant selected, in order, and which of them the plan leaves out, why. It is the same on every database.
 
     Args:
         change: the change, its participants recorded.
@@ -36,7 +38,7 @@ def plan_digest(change: Change, limits: Mapping[str, Any] | None) -> str:
     record = change.record()
     plan = {"action": record.action, "server": record.api_url, "node": record.node, "limits": limits}
     rows = (
-        sa.select(*(participants.c[name] for name in _IDENTIFICATION))
+        sa.select(*(participants.c[name] for name in _IDENTIFICATION), *_LEFT_OUT)
         .where(change.rows)
         .order_by(participants.c.seq)
         .execution_options(yield_per=_BLOCK)

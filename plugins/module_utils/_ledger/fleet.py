@@ -15,11 +15,12 @@ from .._core.errors import InvalidInputError
 from .._core.states import ENDED_STATUSES, ChangeStatus, RowState, whole_status
 from .change import Change, find_change, no_counts
 from .database import Ledger
+from .halts import HALT_COLUMNS, halt_of
 from .queries import change_facts
 from .tables import changes, participants, sa
 
 _COMMON = ("action", "requested_by", "approved_by", "job_id", "api_url", "node")
-_SHARD = ("api_url", "node", "status", "planned", "started", "finished", "plan_digest")
+_SHARD = ("api_url", "node", "stage", "status", "planned", "started", "finished", "plan_digest")
 
 
 def shards_of(ledger: Ledger, change_id: str) -> Sequence[Any]:
@@ -41,12 +42,12 @@ def all_rows(change: Change) -> Change:
 
 
 def fleet_digest(shards: Iterable[Mapping[str, Any]]) -> str:
-    """Compute the SHA-256 over the servers and plan digests of all shards.
+    """Compute the SHA-256 over the servers, stages and plan digests of all shards.
 
     Args:
         shards: their rows or facts, by server and node.
     """
-    plans = [[shard["api_url"], shard["node"], shard["plan_digest"]] for shard in shards]
+    plans = [[shard["api_url"], shard["node"], shard["stage"] or 1, shard["plan_digest"]] for shard in shards]
     return hashlib.sha256(json.dumps(plans, separators=(",", ":")).encode()).hexdigest()
 
 
@@ -181,3 +182,46 @@ def latest(forecasts: Iterable[Mapping[str, Any] | None]) -> dict[str, Any] | No
     """Return the forecast of the server that ends last; None if there is none."""
     known = [each for each in forecasts if each]
     return dict(max(known, key=lambda each: str(each["ends"] or "z"))) if known else None
+
+
+def abort_all(change: Change, reason: str) -> bool:
+    """Record for all shards that too many attempts went wrong; return False if they are aborted already."""
+    moment = change.clock.moment()
+    values = {"aborted_at": moment, "abort_reason": reason}
+
+    def abort() -> bool:
+        with change.write_whole() as connection:
+            connection.execute(changes.update().where(change.whole, changes.c.aborted_at.is_(None)).values(values))
+            # By the moment, since the answer to an earlier commit may have been lost.
+            own = sa.select(changes.c.aborted_at).where(changes.c.number == change.number)
+            return bool(connection.execute(own).scalar() == moment)
+
+    return change.ledger.outage.repeat(abort)
+
+
+def resume_all(change: Change, aborted_until: float) -> None:
+    """Let all shards continue after an abort; their counts for the next one begin at 0.
+
+    Args:
+        change: any of them, under the lease of this run.
+        aborted_until: a later abort stays.
+    """
+    is_aborted = changes.c.status == ChangeStatus.ABORTED
+    again = {
+        "aborted_at": None,
+        "abort_reason": None,
+        "status": sa.case((is_aborted, ChangeStatus.IN_PROGRESS), else_=changes.c.status),
+        **dict.fromkeys(("executed", "bad"), 0),
+        "judged_from": change.clock.moment(),
+    }
+
+    def resume() -> Any:
+        with change.write_whole() as connection:
+            connection.execute(
+                changes.update().where(change.whole, changes.c.aborted_at <= aborted_until).values(again)
+            )
+            return connection.execute(sa.select(*HALT_COLUMNS).where(changes.c.number == change.number)).one()
+
+    record = change.ledger.outage.repeat(resume)
+    if change.lease:
+        change.lease.halt = halt_of(record)

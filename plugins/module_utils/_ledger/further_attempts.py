@@ -13,8 +13,6 @@ from .change import Change
 from .outage import repeatable
 from .tables import changes, earlier_attempts, participants, sa
 
-_KEPT = ("change", "seq", "sent_at", "run", "answered_at", "code", "message", "wave")
-
 
 @dataclass(frozen=True)
 class Outlook:
@@ -33,20 +31,28 @@ class Outlook:
     is_stale: bool
 
 
-def keep_and_plan_again(connection: sa.Connection, *which: sa.ColumnElement[bool]) -> None:
+def keep_and_plan_again(connection: sa.Connection, *which: sa.ColumnElement[bool], is_counted: bool = True) -> None:
     """Move the attempts of participants to the earlier ones, and plan the participants again.
 
-    They are in no wave then. It takes one transaction, so that no attempt is lost.
+    They are in no wave then. It takes one transaction, so that no attempt is lost. The audit chain covers the kept
+    attempt as it covered the participant's row before.
+
+    Args:
+        connection: the transaction.
+        which: the conditions for participants, one on the change among them.
+        is_counted: whether the attempts count for the most that a participant gets.
     """
     columns = participants.c
+    kept = [name for name in earlier_attempts.columns.keys() if name != "outcome"]  # noqa: SIM118 (they are no dict)
     connection.execute(
         earlier_attempts.insert().from_select(
-            [*_KEPT, "outcome"], sa.select(*(columns[name] for name in _KEPT), columns.state).where(*which)
+            [*kept, "outcome"], sa.select(*(columns[name] for name in kept), columns.state).where(*which)
         )
     )
-    blank = dict.fromkeys(("wave", "run", "sent_at", "answered_at", "code", "message", "reason", "exhausted_at"))
+    blank = dict.fromkeys(name for name in kept if name not in ("change", "seq", "state_before"))
+    made = columns.attempt + (1 if is_counted else 0)
     connection.execute(
-        participants.update().where(*which).values(state=RowState.PLANNED, attempt=columns.attempt + 1, **blank)
+        participants.update().where(*which).values(state=RowState.PLANNED, attempt=made, exhausted_at=None, **blank)
     )
 
 

@@ -17,9 +17,15 @@ from .tables import changes
 IS_HELD = changes.c.held_at.is_not(None) & changes.c.released_at.is_(None)
 """The condition that a change is held: a new hold has no release yet."""
 
+ROLLOUT = "the rollout"
+"""Who holds a change that no person holds."""
+
 HALT_COLUMNS = tuple(
     changes.c[name]
-    for name in ("held_at", "held_by", "held_reason", "released_at", "stopped_at", "stopped_by", "stop_reason")
+    for name in (
+        *("held_at", "held_by", "held_reason", "released_at", "stopped_at", "stopped_by", "stop_reason"),
+        *("aborted_at", "abort_reason"),
+    )
 )
 """The columns that ``halt_of`` reads."""
 
@@ -29,7 +35,7 @@ class Halt:
     """The reason why nothing may be sent for a change.
 
     Attributes:
-        status: ``HELD`` or ``STOPPED``.
+        status: ``HELD``, ``STOPPED``, or ``ABORTED`` for all shards together.
         by: who holds or has stopped it.
         since: since when, in Unix seconds.
         reason: why.
@@ -55,12 +61,19 @@ def stop_of(record: Any) -> Halt | None:
     return Halt(ChangeStatus.STOPPED, record.stopped_by, record.stopped_at, record.stop_reason)
 
 
+def abort_of(record: Any) -> Halt | None:
+    """Return the abort of all shards of a change; None if there is none."""
+    if record.aborted_at is None:
+        return None
+    return Halt(ChangeStatus.ABORTED, "", record.aborted_at, record.abort_reason)
+
+
 def halt_of(record: Any) -> Halt | None:
     """Return why nothing may be sent for a change; None if nothing forbids it.
 
-    A stop comes before a hold.
+    A stop comes before a hold, and a hold before an abort.
     """
-    return stop_of(record) or hold_of(record)
+    return stop_of(record) or hold_of(record) or abort_of(record)
 
 
 def status_of(record: Any) -> str:

@@ -17,6 +17,7 @@ from .._core.clock import elapsed
 from .._core.errors import InvalidInputError, YateotaError
 from .database import Ledger
 from .halts import HALT_COLUMNS, Halt, halt_of
+from .siblings import Siblings
 from .tables import changes, sa
 
 _SENDING_SHARE = 2 / 3
@@ -55,6 +56,8 @@ class Lease:
     Attributes:
         halt: why nothing may be sent, once this run has seen that somebody holds or has stopped the change. It stays
             when the hold is released: this run has begun to end by then.
+        shared: columns of the change's row that are written with each renewal, for the runs of its other shards.
+        siblings: what those write, read with each renewal; None if this run does not need it.
     """
 
     def __init__(self, ledger: Ledger, number: int, change_id: str, holder: str, seconds: float) -> None:
@@ -71,6 +74,8 @@ class Lease:
             .returning(*HALT_COLUMNS)  # so that each transaction of the run sees whether it may continue
         )
         self.halt: Halt | None = None
+        self.shared: dict[str, Any] = {}
+        self.siblings: Siblings | None = None
         self._looked = -math.inf
         self._renewed = -seconds
         self._ran_out = False
@@ -150,7 +155,8 @@ class Lease:
             LeaseLostError: another run has it.
         """
         moment = elapsed()
-        record = connection.execute(self._renewal).one_or_none()
+        renewal = self._renewal.values(self.shared) if self.shared else self._renewal
+        record = connection.execute(renewal).one_or_none()
         if record is None:
             self._renewed = -self._seconds
             raise LeaseLostError(
@@ -158,6 +164,8 @@ class Lease:
                 f"{self._seconds:g} seconds. Nothing more was sent. Check that run, or raise lease_seconds."
             )
         self.note_halt(record, moment)
+        if self.siblings:
+            self.siblings.look(connection)
         return moment
 
     def note_halt(self, record: Any, moment: float) -> None:

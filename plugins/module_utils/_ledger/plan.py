@@ -15,9 +15,10 @@ from .._core.entries import Row
 from .._core.identification import NAMED_AGAIN
 from .._core.identifiers import SIM_IDENTIFIERS
 from .._core.states import ChangeStatus, RowState
+from .chain import Chain
 from .change import Change
 from .outage import repeatable
-from .tables import changes, participants, sa
+from .tables import links, participants, sa
 
 _GIVEN = {
     "name": "string",
@@ -60,9 +61,13 @@ class Plan:
 
     @repeatable
     def begin(self) -> None:
-        """Delete the remains of a run that was interrupted during planning."""
+        """Delete the remains of a run that was interrupted during planning, and of the plan that this one replaces.
+
+        Nothing was sent for it: its audit chain begins again.
+        """
         with self._change.write() as connection:
             connection.execute(participants.delete().where(self._change.rows))
+            connection.execute(links.delete().where(links.c.change == self._change.number))
 
     @repeatable
     def add(self, rows: Sequence[Row], first: int) -> None:
@@ -100,20 +105,17 @@ class Plan:
                 self._leave_out(connection, RowState.REFUSED, reason, which)
 
     @repeatable
-    def finish(
+    def leave_out_by_state(
         self,
         left_out: Callable[[str | None], tuple[RowState, str] | None],
-        offered: int,
         conditions_named_again: Sequence[Sequence[sa.ColumnElement[bool]]],
     ) -> None:
-        """Leave out entries by their server states, and record that the plan is complete.
+        """Leave out entries by their server states, the last ones that the plan leaves out.
 
         Args:
             left_out: returns the row state and the reason for a server state that is left out, or None.
-            offered: how many entries the selection had, to count the duplicates.
             conditions_named_again: which entries are left out because another entry names the same participant.
         """
-        moment = self._change.clock.moment()
         state_now = participants.c.state_now
         with self._change.write() as connection:
             for which in conditions_named_again:
@@ -122,13 +124,22 @@ class Plan:
             for state in states:
                 if (left := left_out(state)) is not None:
                     self._leave_out(connection, *left, state_now == state)
-            connection.execute(participants.update().where(self._change.rows).values(state_planned=state_now))
-            selected = connection.execute(sa.select(sa.func.count()).where(self._change.rows)).scalar_one()
-            connection.execute(
-                changes.update()
-                .where(changes.c.number == self._change.number)
-                .values(status=ChangeStatus.PLANNED, planned=moment, read_at=moment, duplicates=offered - selected)
-            )
+            link = sa.case((participants.c.state != RowState.PLANNED, 0))  # the plan's own link
+            everything = participants.update().where(self._change.rows)
+            connection.execute(everything.values(state_planned=state_now, link=link))
+
+    def finish(self, chain: Chain, offered: int, **values: Any) -> None:
+        """Record that the plan is complete.
+
+        Args:
+            chain: the change's audit chain, which begins with the plan.
+            offered: how many entries the selection had, to count the duplicates.
+            values: further columns of the change's row.
+        """
+        moment, selected = self._change.clock.moment(), sum(self._change.counts().values())
+        chain.begin(
+            status=ChangeStatus.PLANNED, planned=moment, read_at=moment, duplicates=offered - selected, **values
+        )
 
     def _leave_out(
         self, connection: sa.Connection, state: RowState, reason: str, *which: sa.ColumnElement[bool]

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 simops.yateota contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Read a change from the ledger for results and reports; purge its identifiers."""
+"""Read a change from the ledger for results and reports."""
 
 from __future__ import annotations
 
@@ -11,20 +11,19 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from .._core.identifiers import IDENTIFIERS, LONG_NUMBER, SIM_IDENTIFIERS
+from .._core.identifiers import LONG_NUMBER, SIM_IDENTIFIERS
 from .._core.masking import mask_row, words_of
-from .._core.states import BAD_STATES, ChangeStatus, RowState
+from .._core.states import BAD_STATES, RowState
 from .attempt_facts import ATTEMPTS, DUE_AT, IS_EXHAUSTED, earlier_attempts_of
 from .change import Change, no_counts
 from .halts import hold_of, status_of, stop_of
 from .outage import repeatable
-from .tables import canonical_column, changes, earlier_attempts, participants, runs, sa, waves
+from .tables import canonical_column, changes, participants, runs, sa, waves
 
 SHOWN = 20
 """The number of participants or waves that a result shows."""
 
 _BLOCK = 1000
-_MOST_FREQUENT = 3
 
 _FACTS = ("change_id", "status", "action", "api_url", "node", "requested_by", "approved_by", "job_id")
 _IDENTITY = ("participant_id", "campaign_id", *SIM_IDENTIFIERS)
@@ -107,7 +106,7 @@ class Report:
         """List the waves or the latest of them in order, with sizes, counts and moments."""
         with self.ledger.read() as connection:
             found = connection.execute(
-                sa.select(waves.c.wave, waves.c.started, waves.c.finished)
+                sa.select(waves.c.wave, waves.c.started, waves.c.finished, waves.c.success_percentage)
                 .where(waves.c.change == self._change.number)
                 .order_by(waves.c.wave.desc())
                 .limit(most)
@@ -128,8 +127,9 @@ class Report:
                 "counts": counts.get(wave, no_counts()),
                 "started": iso(started),
                 "finished": iso(finished),
+                "success_percentage": None if share is None else round(share, 1),
             }
-            for wave, started, finished in reversed(found)
+            for wave, started, finished, share in reversed(found)
         ]
 
     def waves_begun(self) -> int:
@@ -189,20 +189,6 @@ class Report:
                 frequent.append(((state, None, "other reasons"), others))
         return [{"state": key[0], "code": key[1], "reason": key[2], "count": count} for key, count in frequent]
 
-    def most_frequent(self, bad: int = 0) -> str:
-        """Return the most frequent reasons for ``BAD_STATES`` with counts, as a sentence.
-
-        Args:
-            bad: how many are bad; those of them in no bad state were accepted, and came back failed.
-        """
-        reasons = self.reasons()
-        counted = [(bad - sum(each["count"] for each in reasons), "came back failed")]
-        for each in reasons:
-            code = f" with code {each['code']}" if each["code"] is not None else ""
-            counted.append((each["count"], f"{each['state']}{code} ({each['reason']})"))
-        counted = sorted((pair for pair in counted if pair[0] > 0), key=lambda pair: -pair[0])[:_MOST_FREQUENT]
-        return f"The most frequent reasons: {', '.join(f'{count} {why}' for count, why in counted)}." if counted else ""
-
     def exhausted(self) -> list[dict[str, Any]]:
         """List the first participants that have had all attempts allowed, and would get another."""
         return self._first(IS_EXHAUSTED, participants.c.seq)
@@ -256,28 +242,6 @@ class Report:
             ]
 
     @repeatable
-    def purge(self) -> None:
-        """Remove all data that identifies the participants.
-
-        Counts, waves, states, moments and codes stay.
-        """
-        with self._change.write() as connection:
-            connection.execute(
-                participants.update()
-                .where(self._change.rows)
-                .values(
-                    name=sa.cast(participants.c.seq, sa.Text),
-                    message=None,
-                    **dict.fromkeys((*IDENTIFIERS,)),
-                )
-            )
-            connection.execute(
-                earlier_attempts.update().where(earlier_attempts.c.change == self._change.number).values(message=None)
-            )
-            own = changes.c.number == self._change.number
-            connection.execute(changes.update().where(own).values(status=ChangeStatus.PURGED))
-
-    @repeatable
     def _count(self, *which: Any) -> int:
         with self.ledger.read() as connection:
             return int(connection.execute(sa.select(sa.func.count()).where(*which)).scalar_one())
@@ -322,6 +286,7 @@ def change_facts(record: Any) -> dict[str, Any]:
         **{name: getattr(record, name) for name in _FACTS},
         "status": status_of(record),
         **{name: iso(getattr(record, name)) for name in ("planned", "started", "finished")},
+        "stage": record.stage or 1,
         "plan_digest": record.plan_digest,
         "require_approval": bool(record.require_approval),
         "approval": record.approval and {**record.approval, "at": iso(record.approved_at)},

@@ -11,6 +11,7 @@ from typing import Any
 
 from .._core.entries import Listed, Numbered, row_name
 from .._core.identifiers import SIM_IDENTIFIERS
+from .._core.states import RowState
 from .change import Change
 from .outage import repeatable
 from .tables import changes, participants, sa
@@ -44,6 +45,13 @@ class Readings:
                 .distinct()
             )
             return sorted(found.scalars())
+
+    @repeatable
+    def without_campaign(self) -> int:
+        """Count the planned participants that no campaign's list shows."""
+        which = (self._change.rows, participants.c.state == RowState.PLANNED, participants.c.campaign_id.is_(None))
+        with self.ledger.read() as connection:
+            return int(connection.execute(sa.select(sa.func.count()).where(*which)).scalar_one())
 
     @repeatable
     def last_states(self, campaign_id: int, states: Iterable[str]) -> list[str]:

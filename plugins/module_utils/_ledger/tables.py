@@ -12,7 +12,7 @@ Times are Unix seconds, in UTC.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from .._core.libraries import guarded
 
@@ -81,10 +81,20 @@ changes = sa.Table(
     sa.Column("stopped_at", _moment),
     sa.Column("stopped_by", sa.Text),
     sa.Column("stop_reason", sa.Text),
+    # The secret of its audit chain, until it is purged; none if an older release planned it, without a chain.
+    sa.Column("salt", sa.Text),
     # When its file was rewritten after the purge.
     sa.Column("compacted_at", _moment),
-    # In a fleet, the shards of a stage begin when those of the stages before are applied. Not used yet.
+    # The shards of a stage begin when those of the stages before are applied.
     sa.Column("stage", sa.Integer),
+    # The shard's attempts since ``judged_from``, the bad ones among them, and whether it sends. Its run writes them
+    # with its lease, for the runs of the other shards to read.
+    sa.Column("executed", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("bad", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("is_sending", sa.Boolean, nullable=False, server_default=sa.false()),
+    # When and why too many attempts of all shards together went wrong: the same in all shards.
+    sa.Column("aborted_at", _moment),
+    sa.Column("abort_reason", sa.Text),
     sa.UniqueConstraint("change_id", "api_url", "node"),
 )
 
@@ -110,9 +120,39 @@ waves = sa.Table(
     sa.Column("wave", sa.Integer, primary_key=True),
     sa.Column("started", _moment, nullable=False),
     sa.Column("finished", _moment),
-    # Its link in the audit chain: a SHA-256 over the wave before and this one's rows. Not used yet.
-    sa.Column("digest", sa.Text),
+    # The share of it that had come to its goal when it ended, if it was judged by that.
+    sa.Column("success_percentage", sa.Double),
 )
+
+# The audit chain: each link is a SHA-256 over the one before and the rows recorded since. None is written again.
+links = sa.Table(
+    "yateota_links",
+    _metadata,
+    sa.Column("change", sa.ForeignKey(changes.c.number), primary_key=True),
+    sa.Column("link", sa.Integer, primary_key=True, autoincrement=False),
+    # The wave under way, or the last one; 0 before the first. Whether it has ended with this link.
+    sa.Column("wave", sa.Integer, nullable=False),
+    sa.Column("ends_wave", sa.Boolean, nullable=False),
+    sa.Column("run", sa.Integer, nullable=False),
+    sa.Column("written", _moment, nullable=False),
+    # What the change's row says from here on: its plan, its approval.
+    sa.Column("facts", sa.JSON(none_as_null=True)),
+    sa.Column("digest", sa.Text, nullable=False),
+)
+
+
+def _link_columns() -> list[sa.Column[Any]]:
+    """Return what an attempt's row has for the audit chain."""
+    return [
+        # The link that has the attempt; 0 if the plan leaves it out, none before its outcome is recorded.
+        sa.Column("link", sa.Integer),
+        # The link that has the settlement of an unknown outcome, and why the outcome was unknown.
+        sa.Column("settled", sa.Integer),
+        sa.Column("unknown_reason", sa.Text),
+        # What stays of the message after the purge: a salted SHA-256.
+        sa.Column("message_digest", sa.Text),
+    ]
+
 
 participants = sa.Table(
     "yateota_participants",
@@ -147,6 +187,9 @@ participants = sa.Table(
     sa.Column("attempt", sa.Integer, nullable=False, server_default="0"),
     sa.Column("due_at", _moment),
     sa.Column("exhausted_at", _moment),
+    *_link_columns(),
+    # What stays of the name and the identifiers after the purge: a salted SHA-256.
+    sa.Column("identity_digest", sa.Text),
     sa.UniqueConstraint("change", "name"),
     sqlite_with_rowid=False,
 )
@@ -162,7 +205,11 @@ earlier_attempts = sa.Table(
     sa.Column("outcome", sa.Text, nullable=False),
     sa.Column("code", sa.Integer),
     sa.Column("message", sa.Text),
+    # As in yateota_participants.
     sa.Column("wave", sa.Integer),
+    sa.Column("reason", sa.Text),
+    sa.Column("state_before", sa.Text),
+    *_link_columns(),
 )
 
 

@@ -10,9 +10,12 @@ from typing import Any
 
 from .._core.entries import kinds_of
 from .._core.identifiers import IDENTIFIERS
-from .._core.states import RowState
+from .._core.states import EXECUTED_STATES, ChangeStatus, RowState
+from .._core.tallies import WaveCount
 from .attempts import Attempt
+from .chain import Chain, Link
 from .change import Change
+from .halts import ROLLOUT, Halt
 from .outage import repeatable
 from .tables import changes, participants, sa, waves
 
@@ -25,14 +28,16 @@ class Waves:
 
     Args:
         change: the change.
+        chain: its audit chain, which each wave's end adds a link to.
 
     Attributes:
         ledger: the change's.
     """
 
-    def __init__(self, change: Change) -> None:
+    def __init__(self, change: Change, chain: Chain) -> None:
         self.ledger = change.ledger
         self._change = change
+        self._chain = chain
         self._open = sa.select(waves.c.wave).where(waves.c.change == change.number, waves.c.finished.is_(None))
 
     @repeatable
@@ -66,15 +71,57 @@ class Waves:
             )
         return number
 
+    def end(self, wave: int, percentage: float | None = None) -> None:
+        """Record that a wave has ended, its soak included.
+
+        Args:
+            wave: its number.
+            percentage: the share of it that had come to its goal; None if it was not judged.
+        """
+        moment = self._change.clock.moment()
+        link = self._chain.next_link(moment, percentage, ends_wave=True)
+        self._end(wave, moment, percentage, link)
+        self._chain.note_written(link)
+
     @repeatable
-    def end(self, wave: int) -> None:
-        """Record that a wave has ended, its soak included."""
+    def _end(self, wave: int, moment: float, percentage: float | None, link: Link | None) -> None:
         with self._change.write() as connection:
-            connection.execute(
-                waves.update()
-                .where(waves.c.change == self._change.number, waves.c.wave == wave)
-                .values(finished=self._change.clock.moment())
-            )
+            self._record_end(connection, wave, moment, percentage, link)
+
+    def _record_end(
+        self, connection: sa.Connection, wave: int, moment: float, percentage: float | None, link: Link | None
+    ) -> None:
+        ended = waves.update().where(waves.c.change == self._change.number, waves.c.wave == wave)
+        connection.execute(ended.values(finished=moment, success_percentage=percentage))
+        self._chain.insert(connection, link)
+
+    def end_held(self, wave: int, percentage: float, reason: str) -> Halt | None:
+        """Record that a wave has ended and that the rollout holds the change, both or neither.
+
+        So the wave is judged once: a release accepts it.
+
+        Args:
+            wave: its number.
+            percentage: the share of it that had come to its goal.
+            reason: why the change is held.
+
+        Returns:
+            The hold; None if somebody else holds or has stopped the change: the wave is judged again then.
+        """
+        moment = self._change.clock.moment()
+        link = self._chain.next_link(moment, percentage, ends_wave=True)
+        is_held = self._end_held(wave, moment, percentage, reason, link)
+        if is_held:
+            self._chain.note_written(link)
+        return Halt(ChangeStatus.HELD, ROLLOUT, moment, reason) if is_held else None
+
+    @repeatable
+    def _end_held(self, wave: int, moment: float, percentage: float, reason: str, link: Link | None) -> bool:
+        with self._change.write(whole=True) as connection:
+            if not self._change.hold_within(connection, ROLLOUT, reason, moment):
+                return False
+            self._record_end(connection, wave, moment, percentage, link)
+        return True
 
     @repeatable
     def last_sent(self, wave: int) -> float | None:
@@ -83,6 +130,23 @@ class Waves:
             return connection.execute(
                 sa.select(sa.func.max(participants.c.sent_at)).where(self._change.rows, participants.c.wave == wave)
             ).scalar()
+
+    @repeatable
+    def count(self, wave: int, goal: str) -> WaveCount:
+        """Count a wave's participants that were sent for, and those of them at their goal.
+
+        Args:
+            wave: its number.
+            goal: the server state that the action leads to in the end.
+        """
+        columns = participants.c
+        latest = sa.select(changes.c.reading).where(changes.c.number == self._change.number).scalar_subquery()
+        is_new = (columns.reading >= latest) & (columns.read_at > columns.sent_at)
+        at_goal = (columns.state == RowState.DONE) & (columns.state_now == goal) & is_new
+        counted = sa.select(sa.func.count(), sa.func.coalesce(sa.func.sum(sa.case((at_goal, 1), else_=0)), 0))
+        sent = (columns.wave == wave, columns.sent_at.is_not(None), columns.state.in_(EXECUTED_STATES))
+        with self.ledger.read() as connection:
+            return WaveCount(*map(int, connection.execute(counted.where(self._change.rows, *sent)).one()))
 
     def planned(self, wave: int) -> Iterator[Attempt]:
         """Yield an attempt for each planned participant of a wave, in order."""

@@ -1,10 +1,14 @@
 # Copyright (c) 2026 simops.yateota contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Draw the charts of a change's page as SVG without scripts, fonts or links."""
+"""Draw the charts of a change's page as HTML and SVG without scripts, fonts or links.
+
+Shapes stretch with the page, and texts keep their size. The style sheet has the colors.
+"""
 
 from __future__ import annotations
 
+import datetime
 import itertools
 import math
 from collections.abc import Mapping, Sequence
@@ -16,89 +20,72 @@ from .._core.states import RowState
 
 jinja2 = guarded("jinja2")
 
-COLORS: dict[str, str] = {
-    RowState.DONE: "#2e7d32",
-    RowState.SKIPPED: "#90a4ae",
-    RowState.REFUSED: "#ef6c00",
-    RowState.FAILED: "#c62828",
-    RowState.UNKNOWN: "#6a1b9a",
-    RowState.SENDING: "#1565c0",
-    RowState.PLANNED: "#cfd8dc",
-}
-"""The row states in their stacking order, and their colors: the bad ones stand out, also on paper."""
-
-_LIGHT = (RowState.SKIPPED, RowState.REFUSED, RowState.PLANNED)
-"""The states whose colors need dark digits."""
+STACKED = (
+    RowState.DONE,
+    RowState.SKIPPED,
+    RowState.REFUSED,
+    RowState.FAILED,
+    RowState.UNKNOWN,
+    RowState.SENDING,
+    RowState.PLANNED,
+)
+"""The row states in their stacking order. Each is a class of the style sheet."""
 
 _BARS = 40
+_LABELS = 10
 _TICKS = 5
-_LABEL = 120  # characters
-_WIDTH = 900
-_AXIS = 60  # the width of the numbers beside the plot
-_TOP, _PLOT = 10, 220
-_DIGITS = 14  # the height of a number
-_ROW = 44
+_TIMES = 4
+_SHOWN_FROM = 7.0  # percent of the height that a number needs
+_FEWEST = 3  # moments of a curve
 
-_WAVES = """\
-<svg xmlns="http://www.w3.org/2000/svg" role="img" viewBox="0 0 {{ width }} {{ height }}" font-family="sans-serif"
- font-size="12" aria-label="{{ summary }}">
+_TOP = """\
+<figure class="chart" role="img" aria-label="{{ summary }}">
+<div class="plot">
 {% for tick in ticks %}
-<line x1="{{ axis }}" x2="{{ width }}" y1="{{ tick.y }}" y2="{{ tick.y }}" stroke="#e0e0e0"/>
-<text x="{{ axis - 8 }}" y="{{ tick.y + 4 }}" text-anchor="end">{{ tick.value }}</text>
+<div class="tick" style="bottom: {{ tick.bottom }}%"><span>{{ tick.value }}</span></div>
 {% endfor %}
-{% for bar in bars %}
-<g class="bar">
-{% for piece in bar.pieces %}
-<rect x="{{ bar.x }}" y="{{ piece.y }}" width="{{ bar.width }}" height="{{ piece.height }}" fill="{{ piece.color }}">\
-<title>{{ bar.label }}: {{ piece.count }} {{ piece.state }}</title></rect>
-{% if piece.shows_count %}
-<text x="{{ bar.center }}" y="{{ piece.middle }}" text-anchor="middle" fill="{{ piece.ink }}" class="value">\
-{{ piece.count }}</text>
-{% endif %}
-{% endfor %}
-<text transform="translate({{ bar.center + 4 }} {{ bottom + 16 }}) rotate(-55)" text-anchor="end">{{ bar.label }}</text>
-</g>
-{% endfor %}
+"""
+_LEGEND = """
+<figcaption class="legend">
 {% for state in legend %}
-<rect x="{{ state.x }}" y="{{ height - 20 }}" width="12" height="12" fill="{{ state.color }}"/>
-<text x="{{ state.x + 18 }}" y="{{ height - 10 }}">{{ state.name }}</text>
+<span><span class="swatch {{ state }}"></span>{{ state }}</span>
 {% endfor %}
-</svg>"""
+</figcaption>
+</figure>"""
 
-_REASONS = """\
-<svg xmlns="http://www.w3.org/2000/svg" role="img" viewBox="0 0 {{ width }} {{ height }}" font-family="sans-serif"
- font-size="12" aria-label="{{ summary }}">
-{% for row in rows %}
-<g class="bar">
-<text x="0" y="{{ row.y + 12 }}">{{ row.label }}</text>
-<rect x="0" y="{{ row.y + 18 }}" width="{{ row.length }}" height="18" fill="{{ row.color }}"/>
-<text x="{{ row.length + 8 }}" y="{{ row.y + 31 }}" class="value">{{ row.count }}</text>
-</g>
+_BARRED = """\
+<div class="bars">
+{% for bar in bars %}
+<div class="bar">
+{% for piece in bar.pieces %}
+<i class="{{ piece.state }}" style="height: {{ piece.height }}%"
+ title="{{ bar.title }}: {{ piece.count }} {{ piece.state }}">\
+{% if piece.shows_count %}<span class="value">{{ piece.count }}</span>{% endif %}</i>
 {% endfor %}
-</svg>"""
+</div>
+{% endfor %}
+</div>
+</div>
+<div class="labels under">{% for bar in bars %}<span><span>{{ bar.label }}</span></span>{% endfor %}</div>"""
+
+_CURVED = """\
+<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 100 100" preserveAspectRatio="none">
+{% for area in areas %}
+<polygon class="{{ area.state }}" points="{{ area.points }}"/>
+{% endfor %}
+</svg>
+</div>
+<div class="labels even">{% for time in times %}<span>{{ time }}</span>{% endfor %}</div>"""
 
 
 @dataclass(frozen=True)
 class _Piece:
-    """The part of a bar for one row state; lengths are in the chart's units."""
+    """The part of a bar for one row state; its height is in percent of the plot."""
 
     state: str
     count: int
-    y: float
     height: float
     shows_count: bool
-
-    @property
-    def color(self) -> str:
-        return COLORS[self.state]
-
-    @property
-    def ink(self) -> str:
-        return "#212121" if self.state in _LIGHT else "white"
-
-    @property
-    def middle(self) -> float:
-        return round(self.y + self.height / 2 + 4, 1)
 
 
 def waves_chart(waves: Sequence[Mapping[str, Any]]) -> str:
@@ -109,79 +96,76 @@ def waves_chart(waves: Sequence[Mapping[str, Any]]) -> str:
             share a bar if there are many.
 
     Returns:
-        An ``svg`` element, its texts escaped.
+        A ``figure``, its texts escaped.
     """
     each = math.ceil(len(waves) / _BARS)
     groups = [[*itertools.islice(waves, start, start + each)] for start in range(0, len(waves), each)]
-    counts = [{state: sum(wave["counts"][state] for wave in group) for state in COLORS} for group in groups]
-    states = [state for state in COLORS if any(count[state] for count in counts)]
-    most = max(sum(count.values()) for count in counts)
-    step = _step(most)
-    top = step * max(1, math.ceil(most / step))
-    room = (_WIDTH - _AXIS) / len(groups)
-    width = min(room * 0.8, 120)
+    counts: list[dict[str, int]] = [
+        {state: sum(wave["counts"][state] for wave in group) for state in STACKED} for group in groups
+    ]
+    top, ticks = _scale(max(sum(count.values()) for count in counts))
+    every = math.ceil(len(groups) / _LABELS)
     bars = [
         {
-            "label": _wave_label(group),
-            "x": round(_AXIS + room * place + (room - width) / 2, 1),
-            "center": round(_AXIS + room * (place + 0.5), 1),
-            "width": round(width, 1),
+            "label": _number(group) if place % every == 0 else "",
+            "title": f"{_number(group)}, {group[0]['started'][11:19]}",
             # In narrower bars numbers would overlap.
-            "pieces": _pieces(count, _PLOT / top, len(groups) <= _BARS // 2),
+            "pieces": _pieces(count, top, len(groups) <= _BARS // 2),
         }
         for place, (group, count) in enumerate(zip(groups, counts, strict=True))
     ]
     return _drawn(
-        _WAVES,
+        _BARRED,
         bars=bars,
-        ticks=[{"value": value, "y": _height_of(value, _PLOT / top)} for value in range(0, top + 1, step)],
-        legend=[{"name": name, "color": COLORS[name], "x": _AXIS + 110 * place} for place, name in enumerate(states)],
-        summary=f"Participants of {len(waves)} waves by row state. The table below has the same figures.",
-        axis=_AXIS,
-        bottom=_TOP + _PLOT,
-        height=_TOP + _PLOT + 140,
+        ticks=ticks,
+        legend=[state for state in STACKED if any(count[state] for count in counts)],
+        summary=f"Participants of {len(waves)} waves by row state. A table below has the same figures.",
     )
 
 
-def reasons_chart(reasons: Sequence[Mapping[str, Any]]) -> str:
-    """Draw a bar for each reason, whose length shows how often it occurs.
+def progress_chart(moments: Sequence[tuple[float, Mapping[str, int]]], selected: int) -> str:
+    """Draw the participants settled over time, stacked by row state.
 
     Args:
-        reasons: each with ``state``, ``reason`` and ``count``, as ``Report.reasons`` gives them; not empty.
+        moments: for each moment, in Unix seconds and in order, how many have got each row state since the one before.
+        selected: the number of all, the height of the plot.
 
     Returns:
-        An ``svg`` element, its texts escaped.
+        A ``figure``, its texts escaped; empty if there are too few moments for a curve.
     """
-    most = max(reason["count"] for reason in reasons)
-    rows = [
-        {
-            "label": _shortened(f"{reason['state']}: {reason['reason']}"),
-            "length": round(max(2.0, (_WIDTH - _AXIS) * reason["count"] / most), 1),
-            "count": reason["count"],
-            "color": COLORS[reason["state"]],
-            "y": _ROW * place,
-        }
-        for place, reason in enumerate(reasons)
+    if len(moments) < _FEWEST:
+        return ""
+    begun, ended = moments[0][0], moments[-1][0]
+    top, ticks = _scale(selected)
+    states = [state for state in STACKED if any(counts.get(state) for _moment, counts in moments)]
+    totals = dict.fromkeys(states, 0)
+    lines: list[list[tuple[float, float]]] = [[] for _each in range(len(states) + 1)]
+    for moment, counts in moments:
+        across, height = 100 * (moment - begun) / (ended - begun), 0.0
+        lines[0].append((across, 0.0))
+        for line, state in zip(lines[1:], states, strict=True):
+            totals[state] += counts.get(state, 0)
+            height += 100 * totals[state] / top
+            line.append((across, height))
+    areas = [
+        {"state": state, "points": _points([*upper, *reversed(lower)])}
+        for state, lower, upper in zip(states, lines, lines[1:], strict=False)
     ]
-    summary = f"Participants by {len(reasons)} reasons. The table below has the same figures."
-    return _drawn(_REASONS, rows=rows, summary=summary, height=_ROW * len(rows))
+    return _drawn(
+        _CURVED,
+        areas=areas,
+        ticks=ticks,
+        times=[_time(begun + (ended - begun) * place / (_TIMES - 1), ended - begun) for place in range(_TIMES)],
+        legend=states,
+        summary=f"Participants settled over time by row state, {sum(totals.values())} of {selected} at the end.",
+    )
 
 
-def _pieces(counts: Mapping[str, int], scale: float, has_numbers: bool) -> list[_Piece]:
-    """Return the parts of a bar, from below.
-
-    ``scale`` is the height of one participant.
-    """
-    there = [(state, count) for state, count in counts.items() if count]
-    ends = itertools.accumulate(count for _state, count in there)
-    return [
-        _Piece(state, count, _height_of(end, scale), round(count * scale, 1), has_numbers and count * scale >= _DIGITS)
-        for (state, count), end in zip(there, ends, strict=True)
-    ]
-
-
-def _height_of(value: int, scale: float) -> float:
-    return round(_TOP + _PLOT - value * scale, 1)
+def _scale(most: int) -> tuple[int, list[dict[str, Any]]]:
+    """Return the height of a plot, and its ticks."""
+    step = _step(most)
+    top = step * max(1, math.ceil(most / step))
+    return top, [{"value": value, "bottom": round(100 * value / top, 2)} for value in range(0, top + 1, step)]
 
 
 def _step(most: int) -> int:
@@ -193,18 +177,31 @@ def _step(most: int) -> int:
     return next(step for step in steps if step * _TICKS >= most)
 
 
-def _wave_label(group: Sequence[Mapping[str, Any]]) -> str:
+def _pieces(counts: Mapping[str, int], top: int, has_numbers: bool) -> list[_Piece]:
+    """Return the parts of a bar, from below."""
+    heights = {state: 100 * count / top for state, count in counts.items() if count}
+    return [
+        _Piece(state, counts[state], round(height, 2), has_numbers and height >= _SHOWN_FROM)
+        for state, height in heights.items()
+    ]
+
+
+def _number(group: Sequence[Mapping[str, Any]]) -> str:
     first, last = group[0], group[-1]
-    number = f"{first['wave']}" if first is last else f"{first['wave']} to {last['wave']}"
-    return f"{number}, {first['started'][11:19]}"
+    return f"{first['wave']}" if first is last else f"{first['wave']} to {last['wave']}"
 
 
-def _shortened(text: str) -> str:
-    return text if len(text) <= _LABEL else text[: _LABEL - 1] + "…"
+def _points(line: Sequence[tuple[float, float]]) -> str:
+    return " ".join(f"{across:.2f},{100 - height:.2f}" for across, height in line)
+
+
+def _time(moment: float, span: float) -> str:
+    form = "%m-%d %H:%M" if span > 86400 else "%H:%M" if span > 3600 else "%H:%M:%S"
+    return datetime.datetime.fromtimestamp(moment, datetime.UTC).strftime(form)
 
 
 def _drawn(template: str, **values: Any) -> str:
     environment = jinja2.Environment(
         autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    return str(environment.from_string(template).render(width=_WIDTH, **values))
+    return str(environment.from_string(_TOP + template + _LEGEND).render(**values))

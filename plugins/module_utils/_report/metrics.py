@@ -39,7 +39,10 @@ METRICS: dict[str, tuple[str, tuple[str, ...]]] = {
         (*CAMPAIGN_LABELS, "state"),
     ),
     "yateota_campaign_progress_ratio": ("Share of the participants that have ended, 0 to 1.", CAMPAIGN_LABELS),
-    "yateota_changes": ("Number of changes in the ledger by status.", ("status",)),
+    "yateota_changes": (
+        "Number of changes in the ledger by status. One that covers several servers counts for each of them.",
+        ("status",),
+    ),
     "yateota_change_status": ("1 for the status that the change has.", (*CHANGE_LABELS, "status")),
     "yateota_change_participants": ("Number of the change's participants by row state.", (*CHANGE_LABELS, "state")),
     "yateota_change_rate": ("Answers per second over the last minute; 0 if no run has the change.", CHANGE_LABELS),
@@ -48,6 +51,8 @@ METRICS: dict[str, tuple[str, tuple[str, ...]]] = {
         "Time until the lease ends if its run does not renew it. Negative if it has ended and was not given back.",
         CHANGE_LABELS,
     ),
+    "yateota_change_forecast_seconds": ("Time until the change ends, as forecast.", CHANGE_LABELS),
+    "yateota_change_forecast_fits": ("Whether the change fits into its window, as forecast.", CHANGE_LABELS),
 }
 """The metrics, all of them gauges: help text and labels."""
 
@@ -102,7 +107,8 @@ def campaign_metrics(campaigns: Sequence[Mapping[str, Any]], api_url: str, node:
 def change_metrics(changes: Sequence[Mapping[str, Any]]) -> str:
     """Return a ledger's changes, as ``_ledger.listing.changes_of`` lists them, as text.
 
-    Those with nothing left to send are only counted, so that the number of series does not grow with the ledger.
+    They may have a ``forecast`` too. Those with nothing left to send are only counted, so that the number of series
+    does not grow with the ledger.
     """
     return _text(_CHANGE, _change_samples(changes))
 
@@ -159,6 +165,9 @@ def _change_samples(changes: Sequence[Mapping[str, Any]]) -> Iterator[Sample]:
         lease = change["lease"] or {}
         yield "yateota_change_lease_age_seconds", labels, lease.get("age")
         yield "yateota_change_lease_left_seconds", labels, lease.get("left")
+        forecast = change.get("forecast") or {}
+        yield "yateota_change_forecast_seconds", labels, forecast.get("seconds")
+        yield "yateota_change_forecast_fits", labels, forecast.get("fits")
     for status, count in by_status.items():
         yield "yateota_changes", (status,), count
 

@@ -10,12 +10,16 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from .._core.errors import InvalidInputError
 from .._core.libraries import guarded, missing
 from .._core.states import RowState
-from .charts import COLORS, reasons_chart, waves_chart
+from .charts import STACKED, progress_chart, waves_chart
+from .style import STYLE
+from .template import TEMPLATE
+from .verdict import moment, tiles_of, unknown_of, verdict_of
 
 jinja2 = guarded("jinja2")
 markupsafe = guarded("markupsafe")
@@ -32,163 +36,6 @@ _TITLES = {
     RowState.PLANNED: "left to send for",
 }
 
-# The policy forbids the page to load or run anything, even if a server's message contains it.
-_TEMPLATE = """\
-<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>Change {{ change.change_id }}</title>
-<style>
-body { font: 15px/1.45 sans-serif; color: #212121; margin: 2em auto; padding: 0 1em; max-width: 960px; }
-h1 { font-size: 1.7em; margin-bottom: 0; }
-h2 { font-size: 1.2em; margin-top: 2em; border-bottom: 1px solid #bdbdbd; }
-table { border-collapse: collapse; width: 100%; }
-th, td { text-align: left; vertical-align: top; padding: .25em .8em .25em 0; border-bottom: 1px solid #e0e0e0; }
-td { overflow-wrap: anywhere; }
-.number { text-align: right; }
-.number, .fixed { font-variant-numeric: tabular-nums; white-space: nowrap; }
-.swatch { display: inline-block; width: .8em; height: .8em; margin-right: .5em; }
-.wide { overflow-x: auto; }
-figure { margin: 1em 0; }
-svg { width: 100%; height: auto; }
-@page { margin: 15mm; }
-@media print {
-  body { margin: 0; max-width: none; font-size: 10pt; }
-  * { print-color-adjust: exact; -webkit-print-color-adjust: exact; }
-  h2 { break-after: avoid; }
-  figure, tr { break-inside: avoid; }
-  thead { display: table-header-group; }
-  .wide { overflow: visible; }
-  .number, .fixed { white-space: normal; }
-}
-</style>
-</head>
-<body>
-<h1>Change {{ change.change_id }}</h1>
-<p>{{ change.action }} on {{ change.api_url or shards | length ~ " servers" }}
-{%- if change.node %}, node {{ change.node }}{% endif %}: <strong>{{ change.status }}</strong></p>
-{% for name in ("held", "stopped") if change[name] %}
-<p id="{{ name }}">{{ name | capitalize }} by {{ change[name].by }} since {{ change[name].since | moment }}:
-{{ change[name].reason }}</p>
-{% endfor %}
-
-<h2>Who and when</h2>
-<table>
-{% for name, value in facts if value is not none %}
-<tr><th>{{ name }}</th><td>{{ value }}</td></tr>
-{% endfor %}
-</table>
-
-<h2>Results</h2>
-<table id="counts">
-{% for state, color in colors.items() if change.counts[state] %}
-<tr><td><span class="swatch" style="background: {{ color }}"></span>{{ titles[state] }}</td>
-<td class="number" data-state="{{ state }}">{{ change.counts[state] }}</td></tr>
-{% endfor %}
-<tr><th>selected</th><td class="number" data-state="selected">{{ change.selected }}</td></tr>
-</table>
-{% if change.states %}
-<p>Participants acted on, by their last server state:
-{% for state, count in change.states.items() %}{{ count }} {{ state }}{{ ", " if not loop.last }}{% endfor %}.</p>
-{% endif %}
-{% if change.attempts %}
-<h2>Attempts</h2>
-<table id="attempts">
-{% for name, value in attempts if value is not none %}
-<tr><th>{{ name }}</th><td class="number">{{ value }}</td></tr>
-{% endfor %}
-</table>
-{% if exhausted %}
-<p>The first of those that would need another attempt, and have had the most allowed:</p>
-<div class="wide"><table id="exhausted">
-<thead><tr><th class="number">Participant</th><th class="number">Campaign</th><th>ICCID</th><th>IMSI</th><th>MSISDN</th>
-<th>Server state</th></tr></thead>
-{% for each in exhausted %}
-<tr><td class="number">{{ each.participant_id or "" }}</td><td class="number">{{ each.campaign_id or "" }}</td>
-<td class="fixed">{{ each.iccid or "" }}</td><td class="fixed">{{ each.imsi or "" }}</td>
-<td class="fixed">{{ each.msisdn or "" }}</td><td class="fixed">{{ each.state_now or "" }}</td></tr>
-{% endfor %}
-</table></div>
-{% endif %}
-{% endif %}
-
-{% if shards | length > 1 %}
-<h2>Servers</h2>
-<div class="wide"><table id="servers">
-<thead><tr><th>Server</th><th>Node</th><th>Status</th><th>First sent</th><th>Nothing left to send</th>
-<th class="number">Selected</th>
-{% for state in colors if change.counts[state] %}<th class="number">{{ state }}</th>{% endfor %}</tr></thead>
-{% for shard in shards %}
-<tr><td>{{ shard.api_url }}</td><td>{{ shard.node }}</td><td>{{ shard.status }}</td>
-<td class="fixed">{{ shard.started | moment }}</td><td class="fixed">{{ shard.finished | moment }}</td>
-<td class="number">{{ shard.selected }}</td>
-{% for state in colors if change.counts[state] %}<td class="number">{{ shard.counts[state] }}</td>{% endfor %}</tr>
-{% endfor %}
-</table></div>
-{% endif %}
-
-{% if waves %}
-<h2>Waves</h2>
-<figure>{{ waves_chart }}</figure>
-<div class="wide"><table id="waves">
-<thead><tr>{% if shards %}<th>Server</th>{% endif %}
-<th class="number">Wave</th><th>Started</th><th>Ended</th><th class="number">Size</th>
-{% for state in states %}<th class="number">{{ state }}</th>{% endfor %}</tr></thead>
-{% for wave in waves %}
-<tr>{% if shards %}<td>{{ wave.api_url }}</td>{% endif %}
-<td class="number">{{ wave.wave }}</td><td class="fixed">{{ wave.started | moment }}</td>
-<td class="fixed">{{ wave.finished | moment or "not yet" }}</td>
-<td class="number">{{ wave.size }}</td>
-{% for state in states %}<td class="number">{{ wave.counts[state] }}</td>{% endfor %}</tr>
-{% endfor %}
-</table></div>
-{% endif %}
-
-{% if reasons %}
-<h2>What went wrong, by reason</h2>
-<figure>{{ reasons_chart }}</figure>
-<table id="reasons">
-<thead><tr><th>State</th><th class="number">Code</th><th>Reason</th><th class="number">Participants</th></tr></thead>
-{% for each in reasons %}
-<tr><td>{{ each.state }}</td><td class="number">{{ "" if each.code is none else each.code }}</td>
-<td>{{ each.reason }}</td><td class="number">{{ each.count }}</td></tr>
-{% endfor %}
-</table>
-
-<h2>The first of them</h2>
-<div class="wide"><table>
-<thead><tr><th class="number">Participant</th><th class="number">Campaign</th><th>ICCID</th><th>IMSI</th><th>MSISDN</th>
-<th>State</th><th>Message</th></tr></thead>
-{% for each in failures %}
-<tr><td class="number">{{ each.participant_id or "" }}</td><td class="number">{{ each.campaign_id or "" }}</td>
-<td class="fixed">{{ each.iccid or "" }}</td><td class="fixed">{{ each.imsi or "" }}</td>
-<td class="fixed">{{ each.msisdn or "" }}</td><td class="fixed">{{ each.state }}</td>
-<td>{{ each.message or "" }}</td></tr>
-{% endfor %}
-</table></div>
-{% endif %}
-
-<h2>Runs</h2>
-<div class="wide"><table>
-<thead><tr>{% if shards %}<th>Server</th>{% endif %}
-<th>Run</th><th>Requested by</th><th>Approved by</th><th>Job</th><th>Host</th><th>From</th><th>To</th>
-<th>Left the change</th></tr></thead>
-{% for each in runs %}
-<tr>{% if shards %}<td>{{ each.api_url }}</td>{% endif %}
-<td class="fixed">{{ each.numbers }}</td><td>{{ each.requested_by or "" }}</td><td>{{ each.approved_by or "" }}</td>
-<td>{{ each.job_id or "" }}</td><td>{{ each.host }}</td><td class="fixed">{{ each.started | moment }}</td>
-<td class="fixed">{{ each.finished | moment }}</td>
-<td>{{ each.outcome or "not recorded: it is still running, or was killed" }}</td></tr>
-{% endfor %}
-</table></div>
-<p>Times are in UTC. The reports in CSV and JSON lines show each participant's attempts and answers.</p>
-</body>
-</html>
-"""
-
 
 def check_libraries() -> None:
     """Fail if the libraries for a page are not installed.
@@ -204,22 +51,34 @@ def check_libraries() -> None:
         )
 
 
-def page(
-    change: Mapping[str, Any],
-    failures: Sequence[Mapping[str, Any]],
-    reasons: Sequence[Mapping[str, Any]],
-    exhausted: Sequence[Mapping[str, Any]] = (),
-) -> str:
+@dataclass(frozen=True)
+class Details:
+    """What a page shows beside the change itself.
+
+    Attributes:
+        failures: the first participants that went wrong, as ``yateota_bulk_info`` returns them.
+        reasons: as ``Report.reasons`` gives them.
+        exhausted: as ``Report.exhausted`` gives them.
+        cohorts: as ``cohorts_result`` gives them.
+        progress: as ``progress_of`` gives it.
+    """
+
+    failures: Sequence[Mapping[str, Any]] = ()
+    reasons: Sequence[Mapping[str, Any]] = ()
+    exhausted: Sequence[Mapping[str, Any]] = ()
+    cohorts: Mapping[str, Any] = field(default_factory=dict)
+    progress: Sequence[tuple[float, Mapping[str, int]]] = ()
+
+
+def page(change: Mapping[str, Any], details: Details) -> str:
     """Return the page of a change.
 
     Args:
         change: the change as ``yateota_bulk_info`` returns it, with all its waves and runs.
-        failures: the first participants that went wrong, as returned there.
-        reasons: as ``Report.reasons`` gives them.
-        exhausted: as ``Report.exhausted`` gives them.
+        details: what is shown beside it.
 
     Returns:
-        HTML that loads nothing and runs nothing. The same change gives the same page.
+        HTML that loads nothing and runs nothing. A change that has ended gives the same page each time.
 
     Raises:
         InvalidInputError: a library is missing.
@@ -228,27 +87,38 @@ def page(
     environment = jinja2.Environment(
         autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    environment.filters["moment"] = _moment
+    environment.filters["moment"] = moment
     waves = change["waves"]
-    return str(
-        environment.from_string(_TEMPLATE).render(
-            change=change,
-            shards=change.get("shards", []),
-            facts=_facts(change),
-            colors=COLORS,
-            titles=_TITLES,
-            states=[state for state in COLORS if any(wave["counts"][state] for wave in waves)],
-            waves=waves,
-            # The texts of the charts are escaped.
-            waves_chart=markupsafe.Markup(waves_chart(waves)) if waves else "",
-            reasons=reasons,
-            reasons_chart=markupsafe.Markup(reasons_chart(reasons)) if reasons else "",
-            failures=failures,
-            attempts=_attempts(change["attempts"] or {}),
-            exhausted=exhausted,
-            runs=_merged(change["runs"]),
-        )
-    )
+    # The texts of the charts are escaped.
+    charts = {
+        "progress_chart": markupsafe.Markup(progress_chart(details.progress, change["selected"])),
+        "waves_chart": markupsafe.Markup(waves_chart(waves)) if waves else "",
+    }
+    return str(environment.from_string(TEMPLATE).render(change=change, **charts, **_parts(change, details)))
+
+
+def _parts(change: Mapping[str, Any], details: Details) -> dict[str, Any]:
+    """Return what the template shows, without the charts."""
+    waves = change["waves"]
+    return {
+        "style": markupsafe.Markup(STYLE),  # it has quotes, and nothing from outside
+        "verdict": verdict_of(change),
+        "tiles": tiles_of(change),
+        "shards": change.get("shards", []),
+        "unknown": unknown_of(change, details.failures),
+        "facts": _facts(change),
+        "states": [state for state in STACKED if change["counts"][state]],
+        "titles": _TITLES,
+        "waves": waves,
+        "wave_states": [state for state in STACKED if any(wave["counts"][state] for wave in waves)],
+        "cohorts": details.cohorts,
+        "reasons": details.reasons,
+        "most": max((each["count"] for each in details.reasons), default=1),
+        "failures": details.failures,
+        "attempts": _attempts(change["attempts"] or {}),
+        "exhausted": details.exhausted,
+        "runs": _merged(change["runs"]),
+    }
 
 
 def _facts(change: Mapping[str, Any]) -> list[tuple[str, Any]]:
@@ -260,12 +130,13 @@ def _facts(change: Mapping[str, Any]) -> list[tuple[str, Any]]:
         ("Approved by", change["approved_by"] or "nobody"),
         ("Plan digest", change["plan_digest"]),
         *_approval(change["approval"] or {}),
+        *_audit(change["audit"]),
         ("Job", change["job_id"]),
         ("Selected", selection),
         ("Named more than once", change["duplicates"] or None),
-        ("Planned", _moment(change["planned"])),
-        ("First sent", _moment(change["started"]) or "never"),
-        ("Nothing left to send", _moment(change["finished"]) or "not yet"),
+        ("Planned", moment(change["planned"])),
+        ("First sent", moment(change["started"]) or "never"),
+        ("Nothing left to send", moment(change["finished"]) or "not yet"),
     ]
 
 
@@ -277,7 +148,7 @@ def _attempts(attempts: Mapping[str, Any]) -> list[tuple[str, Any]]:
         ("At most for each", attempts["maximum"]),
         ("Seconds between two", attempts["interval"] and f"{attempts['interval']:g}"),
         ("May need another", attempts["outstanding"]),
-        ("The next is due", _moment(attempts["next_due"]) or None),
+        ("The next is due", moment(attempts["next_due"]) or None),
         ("Exhausted", attempts["exhausted"]),
     ]
 
@@ -287,16 +158,24 @@ def _approval(approval: Mapping[str, Any]) -> list[tuple[str, Any]]:
     if not approval:
         return []
     return [
-        ("Plan approved", f"{_moment(approval['at'])} by {approval['by']}"),
+        ("Plan approved", f"{moment(approval['at'])} by {approval['by']}"),
         ("Approved in job", approval["job"]),
         ("Approval note", approval["note"]),
         ("Digest approved", approval["digest"]),
     ]
 
 
-def _moment(iso: str | None) -> str:
-    """Return a moment in a readable form, to the second."""
-    return iso[:19].replace("T", " ") if iso else ""
+def _audit(audit: Mapping[str, Any]) -> list[tuple[str, Any]]:
+    """List the head of the audit chain, and what a check of the chain has found."""
+    where = {None: "", 0: "the plan: "}.get(audit["wave"], f"wave {audit['wave']}: ")
+    found = {
+        "intact": "the record fits its audit chain",
+        "altered": f"the record was altered: {where}{audit['problem']}",
+        "none": "there is no audit chain: release 1.0.0 planned the change",
+    }
+    shards = audit.get("shards", ())
+    heads = [(f"Audit chain of {shard['api_url']}, node {shard['node']}", shard["head"]) for shard in shards]
+    return [("Audit chain", audit["head"]), *heads, ("Audit", found.get(audit["status"]))]
 
 
 def _merged(runs: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:

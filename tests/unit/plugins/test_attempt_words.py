@@ -39,7 +39,7 @@ def waiting(is_due: bool = False, **facts: Any) -> dict[str, Any]:
     ("of", "verified", "well", "text"),
     [
         (waiting(), {}, True, f"Change CHG1 is waiting: 44 done. {NEXT} Run this again then."),
-        # What went wrong is told when the change has ended.
+        # What went wrong is reported when the change has ended.
         (waiting(unknown=1), {}, True, f"Change CHG1 is waiting: 44 done, 1 unknown. {NEXT} Run this again then."),
         (waiting(), {"change": waiting(), "remaining": 12}, True, f"44 done. {NEXT} Run this again then."),
         (waiting(True, window_opens=OPENS), {}, True, f"{NEXT} Run this again then. Its window opens at {OPENS}."),

@@ -207,6 +207,8 @@ def _servers(given: list[dict[str, Any]], source: Any) -> list[Any]:
     connection = part("_ansible.arguments").connection
     servers = [source.Server(each["name"], connection(each)) for each in given]
     for server in servers:
+        if server.connection.api_url.startswith("https:") and not server.connection.validate_certs:
+            part("_events.looks").LOG.warning("%s: %s", server.name, part("_ansible.module").UNCHECKED_CERTIFICATE)
         if sum(other.key == server.key for other in servers) > 1:
             raise InvalidInputError(f"servers names {server.key} twice: name each server and node once.")
     return servers

@@ -26,7 +26,7 @@ Approve = Callable[..., dict[str, Any]]
 
 LIMITED: dict[str, Any] = {
     "rollout": {"canary": 5, "wave_size": 20, "maximum_per_second": 500, "concurrency": 2, "soak": 0.2},
-    "abort": {"threshold_percentage": 20, "minimum_executed": 10},
+    "abort": {"threshold_percentage": 20, "minimum_executed": 10, "on_reason": [404, "busy"]},
     "window": {"start": "2026-01-01T00:00:00+01:00", "end": "2099-01-01T00:00:00+00:00"},
 }
 
@@ -155,6 +155,7 @@ def test_the_requirement_can_be_added_later(plan: Bulk, bulk: Bulk) -> None:
         ("rollout.soak", 0.1, 0.2),
         ("abort.threshold_percentage", 21, 20),
         ("abort.minimum_executed", 11, 10),
+        ("abort.on_reason", ["busy"], "404 and busy"),
         ("window.start", "2025-12-31T22:59:59+00:00", "2025-12-31T23:00:00+00:00"),
         ("window.start", None, "2025-12-31T23:00:00+00:00"),
         ("window.end", "2099-01-01T00:00:01+00:00", "2099-01-01T00:00:00+00:00"),
@@ -168,7 +169,7 @@ def test_a_limit_that_is_loosened_is_refused(
     approve()
     name, suboption = option.split(".")
     looser = {**LIMITED, name: {**LIMITED[name], suboption: value}}
-    shown = "not set" if value is None else value
+    shown = "not set" if value is None else " and ".join(value) if isinstance(value, list) else value
     for state in ("planned", "applied"):
         for check_mode in (True, False):
             refused = bulk(state, check_mode=check_mode, **looser)
@@ -191,6 +192,44 @@ def test_a_wave_that_is_no_larger_than_the_canary_needs_none() -> None:
     approved = given(rollout={"canary": 5, "wave_size": 20})
     assert not loosened(approved, given(rollout={"wave_size": 5}))
     assert [each.option for each in loosened(approved, given(rollout={"wave_size": 6}))] == ["rollout.canary"]
+
+
+@pytest.mark.parametrize(
+    ("approved", "now", "options"),
+    [
+        ({"success_percentage": 95}, {"success_percentage": 96}, []),
+        ({"success_percentage": 95}, {"success_percentage": 94}, ["rollout.success_percentage"]),
+        ({"success_percentage": 95}, {}, ["rollout.success_percentage"]),
+        ({}, {"success_percentage": 0}, []),
+        ({}, {"soak": 900}, []),
+        ({"success_percentage": 95}, {"success_percentage": 95, "soak": 900}, ["rollout.soak"]),
+        ({"success_percentage": 95}, {"success_percentage": 95, "soak": 300}, ["rollout.soak"]),
+    ],
+)
+def test_a_proof_is_raised_and_not_lowered(approved: dict[str, Any], now: dict[str, Any], options: list[str]) -> None:
+    found = loosened(given(rollout={"soak": 600, **approved}), given(rollout={"soak": 600, **now}))
+    assert [each.option for each in found] == options
+
+
+@pytest.mark.parametrize(
+    ("approved", "now", "options"),
+    [
+        ({}, {"count_unanswered": True}, []),
+        ({"count_unanswered": True}, {}, ["abort.count_unanswered"]),
+        ({}, {"on_reason": [404]}, ["abort.on_reason"]),
+        ({"on_reason": [404, "SMSC busy"]}, {"on_reason": ["404", "busy", 403]}, []),
+        ({"on_reason": [404, "SMSC busy"]}, {}, []),
+        ({"on_reason": [404, "busy"]}, {"on_reason": [404, "SMSC busy"]}, ["abort.on_reason"]),
+    ],
+)
+def test_more_may_count_as_bad_and_not_less(approved: dict[str, Any], now: dict[str, Any], options: list[str]) -> None:
+    rollout = {"soak": 600}
+    found = loosened(given(rollout=rollout, abort=approved), given(rollout=rollout, abort=now))
+    assert [each.option for each in found] == options
+
+
+def test_reasons_are_recorded_in_one_form() -> None:
+    assert given(abort={"on_reason": ["404", " SMSC  busy"]}) == given(abort={"on_reason": [404, "SMSC busy"]})
 
 
 NIGHTS = {"hours": ["22:00-05:00"], "days": ["mon", "tue"], "time_zone": "UTC"}

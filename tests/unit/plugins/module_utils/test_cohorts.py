@@ -27,7 +27,7 @@ from ansible_collections.simops.yateota.plugins.module_utils._core.cohorts impor
     wilson,
     worst,
 )
-from ansible_collections.simops.yateota.plugins.module_utils._core.policy import BAD_RULE
+from ansible_collections.simops.yateota.plugins.module_utils._core.rollout_policy import BAD_RULE
 from ansible_collections.simops.yateota.plugins.module_utils._ledger.change import Change, create_change
 from ansible_collections.simops.yateota.plugins.module_utils._ledger.cohorts import CAME_BACK, failures_of
 from ansible_collections.simops.yateota.plugins.module_utils._ledger.database import Ledger, open_ledger

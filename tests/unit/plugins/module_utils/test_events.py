@@ -313,6 +313,16 @@ def test_a_server_that_is_away_is_told_and_read_more_seldom(
     assert SECRET not in caplog.text
 
 
+def test_what_a_server_does_not_report_is_logged_once(
+    start_sandbox: StartSandbox, state_file: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    box = start_sandbox(get_campaign=False)
+    assert watch(settings(state_file, box), 3, box=box) == []
+    assert [record.message for record in caplog.records] == [
+        "box0: This server has no get_campaign, and its query_campaigns returns no ids or states: they are not known."
+    ]
+
+
 def test_changes_of_a_ledger(bulk: Bulk, ledger: str, state_file: str) -> None:
     given = settings(state_file, ledger=ledger)
     assert watch(given, lambda: "ledger" in Path(state_file).read_text()) == []
@@ -468,6 +478,12 @@ def test_the_plugin_takes_the_environment_and_the_arguments_of_rulebooks(
     assert (server.name, server.connection.api_secret, server.connection.node) == ("localhost", SECRET, "ota")
     assert server.key == "https://ota.example.net/api.php ota"
     assert (found.interval, found.ledger, found.limits.minimum) == (60, None, 20)
+
+
+def test_a_certificate_that_is_not_checked_is_logged(plugin: dict[str, Any], caplog: pytest.LogCaptureFixture) -> None:
+    plugin["settings"]({"servers": [{**SERVERS[0], "validate_certs": False}], "state_file": "x"})
+    (record,) = caplog.records
+    assert record.message.startswith("localhost: validate_certs is false: the server's certificate is not checked")
 
 
 def test_the_documentation_tells_the_arguments(plugin: dict[str, Any]) -> None:

@@ -105,7 +105,9 @@ def test_each_action_has_its_goal(action: str, again: set[str], reached: set[str
 # --- Retry -----------------------------------------------------------------------------------------------------------
 
 
-def test_each_gets_as_many_attempts_as_it_needs(bulk: Bulk, series: Series, tmp_path: Path) -> None:
+def test_each_gets_as_many_attempts_as_it_needs(
+    bulk: Bulk, series: Series, tmp_path: Path, run_task: Any, ledger: str
+) -> None:
     box = series((1, 3))
     for turn in range(1, 4):
         result = bulk("applied", box, attempts=DUE, rollout={"wave_size": 20})
@@ -122,6 +124,8 @@ def test_each_gets_as_many_attempts_as_it_needs(bulk: Bulk, series: Series, tmp_
     with (tmp_path / "report.csv").open() as file:
         assert {int(row["participant_id"]): int(row["attempts"]) for row in csv.DictReader(file)} == attempts(box)
     box.clear_journal()
+    audited = run_task(yateota_bulk_info, box, change_id="CHG1", ledger=ledger, audit=True)
+    assert not audited.get("failed"), audited["msg"]
     assert bulk("verified", box, attempts=DUE)["change"]["status"] == "verified"
     assert not bulk("applied", box, attempts=DUE)["changed"]
     assert not box.writes()
@@ -262,6 +266,16 @@ def test_attempts_are_refused_for_what_is_sent_only_once(bulk: Bulk, sandbox: Sa
     assert result["failed"]
     assert f"action={action}" in result["msg"]
     assert not sandbox.writes()
+
+
+def test_who_has_no_campaign_gets_one_attempt_and_a_warning(bulk: Bulk, series: Series) -> None:
+    box = series((9, 9))
+    selection = {"participants": [{"participant_id": FIRST}]}
+    first = bulk("applied", box, attempts=DUE, selection=selection)
+    assert any(
+        warning.startswith("attempts: 1 participants of change CHG1 get only one") for warning in first["warnings"]
+    )
+    assert (first["change"]["status"], first["change"]["sent"]) == ("applied", 1)
 
 
 # --- Windows, holds, approvals, aborts, check mode -------------------------------------------------------------------

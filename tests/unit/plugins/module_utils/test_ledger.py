@@ -172,7 +172,7 @@ def test_a_locked_file(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_no_room_is_told_and_nothing_unrecorded_is_sent(bulk_on_file: Bulk, path: Path, sandbox: Sandbox) -> None:
     bulk_on_file("planned")
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (path.stat().st_size, limits[1]))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (path.stat().st_size // 2, limits[1]))
     try:
         result = bulk_on_file("applied")
     finally:

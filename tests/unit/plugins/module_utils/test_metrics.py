@@ -75,6 +75,8 @@ def test_changes(run_task: RunTask, sandbox: Sandbox, bulk: Bulk, ledger: str, t
     assert (value(samples, "yateota_change_rate", **mine) or 0) > 0
     assert 0 <= (value(samples, "yateota_change_lease_age_seconds", **mine) or 0) < 600
     assert 500 < (value(samples, "yateota_change_lease_left_seconds", **mine) or 0) <= 600
+    assert value(samples, "yateota_change_forecast_seconds", **mine) is not None
+    assert value(samples, "yateota_change_forecast_fits", **mine) == 1
     # A change with nothing left to send is only counted.
     assert value(samples, "yateota_change_status", change_id="CHG2") is None
     participant = sandbox.participant(195)

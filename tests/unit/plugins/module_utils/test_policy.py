@@ -12,7 +12,6 @@ from ansible_collections.simops.yateota.plugins.module_utils._core.campaign_poli
 from ansible_collections.simops.yateota.plugins.module_utils._core.errors import InvalidInputError
 from ansible_collections.simops.yateota.plugins.module_utils._core.operations import OPERATIONS, PARTICIPANT_ACTIONS
 from ansible_collections.simops.yateota.plugins.module_utils._core.policy import (
-    BAD_RULE,
     RANK_OF_OTHERS,
     RequestOutcome,
     Verdict,
@@ -20,7 +19,6 @@ from ansible_collections.simops.yateota.plugins.module_utils._core.policy import
     keep_rank_by_state,
     left_out,
     left_out_of_wave,
-    must_abort,
     plan_participant,
     plan_sim,
     proves_carried_out,
@@ -210,15 +208,3 @@ def test_an_attempt_comes_to_the_same_with_and_without_a_ledger(
     outcome: RequestOutcome, code: int | None, row: str, direct: str
 ) -> None:
     assert states_after_request(outcome, code) == (row, direct)
-
-
-@pytest.mark.parametrize(
-    ("executed", "bad", "aborts"), [(0, 0, False), (19, 19, False), (20, 1, False), (20, 2, True), (21, 2, False)]
-)
-def test_when_a_rollout_aborts(executed: int, bad: int, aborts: bool) -> None:
-    assert must_abort(executed, bad, minimum_executed=20, threshold_percentage=10) is aborts
-
-
-def test_what_counts_as_bad() -> None:
-    assert set(BAD_RULE.row_states) == {"unknown", "failed", "refused"}
-    assert list(BAD_RULE.came_back) == ["failed"]

@@ -1,0 +1,141 @@
+# Copyright (c) 2026 simops.yateota contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Let the rollouts of a change on several servers share an abort threshold and a rate, and begin in stages.
+
+They share it through their rows in the ledger, which each run reads and writes together with its lease.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from .._api.delivery import RateLimiter
+from .._core.rollout_policy import must_abort
+from .._core.states import ENDED_STATUSES, ChangeStatus, RowState
+from .._core.tallies import Tally
+from .._ledger.change import Change
+from .._ledger.fleet import abort_all, resume_all
+from .._ledger.siblings import Siblings
+from .abort import check_resumable
+from .options import FLEET, RolloutOptions
+
+_JOIN_SECONDS = 1.0
+"""Seconds from when a run says that it is sending until it sends.
+
+No other run sends without having read that less than this time ago, and each then takes its smaller share.
+"""
+
+
+class FleetPart:
+    """The part of a rollout in that of the whole change.
+
+    Args:
+        change: the shard, under the lease of this run.
+        options: how it is carried out.
+        limiter: gives the turns to send.
+    """
+
+    def __init__(self, change: Change, options: RolloutOptions, limiter: RateLimiter) -> None:
+        self._change = change
+        self._options = options
+        self._limiter = limiter
+        self._began = change.clock.moment()
+        self._siblings: Siblings | None = None
+        self._shares_rate = options.rate_scope == FLEET and options.maximum_per_second is not None
+        if change.lease and (options.scope == FLEET or self._shares_rate):
+            self._siblings = change.lease.siblings = Siblings(change.number, change.ledger.clock())
+            self._share(is_sending=False)
+
+    @property
+    def where(self) -> str:
+        """Return where the attempts were made that the abort threshold counts, for a sentence."""
+        return " on all servers" if self._counts_all else ""
+
+    @property
+    def _counts_all(self) -> bool:
+        return self._siblings is not None and self._options.scope == FLEET
+
+    # --- The abort threshold ---------------------------------------------------------------------------------------
+
+    def total(self, tally: Tally) -> Tally:
+        """Return the tally that the abort threshold counts, and share that of this shard."""
+        self._share(executed=tally.executed, bad=tally.bad)
+        if self._siblings is None or not self._counts_all:
+            return tally
+        others = self._siblings
+        return replace(tally, executed=tally.executed + others.executed, bad=tally.bad + others.bad)
+
+    def abort(self, tally: Tally) -> None:
+        """Have all shards aborted where the threshold is for all; their runs see it within a second."""
+        if self._counts_all:
+            limit, server = self._options.threshold_percentage, self._change.record().api_url
+            attempts = f"{tally.bad} of {tally.executed} attempts went wrong (limit {limit:g} %)"
+            abort_all(self._change, f"{attempts}, the last of them on {server}")
+
+    def is_aborted(self) -> bool:
+        """Return whether all shards are aborted."""
+        halt = self._change.halt
+        return halt is not None and halt.status == ChangeStatus.ABORTED
+
+    def resume(self) -> float:
+        """Let this shard continue after an abort, and all shards after one for all before this run began.
+
+        Returns:
+            The moment from which attempts count for the next abort, in Unix seconds.
+
+        Raises:
+            InvalidInputError: as ``check_resumable``.
+        """
+        check_resumable(self._change, self._options)
+        resume_all(self._change, self._began)
+        self._share(executed=0, bad=0)
+        moment = self._change.clock.moment()
+        self._change.update(judged_from=moment)
+        return moment
+
+    # --- Stages ----------------------------------------------------------------------------------------------------
+
+    def waits_for_stage(self) -> bool:
+        """Return whether nothing is sent yet because of an earlier stage, and record it.
+
+        Its servers must be at their end, and their attempts within the threshold.
+        """
+        waits = self._change.counts()[RowState.PLANNED] > 0 and self._is_before_its_stage()
+        if waits:
+            self._change.update(status=ChangeStatus.WAITING_FOR_STAGE)
+        return waits
+
+    def _is_before_its_stage(self) -> bool:
+        shards = self._change.shards()
+        own = next((shard.stage or 1 for shard in shards if shard.number == self._change.number), 1)
+        earlier = [shard for shard in shards if (shard.stage or 1) < own]
+        executed, bad = (sum(getattr(shard, name) for shard in earlier) for name in ("executed", "bad"))
+        is_beyond = must_abort(executed, bad, self._options.minimum_executed, self._options.threshold_percentage)
+        ended = (*ENDED_STATUSES, ChangeStatus.PURGED)
+        return is_beyond or any(shard.status not in ended for shard in earlier)
+
+    # --- The rate --------------------------------------------------------------------------------------------------
+
+    def begin_sending(self) -> None:
+        """Say that this shard is sending, and wait until all others know."""
+        if not self._shares_rate or self._siblings is None:
+            return
+        self._share(is_sending=True)
+        self._limiter.hold_back(_JOIN_SECONDS)
+        with self._change.write():
+            pass  # the lease's renewal writes it
+        self.share_rate()
+
+    def end_sending(self) -> None:
+        """Say that this shard is no longer sending, with its next transaction."""
+        self._share(is_sending=False)
+
+    def share_rate(self) -> None:
+        """Take this shard's share of the rate, among those that are sending."""
+        if self._shares_rate and self._siblings is not None and self._options.maximum_per_second:
+            self._limiter.set_rate(self._options.maximum_per_second / (1 + self._siblings.sending))
+
+    def _share(self, **values: int | bool) -> None:
+        if self._change.lease:
+            self._change.lease.shared = {**self._change.lease.shared, **values}

@@ -1,0 +1,141 @@
+# Copyright (c) 2026 simops.yateota contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Decide which attempts are bad, when a rollout aborts, and whether a wave is proven.
+
+All are pure functions on plain values.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from .errors import InvalidInputError
+from .states import BAD_STATES, ServerState
+from .tallies import BadRule, WaveCount
+
+Reasons = tuple[int | str, ...]
+"""What makes an attempt count as bad: codes of the server's answer, and texts of its message."""
+
+
+def bad_rule(reasons: Reasons | None = None, unanswered_after: float | None = None) -> BadRule:
+    """Return the rule by which attempts count as bad for the abort threshold.
+
+    The server gives no reason for an attempt that it has carried out: a participant that failed afterwards has none of
+    ``reasons``.
+
+    Args:
+        reasons: only attempts with one of these count; None for all.
+        unanswered_after: the seconds after which a SIM that has not answered counts; None if it never does.
+    """
+    return BadRule(
+        row_states=BAD_STATES,
+        came_back=(ServerState.FAILED,) if reasons is None else (),
+        unanswered=() if unanswered_after is None else (ServerState.WAITING_POR,),
+        unanswered_after=unanswered_after or 0.0,
+        has_reason=None if reasons is None else functools.partial(has_reason, reasons),
+    )
+
+
+def has_reason(reasons: Reasons, code: int | None, message: str | None) -> bool:
+    """Return whether one of the reasons is the code, or a part of the message in upper or lower case."""
+    text = (message or "").casefold()
+    return any(code == each if isinstance(each, int) else each.casefold() in text for each in reasons)
+
+
+BAD_RULE = bad_rule()
+"""Which attempts count as bad if no option says otherwise."""
+
+
+def must_abort(executed: int, bad: int, minimum_executed: int, threshold_percentage: float) -> bool:
+    """Return whether a rollout must be aborted because of its bad attempts.
+
+    Args:
+        executed: how many attempts count.
+        bad: how many of them are bad.
+        minimum_executed: below it nothing aborts.
+        threshold_percentage: the share of bad attempts, 0 to 100, that aborts.
+    """
+    return executed >= minimum_executed and bad * 100 >= threshold_percentage * executed
+
+
+def read_reasons(option: str, given: Sequence[Any] | None) -> Reasons | None:
+    """Read a list of codes and texts; digits are a code.
+
+    Returns:
+        The entries, each once and in order, codes as numbers. None if none are given.
+
+    Raises:
+        InvalidInputError: the list is empty, or an entry is neither a code nor a text.
+    """
+    if given is None:
+        return None
+    if not given:
+        raise InvalidInputError(
+            f"{option} must name one or more codes or texts, got an empty list. Leave it out, so that all bad attempts "
+            "count."
+        )
+    return tuple(dict.fromkeys(_reason(option, each) for each in given))
+
+
+def _reason(option: str, given: Any) -> int | str:
+    text = " ".join(given.split()) if isinstance(given, str) else str(given)
+    is_code = isinstance(given, (int, str)) and not isinstance(given, bool) and text.isascii() and text.isdecimal()
+    if is_code and int(text) > 0:
+        return int(text)
+    if is_code or not isinstance(given, str) or not text:
+        raise InvalidInputError(
+            f"{option} must have codes of 1 or more and texts, got {given!r}. Give the code of an answer, such as 404, "
+            "or a part of its message."
+        )
+    return text
+
+
+def covers(wider: Reasons, reasons: Reasons) -> bool:
+    """Return whether each attempt that has one of ``reasons`` also has one of ``wider``."""
+    return all(
+        any(
+            each == other if isinstance(each, int) or isinstance(other, int) else other.casefold() in each.casefold()
+            for other in wider
+        )
+        for each in reasons
+    )
+
+
+def is_proven(count: WaveCount, success_percentage: float) -> bool:
+    """Return whether enough of a wave is at its goal, so that the next one may begin."""
+    return count.at_goal * 100 >= success_percentage * count.sent
+
+
+def shortfall(wave: int, count: WaveCount, success_percentage: float, goal: str, seconds: float) -> str:
+    """Return the reason for which a wave is not proven.
+
+    Args:
+        wave: its number.
+        count: what the last reading showed.
+        success_percentage: the share that was wanted.
+        goal: the server state that the action leads to in the end.
+        seconds: the time from its last request to the reading.
+    """
+    reached = math.floor((count.percentage or 0.0) * 10) / 10  # never rounded up to what was wanted
+    return f"wave {wave}: {reached:g} % of {success_percentage:g} % {goal} after {seconds:.0f} s"
+
+
+_LATEST = 0.25
+"""The pause before the next reading, as a share of the wait so far: a proof is seen that much later at most."""
+_SHARE_OF_READING = 10
+"""How many times as long as a reading its pause must be, so that the server is read for a tenth of the time at most."""
+_SHORTEST = 1.0
+
+
+def pause_between_readings(waited: float, last_reading: float) -> float:
+    """Return how many seconds to wait until the new states of a wave are read again.
+
+    Args:
+        waited: the seconds since the wave's last request.
+        last_reading: the seconds that the last reading took.
+    """
+    return max(_SHORTEST, waited * _LATEST, last_reading * _SHARE_OF_READING)

@@ -1,0 +1,156 @@
+# Copyright (c) 2026 simops.yateota contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Say first how a change stands, in one sentence and some figures."""
+
+from __future__ import annotations
+
+import datetime
+import shlex
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from .._core.states import BAD_STATES, NOT_BEGUN_STATUSES, Action, ChangeStatus, RowState, ServerState
+
+GOOD, WARN, BAD, CALM = "good", "warn", "bad", "calm"
+"""How a verdict looks. Each is a class of the style sheet."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """How a change stands.
+
+    Attributes:
+        tone: one of the tones above.
+        title: the sentence.
+        lines: what to know or to do, in sentences.
+    """
+
+    tone: str
+    title: str
+    lines: Sequence[str] = ()
+
+
+def verdict_of(change: Mapping[str, Any]) -> Verdict:
+    """Return the verdict on a change, as ``yateota_bulk_info`` returns it."""
+    tone, title = _standing(change)
+    return Verdict(tone, title, [*_lines(change)])
+
+
+def _standing(change: Mapping[str, Any]) -> tuple[str, str]:
+    left = _left(change)
+    if change["audit"]["status"] == "altered":
+        return BAD, "The record was altered, so that it proves nothing"
+    if change["stopped"]:
+        return BAD, f"Stopped: {_participants(left)} never sent for"
+    if change["held"]:
+        return WARN, f"Held with {_participants(left)} left"
+    if change["status"] == ChangeStatus.ABORTED:
+        return BAD, f"Aborted with {_participants(left)} left: too many attempts went wrong"
+    if change["status"] in NOT_BEGUN_STATUSES:
+        return CALM, f"Nothing is sent yet: {_participants(left)} to send for"
+    if change["status"] == ChangeStatus.WAITING:
+        return CALM, f"Further attempts are to come for {change['attempts']['outstanding']}"
+    if left:
+        return CALM, f"Under way: {_participants(left)} left"
+    return _end(change)
+
+
+def _end(change: Mapping[str, Any]) -> tuple[str, str]:
+    """Return how a change that has nothing left ended."""
+    counts = change["counts"]
+    if counts[RowState.UNKNOWN]:
+        return BAD, f"{_outcomes(counts[RowState.UNKNOWN])} unknown"
+    bad = _bad(change)
+    if bad:
+        return WARN, f"{bad} of {change['selected']} went wrong"
+    if change["status"] == ChangeStatus.VERIFIED:
+        return GOOD, "All went well, and all have reached the goal"
+    return GOOD, "All went well"
+
+
+def _lines(change: Mapping[str, Any]) -> Iterator[str]:
+    for name in ("held", "stopped"):
+        halt = change[name]
+        if halt:
+            yield f"{name.capitalize()} by {halt['by']} since {moment(halt['since'])}: {halt['reason']}"
+    if change.get("forecast"):
+        yield change["forecast"]["sentence"]
+    counts = change["counts"]
+    bad = [f"{counts[state]} {state}" for state in BAD_STATES if counts[state]]
+    again = change["states"].get(ServerState.FAILED, 0)
+    if again:
+        bad.append(f"{again} accepted but failed again")
+    if bad:
+        yield f"{', '.join(bad)}."
+    if change["status"] == ChangeStatus.APPLIED and not again:
+        yield "The server has accepted what was sent. Read the new states with bulk_change_only=verify."
+
+
+def tiles_of(change: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return the figures beside the verdict, each with its name."""
+    counts, selected = change["counts"], change["selected"]
+    done = counts[RowState.DONE]
+    tiles = [
+        {"value": selected, "name": "selected"},
+        {"value": done, "name": f"done, {_percent(done, selected)}"},
+        {"value": _bad(change), "name": "went wrong"},
+        {"value": _left(change), "name": "left"},
+    ]
+    if counts[RowState.SKIPPED]:
+        tiles.append({"value": counts[RowState.SKIPPED], "name": str(RowState.SKIPPED)})
+    if change["started"] and change["finished"]:
+        tiles.append({"value": _between(change["started"], change["finished"]), "name": "from first to last"})
+    elif change.get("forecast") and change["forecast"]["ends_local"]:
+        tiles.append({"value": change["forecast"]["ends_local"][:16].replace("T", " "), "name": "forecast of the end"})
+    return tiles
+
+
+def unknown_of(change: Mapping[str, Any], failures: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return how to look at an unknown participant, and whether the action resets its OTA counter."""
+    first = next((each for each in failures if each["state"] == RowState.UNKNOWN), {})
+    names = ("campaign_id", "participant_id")
+    if not first.get("participant_id"):
+        names = ("campaign_id", "msisdn" if first.get("msisdn") else "imsi")
+    given = [f"-e {name}={shlex.quote(str(first[name]))}" for name in names if first.get(name)]
+    return {"trace": " ".join(given), "resets": change["action"] == Action.RERUN}
+
+
+def moment(iso: str | None) -> str:
+    """Return a moment in a readable form, to the second."""
+    return iso[:19].replace("T", " ") if iso else ""
+
+
+def _left(change: Mapping[str, Any]) -> int:
+    return int(change["counts"][RowState.PLANNED] + change["counts"][RowState.SENDING])
+
+
+def _bad(change: Mapping[str, Any]) -> int:
+    """Count those in a bad state, and those that were accepted and failed again."""
+    again = change["states"].get(ServerState.FAILED, 0)
+    return int(sum(change["counts"][state] for state in BAD_STATES) + again)
+
+
+def _participants(count: int) -> str:
+    return f"{count} participant{'' if count == 1 else 's'}"
+
+
+def _outcomes(count: int) -> str:
+    return "1 outcome is" if count == 1 else f"{count} outcomes are"
+
+
+def _percent(part: int, whole: int) -> str:
+    """Return a share that is 100 % only if it is all."""
+    tenths = 1000 * part // whole if whole else 0
+    return f"{tenths // 10}.{tenths % 10} %" if tenths % 10 else f"{tenths // 10} %"
+
+
+def _between(start: str, end: str) -> str:
+    """Return the time between two moments: hours and minutes, or minutes and seconds.
+
+    It is short enough for a tile.
+    """
+    begun, ended = (datetime.datetime.fromisoformat(each) for each in (start, end))
+    minutes, seconds = divmod(round((ended - begun).total_seconds()), 60)
+    return f"{minutes // 60}:{minutes % 60:02} h" if minutes >= 60 else f"{minutes}:{seconds:02} min"

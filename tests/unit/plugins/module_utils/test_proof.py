@@ -1,0 +1,351 @@
+# Copyright (c) 2026 simops.yateota contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The next wave begins when the last one has worked, and not because time has passed."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible_collections.simops.yateota.plugins.filter.change_table import change_table
+from ansible_collections.simops.yateota.plugins.module_utils._change.states_reader import StateReader
+from ansible_collections.simops.yateota.plugins.module_utils._core import rollout_policy
+from ansible_collections.simops.yateota.plugins.module_utils._core.errors import TransportError
+from ansible_collections.simops.yateota.plugins.module_utils._ledger.waves import Waves
+from ansible_collections.simops.yateota.plugins.modules import yateota_bulk_info
+from ansible_collections.simops.yateota.tests.unit.plugins.module_utils.conftest import Bulk
+from ansible_collections.simops.yateota.tests.unit.plugins.servers import RunTask, StartSandbox
+
+from yateota_sandbox import Sandbox
+
+WAVE, HALF = 20, 60
+GOOD, BAD = 8, 9
+"""The campaigns of the two halves: of the second one's messages, 15 % fail."""
+NO_ABORT = {"minimum_executed": 1000}
+QUICK = {"build": [1, 2], "send": [1, 2], "por": [1, 2]}
+
+
+def scenario(**campaigns: float) -> dict[str, Any]:
+    """Return campaigns of failed participants, each with the share of messages that fails."""
+    sims = {"count": HALF * 2, "imsi": "001010000000001", "iccid": "893101000000000001", "msisdn": "882990000001"}
+    rates = campaigns or {"good": 0, "bad": 0.15}
+    return {
+        "seed": 5,
+        "sims": [sims],
+        "campaigns": [
+            {
+                "campaign_id": GOOD + place,
+                "name": name,
+                "type": "RFM",
+                "state": "started",
+                "first_participant": 1 + place * HALF,
+                "first_sim": place * HALF,
+                "initial": {"failed": HALF},
+                "failure_rate": rate,
+                "pace": QUICK,
+            }
+            for place, (name, rate) in enumerate(rates.items())
+        ],
+    }
+
+
+def both_halves() -> dict[str, Any]:
+    return {
+        "participants": [
+            {"participant_id": 1 + each, "campaign_id": GOOD if each < HALF else BAD} for each in range(2 * HALF)
+        ]
+    }
+
+
+def options(**further: Any) -> dict[str, Any]:
+    """Waves of 20 of both halves, of which 90 % must finish within two seconds."""
+    rollout = {"wave_size": WAVE, "soak": 2.0, "success_percentage": 90, **further.pop("rollout", {})}
+    return {"selection": both_halves(), "abort": NO_ABORT, **further, "rollout": rollout}
+
+
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the first readings of a soak follow each other quickly."""
+    monkeypatch.setattr(rollout_policy, "_SHORTEST", 0.05)
+
+
+@pytest.fixture
+def quick(start_sandbox: StartSandbox) -> Sandbox:
+    """A server whose messages end within some hundredths of a second."""
+    return start_sandbox(scenario=scenario(), speed=1000)
+
+
+def sent(box: Sandbox) -> list[int]:
+    return [int(entry["params"]["participant_id"]) for entry in box.writes()]
+
+
+def shares(box: Sandbox) -> list[float]:
+    """Return the share of each wave that finishes, by what the server knows of it."""
+    states = [box.participant(each)["state"] for each in range(1, 2 * HALF + 1)]
+    waves = [states[first : first + WAVE] for first in range(0, len(states), WAVE)]
+    return [100 * wave.count("finished") / WAVE for wave in waves]
+
+
+def test_a_change_is_held_at_the_first_wave_that_shows_too_many_failures(bulk: Bulk, quick: Sandbox) -> None:
+    held = bulk("applied", quick, **options())
+    done = len(sent(quick)) // WAVE
+    reached = shares(quick)[:done]
+    assert done > HALF // WAVE
+    assert [share >= 90 for share in reached] == [True] * (done - 1) + [False]
+    assert sorted(sent(quick)) == list(range(1, done * WAVE + 1))  # nothing of the next wave
+
+    change = held["change"]
+    assert (held["failed"], held["failure"]["kind"], change["status"]) == (True, "held", "held")
+    assert (change["held"]["by"], change["waves_done"], held["remaining"]) == (
+        "the rollout",
+        done,
+        2 * HALF - done * WAVE,
+    )
+    assert change["held"]["reason"] == f"wave {done}: {reached[-1]:g} % of 90 % finished after 2 s"
+    assert f"is held by the rollout since {change['held']['since'][:10]}" in held["msg"]
+    assert [wave["success_percentage"] for wave in change["waves"]] == reached
+
+
+def test_a_release_accepts_the_wave_and_the_next_one_is_judged(
+    bulk: Bulk, start_sandbox: StartSandbox, run_task: RunTask, ledger: str, tmp_path: Path
+) -> None:
+    box = start_sandbox(scenario=scenario(bad=1, worse=1), speed=1000)
+    given = options(rollout={"wave_size": HALF, "soak": 0.6})
+    for wave in (1, 2):
+        held = bulk("applied", box, **given)
+        if wave == 1:
+            assert held["change"]["held"]["reason"] == "wave 1: 0 % of 90 % finished after 1 s"
+            again = bulk("applied", box, **given)
+            assert (again["failure"]["kind"], again["change"]["sent"]) == ("held", 0)
+            listed = run_task(yateota_bulk_info, box, ledger=ledger)["changes"]
+            assert change_table(listed)[1].endswith("held by the rollout")
+            assert bulk("released", box, selection=None)["change"]["held"] is None
+        assert len(sent(box)) == wave * HALF
+
+    # It was the last wave: there is none to hold, and its shortfall is a warning.
+    assert (held.get("failed"), held["change"]["status"], held["change"]["held"]) == (None, "applied", None)
+    assert held["warnings"] == [
+        "Change CHG1, its last wave 2: 0 % of 90 % finished after 1 s. Nothing is planned after it that could be held."
+    ]
+    assert Counter(sent(box)) == dict.fromkeys(range(1, 2 * HALF + 1), 1)
+    run_task(
+        yateota_bulk_info, box, ledger=ledger, change_id="CHG1", report_dest=str(tmp_path / "page.html"), format="html"
+    )
+    assert '<td class="number">0 %</td>' in (tmp_path / "page.html").read_text()
+
+
+def test_the_next_wave_begins_as_soon_as_the_last_one_has_worked(bulk: Bulk, start_sandbox: StartSandbox) -> None:
+    box = start_sandbox(scenario=scenario(good=0, fine=0), speed=1000)
+    done = bulk("applied", box, **options(rollout={"wave_size": HALF, "soak": 100_000, "success_percentage": 100}))
+    assert (done["change"]["status"], done["change"]["counts"]["done"]) == ("applied", 2 * HALF)
+    assert [wave["success_percentage"] for wave in done["change"]["waves"]] == [100, 100]
+
+
+def test_a_cancel_is_proven_by_canceled(bulk: Bulk, start_sandbox: StartSandbox) -> None:
+    box = start_sandbox(scenario=scenario(good=0, fine=0))
+    given = options(action="cancel", rollout={"wave_size": HALF, "success_percentage": 100})
+    done = bulk("applied", box, **given)
+    assert [wave["success_percentage"] for wave in done["change"]["waves"]] == [100, 100]
+
+
+class Interrupted:
+    """A signal that comes with the first reading after a wave."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        read = StateReader.read
+
+        def signal_first(reader: StateReader, include_done: bool = False) -> None:
+            if include_done:
+                monkeypatch.setattr(StateReader, "read", read)
+                os.kill(os.getpid(), signal.SIGTERM)
+            read(reader, include_done)
+
+        monkeypatch.setattr(StateReader, "read", signal_first)
+
+
+@pytest.mark.parametrize("works", [True, False])
+@pytest.mark.parametrize("resend", [True, False])
+def test_a_run_that_ends_in_a_soak_judges_the_wave_when_it_is_resumed(
+    bulk: Bulk, start_sandbox: StartSandbox, monkeypatch: pytest.MonkeyPatch, works: bool, resend: bool
+) -> None:
+    box = start_sandbox(scenario=scenario(good=0, fine=0))
+    if resend:
+        box.fault(request="action_participant", kind="drop_before", nth=1, times=2)
+    given = options(rollout={"wave_size": HALF, "soak": 0.2, "success_percentage": 97})
+    Interrupted(monkeypatch)
+    ended = bulk("applied", box, **given)
+    assert "was stopped by a signal" in ended["msg"]
+    assert (len(sent(box)), ended["change"]["waves_done"], ended["change"]["held"]) == (HALF, 0, None)
+
+    if works:
+        box.advance(1e6)
+    resumed = bulk("applied", box, **given, unknown="resend" if resend else "report")
+    if works and not resend:
+        assert (len(sent(box)), resumed["change"]["waves"][0]["success_percentage"]) == (2 * HALF, 100)
+        return
+    reached = 96.6 if works else 0  # the two that are unknown count, also if they are to be sent once more
+    assert resumed["change"]["held"]["reason"].startswith(f"wave 1: {reached:g} % of 97 % finished after ")
+    assert len(sent(box)) == HALF
+
+
+def test_a_server_that_is_away_for_a_moment_of_the_soak_is_read_again(
+    bulk: Bulk, quick: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read, failed = StateReader.read, []
+
+    def fail_first(self: StateReader, include_done: bool = False) -> None:
+        if include_done and not failed:
+            failed.append(self)
+            raise TransportError("away")
+        read(self, include_done)
+
+    monkeypatch.setattr(StateReader, "read", fail_first)
+    done = bulk("applied", quick, **options(max_waves=1, rollout={"soak": 1000}))
+    assert (done["change"]["waves_done"], len(failed)) == (1, 1)
+
+
+def test_a_hold_of_a_person_stays_theirs_and_the_wave_is_judged_after_it(
+    bulk: Bulk, start_sandbox: StartSandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    box = start_sandbox(scenario=scenario(bad=1, worse=1), speed=1000)
+    given = options(rollout={"wave_size": HALF, "soak": 0.3})
+    count = Waves.count
+
+    def held_meanwhile(self: Waves, wave: int, goal: str) -> Any:
+        found = count(self, wave, goal)
+        bulk("held", box, selection=None, requested_by="ann", reason="The SMSC queues")
+        return found
+
+    monkeypatch.setattr(Waves, "count", held_meanwhile)
+    held = bulk("applied", box, **given)
+    monkeypatch.setattr(Waves, "count", count)
+    assert (held["change"]["held"]["by"], held["change"]["waves_done"]) == ("ann", 0)
+    assert "is held by ann since" in held["msg"]
+    bulk("released", box, selection=None)
+    held = bulk("applied", box, **given)
+    assert (held["change"]["held"]["by"], held["change"]["waves_done"]) == ("the rollout", 1)
+    assert len(sent(box)) == HALF
+
+
+def test_a_hold_and_the_end_of_its_wave_are_recorded_together(
+    bulk: Bulk, start_sandbox: StartSandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    box = start_sandbox(scenario=scenario(bad=1, worse=1), speed=1000)
+    given = options(rollout={"wave_size": HALF, "soak": 0.3})
+
+    def crash(*_arguments: Any) -> None:
+        raise RuntimeError
+
+    with monkeypatch.context() as crashing:
+        crashing.setattr(Waves, "_record_end", crash)
+        ended = bulk("applied", box, **given)
+    assert (ended["failed"], ended["change"]["held"], ended["change"]["waves_done"]) == (True, None, 0)
+    assert bulk("applied", box, **given)["change"]["held"]["by"] == "the rollout"
+    assert len(sent(box)) == HALF
+
+
+# --- What counts as bad -----------------------------------------------------------------------------------------------
+
+
+def test_who_has_not_answered_after_the_soak_counts_as_bad_if_asked_for(
+    bulk: Bulk, start_sandbox: StartSandbox
+) -> None:
+    never = {**scenario(good=0, fine=0)}
+    for campaign in never["campaigns"]:
+        campaign["pace"] = {**QUICK, "por": [1e9, 1e9]}
+    box = start_sandbox(scenario=never, speed=1000)
+    given = {"selection": both_halves(), "rollout": {"wave_size": HALF, "soak": 0.5}}
+    limit = {"threshold_percentage": 50, "minimum_executed": 10}
+    assert bulk("applied", box, **given, max_waves=1, abort=limit)["change"]["status"] == "in_progress"
+    aborted = bulk("applied", box, **given, abort={**limit, "count_unanswered": True})
+    assert (aborted["change"]["status"], aborted["change"]["states"]) == ("aborted", {"waiting_por": HALF})
+    assert f"{HALF} of {HALF} attempts went wrong (limit 50 %)" in aborted["msg"]
+    assert f"The most frequent reasons: {HALF} have not answered. Find the cause" in aborted["msg"]
+    assert len(sent(box)) == HALF
+
+
+def test_who_may_still_answer_is_not_bad(bulk: Bulk, start_sandbox: StartSandbox, ledger: str) -> None:
+    never = scenario(good=0, fine=0)
+    for campaign in never["campaigns"]:
+        campaign["pace"] = {**QUICK, "por": [1e9, 1e9]}
+    box = start_sandbox(scenario=never, speed=1000)
+    given = options(rollout={"wave_size": HALF, "soak": 100_000}, max_waves=1, progress=False)
+    given["abort"] = {"threshold_percentage": 1, "minimum_executed": 1, "count_unanswered": True}
+    count, read = Waves.count, []
+
+    def count_and_end(self: Waves, wave: int, goal: str) -> Any:
+        read.append(wave)
+        if len(read) == 2:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return count(self, wave, goal)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Waves, "count", count_and_end)
+        ended = bulk("applied", box, **given)
+    assert "was stopped by a signal" in ended["msg"]
+    assert ended["change"]["states"] == {"waiting_por": HALF}
+
+
+@pytest.mark.parametrize(("on_reason", "aborts"), [([404], True), (["GONE"], True), ([403, "locked"], False)])
+def test_only_the_reasons_that_are_asked_for_abort(
+    bulk: Bulk, sandbox: Sandbox, on_reason: list[Any], aborts: bool
+) -> None:
+    sandbox.fault(request="action_participant", kind="code", code=404, message="It is gone", times=2, nth=2)
+    sandbox.fault(request="action_participant", kind="code", code=402, message="busy", nth=8)
+    limit = {"threshold_percentage": 20, "minimum_executed": 4, "on_reason": on_reason}
+    ended = bulk("applied", rollout={"wave_size": 10, "concurrency": 1}, abort=limit)
+    assert ended["change"]["status"] == ("aborted" if aborts else "applied")
+    if aborts:
+        assert "2 of 4 attempts went wrong" in ended["msg"]
+        again = bulk("applied", abort=limit)["msg"]
+        for said in (ended["msg"], again):
+            assert "The most frequent reasons: 2 refused with code 404 (It is gone). Find" in said
+
+
+def test_reasons_are_counted_by_the_ledger_as_they_are_while_sending(bulk: Bulk, sandbox: Sandbox) -> None:
+    sandbox.fault(request="action_participant", kind="code", code=404, message="It is gone", times=2, nth=2)
+    bulk("applied", rollout={"wave_size": 4}, max_waves=1, abort={"threshold_percentage": 100})
+    for on_reason, status in ([[403], "in_progress"], [["gone"], "aborted"]):
+        limit = {"threshold_percentage": 20, "minimum_executed": 4, "on_reason": on_reason}
+        ended = bulk("applied", rollout={"wave_size": 4}, max_waves=1, abort=limit)
+        assert ended["change"]["status"] == status
+
+
+# --- What is refused --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("check_mode", [True, False])
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"rollout": {"success_percentage": 90}}, "rollout.soak must be more than 0 with rollout.success_percentage"),
+        ({"abort": {"count_unanswered": True}}, "rollout.soak must be more than 0 with abort.count_unanswered, got 0."),
+        (
+            {"rollout": {"success_percentage": 101, "soak": 1}},
+            "rollout.success_percentage 101 is not valid: give 0 to 100",
+        ),
+        ({"abort": {"on_reason": []}}, "abort.on_reason must name one or more codes or texts, got an empty list."),
+        ({"abort": {"on_reason": [1.5]}}, "abort.on_reason must have codes of 1 or more and texts, got 1.5."),
+        (
+            {
+                "selection": {"participants": [{"iccid": "8931010000000000113"}]},
+                "rollout": {"success_percentage": 90, "soak": 1},
+                "action": "rerun",
+            },
+            "rollout.success_percentage cannot be used for change CHG1: 1 of its participants have no campaign",
+        ),
+    ],
+)
+@pytest.mark.parametrize("state", ["planned", "applied"])
+def test_options_that_cannot_be(
+    bulk: Bulk, sandbox: Sandbox, state: str, given: dict[str, Any], words: str, check_mode: bool
+) -> None:
+    refused = bulk(state, **given, check_mode=check_mode)
+    assert (refused["failed"], refused["failure"]["kind"]) == (True, "invalid_input")
+    assert refused["msg"].startswith(words)
+    assert not sandbox.writes()
