@@ -368,3 +368,19 @@ def test_small_has_the_participants_that_the_specification_names(sandbox, api):
     assert Counter(api.states(167).values())["failed"] >= 40
     states = {item["campaign_id"]: item["state"] for item in api("get_campaign", limit=9)["campaigns"]}
     assert states == {"142": "started", "144": "started", "147": "paused", "167": "started", "176": "started"}
+
+
+def test_messages_succeed_at_the_action_that_the_scenario_says(start_sandbox, connect):
+    sims = {"count": 20, "imsi": "001010000000001", "iccid": "893101000000000001", "msisdn": "882990000001"}
+    campaign = {"campaign_id": 1, "name": "Nights", "type": "RFM", "state": "started", "first_participant": 1}
+    campaign |= {"initial": {"failed": 20}, "succeeds_at": [2, 3]}
+    box = start_sandbox(scenario={"sims": [sims], "campaigns": [campaign]})
+    api = connect(box)
+    finished = []
+    for _turn in range(3):
+        for who, state in api.states(1).items():
+            if state == "failed":
+                act(api, "retry", participant_id=who)
+        box.advance(LONG)
+        finished.append(Counter(api.states(1).values())["finished"])
+    assert finished[0] == 0 < finished[1] < finished[2] == 20

@@ -81,6 +81,8 @@ def test_a_known_luhn_digit():
     [
         ({"type": "SMS"}, "type"),
         ({"failure_rate": 1.5}, "failure_rate"),
+        ({"succeeds_at": [3, 2]}, "succeeds_at"),
+        ({"succeeds_at": [0, 2]}, "succeeds_at"),
         ({"initial": {}}, "initial"),
         ({"initial": {"lost": 1}}, "initial"),
         ({"initial": {"failed": -1}}, "below 0"),
