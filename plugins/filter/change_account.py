@@ -124,7 +124,9 @@ def _status(result: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _judged(change: Mapping[str, Any]) -> str:
-    """Return the shares by which the latest waves were judged, a sentence; empty if none was."""
+    """Return the shares by which the latest waves were judged, a sentence; empty if none was, or on several servers."""
+    if not change["api_url"]:
+        return ""
     shares = {wave["wave"]: wave.get("success_percentage") for wave in change.get("waves", [])}
     judged = [f"{share:g} % of wave {wave}" for wave, share in shares.items() if share is not None]
     return f" At its end: {', '.join(judged[-_WAVES_SHOWN:])}." if judged else ""

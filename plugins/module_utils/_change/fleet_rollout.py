@@ -15,7 +15,7 @@ from .._core.rollout_policy import must_abort
 from .._core.states import ENDED_STATUSES, ChangeStatus, RowState
 from .._core.tallies import Tally
 from .._ledger.change import Change
-from .._ledger.fleet import abort_all, resume_all
+from .._ledger.fleet import abort_all, all_rows, resume_all
 from .._ledger.siblings import Siblings
 from .abort import check_resumable
 from .options import FLEET, RolloutOptions
@@ -55,6 +55,15 @@ class FleetPart:
     @property
     def _counts_all(self) -> bool:
         return self._siblings is not None and self._options.scope == FLEET
+
+    def has_planned(self) -> bool:
+        """Return whether anything is left to send on any server."""
+        return all_rows(self._change).counts()[RowState.PLANNED] > 0
+
+    def here(self) -> str:
+        """Return which of several servers this is, for a sentence; empty if it is the only one."""
+        record = self._change.record()
+        return f" on {record.api_url}, node {record.node}" if len(self._change.shards()) > 1 else ""
 
     # --- The abort threshold ---------------------------------------------------------------------------------------
 

@@ -157,9 +157,8 @@ class Rollout:
 
         It is judged before any of its participants is planned again and leaves it.
         """
-        if self._options.success_percentage is None or not (self._options.resend or self._rounds):
-            return True
-        wave = self._waves.current()
+        plans_again = self._options.resend or self._rounds
+        wave = self._waves.current() if plans_again and self._options.success_percentage is not None else None
         if wave is None or next(self._waves.planned(wave), None):
             return True
         self._wait_for_window()
@@ -241,13 +240,14 @@ class Rollout:
     def _judge(self, wave: int) -> bool:
         """End a wave whose new states are read; hold the change if it is not proven and another one would follow."""
         percentage, why = self._soak.judge(wave)
-        if why is None or not self._change.counts()[RowState.PLANNED]:
+        if why is None or not self._fleet.has_planned():
             self.shortfall = why
             self._waves.end(wave, percentage)
             return True
-        halt = self._waves.end_held(wave, percentage or 0.0, why) or self._change.halt
-        if halt:
+        if halt := self._waves.end_held(wave, percentage or 0.0, f"{why}{self._fleet.here()}"):
             self._switch.stop(why_halted(self._change_id, halt))
+            self._end()  # nothing may be left on this server
+        self._may_send()  # otherwise somebody else holds it
         return self._stop()
 
     def _wait(self, seconds: float) -> bool:
