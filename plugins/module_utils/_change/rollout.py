@@ -116,7 +116,8 @@ class Rollout:
         is_judged = self._end_sent_wave()
         if self._change.counts()[RowState.UNKNOWN]:
             self._settle_unknown()
-            if self._options.resend and is_judged:
+            if self._options.resend and is_judged and self._change.counts()[RowState.UNKNOWN]:
+                self._change.update(status=ChangeStatus.IN_PROGRESS, finished=None)  # first: none planned has ended
                 self._attempts.plan_unknown_again(self._rounds.maximum if self._rounds else None)
         if self._fleet.waits_for_stage():
             return
@@ -137,10 +138,7 @@ class Rollout:
             self._rounds.plan_due()
 
     def _wait_for_window(self) -> None:
-        """Wait for the window if the options say so.
-
-        The lease is kept, so that no other run begins.
-        """
+        """Wait for the window if the options say so, with the lease, so that no other run begins."""
         change, window = self._change, self._options.window
         if self._options.wait_for_window and not window.allows(change.clock.now()):
             change.update(status=ChangeStatus.WINDOW_CLOSED)
@@ -346,5 +344,5 @@ class Rollout:
             return
         if self._rounds and self._rounds.end():
             self._change.update(status=ChangeStatus.WAITING, finished=None)
-        elif self._status not in ENDED_STATUSES or self.sent:
+        elif self._change.record().status not in ENDED_STATUSES or self.sent:
             self._change.update(status=ChangeStatus.APPLIED, finished=self._change.clock.moment())

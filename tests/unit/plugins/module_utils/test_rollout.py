@@ -325,6 +325,26 @@ def test_an_ended_change_of_which_some_were_planned_anew_goes_on(bulk: Bulk, san
     assert acted_on(sandbox).total() == 44
 
 
+def test_a_resend_that_fails_before_it_sends_leaves_a_change_that_has_not_ended(
+    bulk: Bulk, sandbox: Sandbox, connect: Connect
+) -> None:
+    sandbox.fault(request="action_participant", kind="drop_before", nth=44)
+    unknown = bulk("applied", abort={"threshold_percentage": 50})["failures"][0]
+    sandbox.fault(request="query_participants", kind="code", code=500, times=100)
+    failed = bulk("applied", unknown="resend", recheck_after=0)
+    assert failed["failed"]
+    assert (failed["change"]["status"], failed["change"]["counts"]["planned"]) == ("in_progress", 1)
+    assert "it has not ended" in bulk("purged")["msg"]
+    sandbox.clear_faults()
+    # Somebody else acts on it in the meantime, so that nothing is left to send.
+    connect(sandbox).call("action_participant", {"participant_id": unknown["participant_id"], "action": "retry"})
+    ended = bulk("applied", recheck_after=0)
+    assert ended["change"]["counts"] == {**NOBODY, "done": 43, "skipped": 1}
+    assert ended["change"]["status"] == "applied"
+    again = bulk("applied")
+    assert (again["changed"], again["change"]["status"]) == (False, "applied")
+
+
 def test_a_change_of_which_all_failed_at_its_end_has_ended_and_is_not_aborted(bulk: Bulk, sandbox: Sandbox) -> None:
     sandbox.fault(request="action_participant", kind="code", code=404, times=44)
     options = {"abort": {"threshold_percentage": 50, "minimum_executed": 44}}
