@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from disturbances import DISTURBANCES, Database, database, undisturbed
-from driver import AHEAD_MOST, COLLECTION
+from driver import AHEAD_MOST, COLLECTION, audit_problems
 from kill_trials import DATABASES, KINDS, Server, Trial, rows_of, unexpected
 
 sys.path.insert(0, str(COLLECTION / "roles/sandbox/files"))
@@ -57,6 +57,7 @@ def run_trial(server: Server, kind: str, database: Database, number: int, chance
         server.admin("POST", "clock", {"advance": A_NIGHT})
         if any(result and result.get("change", {}).get("status") == "applied" for result in results):
             check(trial, server, rows_of(options, folder))
+            trial.problems += audit_problems(options)
             break
     else:
         trial.problems.append(f"the change has not ended after {MOST_RUNS} runs: {results}")

@@ -7,6 +7,7 @@ The benchmarks get the collection's code from here.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import json
 import resource
@@ -23,9 +24,12 @@ from ansible_collections.simops.yateota.plugins.module_utils._ansible.module imp
 from ansible_collections.simops.yateota.plugins.module_utils._api.client import Client  # noqa: E402
 from ansible_collections.simops.yateota.plugins.module_utils._api.transport import Connection  # noqa: E402
 from ansible_collections.simops.yateota.plugins.module_utils._change.sending import AHEAD_MOST  # noqa: E402
+from ansible_collections.simops.yateota.plugins.module_utils._ledger.audit import audit  # noqa: E402
+from ansible_collections.simops.yateota.plugins.module_utils._ledger.change import find_change  # noqa: E402
+from ansible_collections.simops.yateota.plugins.module_utils._ledger.database import look_into  # noqa: E402
 from ansible_collections.simops.yateota.plugins.modules import yateota_bulk, yateota_participant_info  # noqa: E402
 
-__all__ = ["AHEAD_MOST", "COLLECTION", "Client", "Connection", "bulk", "participant_info"]
+__all__ = ["AHEAD_MOST", "COLLECTION", "Client", "Connection", "audit_problems", "bulk", "participant_info"]
 
 
 def run(module: ModuleType, options: dict[str, Any], check_mode: bool = False) -> dict[str, Any]:
@@ -43,6 +47,18 @@ def run(module: ModuleType, options: dict[str, Any], check_mode: bool = False) -
 
 bulk = functools.partial(run, yateota_bulk)
 participant_info = functools.partial(run, yateota_participant_info)
+
+
+def audit_problems(options: dict[str, Any]) -> list[str]:
+    """Return what does not fit the audit chain of an ended change; all is to be in the chain."""
+    ledger = look_into(options["ledger"], None)
+    assert ledger
+    with contextlib.closing(ledger):
+        change = find_change(ledger, options["change_id"])
+        assert change
+        found = audit(change)
+    is_whole = found["status"] == "intact" and not found["unlinked"]
+    return [] if is_whole else [f"its audit chain is {found}"]
 
 
 if __name__ == "__main__":

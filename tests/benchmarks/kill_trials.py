@@ -5,7 +5,7 @@ The server fails at random.
 Runs are killed, held up beyond their lease, ended by a hold, without their database, out of room, or on machines
 whose clocks are wrong (see `disturbances`). After each trial the sandbox's journal and the ledger must agree that no
 participant was acted on twice, that each of the selection is in exactly one state, and that an outcome is unknown only
-if nothing could show it.
+if nothing could show it. The ledger's audit chain must fit.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from pathlib import Path
 from typing import Any
 
 from disturbances import DISTURBANCES, Database, database, undisturbed
-from driver import AHEAD_MOST, COLLECTION, bulk
+from driver import AHEAD_MOST, COLLECTION, audit_problems, bulk
 
 SIZE = 240
 TOKEN = "battery-staple"
@@ -162,6 +162,7 @@ def run_trial(server: Server, kind: str, database: Database, number: int, chance
         trial.problems += [f"a run failed: {said}" for said in map(unexpected, results) if said and turn >= wanted]
         if any(result and result.get("change", {}).get("status") == "applied" for result in results):
             check(trial, server, rows_of(options, folder))
+            trial.problems += audit_problems(options)
             break
     else:
         trial.problems.append(f"the change has not ended after {MOST_RUNS} runs: {results}")

@@ -183,7 +183,7 @@ class _Check:
             while number is not None and number < link.link:  # rows of a link that is missing
                 number, rows = next(groups, (None, iter(())))
             if number == link.link:
-                digest.add(row[1:] for row in rows)
+                digest.add(rows)
                 number, rows = next(groups, (None, iter(())))
             if digest.end(self._runs) != link.digest:
                 yield (

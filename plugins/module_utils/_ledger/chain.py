@@ -25,7 +25,7 @@ from .tables import changes, links, sa, waves
 Link = dict[str, Any]
 """A row of ``yateota_links``."""
 
-_NOWHERE = (1 << 62, -1)
+_ANYWHERE, _NOWHERE = (0, (1 << 31) - 1), ((1 << 31) - 1, -1)
 
 
 class Chain:
@@ -48,6 +48,8 @@ class Chain:
         self._previous = START
         self._salt: str | None = None
         self._approval: dict[str, Any] = {}
+        # Made once, since to make such a statement takes as long as to add some thousands of rows.
+        self._entries = entries(change.number, of_one=True)
         # The first and the last place among the rows since the last link; None if they may be anywhere.
         self._span: tuple[int, int] | None = None
 
@@ -145,9 +147,12 @@ class Chain:
 
     @repeatable
     def _is_anything_new(self) -> bool:
-        new = entries(self._change.number, self._number, self._span).limit(1)
         with self.ledger.read() as connection:
-            return connection.execute(new).first() is not None
+            return connection.execute(self._entries.limit(1), self._next_ones()).first() is not None
+
+    def _next_ones(self) -> dict[str, int | None]:
+        """Return the parameters that select what the next link covers."""
+        return dict(zip(("link", "first", "last"), (self._number, *(self._span or _ANYWHERE)), strict=True))
 
     def _present_approval(self, values: Mapping[str, Any]) -> dict[str, Any]:
         record = self._change.record()
@@ -170,7 +175,7 @@ class Chain:
             digest = LinkDigest(self._previous, {**link, "wave": wave}, started, ended, self._salt)
             if link["link"] == 0:
                 digest.add_plan(connection.execute(planned_rows(change)))
-            digest.add(row[1:] for row in connection.execute(entries(change, link["link"], self._span)))
+            digest.add(connection.execute(self._entries, self._next_ones()))
             runs = {run.number: tuple(run) for run in connection.execute(found_runs(change))}
         return {"wave": wave, "digest": digest.end(runs)}
 

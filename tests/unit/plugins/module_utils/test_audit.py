@@ -403,7 +403,7 @@ def forge(database: Database) -> None:
         with database.connect() as connection:
             if link["link"] == 0:
                 digest.add_plan(connection.execute(planned_rows(1)))
-            digest.add(tuple(row)[1:] for row in connection.execute(entries(1, link["link"])))
+            digest.add(row for row in connection.execute(entries(1)) if row.link == link["link"])
         previous = digest.end(known)
         database.run(f"UPDATE yateota_links SET digest = '{previous}' WHERE link = {link['link']}")  # noqa: S608
 
