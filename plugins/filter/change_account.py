@@ -111,6 +111,7 @@ def _status(result: Mapping[str, Any]) -> Iterator[str]:
         f"Requested by {change['requested_by']}, job {change['job_id'] or 'none'}, "
         f"approved by {change['approved_by'] or 'nobody'}."
     )
+    yield from _audit(change.get("audit"))
     for halt in ("held", "stopped"):
         if change[halt]:
             yield f"{halt.capitalize()} {_by_whom(change[halt])}"
@@ -143,6 +144,23 @@ def _attempts(change: Mapping[str, Any]) -> Iterator[str]:
         yield next_attempts(change)
     if attempts["exhausted"]:
         yield f"{attempts['exhausted']} have had the most attempts allowed, and would need another."
+
+
+def _audit(audit: Mapping[str, Any] | None) -> Iterator[str]:
+    """Yield the head of the audit chain, and what a check of the chain has found; nothing where there is no chain."""
+    if not audit or not audit["links"]:
+        return
+    found = {
+        "intact": ": the record fits it",
+        "altered": ": the record was altered",
+        "unchecked": ", not checked",
+    }.get(audit["status"], "")
+    if audit["head"]:
+        yield f"Audit chain {audit['head']}, {audit['links']} links{found}."
+        return
+    for shard in audit["shards"]:
+        yield f"Audit chain of {shard['api_url']}, node {shard['node']}: {shard['head'] or 'none'}."
+    yield f"{len(audit['shards'])} audit chains{found}."
 
 
 def _shard(shard: Mapping[str, Any]) -> str:

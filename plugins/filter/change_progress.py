@@ -99,6 +99,11 @@ _value:
       description: How far the change has come, a sentence.
       type: str
       sample: 25 of 44 done, 1 failed, 18 left.
+    audit_head:
+      description:
+        - The head of the change's audit chain, a SHA-256. In the ticket, it shows later whether the record was altered.
+        - Empty if the change has no audit chain.
+      type: str
     verdict:
       description: At the end, how the change stands and what to do next. Empty before a wave.
       type: str
@@ -140,6 +145,7 @@ def change_progress(
         "wave": change.get("waves_done", 0) + (0 if verdict else 1),
         "left": left,
         "line": f"{tally(change, left)}." if change else "It could not be planned.",
+        "audit_head": (change.get("audit") or {}).get("head") or "",
         "verdict": verdict["text"] if verdict else "",
         "reports": list(reports),
         "is_complete": is_done and step != "apply",

@@ -103,6 +103,7 @@ def test_each_wave_asks_and_the_end_closes_the_ticket(desk: Desk, sandbox: Any, 
     assert [note.partition(".")[0] for note in notes[:WAVES]] == [f"Wave {number} begins" for number in (1, 2, 3)]
     assert f"5 of {FAILED} done" in notes[1]
     assert "Change CHG-7 is applied: 44 done." in notes[WAVES]
+    assert re.search(r"Audit chain: [0-9a-f]{64}", notes[WAVES])
     assert len(notes) == WAVES + 1
     assert desk.ticket.written("attachment") == REPORTS
     assert desk.ticket.files == {name: (tmp_path / "reports" / name).read_bytes() for name in REPORTS}

@@ -50,6 +50,22 @@ def test_a_change_that_waits_for_its_approval() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("status", "said"),
+    [("intact", ": the record fits it"), ("altered", ": the record was altered"), ("unchecked", ", not checked")],
+)
+def test_the_head_of_the_audit_chain_is_shown_whole(status: str, said: str) -> None:
+    audit = {"status": status, "head": DIGEST, "links": 7, "wave": None, "unlinked": 0, "problem": None}
+    assert f"Audit chain {DIGEST}, 7 links{said}." in change_account({"change": change(audit=audit)})
+    servers = [
+        {"api_url": "https://a.example", "node": "ota", **audit},
+        {"api_url": "https://b.example", "node": "ota", **audit},
+    ]
+    whole = change_account({"change": change(audit={**audit, "head": None, "shards": servers})})
+    assert f"Audit chain of https://b.example, node ota: {DIGEST}." in whole
+    assert f"2 audit chains{said}." in whole
+
+
 def test_a_change_with_all_that_can_be_said_of_it() -> None:
     told = change(
         status="held", approval=APPROVAL, held=HALT, held_by="host, process 7", states={"finished": 4, "failed": 1},
