@@ -49,13 +49,14 @@ def _error(folder: Path, name: str, given: Mapping[str, Any]) -> float:
         options = change(url, folder / f"{name}.sqlite", "CHG", wait_for_window=True, **limits)
         bulk({**options, "state": "planned"})
         first = bulk({**options, "state": "applied", "max_waves": 2})
-        foreseen, asked = first["change"]["forecast"], time.time()
+        ends = datetime.datetime.fromisoformat(first["change"]["forecast"]["ends"]).timestamp()
+        asked = time.time()
         for _window in range(1 + len(given.get("freeze", ()))):
             if first["remaining"]:
                 first = bulk({**options, "state": "applied"})
         left = time.time() - asked
     expect(first["change"]["counts"]["done"], PARTICIPANTS)
-    return abs(foreseen["seconds"] - left) / left * 100
+    return abs(ends - asked - left) / left * 100
 
 
 def _freezes(folder: Path, seconds: tuple[int, ...]) -> Path:
