@@ -12,18 +12,18 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 
 class _Absent:
     """A stand-in that accepts every use of a library at a module's top level.
 
-    These are attributes, items, calls, operators and base classes.
+    These are attributes, items, calls, operators and base classes. A comparison by ``==`` stays one of Python.
     """
 
     def __getattr__(self, name: str) -> _Absent:
-        if name.startswith("__"):  # protocols that it does not define, such as iteration, must fail
+        if name.startswith("__"):  # protocols that it does not define must fail
             raise AttributeError(name)
         return self
 
@@ -33,7 +33,10 @@ class _Absent:
     def __or__(self, other: Any) -> _Absent:
         return self
 
-    __and__ = __getitem__ = __or__
+    __and__ = __rand__ = __add__ = __gt__ = __lt__ = __getitem__ = __or__
+
+    def __iter__(self) -> Iterator[_Absent]:
+        return iter(())  # without it, Python would take items without end
 
     def __mro_entries__(self, bases: tuple[Any, ...]) -> tuple[type, ...]:
         return ()
