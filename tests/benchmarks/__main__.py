@@ -2,8 +2,8 @@
 
 The results are also written to `.build/bench.json`.
 
-`python tests/benchmarks [--only NAME ...] [--trials N] [--answers N] [--seed S]`; the exit code shows whether every
-limit was kept.
+`python tests/benchmarks [--only NAME ...] [--trials N] [--answers N] [--sizes N N ...] [--seed S]`; the exit code
+shows whether every limit was kept.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ import attempt_trials
 import bulk_speed
 import cohort_speed
 import forecasts
+import growth
 import kill_trials
 import list_speed
 import task_speed
@@ -31,7 +32,7 @@ sys.path.insert(0, str(COLLECTION / "tests/fuzz"))
 from workers import fuzz
 
 Limits = dict[str, tuple[str, float]]
-BENCHMARKS: dict[str, tuple[Callable[[Path], dict[str, Any]], Limits]] = {
+BENCHMARKS: dict[str, tuple[Callable[..., dict[str, Any]], Limits]] = {
     "ledger": (
         bulk_speed.ledger_cost,
         {"participants_per_second": (">=", 1200), "ledger_microseconds_each": ("<=", 150)},
@@ -44,6 +45,7 @@ BENCHMARKS: dict[str, tuple[Callable[[Path], dict[str, Any]], Limits]] = {
         {"to_csv_microseconds_each": ("<=", 15), "to_ledger_microseconds_each": ("<=", 25)},
     ),
     "planning": (bulk_speed.planning, {"peak_mb": ("<=", 200)}),
+    "growth": (growth.growth, {f"{step}_exponent": ("<=", 1.05) for step in growth.STEPS}),
     "resuming": (bulk_speed.resuming, {"seconds": ("<=", 3)}),
     "cohorts-sqlite": (cohort_speed.on_sqlite, {"seconds": ("<=", 30), "peak_mb": ("<=", 150)}),
     "cohorts-postgresql": (cohort_speed.on_postgresql, {"seconds": ("<=", 30), "peak_mb": ("<=", 150)}),
@@ -66,6 +68,9 @@ def main() -> int:
     parser.add_argument("--only", nargs="+", choices=names, default=names)
     parser.add_argument("--trials", type=int, default=200)
     parser.add_argument("--answers", type=int, default=100_000, help="answers that `fuzz` spoils")
+    parser.add_argument(
+        "--sizes", nargs="+", type=int, default=growth.SIZES, help="numbers of participants for `growth`, ascending"
+    )
     parser.add_argument("--seed", type=int, default=1)
     given = parser.parse_args()
     found: dict[str, Any] = {}
@@ -75,7 +80,7 @@ def main() -> int:
         if name in BENCHMARKS:
             measure, limits = BENCHMARKS[name]
             with tempfile.TemporaryDirectory() as folder:
-                figures = measure(Path(folder))
+                figures = measure(Path(folder), given.sizes) if name == "growth" else measure(Path(folder))
         elif name == "fuzz":
             limits = FUZZ
             figures = fuzz(given.answers, given.seed, jobs=2)

@@ -27,9 +27,22 @@ from ansible_collections.simops.yateota.plugins.module_utils._change.sending imp
 from ansible_collections.simops.yateota.plugins.module_utils._ledger.audit import audit  # noqa: E402
 from ansible_collections.simops.yateota.plugins.module_utils._ledger.change import find_change  # noqa: E402
 from ansible_collections.simops.yateota.plugins.module_utils._ledger.database import look_into  # noqa: E402
-from ansible_collections.simops.yateota.plugins.modules import yateota_bulk, yateota_participant_info  # noqa: E402
+from ansible_collections.simops.yateota.plugins.modules import (  # noqa: E402
+    yateota_bulk,
+    yateota_bulk_info,
+    yateota_participant_info,
+)
 
-__all__ = ["AHEAD_MOST", "COLLECTION", "Client", "Connection", "audit_problems", "bulk", "participant_info"]
+__all__ = [
+    "AHEAD_MOST",
+    "COLLECTION",
+    "Client",
+    "Connection",
+    "audit_problems",
+    "bulk",
+    "bulk_info",
+    "participant_info",
+]
 
 
 def run(module: ModuleType, options: dict[str, Any], check_mode: bool = False) -> dict[str, Any]:
@@ -46,6 +59,7 @@ def run(module: ModuleType, options: dict[str, Any], check_mode: bool = False) -
 
 
 bulk = functools.partial(run, yateota_bulk)
+bulk_info = functools.partial(run, yateota_bulk_info)
 participant_info = functools.partial(run, yateota_participant_info)
 
 
