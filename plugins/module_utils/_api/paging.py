@@ -95,7 +95,7 @@ def read_moving_list(
     """Read a whole list, page by page, each item once.
 
     Args:
-        pages: reads the pages, and is told which to expect next.
+        pages: reads the pages, those that it is to expect ahead.
         key: the field that identifies an item.
         page_size: items asked for at once, 2 or more. The server may send fewer.
         seen: stores the keys; ``seen.count`` is the number of items read so far.

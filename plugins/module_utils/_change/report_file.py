@@ -61,8 +61,7 @@ def write_rows(change: Change, options: Mapping[str, Any], check_mode: bool, is_
     report = report_on(change, options["mask_identifiers"], is_whole)
     with _export(options, check_mode) as export:
         writer = RowWriter(export.file, options["format"], REPORT_COLUMNS)
-        for row in report.rows():
-            writer.write(row)
+        writer.write(report.rows())
     return export.changed
 
 

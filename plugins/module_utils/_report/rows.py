@@ -12,12 +12,15 @@ import os
 import re
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import islice
 from typing import Any, TextIO
 
 from .._core.errors import InvalidInputError
 from .._core.files import make_private, target_of
 
 FORMATS = ("csv", "jsonl")
+
+_BLOCK = 1000
 
 _READABLE = 0o644
 
@@ -117,9 +120,11 @@ class RowWriter:
         if self._is_csv:
             self._plain.writerow(self._names)
 
-    def write(self, row: Mapping[str, Any]) -> None:
-        """Write one row, as ``write_block`` does."""
-        self.write_block([[row[name] for name in self._names]])
+    def write(self, rows: Iterable[Mapping[str, Any]]) -> None:
+        """Write rows that come as mappings, as ``write_block`` does, in blocks."""
+        values = ([row[name] for name in self._names] for row in rows)
+        while block := list(islice(values, _BLOCK)):
+            self.write_block(block)
 
     def write_block(self, rows: Sequence[Sequence[Any]]) -> None:
         """Write rows, each with the values of all columns.

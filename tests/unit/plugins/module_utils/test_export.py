@@ -156,8 +156,7 @@ ROWS = [
 def test_csv() -> None:
     file = io.StringIO()
     writer = RowWriter(file, "csv", ROWS[0])
-    for row in ROWS:
-        writer.write(row)
+    writer.write(ROWS)
     assert file.getvalue().startswith("participant_id,imsi,state,extra\n1,001,,\n")
     (first, second) = csv.DictReader(io.StringIO(file.getvalue()))
     assert first == {"participant_id": "1", "imsi": "001", "state": "", "extra": ""}
@@ -187,7 +186,7 @@ def test_csv() -> None:
 def test_no_cell_of_csv_is_a_formula_and_all_can_be_read_back(text: str) -> None:
     file = io.StringIO(newline="")
     writer = RowWriter(file, "csv", ["a", "text"])
-    writer.write({"a": -1, "text": text})
+    writer.write([{"a": -1, "text": text}])
     (row,) = csv.DictReader(io.StringIO(file.getvalue(), newline=""), strict=True)
     assert row["a"] == "-1"
     assert not row["text"].startswith(("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d"))
@@ -206,7 +205,7 @@ def test_a_block_of_rows_is_written_like_its_rows(rows: list[tuple[Any, ...]], f
     RowWriter(together, form, ["a", "b", "c"]).write_block(rows)
     writer = RowWriter(each, form, ["a", "b", "c"])
     for row in rows:
-        writer.write(dict(zip("abc", row, strict=True)))
+        writer.write([dict(zip("abc", row, strict=True))])
     assert together.getvalue() == each.getvalue()
     if form == "csv":
         for row, read in zip(rows, csv.DictReader(io.StringIO(together.getvalue(), newline="")), strict=True):
@@ -218,13 +217,12 @@ def test_a_block_of_rows_is_written_like_its_rows(rows: list[tuple[Any, ...]], f
 
 def test_json_lines_are_as_they_are() -> None:
     file = io.StringIO()
-    RowWriter(file, "jsonl", ["text"]).write({"text": "=1+1"})
+    RowWriter(file, "jsonl", ["text"]).write([{"text": "=1+1"}])
     assert json.loads(file.getvalue()) == {"text": "=1+1"}
 
 
 def test_json_lines() -> None:
     file = io.StringIO()
     writer = RowWriter(file, "jsonl", ROWS[0])
-    for row in ROWS:
-        writer.write(row)
+    writer.write(ROWS)
     assert [json.loads(line) for line in file.getvalue().splitlines()] == ROWS
