@@ -38,7 +38,7 @@ ELSEWHERE = {
     "filter/change_table.py": ({"held"}, HALTS),
     "filter/change_plan.py": ({"unknown"}, "an option's name"),
     "filter/change_verdict.py": ({"skipped", "stopped"}, "Ansible's result, and a key of the filter's"),
-    "filter/campaign_table.py": ({"failed", "finished"}, "titles of columns"),
+    "filter/campaign_table.py": ({"failed", "finished", "waiting"}, "titles of columns"),
     "filter/failure_message.py": ({"failed"}, "Ansible's result"),
     "filter/sweep_change.py": ({"planned"}, MOMENTS),
     "filter/watch_verdict.py": ({"skipped"}, "Ansible's result"),
