@@ -37,8 +37,8 @@ options:
       - V(planned) selects the participants and records them. Nothing is sent.
       - V(approved) records who approves the plan, when and in which job, bound to the plan's digest. Who planned the change cannot approve it.
       - V(applied) plans, if that is not done, and acts until nothing is left to do.
-      - V(held) holds the change on all its servers, with a O(reason). Nothing is sent for it, by any run, until it is released. A run in progress sends its last
-        request within a second, records what came of those under way, and fails with the kind C(held).
+      - V(held) holds the change on all its servers, with a O(reason). Nothing is sent for it, by any run, until it is released. A run in progress
+        sends its last request within a second, records what came of those under way, and fails with the kind C(held).
       - V(released) ends the hold. The next run with V(applied) continues where the last one ended.
       - V(stopped) ends the change, with a O(reason). The participants that are left are never sent for, and stay V(planned) in its report. It
         cannot be released.
@@ -365,7 +365,9 @@ options:
     type: str
     version_added: 1.1.0
   confirm_count:
-    description: With O(state=approved), the number of participants or SIMs that the plan acts on. Required with O(action=rerun), and for several servers. Must be 0 or more.
+    description: >-
+      With O(state=approved), the number of participants or SIMs that the plan acts on. Required with O(action=rerun), and for several
+      servers. Must be 0 or more.
     type: int
     version_added: 1.1.0
   approval_scope:

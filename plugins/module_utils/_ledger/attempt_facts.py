@@ -12,17 +12,23 @@ from .._core.states import RowState
 from .database import Ledger
 from .tables import earlier_attempts, participants, sa
 
-IS_EXHAUSTED = (participants.c.state == RowState.DONE) & participants.c.exhausted_at.is_not(None)
-"""The condition that a participant would get another attempt, but has had the most allowed."""
 
-# A moment before the latest attempt is that at which this one was due.
-_IS_OUTSTANDING = (participants.c.state == RowState.DONE) & (participants.c.due_at > participants.c.sent_at)
+# In functions, because SQLAlchemy may not be installed where this is imported.
+def is_exhausted() -> sa.ColumnElement[bool]:
+    """Return the condition that a participant has had the most attempts allowed, and would get another."""
+    return (participants.c.state == RowState.DONE) & participants.c.exhausted_at.is_not(None)
 
-DUE_AT = sa.case((_IS_OUTSTANDING, participants.c.due_at))
-"""When the next attempt for a participant is due; null if it is planned, or needs none."""
 
-ATTEMPTS = participants.c.attempt + sa.case((participants.c.sent_at.is_not(None), 1), else_=0)
-"""How many attempts were made for a participant."""
+def due_at() -> sa.ColumnElement[float]:
+    """Select when the next attempt for a participant is due; null if it is planned, or needs none."""
+    columns = participants.c
+    # A moment before the latest attempt is that at which this one was due.
+    return sa.case(((columns.state == RowState.DONE) & (columns.due_at > columns.sent_at), columns.due_at))
+
+
+def attempts_made() -> sa.ColumnElement[int]:
+    """Select how many attempts were made for a participant."""
+    return participants.c.attempt + sa.case((participants.c.sent_at.is_not(None), 1), else_=0)
 
 
 class AttemptFacts(NamedTuple):
@@ -44,9 +50,9 @@ def attempt_facts(ledger: Ledger, number: int | None = None) -> dict[int, Attemp
     """Read what is to come for each change, or for one, by its number in the ledger."""
     columns = participants.c
     counted = (
-        sa.func.count(DUE_AT),
-        sa.func.min(DUE_AT),
-        sa.func.sum(sa.case((IS_EXHAUSTED, 1), else_=0)),
+        sa.func.count(due_at()),
+        sa.func.min(due_at()),
+        sa.func.sum(sa.case((is_exhausted(), 1), else_=0)),
     )
     query = sa.select(columns.change, *counted).group_by(columns.change)
     if number is not None:

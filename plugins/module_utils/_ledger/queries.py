@@ -14,7 +14,7 @@ from typing import Any
 from .._core.identifiers import LONG_NUMBER, SIM_IDENTIFIERS
 from .._core.masking import mask_row, words_of
 from .._core.states import BAD_STATES, RowState
-from .attempt_facts import ATTEMPTS, DUE_AT, IS_EXHAUSTED, earlier_attempts_of
+from .attempt_facts import attempts_made, due_at, earlier_attempts_of, is_exhausted
 from .change import Change, no_counts
 from .halts import hold_of, status_of, stop_of
 from .outage import repeatable
@@ -50,8 +50,6 @@ REPORT_COLUMNS = (
     *_OF_CHANGE,
 )
 """The columns of a report."""
-
-_REPORTED = [column for column in participants.c if column.name != "due_at"]
 
 
 class Report:
@@ -191,7 +189,7 @@ class Report:
 
     def exhausted(self) -> list[dict[str, Any]]:
         """List the first participants that have had all attempts allowed, and would get another."""
-        return self._first(IS_EXHAUSTED, participants.c.seq)
+        return self._first(is_exhausted(), participants.c.seq)
 
     def unfinished(self, goal: str) -> tuple[int, list[dict[str, Any]]]:
         """Count those acted on that are not in the goal's server state; list the first."""
@@ -216,9 +214,10 @@ class Report:
 
     @repeatable
     def _block(self, after: int) -> Sequence[Any]:
+        recorded = [column for column in participants.c if column.name != "due_at"]
         with self.ledger.read() as connection:
             return connection.execute(
-                sa.select(*_REPORTED, ATTEMPTS.label("attempts"), DUE_AT.label("due_at"))
+                sa.select(*recorded, attempts_made().label("attempts"), due_at().label("due_at"))
                 .where(self._change.rows, participants.c.seq > after)
                 .order_by(participants.c.seq)
                 .limit(_BLOCK)
