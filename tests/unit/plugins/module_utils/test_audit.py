@@ -26,7 +26,7 @@ from ansible_collections.simops.yateota.plugins.module_utils._ledger.entries imp
 from ansible_collections.simops.yateota.plugins.module_utils._ledger.tables import all_tables, participants
 from ansible_collections.simops.yateota.plugins.modules import yateota_bulk_info
 from ansible_collections.simops.yateota.tests.unit.plugins.module_utils.conftest import Bulk
-from ansible_collections.simops.yateota.tests.unit.plugins.servers import RunTask
+from ansible_collections.simops.yateota.tests.unit.plugins.servers import RunTask, StartSandbox
 
 from yateota_sandbox import Sandbox
 
@@ -197,6 +197,47 @@ def test_a_plan_that_is_made_again_begins_a_new_chain(bulk: Bulk, database: Data
     bulk("applied", rollout=WAVES, max_waves=1)
     bulk("planned", replan=True, rollout={"wave_size": 7})
     assert database.audited() == {**INTACT, "links": 3, "head": database.head()}
+
+
+def test_attempts_of_a_killed_run_fit_however_they_are_settled(bulk: Bulk, database: Database) -> None:
+    bulk("applied", rollout={**WAVES, "canary": 1}, max_waves=1)
+    # As a run leaves them that is killed after it has marked them, before the first of their requests leaves.
+    database.run(
+        "UPDATE yateota_participants SET state = 'sending', run = 1, wave = 1, state_before = 'failed', sent_at = 1 + "
+        "(SELECT max(sent_at) FROM yateota_participants) WHERE seq IN (5, 6)"
+    )
+    database.run("UPDATE yateota_runs SET finished = NULL")
+    bulk("applied", rollout=WAVES, max_waves=1, unknown="report", abort={"minimum_executed": 1000})
+    checked = database.audited()
+    assert (checked["status"], checked["unlinked"]) == ("intact", 0)
+    bulk("applied", rollout=WAVES, unknown="resend", abort={"minimum_executed": 1000})
+    checked = database.audited()
+    assert (checked["status"], checked["unlinked"]) == ("intact", 0)
+    assert len(database.rows()["yateota_earlier_sends"]) == 2
+
+
+def test_each_server_of_a_change_has_a_chain_and_one_approval_is_in_all(
+    run_task: RunTask, start_sandbox: StartSandbox, bulk: Bulk, database: Database
+) -> None:
+    def info(**options: Any) -> dict[str, Any]:
+        return run_task(yateota_bulk_info, "", ledger=database.where, change_id="CHG1", **options)
+
+    boxes = [start_sandbox() for _each in range(2)]
+    for box in boxes:
+        bulk("planned", box, requested_by="alice", require_approval=True)
+    heads = [shard["head"] for shard in info(audit=True)["change"]["audit"]["shards"]]
+    approved = bulk("approved", boxes[0], approved_by="bob", confirm_count=88, action=None, selection=None)
+    assert approved["changed"], approved
+    assert info(audit=True)["change"]["audit"]["status"] == "intact"
+    for box in boxes:
+        assert bulk("applied", box, selection=None)["change"]["counts"]["done"] == 44
+    whole = info(audit_head=heads[1])["change"]["audit"]
+    assert (whole["status"], whole["head"], whole["unlinked"]) == ("intact", None, 0)
+    assert len({shard["head"] for shard in whole["shards"]} - set(heads)) == 2
+    database.run("UPDATE yateota_changes SET approved_at = approved_at - 1 WHERE number = 2")
+    failed = info(audit=True)
+    assert failed["failure"]["kind"] == "altered"
+    assert ": approved_at of the change is not what was recorded" in failed["msg"]
 
 
 def test_rows_of_a_killed_run_are_told_apart(applied: Database) -> None:

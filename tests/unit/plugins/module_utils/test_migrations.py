@@ -278,6 +278,23 @@ def test_an_older_ledger_is_read_without_being_changed(older: str, look: Look, t
     assert read("upgraded") == of_the_older
 
 
+def test_changes_of_an_older_release_have_no_audit_chain_and_do_not_fail(older: str, look: Look, bulk: Bulk) -> None:
+    def audits() -> set[str]:
+        results = [look(change_id=change_id, audit=True) for change_id in CHANGES]
+        assert not any(result.get("failed") for result in results)
+        return {result["change"]["audit"]["status"] for result in results}
+
+    assert audits() == {"none"}
+    assert bulk("applied", change_id="WAVES", selection=None)["change"]["audit"]["status"] == "none"
+    bulk("applied", change_id="UNKNOWN", selection=None, unknown="resend")
+    assert audits() == {"none"}
+    # Made again before it begins, the plan has a chain.
+    assert bulk("planned", change_id="PLANNED", selection={"campaign_id": 167, "state": "failed"}, replan=True)[
+        "changed"
+    ]
+    assert look(change_id="PLANNED", audit=True)["change"]["audit"]["status"] == "intact"
+
+
 def test_check_mode_reads_it_and_says_what_a_real_run_does(older: str, bulk: Bulk, sandbox: Sandbox) -> None:
     before = content(older)
     result = bulk("applied", change_id="WAVES", selection=None, check_mode=True)
