@@ -20,6 +20,7 @@ from typing import Any
 import attempt_trials
 import bulk_speed
 import cohort_speed
+import fleet_speed
 import forecasts
 import growth
 import kill_trials
@@ -50,6 +51,11 @@ BENCHMARKS: dict[str, tuple[Callable[..., dict[str, Any]], Limits]] = {
     "cohorts-sqlite": (cohort_speed.on_sqlite, {"seconds": ("<=", 30), "peak_mb": ("<=", 150)}),
     "cohorts-postgresql": (cohort_speed.on_postgresql, {"seconds": ("<=", 30), "peak_mb": ("<=", 150)}),
     "forecasts": (forecasts.errors, {"median_percent": ("<=", 15), "worst_percent": ("<=", 40)}),
+    "fleet": (
+        fleet_speed.many_shards,
+        {"share_of_the_possible": (">=", 0.9), "database_cores": ("<=", 0.5)},
+    ),
+    "fleet-rate": (fleet_speed.shared_rate, {"requests_per_second": (">=", 95)}),
     "uri": (bulk_speed.against_uri, {"times": (">=", 250)}),
     "tasks": (
         task_speed.cost_of_a_task,

@@ -2,7 +2,8 @@
 
 It knows one campaign of as many participants as asked for, all failed, and carries every action out by answering: at
 once, or after a service time, in which it works on three requests and lets further ones wait, as the front end does.
-`python bare_server.py PARTICIPANTS [SERVICE_SECONDS]` prints its URL and serves until it is ended.
+`python bare_server.py PARTICIPANTS [SERVICE_SECONDS [SERVERS [PLACES]]]` prints its URL, one line for each of several
+servers, and serves until it is ended.
 """
 
 from __future__ import annotations
@@ -53,8 +54,8 @@ class Conversation(asyncio.Protocol):
             self._transport.write(answer)
             return
         self.waiting.append((self, answer))
-        if Conversation.places:
-            Conversation.places -= 1
+        if self.places:
+            type(self).places -= 1
             self._work(asyncio.get_running_loop().time())
 
     @classmethod
@@ -96,14 +97,17 @@ def page(first: int, last: int) -> bytes:
     return b'{"code":0,"participants":[%b]}' % items.encode()
 
 
-async def serve(participants: int, service_time: float) -> None:
-    Conversation.participants, Conversation.service_time = participants, service_time
-    server = await asyncio.get_running_loop().create_server(Conversation, "127.0.0.1", 0)
-    print(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/api.php", flush=True)
-    await server.serve_forever()
+async def serve(participants: int, service_time: float = 0.0, servers: int = 1, places: int = PLACES) -> None:
+    loop, listening = asyncio.get_running_loop(), []
+    for _server in range(servers):
+        own = {"participants": participants, "service_time": service_time, "waiting": deque(), "places": places}
+        listening.append(await loop.create_server(type("Server", (Conversation,), own), "127.0.0.1", 0))
+    for server in listening:
+        print(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/api.php", flush=True)
+    await asyncio.gather(*(server.serve_forever() for server in listening))
 
 
 if __name__ == "__main__":
     # select() keeps time to the microsecond; epoll rounds each wait up to the next millisecond.
     with asyncio.Runner(loop_factory=lambda: asyncio.SelectorEventLoop(selectors.SelectSelector())) as runner:
-        runner.run(serve(int(sys.argv[1]), float(sys.argv[2]) if len(sys.argv) > 2 else 0.0))
+        runner.run(serve(int(sys.argv[1]), *map(float, sys.argv[2:3]), *map(int, sys.argv[3:])))
