@@ -228,16 +228,18 @@ def test_jobs_that_can_change_something_run_one_at_a_time(name: str) -> None:
 
 @pytest.mark.parametrize("name", TEMPLATES)
 def test_a_job_means_the_servers_of_the_inventory(name: str) -> None:
-    """So that slices of it never do the same, each on a localhost of its own. A change is one server's."""
+    """So that slices never do the same, each on its localhost. What asks the ledger alone asks for the whole change."""
     template, (group,) = TEMPLATES[name], awx.configuration()["controller_groups"]
-    assert template["extra_vars"] == {"yateota_hosts": group["name"], "yateota_files_root": "/var/lib/yateota"}
+    hosts = "localhost" if template["credentials"] == ["YateOTA ledger"] else group["name"]
+    assert template["extra_vars"] == {"yateota_hosts": hosts, "yateota_files_root": "/var/lib/yateota"}
     assert template["inventory"] == group["inventory"]
     # With one server there is nothing to limit and nothing to slice. What asks the ledger alone never needs a limit.
     assert template["ask_limit_on_launch"] is False
     assert template.get("ask_job_slice_count_on_launch", False) is False
     several = awx.templates(yateota_several_servers=True)[name]
     assert several["ask_limit_on_launch"] is (template["credentials"] != ["YateOTA ledger"])
-    assert several.get("ask_job_slice_count_on_launch", False) is ("YateOTA ledger" not in template["credentials"])
+    is_sliced = "YateOTA ledger" not in template["credentials"] or not template["allow_simultaneous"]
+    assert several.get("ask_job_slice_count_on_launch", False) is is_sliced
 
 
 @pytest.mark.parametrize("template", [*TEMPLATES.values(), *WORKFLOWS.values()], ids=lambda each: each["name"])
@@ -393,7 +395,8 @@ def placed(options: dict[str, Any], path: tuple[str, ...], value: Any) -> dict[s
 def test_a_workflow_can_be_run(name: str) -> None:
     workflow = WORKFLOWS[name]
     nodes = {node["identifier"]: node for node in workflow["simplified_workflow_nodes"]}
-    assert [*nodes] == ["plan", "approval", "apply", "verify", "report"]
+    acting = ["stage_1", "stage_2"] if "fleet" in name else ["apply"]
+    assert [*nodes] == ["plan", "approval", *acting, "verify", "report"]
     assert [node.get("success_nodes", []) for node in nodes.values()] == [[after] for after in [*nodes][1:]] + [[]]
     assert not any(node.keys() & {"failure_nodes", "always_nodes"} for node in nodes.values())
     assert "unified_job_template" not in nodes["approval"]
@@ -421,8 +424,15 @@ def test_workflows_differ_by_their_template_alone() -> None:
     texts = {
         json.dumps({**workflow, "description": ""}).replace(name, "").replace(name.replace("approved ", ""), "")
         for name, workflow in WORKFLOWS.items()
+        if "fleet" not in name
     }
     assert len(texts) == 1
+
+
+def test_the_steps_of_a_fleet_are_sliced_where_they_can_be() -> None:
+    """Stage 1 is for few servers, and the report is one."""
+    nodes = WORKFLOWS["YateOTA fleet bulk retry"]["simplified_workflow_nodes"]
+    assert [node["identifier"] for node in nodes if "job_slice_count" in node] == ["plan", "stage_2"]
 
 
 def test_an_execution_environment_gets_every_library(ansible_playbook: Ansible, tmp_path: Path) -> None:

@@ -29,7 +29,7 @@ RUNNER = str(Path(sys.executable).parent / "ansible-runner")
 
 
 class Line:
-    """The network line to a server, which can be cut and mended; its URL stays."""
+    """The network line to a server, which can be cut and made again; its URL stays."""
 
     def __init__(self, url: str) -> None:
         self._target = int(url.partition("://127.0.0.1:")[2].partition("/")[0])
