@@ -281,7 +281,7 @@ def _is_clean_list(body: dict[str, Any], text: str) -> bool:
     if "\x7f" in text if text.isascii() else not text.isprintable():
         return False
     # A text that is too long would span one of these blocks, and have no quotation mark in it.
-    if any('"' not in text[start : start + _BLOCK] for start in range(0, len(text) - _BLOCK + 1, _BLOCK)):
+    if any(text.find('"', start, start + _BLOCK) < 0 for start in range(0, len(text) - _BLOCK + 1, _BLOCK)):
         return False
     cleaning = _Cleaning(None, "", _LONGEST_TEXT, lines=False)
     names = {*body, *set().union(*lists[0])}
