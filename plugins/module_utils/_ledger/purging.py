@@ -67,8 +67,9 @@ class _Purge:
             self._write(self._keep, rows)
             after = block[-1][0]
         rows = [[seq, sent_at, salted(salt, message)] for seq, sent_at, message in self._messages()]
-        for place in range(0, len(rows), _BLOCK):
-            self._write(self._keep_earlier, rows[place : place + _BLOCK])
+        for start in range(0, len(rows), _BLOCK):
+            end = start + _BLOCK
+            self._write(self._keep_earlier, rows[start:end])
 
     @repeatable
     def _block(self, after: int) -> Sequence[Any]:
