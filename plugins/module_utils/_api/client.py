@@ -57,6 +57,7 @@ class Client:
         self._transport = Transport(connection, connections)
         self._border = Border(connection.api_secret)
         self._sleep = sleep
+        self._lists: list[PagesAhead] = []
 
     def call(
         self, request: str, params: Mapping[str, Any], may_send: Callable[[], bool] | None = None
@@ -146,10 +147,16 @@ class Client:
             return items(answer, request)
 
         with contextlib.closing(PagesAhead(fetch, concurrency)) as pages:
-            yield from read_moving_list(pages, item_key, page_size, seen, total, most)
+            self._lists.append(pages)
+            try:
+                yield from read_moving_list(pages, item_key, page_size, seen, total, most)
+            finally:
+                self._lists.remove(pages)
 
     def close(self) -> None:
-        """Close the kept-alive connections."""
+        """End the reading of lists, and close the kept-alive connections."""
+        for pages in self._lists:  # a failure's traceback may keep the generator that reads a list
+            pages.close()
         self._transport.close()
 
 

@@ -147,6 +147,29 @@ def test_a_page_that_fails_ends_the_reading_after_those_before_it() -> None:
     assert len(server.offsets) <= 6 + 3
 
 
+def test_a_client_that_is_closed_leaves_no_thread_and_no_connection() -> None:
+    """Though somebody still holds the list, as the traceback of a failure does, and a page is under way."""
+    asked, answer = threading.Semaphore(0), threading.Event()
+
+    def page(ids: list[int], offset: int, limit: int) -> Any:
+        if offset > 9:
+            asked.release()
+            answer.wait(WAIT)
+        return items_of(ids[offset : offset + limit])
+
+    with a_list(1000, page) as server:
+        client = Client(Connection(server.api_url, retries=0, timeout=WAIT), 3)
+        pages = Reader(client, [].append, 3).participants(1, page_size=10)
+        next(pages)
+        next(pages)
+        assert asked.acquire(timeout=WAIT)
+        answer.set()
+        client.close()
+        assert not [thread for thread in threading.enumerate() if thread.name.startswith("yateota-reader")]
+        assert not client._transport._kept
+        pages.close()
+
+
 def test_a_server_may_send_fewer_than_asked_for() -> None:
     with (
         a_list(300, lambda ids, offset, limit: items_of(ids[offset : offset + min(limit, 7)])) as server,
