@@ -189,14 +189,16 @@ def test_one_that_is_killed_in_its_upgrade_leaves_the_old_one(older: str, before
     assert content(older)["yateota_ledger"] == [{"version": SCHEMA_VERSION}]
 
 
-def test_one_name_stands_for_one_change_still(older: str) -> None:
+def test_one_name_stands_for_one_change_of_each_server(older: str) -> None:
     with contextlib.closing(open_ledger(older, None)) as opened:
-        facts = {"api_url": "http://other.invalid/api.php", "node": "ota", "action": "retry", "selection": {}}
-        assert create_change(opened, "PLANNED", **facts).number == 1
-        assert create_change(opened, "NEW", **facts).number == len(CHANGES) + 1
-        found = find_change(opened, "NEW")
-        assert found is not None
-        assert found.number == len(CHANGES) + 1
+        known = find_change(opened, "PLANNED")
+        assert known
+        facts = {"node": "ota", "action": "retry", "selection": {}}
+        here = {**facts, "api_url": known.record().api_url}
+        there = {**facts, "api_url": "http://other.invalid/api.php"}
+        assert create_change(opened, "PLANNED", **here).number == known.number == 1
+        assert create_change(opened, "PLANNED", **there).number == len(CHANGES) + 1
+        assert create_change(opened, "NEW", **there).number == len(CHANGES) + 2
 
 
 # --- Gone on with -----------------------------------------------------------------------------------------------------
