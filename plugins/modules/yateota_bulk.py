@@ -628,7 +628,7 @@ change:
       description: The expected number of waves, with the present size of a wave.
       type: int
     waves:
-      description: The latest 20 waves. The HTML report of M(simops.yateota.yateota_bulk_info) shows all.
+      description: The latest 10 waves. The HTML report of M(simops.yateota.yateota_bulk_info) shows all.
       type: list
       elements: dict
       contains:

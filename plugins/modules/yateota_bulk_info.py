@@ -232,7 +232,7 @@ change:
       description: As in M(simops.yateota.yateota_bulk), with the options of the plan.
       type: dict
     waves:
-      description: The latest 20 waves. The report with O(format=html) shows all.
+      description: The latest 10 waves. The report with O(format=html) shows all.
       type: list
       elements: dict
     held_by:
@@ -280,7 +280,7 @@ change:
           type: list
           elements: dict
     runs:
-      description: The latest 20 runs of the change, in order. The report with O(format=html) shows all.
+      description: The latest 10 runs of the change, in order. The report with O(format=html) shows all.
       type: list
       elements: dict
       contains:

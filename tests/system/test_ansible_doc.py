@@ -116,10 +116,11 @@ def test_the_examples_run_as_they_stand(
     text = yaml.safe_dump([{"hosts": "localhost", "gather_facts": False, "tasks": tasks}], sort_keys=False)
     for real, rehearsed in {
         r"https://ota\.example\.net/api\.php": box.url,
-        r"/var/(tmp|lib/yateota)/": f"{tmp_path}/",
+        r"/var/(tmp|lib/yateota|lib/prometheus/node-exporter)/": f"{tmp_path}/",
         r"/etc/yateota/": f"{COLLECTION}/docs/examples/",
         r"end: '\d{4}-": "end: '2126-",
         r"(soak|interval): \d+": r"\1: 1",
+        r" +audit_head: \w+\n": "",  # the head of another chain
     }.items():
         text = re.sub(real, rehearsed, text)
     path = tmp_path / "examples.yml"

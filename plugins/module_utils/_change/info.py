@@ -20,7 +20,7 @@ from .._ledger.cohorts import failures_of
 from .._ledger.database import Ledger, look_into
 from .._ledger.fleet import all_rows, shard_rows
 from .._ledger.listing import changes_of, joined
-from .._ledger.queries import SHOWN, Report
+from .._ledger.queries import LATEST, Report
 from .._report.metrics import change_metrics, check_metrics, write_metrics
 from .auditing import altered, audited, check_head
 from .fleet import WholeReport
@@ -153,7 +153,7 @@ def _result(
 ) -> dict[str, Any]:
     return {
         "changed": False,
-        "change": {**facts, "waves": facts["waves"][-SHOWN:], "runs": facts["runs"][-SHOWN:]},
+        "change": {**facts, "waves": facts["waves"][-LATEST:], "runs": facts["runs"][-LATEST:]},
         "failures": report.failures(),
         "exhausted": report.exhausted(),
         "remaining": facts["counts"][RowState.PLANNED],

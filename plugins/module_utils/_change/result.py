@@ -16,7 +16,7 @@ from .._core.task_result import TaskResult
 from .._ledger.audit import head_of
 from .._ledger.change import Change
 from .._ledger.fleet import shard_facts, shard_rows
-from .._ledger.queries import SHOWN, Report, iso
+from .._ledger.queries import LATEST, Report, iso
 from .bulk_task import BulkTask, Work
 from .forecast import course_of, forecast
 from .further_attempts import attempts_fact, planned_attempts
@@ -91,7 +91,7 @@ def _result(task: BulkTask, change: Change, work: Work, before: Mapping[str, int
             "attempts": attempts_fact(change, task.limits.get("attempts") or planned_attempts(change.record())),
             "waves_done": done,
             "waves_total": done + _waves_left(report, task.rollout),
-            "waves": report.waves(SHOWN),
+            "waves": report.waves(LATEST),
             "audit": head_of(change),
             "window_opens": iso(opens),
             "window_opens_local": None if opens is None else task.rollout.window.local(opens),

@@ -21,7 +21,10 @@ from .outage import repeatable
 from .tables import canonical_column, changes, participants, runs, sa, waves
 
 SHOWN = 20
-"""The number of participants or waves that a result shows."""
+"""The number of participants or reasons that a result shows."""
+
+LATEST = 10
+"""The number of waves or runs that a result shows: a role's loop over report formats repeats them in one AWX event."""
 
 _BLOCK = 1000
 
