@@ -15,7 +15,7 @@ from typing import Any
 from .pace import Pace
 
 Item = dict[str, Any]
-Fetch = Callable[[int, Callable[[], bool] | None], list[Item]]
+Fetch = Callable[[int, "Callable[[], bool] | None"], list[Item]]
 """(offset, whether the page is still wanted) -> the page's items as the server sent them. The second is None for a page
 that is waited for."""
 

@@ -17,7 +17,7 @@ from .errors import InvalidInputError
 from .states import BAD_STATES, ServerState
 from .tallies import BadRule, WaveCount
 
-Reasons = tuple[int | str, ...]
+Reasons = tuple["int | str", ...]
 """What makes an attempt count as bad: codes of the server's answer, and texts of its message."""
 
 

@@ -122,8 +122,8 @@ class Source:
                     group.create_task(self._watch_server(server))
                 if self._settings.ledger:
                     group.create_task(self._watch_ledger(self._settings.ledger))
-        except ExceptionGroup as group:
-            raise group.exceptions[0] from None
+        except Exception as error:  # noqa: BLE001 (a group's name is unknown to the older Pythons that ansible-test checks)
+            raise getattr(error, "exceptions", (error,))[0] from None
         finally:
             self._stopped.set()
             self._state.close()

@@ -134,10 +134,7 @@ class _Check:
         digests = [link.digest for link in self._links]
         wave, problem = problems[0] if problems else (None, None)
         if head and not any(digest.startswith(head.lower()) for digest in digests):
-            wave, problem = (
-                wave,
-                problem or f"the chain has no link {head}: links that were there then were altered or removed",
-            )
+            problem = problem or f"the chain has no link {head}: links that were there then were altered or removed"
         has_chain = bool(digests) or self._record.salt is not None
         return {
             "status": ALTERED if problem else INTACT if has_chain else NO_CHAIN,
@@ -204,8 +201,8 @@ class _Check:
                 wave = self._links[-1].wave if row.wave is None else row.wave
                 self._unlinked_wave = min(self._unlinked_wave, wave) if self._unlinked > 1 else wave
             return
-        first = next(rows)
-        yield first.wave or 0, f"link {number} of the chain is missing"
+        first = next(rows, None)
+        yield first.wave or 0 if first else 0, f"link {number} of the chain is missing"
 
     def _rows_outside(self) -> Iterator[tuple[int, str]]:
         """Find rows with an outcome that name no link."""

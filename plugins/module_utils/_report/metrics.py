@@ -19,7 +19,7 @@ from .rows import Export
 
 _client = guarded("prometheus_client")
 
-Sample = tuple[str, tuple[str, ...], float | None]
+Sample = tuple[str, tuple[str, ...], "float | None"]
 """A metric's name, the values of its labels in order, and its value. None is left out."""
 
 SERVER_LABELS = ("api_url", "node")
