@@ -148,8 +148,8 @@ $(SANITY): sanity-%: $(CORES)/%/.ready
 	@$(GATE) $(CORES)/$* --count sanity $@ -- ansible-test sanity --venv --python {python} --color no $(SKIPPED:%=--skip-test %)
 $(TARBALL): tarball-%: $(CORES)/%/.ready
 	@$(GATE) $(CORES)/$* --count sanity $@ -- tests/gates/tarball.sh {python}
-# All of them on the oldest, and by `make bench` on the newest; those that ask something of Ansible on the newest too, and on
-# the main ansible-core by ansible-test, which runs each test in a fork at twice the cost. `make pytest` runs all of them there.
+# All but the slow ones on the oldest, and all of them by `make bench` on the newest. Those that ask something of Ansible run on
+# the newest too, and on the main ansible-core by ansible-test, which runs each test in a fork at twice the cost.
 OF_ANSIBLE = tests/unit/contract/ $(filter-out %/module_utils/,$(wildcard tests/unit/plugins/*/))
 units-2.19: $(CORES)/2.19/.ready
 	@$(GATE) $(<D) --count junit $@ -- ansible-test units --python {python} --color no --num-workers 2 \
@@ -158,7 +158,7 @@ units-2.16: $(CORES)/2.16/.ready
 units-newest units-newest-whole: $(CORES)/newest/.ready
 units-2.16 units-newest units-newest-whole:
 	@$(GATE) $(<D) --count junit $@ -- pytest -n 2 -W default --junit-xml tests/output/junit/units.xml \
-	  $(if $(filter units-newest,$@),$(OF_ANSIBLE),tests/unit)
+	  $(if $(filter units-newest-whole,$@),,-m 'not slow') $(if $(filter units-newest,$@),$(OF_ANSIBLE),tests/unit)
 $(INTEGRATION): integration-%: $(CORES)/%/.ready
 	@$(GATE) $(CORES)/$* --count targets $@ -- ansible-test integration --python {python} --color no --continue-on-error
 integration-as-module: $(CORES)/2.19/.ready
