@@ -215,7 +215,7 @@ def test_a_stand_in_takes_what_a_module_does_when_it_is_loaded() -> None:
     assert Model.__mro__ == (Model, object)
     assert isinstance(absent | None, type(absent))
     assert list(absent) == []  # a loop over its items would not end
-    assert isinstance((1 == absent) & absent.column.is_not(None), type(absent))
+    assert isinstance((absent == 1) & absent.column.is_not(None), type(absent))
 
 
 def test_identical_warnings_are_told_once_with_their_count() -> None:
