@@ -6,18 +6,17 @@ journal and the ledger must agree that each SIM had as many attempts as it neede
 
 from __future__ import annotations
 
-import argparse
+import functools
 import random
 import sys
-import tempfile
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from disturbances import DISTURBANCES, Database, database, undisturbed
+from disturbances import DISTURBANCES, Database, undisturbed
 from driver import AHEAD_MOST, COLLECTION, audit_problems
-from kill_trials import DATABASES, KINDS, Server, Trial, rows_of, unexpected
+from kill_trials import KINDS, Server, Trial, command_line, rows_of, summary_of, unexpected
 
 sys.path.insert(0, str(COLLECTION / "roles/sandbox/files"))
 
@@ -139,46 +138,13 @@ def _state(server: Server, who: int) -> str:
     return str(server.admin("GET", f"participants/{who}")["state"])
 
 
-def trials(number: int, seed: int, kind: str, database: Database) -> Iterator[Trial]:
-    """Run trials on a database of a kind."""
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        server = Server(folder, number, SIZE, lambda trial: {"succeeds_at": succeeds_at(trial)})
-        try:
-            for trial in range(1, number + 1):
-                chance = random.Random(f"{seed}/{trial}")  # noqa: S311 (no secret depends on it)
-                yield run_trial(server, kind, database, trial, chance, folder)
-        finally:
-            server.stop()
+def serve(folder: Path, trials: int) -> Server:
+    """Start the server for so many trials."""
+    return Server(folder, trials, SIZE, lambda trial: {"succeeds_at": succeeds_at(trial)})
 
 
-def summary(number: int, seed: int, kind: str) -> dict[str, int]:
-    """Run trials on a database and add them up.
-
-    Each problem is printed as it is found.
-    """
-    total: Counter[str] = Counter()
-    bad = 0
-    with database(kind) as where:
-        for trial in trials(number, seed, kind, where):
-            total += Counter({"trials": 1, "faults": trial.faults}) + trial.disturbances + trial.states
-            bad += bool(trial.problems)
-            for problem in trial.problems:
-                print(f"trial {trial.number} of seed {seed} on {kind}: {problem}")
-    return {**total, "trials_with_problems": bad}
-
-
-def main() -> int:
-    """Run trials from the command line."""
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--trials", type=int, default=20)
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--database", choices=DATABASES, default=DATABASES[0])
-    given = parser.parse_args()
-    found = summary(given.trials, given.seed, given.database)
-    print(", ".join(f"{count} {name.replace('_', ' ')}" for name, count in found.items()))
-    return bool(found["trials_with_problems"])
+summary = functools.partial(summary_of, run_trial, serve)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(command_line(__doc__, summary))

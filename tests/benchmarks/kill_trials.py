@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import csv
+import functools
 import json
 import os
 import random
@@ -21,7 +22,7 @@ import tempfile
 import time
 import urllib.request
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -235,46 +236,54 @@ def check(trial: Trial, server: Server, rows: list[dict[str, str]]) -> None:
         trial.problems.append(f"{trial.states['unknown']} unknown, where {in_doubt} could be at the most")
 
 
-def trials(number: int, seed: int, kind: str, database: Database) -> Iterator[Trial]:
-    """Run trials on a database of a kind."""
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        server = Server(folder, number)
-        try:
-            for trial in range(1, number + 1):
-                chance = random.Random(f"{seed}/{trial}")  # noqa: S311 (no secret depends on it)
-                yield run_trial(server, kind, database, trial, chance, folder)
-        finally:
-            server.stop()
+RunTrial = Callable[["Server", str, Database, int, random.Random, Path], Trial]
 
 
-def summary(number: int, seed: int, kind: str) -> dict[str, int]:
-    """Run trials on a database and add them up.
+def summary_of(
+    run: RunTrial, serve: Callable[[Path, int], Server], number: int, seed: int, kind: str
+) -> dict[str, int]:
+    """Run trials one after the other on a database of a kind, and add them up.
 
     Each problem is printed as it is found.
+
+    Args:
+        run: runs one trial.
+        serve: starts the server for so many trials, with its files in a folder.
+        number: how many trials.
+        seed: decides all chance.
+        kind: one of ``DATABASES``.
     """
     total: Counter[str] = Counter()
     bad = 0
-    with database(kind) as where:
-        for trial in trials(number, seed, kind, where):
-            total += Counter({"trials": 1, "faults": trial.faults}) + trial.disturbances + trial.states
-            bad += bool(trial.problems)
-            for problem in trial.problems:
-                print(f"trial {trial.number} of seed {seed} on {kind}: {problem}")
+    with database(kind) as where, tempfile.TemporaryDirectory() as name:
+        server = serve(Path(name), number)
+        try:
+            for place in range(1, number + 1):
+                chance = random.Random(f"{seed}/{place}")  # noqa: S311 (no secret depends on it)
+                trial = run(server, kind, where, place, chance, Path(name))
+                total += Counter({"trials": 1, "faults": trial.faults}) + trial.disturbances + trial.states
+                bad += bool(trial.problems)
+                for problem in trial.problems:
+                    print(f"trial {trial.number} of seed {seed} on {kind}: {problem}")
+        finally:
+            server.stop()
     return {**total, "trials_with_problems": bad}
 
 
-def main() -> int:
-    """Run trials from the command line."""
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+summary = functools.partial(summary_of, run_trial, Server)
+
+
+def command_line(description: str, of_trials: Callable[[int, int, str], dict[str, int]]) -> int:
+    """Run trials as the command line asks, and return the exit code."""
+    parser = argparse.ArgumentParser(description=description.partition("\n")[0])
     parser.add_argument("--trials", type=int, default=20)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--database", choices=DATABASES, default=DATABASES[0])
     given = parser.parse_args()
-    found = summary(given.trials, given.seed, given.database)
+    found = of_trials(given.trials, given.seed, given.database)
     print(", ".join(f"{count} {name.replace('_', ' ')}" for name, count in found.items()))
     return bool(found["trials_with_problems"])
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(command_line(__doc__, summary))
