@@ -9,10 +9,11 @@ from __future__ import annotations
 import argparse
 import ast
 import io
+import itertools
 import re
 import sys
 import tokenize
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,7 +26,10 @@ FOLDERS = ("docs", "extensions", "playbooks", "plugins", "roles", "scripts", "te
 # YAML keys with text for people.
 READ_BY_PEOPLE = {"description", "fail_msg", "msg", "name", "question_description", "question_name"}
 _FENCE = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
-_CODE = re.compile(r"`[^`\n]*`|``[^`]*``|\{\{.*?\}\}|https?://\S+")
+_CODE = re.compile(
+    r"`[^`\n]*`|``[^`\n]*``|style=\"[^\"\n]*\"|\{\{.*?\}\}|\{[^{}\n]*:[^{}\n]*\}|https?://\S+"  # the last but one: CSS
+)
+_UNWANTED = re.compile(r"([^,()]+)(?:\(([^)]*)\))?")  # a word, and a remark in parentheses
 _PROSE = re.compile(r"[A-Za-z]\w*[ ,]+\w+ ")  # a string of code has fewer words
 
 
@@ -38,17 +42,22 @@ class Piece:
     text: str
 
 
-def vocabulary() -> dict[str, str]:
-    """Return each unwanted word -> the one to use.
+def vocabulary() -> tuple[dict[str, str], list[str]]:
+    """Return each unwanted word -> the one to use, and the phrases in which unwanted words are allowed.
 
-    Words with a remark need a reader's judgment, and are left out.
+    `left (but: left out)` names such a phrase. A word with another remark needs a reader's judgment, and is not
+    checked.
     """
-    words = {}
+    words, allowed = {}, []
     for line in VOCABULARY.read_text(encoding="utf-8").splitlines():
         cells = [cell.strip() for cell in line.strip("|").split("|")]
-        if line.startswith("| ") and len(cells) == 3 and not cells[0].startswith(("Use", "---")):
-            words.update({word.strip(): cells[0] for word in cells[2].split(",") if word and "(" not in word})
-    return words
+        if not line.startswith("| ") or len(cells) != 3 or cells[0].startswith(("Use", "---")):
+            continue
+        for word, remark in _UNWANTED.findall(cells[2]):
+            if not remark or remark.startswith("but: "):
+                words[word.strip()] = cells[0]
+                allowed += remark.removeprefix("but: ").split(", ") if remark else []
+    return words, allowed
 
 
 def pieces(path: Path) -> Iterator[Piece]:
@@ -92,10 +101,17 @@ def _python(path: Path) -> Iterator[Piece]:
     for token in tokenize.generate_tokens(io.StringIO(source).readline):
         if token.type == tokenize.COMMENT:
             yield Piece(path, token.start[0], token.string.lstrip("#! "))
+    parts: set[ast.AST] = set()  # of f-strings, which come before their parts
     for node in ast.walk(ast.parse(source)):
-        if isinstance(node, ast.Constant) and isinstance(node.value, str) and _PROSE.search(node.value):
-            for number, line in enumerate(node.value.splitlines()):
-                yield Piece(path, node.lineno + number, line)
+        if isinstance(node, ast.JoinedStr):
+            parts.update(node.values)
+            text = "".join(str(part.value) if isinstance(part, ast.Constant) else "it" for part in node.values)
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str) and node not in parts:
+            text = node.value if _PROSE.search(node.value) else ""
+        else:
+            continue
+        for number, line in enumerate(text.splitlines()):
+            yield Piece(path, node.lineno + number, line)
 
 
 def all_pieces() -> Iterator[Piece]:
@@ -109,6 +125,24 @@ def all_pieces() -> Iterator[Piece]:
             yield from pieces(path)
 
 
+def unwanted() -> Iterator[tuple[Piece, str, str]]:
+    """Yield each unwanted word: its piece, the word, and the one to use. A phrase may continue in the next line."""
+    words, allowed = vocabulary()
+    unwanted_words, allowed_phrases = _any_of(words), _any_of(allowed)
+    for _path, group in itertools.groupby(all_pieces(), key=lambda piece: piece.path):
+        lines = list(group)
+        text = "\n".join(_CODE.sub("", piece.text.replace("\n", " ")) for piece in lines)
+        text = allowed_phrases.sub(lambda hit: "\n" * hit[0].count("\n"), text)
+        for hit in unwanted_words.finditer(text):
+            word = " ".join(hit[0].split())
+            yield lines[text.count("\n", 0, hit.start())], word, words[word.lower()]
+
+
+def _any_of(phrases: Iterable[str]) -> re.Pattern[str]:
+    parts = (r"\s+".join(map(re.escape, phrase.split())) for phrase in sorted(phrases, key=len, reverse=True))
+    return re.compile(rf"(?<![\w.-])(?:{'|'.join(parts)})(?![\w-])", re.IGNORECASE)
+
+
 def main() -> int:
     """Print the text or the unwanted words; return 1 if there are unwanted words."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -116,14 +150,10 @@ def main() -> int:
     if parser.parse_args().text:
         print(*(_CODE.sub("it", piece.text).strip() for piece in all_pieces()), sep="\n")
         return 0
-    words = vocabulary()
-    pattern = re.compile(rf"(?<![\w-])({'|'.join(sorted(words, key=len, reverse=True))})(?![\w-])", re.IGNORECASE)
-    found = 0
-    for piece in all_pieces():
-        for hit in pattern.finditer(_CODE.sub("", piece.text)):
-            found += 1
-            print(f"{piece.path.relative_to(ROOT)}:{piece.line}: '{hit[1]}': use '{words[hit[1].lower()]}'")
-    return int(found > 0)
+    found = list(unwanted())
+    for piece, word, use in found:
+        print(f"{piece.path.relative_to(ROOT)}:{piece.line}: '{word}': use '{use}'")
+    return int(bool(found))
 
 
 if __name__ == "__main__":

@@ -29,7 +29,7 @@ class ActionModule(SteppedAction):
     def wants_steps(self, options: Mapping[str, Any]) -> bool:
         """Return whether a line is to be shown after each wave.
 
-        Options that the module refuses are left to it.
+        The module itself reports the options that it refuses.
         """
         sends = options.get("state") == ChangeStatus.APPLIED and not self._task.check_mode
         return sends and is_option_true(options, "progress") and _most_waves(options) != 0

@@ -60,7 +60,7 @@ options:
   retries:
     description:
       - How many times a request is tried again after a temporary failure, with increasing pauses. Must be 0 or more.
-      - Reads are tried again after any such failure; a request that changes something only if it provably never left this machine.
+      - Reads are tried again after any such failure; a request that changes something only if it provably was not sent.
       - A pause that the server asks for before it accepts a write (HTTP 429, or 503 with C(Retry-After)) does not count, for up to 10 minutes.
       - If not set, the environment variable E(YATEOTA_RETRIES) is used.
     type: int

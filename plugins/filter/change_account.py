@@ -203,19 +203,18 @@ def _approval(change: Mapping[str, Any]) -> str:
 
 def _approved(result: Mapping[str, Any], check_mode: bool) -> str:
     change = result["change"]
-    selected, left, _sending, where = _totals(result)
+    selected, planned, _sending, where = _totals(result)
     what = f"{change['action']} of {selected}{where}"
     approval = change["approval"]
     if check_mode and not approval:
         return (
             f"In check mode nothing is recorded. The plan of change {change['change_id']} would be approved: "
-            f"plan digest {_short(change['plan_digest'], 'not recorded yet')}, {what}, {left} to send for."
+            f"plan digest {_short(change['plan_digest'], 'not recorded yet')}, {what}, {planned} to send for."
         )
     before = "" if result["changed"] else "It was approved before. "
     return (
         f"{before}Change {change['change_id']} is approved by {approval['by']} at {approval['at']}: "
-        f"plan digest {_short(approval['fleet_digest'] if where else approval['digest'])}, {what}, {left} left to send "
-        "for."
+        f"plan digest {_short(approval['fleet_digest' if where else 'digest'])}, {what}, {planned} to send for."
     )
 
 
@@ -229,7 +228,7 @@ def _halted(result: Mapping[str, Any], about: str, check_mode: bool) -> Iterator
     halt = change["stopped"] or change["held"]
     yield f"Change {change['change_id']} is {change['status']}" + (f", {_by_whom(halt)}" if halt else "")
     under_way = f", {sending} are being sent" if sending else ""
-    yield f"{planned} of {selected} participants are left to send{where}{under_way}."
+    yield f"{planned} of {selected} participants remain{where}{under_way}."
 
 
 def _by_whom(halt: Mapping[str, Any]) -> str:

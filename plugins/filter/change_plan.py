@@ -130,9 +130,9 @@ def _approval(planned: Mapping[str, Any], waits: bool) -> Iterator[str]:
         yield f"{digest}, approved by {approval['by']} at {approval['at']}."
     elif waits:
         shards = planned.get("shards") or []
-        left = sum(shard["counts"][RowState.PLANNED] for shard in shards) if shards else planned["remaining"]
+        remaining = sum(shard["counts"][RowState.PLANNED] for shard in shards) if shards else planned["remaining"]
         confirms = change["action"] == Action.RERUN or len(shards) > 1
-        count = f" -e bulk_change_confirm_count={left}" if confirms else ""
+        count = f" -e bulk_change_confirm_count={remaining}" if confirms else ""
         yield (
             f"{digest}. Change {change['change_id']} waits for approval by another person than "
             f"{change['requested_by']}: ansible-playbook simops.yateota.bulk_approve "
@@ -200,7 +200,7 @@ def _left(planned: Mapping[str, Any], resends: bool) -> str:
         return f"{planned['remaining']} to be sent in {waves} wave{'' if waves == 1 else 's'}"
     if resends:
         return "The unknown are to be sent once more, unless their states prove that the action was carried out"
-    return next_attempts(planned["change"]).rstrip(".") or "Nothing is left to send"
+    return next_attempts(planned["change"]).rstrip(".") or "Nothing remains to be sent"
 
 
 class FilterModule:

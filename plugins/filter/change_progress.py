@@ -92,13 +92,13 @@ _value:
     wave:
       description: The number of the next wave. At the end, of the last one.
       type: int
-    left:
-      description: How many participants are left to be sent.
+    remaining:
+      description: How many participants remain.
       type: int
     line:
       description: How far the change has come, a sentence.
       type: str
-      sample: 25 of 44 done, 1 failed, 18 left.
+      sample: 25 of 44 done, 1 failed, 18 remaining.
     audit_head:
       description:
         - The head of the change's audit chain, a SHA-256. In the ticket, it shows later whether the record was altered.
@@ -113,8 +113,8 @@ _value:
       elements: path
     is_complete:
       description:
-        - Whether all went well and nothing is left to do. V(false) before a wave, and while further attempts are to
-          come.
+        - Whether all went well and nothing remains to be done. V(false) before a wave, and while further attempts
+          are to come.
         - It is also V(false) at the end of the step V(apply), as the new states are still to be read.
       type: bool
 """
@@ -132,10 +132,10 @@ def change_progress(
         raise AnsibleFilterError("change_progress expected registered results of yateota_bulk: pass a list of them.")
     change = next((each["change"] for each in results if each.get("change")), {})
     counts = change.get("counts") or {}
-    left = counts.get(RowState.PLANNED, 0) + counts.get(RowState.SENDING, 0)
+    remaining = counts.get(RowState.PLANNED, 0) + counts.get(RowState.SENDING, 0)
     step = settings.get("only") or "all"
     waits = change.get("status") == ChangeStatus.WAITING
-    is_done = bool(verdict and verdict["well"] and change.get("selected") and not left and not waits)
+    is_done = bool(verdict and verdict["well"] and change.get("selected") and not remaining and not waits)
     return {
         "change_id": settings["id"],
         "action": settings["action"],
@@ -143,8 +143,8 @@ def change_progress(
         "requested_by": change.get("requested_by") or settings.get("requested_by") or "",
         "change": change,
         "wave": change.get("waves_done", 0) + (0 if verdict else 1),
-        "left": left,
-        "line": f"{tally(change, left)}." if change else "It could not be planned.",
+        "remaining": remaining,
+        "line": f"{tally(change, remaining)}." if change else "It could not be planned.",
         "audit_head": (change.get("audit") or {}).get("head") or "",
         "verdict": verdict["text"] if verdict else "",
         "reports": list(reports),

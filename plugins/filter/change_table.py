@@ -94,9 +94,9 @@ def _run(change: Mapping[str, Any]) -> str:
         due = change.get("next_due") if change["status"] == ChangeStatus.WAITING else None
         return f"next {due[5:16].replace('T', ' ')}" if due else ""
     words = ["alive"] if change["rate"] is None else [f"{change['rate']:g}/s"]
-    if change["seconds_left"] is not None:
-        minutes, seconds = divmod(change["seconds_left"], 60)
-        words.append(f"{minutes // 60}:{minutes % 60:02}:{seconds:02} left")
+    if change["seconds_remaining"] is not None:
+        minutes, seconds = divmod(change["seconds_remaining"], 60)
+        words.append(f"{minutes // 60}:{minutes % 60:02}:{seconds:02} to go")
     return " ".join(words)
 
 

@@ -31,8 +31,8 @@ short_description: Describe the state of a bulk change after a run, and the next
 version_added: 1.1.0
 description:
   - Takes the registered results of sending and of the verification by M(simops.yateota.yateota_bulk), also failed ones.
-  - A change is well if no participant is left, refused, failed, unknown or exhausted. Participants that are left for a
-    further run because of C(max_waves) are not a failure, nor is any while further attempts are to come.
+  - A change is well if no participant remains, or is refused, failed, unknown or exhausted. Participants that remain
+    for a further run because of C(max_waves) are not a failure, nor is any while further attempts are to come.
 author:
   - The simops.yateota contributors (@simops)
 positional: verified, settings, refusal
@@ -103,8 +103,8 @@ class _Standing:
 
     Attributes:
         change: the change as last known; empty if it is not known.
-        left: how many are planned or being sent.
-        later: how many of them are left for a further run, because this one had a limit of waves.
+        remaining: how many are planned or being sent.
+        later: how many of them remain for a further run, because this one had a limit of waves.
         unfinished: how many have not finished in the time that was given.
         unread: whether the new states could not be read.
         why: the reason why the run has stopped.
@@ -112,7 +112,7 @@ class _Standing:
     """
 
     change: Mapping[str, Any]
-    left: int
+    remaining: int
     later: int
     unfinished: int
     unread: bool
@@ -128,7 +128,7 @@ class _Standing:
     def bad(self) -> int:
         """Return the number of bad participants.
 
-        While others are left for a further run, that run may settle the unknown.
+        While others remain for a further run, that run may settle the unknown.
         """
         states = [state for state in BAD_STATES if not (self.later and state == RowState.UNKNOWN)]
         return 0 if self.waits else sum(self.counts.get(state, 0) for state in states) + self.exhausted
@@ -145,9 +145,9 @@ class _Standing:
 
     @property
     def well(self) -> bool:
-        """Return whether nothing is left to do."""
+        """Return whether nothing remains to be done."""
         unfinished = 0 if self.waits else self.unfinished
-        lacks = self.left - self.later or self.bad or unfinished or self.unread or self.refusal
+        lacks = self.remaining - self.later or self.bad or unfinished or self.unread or self.refusal
         return bool(self.change) and not lacks
 
 
@@ -177,13 +177,13 @@ def _standing(
 ) -> _Standing:
     change = verified.get("change") or sent.get("change") or {}
     counts = change.get("counts") or {}
-    left = counts.get(RowState.PLANNED, 0) + counts.get(RowState.SENDING, 0)
+    remaining = counts.get(RowState.PLANNED, 0) + counts.get(RowState.SENDING, 0)
     limited = settings.get("max_waves") is not None and sent and not has_stopped(sent) and not refusal
     waits = float(settings.get("verify_timeout") or 0) > 0
     return _Standing(
         change=change,
-        left=left,
-        later=left if limited or change.get("status") == ChangeStatus.WAITING_FOR_STAGE else 0,
+        remaining=remaining,
+        later=remaining if limited or change.get("status") == ChangeStatus.WAITING_FOR_STAGE else 0,
         unfinished=verified.get("remaining", 0) if waits else 0,
         unread="failure" in verified,
         why=why_stopped(sent or verified),
@@ -211,7 +211,7 @@ def _advice(standing: _Standing, settings: Mapping[str, Any]) -> str:
             " When that is settled, release it with the playbook bulk_release, and run this again." if held else ""
         )
         return f"{standing.refusal.rstrip(' .')}.{release}"
-    if standing.left:
+    if standing.remaining:
         return _advice_on_those_left(standing)
     if standing.waits and not standing.unread:
         opens = f" Its window opens at {opening(standing.change)}." if waits_for_window(standing.change) else ""
@@ -239,9 +239,9 @@ def _advice_on_those_left(standing: _Standing) -> str:
     if status == ChangeStatus.WINDOW_CLOSED and opens:
         return f"It waits for its window, which opens at {opens}: run this again then."
     if status == ChangeStatus.WINDOW_CLOSED:
-        return "Run this again, with a window that is open, to send for those that are left."
+        return "Run this again, with a window that is open, to send for the remaining ones."
     if standing.later:
-        return "Run this again to send for those that are left."
+        return "Run this again to send for the remaining ones."
     return standing.why
 
 

@@ -24,7 +24,7 @@ description:
   - Its number depends only on the ledger, so that two runs that begin at once choose the same change, and only one
     of them can get its lease.
   - A sweep continues the latest change if that has not ended, or if it was planned in this hour. In the latter case it
-    has nothing left to do.
+    has nothing more to do.
 author:
   - The simops.yateota contributors (@simops)
 positional: name, campaign

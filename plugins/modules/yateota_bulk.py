@@ -12,7 +12,7 @@ description:
   - Selects participants (SIMs), records them in a ledger, and sends one action for each of them in waves.
   - Every attempt is recorded before its request leaves. If a run is killed, or loses the server or the ledger, the same task resumes it, and
     no participant is acted on twice.
-  - A participant is V(unknown) if its request left and its outcome is not known. If its new state proves the outcome, it is settled. Otherwise
+  - A participant is V(unknown) if its request was sent and its outcome is not known. If its new state proves the outcome, it is settled. Otherwise
     it is reported, and a request is sent again only with O(unknown=resend).
   - A participant that the action would not change is V(skipped), with the reason. A participant that the plan leaves out stays left out.
   - With O(state=applied) the task fails when a change has ended with participants that are refused, failed, unknown or exhausted, when it is
@@ -36,11 +36,11 @@ options:
     description:
       - V(planned) selects the participants and records them. Nothing is sent.
       - V(approved) records who approves the plan, when and in which job, bound to the plan's digest. Who planned the change cannot approve it.
-      - V(applied) plans, if that is not done, and acts until nothing is left to do.
+      - V(applied) plans, if that is not done, and acts until nothing remains to be done.
       - V(held) holds the change on all its servers, with a O(reason). Nothing is sent for it, by any run, until it is released. A run in progress
         sends its last request within a second, records what came of those under way, and fails with the kind C(held).
       - V(released) ends the hold. The next run with V(applied) continues where the last one ended.
-      - V(stopped) ends the change, with a O(reason). The participants that are left are never sent for, and stay V(planned) in its report. It
+      - V(stopped) ends the change, with a O(reason). The remaining participants are never sent for, and stay V(planned) in its report. It
         cannot be released.
       - V(held), V(released) and V(stopped) need no run to end, and are the only ones that can be used while one is in progress.
       - V(verified) reads the new states, counts them in RV(change.states), and says who has not finished.
@@ -518,7 +518,7 @@ change:
     status:
       description:
         - V(planned), nothing is sent yet. V(approved), the plan was approved, and nothing is sent yet.
-          V(in_progress), sending continues or was interrupted. V(applied), nothing is left to send.
+          V(in_progress), sending continues or was interrupted. V(applied), nothing remains to be sent.
         - V(waiting), nothing is to be sent now, and RV(change.attempts) tells when the next attempt is due.
         - V(verified), all participants acted on have also reached their end. V(aborted), too many were bad. V(window_closed), the window ended.
           V(waiting_for_stage), servers of an earlier O(stage) have not ended. V(purged).
@@ -678,7 +678,7 @@ change:
       description:
         - When the change ends, if a run continues now, or when the window opens, and again at each further opening, at a rate that stays.
         - It counts the participants that are planned, not attempts that are still to fail.
-        - Null if nothing is left to send, if a person must act first (a held or aborted change), or if no rate is known yet.
+        - Null if nothing remains to be sent, if a person must act first (a held or aborted change), or if no rate is known yet.
       type: dict
       contains:
         ends:
@@ -700,7 +700,7 @@ change:
           description: The seconds in which the window is closed.
           type: int
         waves:
-          description: How many waves are left.
+          description: How many waves remain.
           type: int
         rate:
           description: The requests per second that it is computed with. Null if it is not known.
@@ -719,8 +719,8 @@ change:
         closes:
           description: When it closes, if the change does not fit.
           type: str
-        left_then:
-          description: About how many participants are left then.
+        remaining_then:
+          description: About how many participants remain then.
           type: int
         sentence:
           description: The forecast in words.
@@ -741,7 +741,7 @@ change:
       description: When the first wave began.
       type: str
     finished:
-      description: When nothing was left to send.
+      description: When nothing more was to be sent.
       type: str
   sample:
     change_id: CHG0012345
@@ -844,7 +844,7 @@ shards:
   elements: dict
   sample: []
 remaining:
-  description: How many participants are left to send for. With O(state=verified), how many have not finished.
+  description: How many participants remain. With O(state=verified), how many have not finished.
   returned: success, and failure once the change is found
   type: int
   sample: 0

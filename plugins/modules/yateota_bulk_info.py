@@ -55,7 +55,7 @@ options:
         also with O(change_id). It is replaced as a whole, and every user may read it. The module is changed if the file's content is.
       - C(yateota_changes) counts the changes by status. For each change that is not at an end there are also C(yateota_change_status),
         C(yateota_change_participants) by row state, C(yateota_change_rate), C(yateota_change_forecast_seconds) and
-        C(yateota_change_forecast_fits), and C(yateota_change_lease_age_seconds) and C(yateota_change_lease_left_seconds) of the run that has it.
+        C(yateota_change_forecast_fits), and C(yateota_change_lease_age_seconds) and C(yateota_change_lease_remaining_seconds) of the run that has it.
         A change that covers several servers has them for each server. No label has an identifier of a SIM or the name of a person.
     type: path
     version_added: 1.1.0
@@ -170,7 +170,7 @@ changes:
       description: When the first wave began.
       type: str
     finished:
-      description: When nothing was left to send.
+      description: When nothing more was to be sent.
       type: str
     selected:
       description: How many participants are in it.
@@ -189,7 +189,7 @@ changes:
       type: dict
     lease:
       description: >-
-        C(age) is the seconds since the run began that has the lease, C(left) the seconds until the lease ends if it is not renewed, negative
+        C(age) is the seconds since the run began that has the lease, C(remaining) the seconds until the lease ends if it is not renewed, negative
         if the run has died. Null if there is none.
       type: dict
     exhausted:
@@ -204,11 +204,11 @@ changes:
     servers:
       description: For how many servers it is recorded. The other values are totals, and null where they differ.
       type: int
-    seconds_left:
+    seconds_remaining:
       description: Seconds until requests for all planned participants are sent at that rate, without waits between waves. Null if not known.
       type: int
     forecast:
-      description: When it ends, as in RV(change.forecast). Null where nothing is left to send.
+      description: When it ends, as in RV(change.forecast). Null where nothing remains to be sent.
       type: dict
   sample: []
 change:
@@ -346,7 +346,7 @@ shards:
       description: When its first wave began.
       type: str
     finished:
-      description: When nothing was left to send.
+      description: When nothing more was to be sent.
       type: str
 failures:
   description: As M(simops.yateota.yateota_bulk) returns them. Those of a change on several servers have C(api_url) and C(node) too.
@@ -359,7 +359,7 @@ exhausted:
   type: list
   elements: dict
 remaining:
-  description: How many participants are left to send for.
+  description: How many participants remain.
   returned: success with O(change_id)
   type: int
   sample: 0

@@ -174,15 +174,15 @@ def awaited(task: Task, campaign_id: int, plan: CampaignPlan) -> Campaign:
         if not task.params["wait"]:
             task.warn(f"The server accepted {plan.action}, but campaign {campaign_id} is still {campaign.state}.")
             return campaign
-        left = deadline - time.monotonic()
-        if left <= 0:
+        remaining = deadline - time.monotonic()
+        if remaining <= 0:
             raise ApiError(
                 f"it is {campaign.state} and not {plan.after} {task.params['wait_timeout']} s later: "
                 "look at the server, or raise wait_timeout.",
                 request="action_campaign",
                 code=0,
             )
-        time.sleep(min(task.params["wait_interval"], left))
+        time.sleep(min(task.params["wait_interval"], remaining))
 
 
 def main() -> None:

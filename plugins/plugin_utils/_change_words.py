@@ -18,7 +18,7 @@ _AMISS = (RowState.FAILED, RowState.UNKNOWN, RowState.REFUSED, RowState.SKIPPED,
 """The states that a line of progress names if there are any."""
 
 _NOT_NOW = (ChangeStatus.WINDOW_CLOSED, ChangeStatus.WAITING_FOR_STAGE)
-"""The statuses with which a run ends without a failure though participants are left."""
+"""The statuses with which a run ends without a failure though participants remain."""
 
 WAITS_FOR_STAGE = "It waits for the servers of an earlier stage"
 
@@ -100,35 +100,37 @@ def opening(change: Mapping[str, Any]) -> str:
     return f"{local} ({utc})" if utc and local and not local.endswith("+00:00") else utc
 
 
-def tally(change: Mapping[str, Any], left: int) -> str:
+def tally(change: Mapping[str, Any], remaining: int) -> str:
     """Return the counts of a change in words.
 
-    They are the participants that are done, went wrong or are left.
+    They are the participants that are done, went wrong or remain.
     """
     bad = {state: change["counts"][state] for state in _AMISS}
-    return ", ".join([f"{change['counts'][RowState.DONE]} of {change['selected']} done", *counted(bad), f"{left} left"])
+    return ", ".join(
+        [f"{change['counts'][RowState.DONE]} of {change['selected']} done", *counted(bad), f"{remaining} remaining"]
+    )
 
 
 def progress_line(result: Mapping[str, Any]) -> str:
     """Return a change's progress in one line.
 
-    It has the wave, the counts, the rate, and the time left or, if a window closes before, the end.
+    It has the wave, the counts, the rate, and the remaining time or, if a window closes before, the end.
 
     Args:
         result: a result of ``yateota_bulk`` that has a change.
     """
-    change, left = result["change"], result["remaining"]
+    change, remaining = result["change"], result["remaining"]
     wave = max((each["wave"] for each in change["waves"]), default=0)
     pace = [f"{change['rate']}/s"] if change["sent"] else []
     ahead = time_left(change)
     if pace and ahead:
         pace.append(ahead)
-    line = f"Wave {wave} of {change['waves_total']}: {tally(change, left)}"
+    line = f"Wave {wave} of {change['waves_total']}: {tally(change, remaining)}"
     return f"{line}; {', '.join(pace)}" if pace else line
 
 
 def time_left(change: Mapping[str, Any]) -> str:
-    """Return when a change ends, by its forecast: the time left or, if a window closes before, the moment.
+    """Return when a change ends, by its forecast: the remaining time or, if a window closes before, the moment.
 
     The text is empty if there is no forecast.
     """
@@ -136,7 +138,7 @@ def time_left(change: Mapping[str, Any]) -> str:
     if not foreseen:
         return ""
     if foreseen["ends"] is None:
-        return f"{foreseen['left_then']} will be left"
+        return f"{foreseen['remaining_then']} will remain"
     if foreseen["fits"]:
         minutes, seconds = divmod(foreseen["seconds"], 60)
         return f"{minutes // 60}:{minutes % 60:02}:{seconds:02} to go"

@@ -220,7 +220,7 @@ def _described(description: list[str] | str, indent: int) -> Iterator[str]:
 
 
 def _variables(role: Role) -> Iterator[str]:
-    yield "# What argument_specs.yml cannot say. There an optional variable has the type raw, so that one that is left"
+    yield "# What argument_specs.yml cannot say. There an optional variable has the type raw, so that one that is"
     yield "# empty passes Ansible's own check and counts as not given; the type that its value must have is here."
     for key in ("includes", "sets", "facts"):
         if key in role.source:

@@ -113,7 +113,7 @@ def _problems(row: dict[str, str], carried_out: int, needed: int, state: str) ->
     if attempts > MAXIMUM:
         yield f"the ledger has {attempts} attempts"
     if row["state"] in ("planned", "sending"):
-        yield f"left {row['state']}"
+        yield f"still {row['state']}"
     elif row["state"] == "done" and not is_exhausted and not (state == "finished" and carried_out == needed):
         yield f"done, but it is {state} after {carried_out} attempts, and needed {needed}"
     elif is_exhausted and not (state == "failed" and attempts == MAXIMUM):

@@ -1,7 +1,7 @@
 """Measure the error of forecasts on ten rehearsed changes.
 
 Each change sends two waves, is asked when it ends, and is carried out. The error is the difference between the forecast
-and the end, in percent of the time that was left.
+and the end, in percent of the time that was remaining.
 """
 
 from __future__ import annotations
@@ -54,9 +54,9 @@ def _error(folder: Path, name: str, given: Mapping[str, Any]) -> float:
         for _window in range(1 + len(given.get("freeze", ()))):
             if first["remaining"]:
                 first = bulk({**options, "state": "applied"})
-        left = time.time() - asked
+        remaining = time.time() - asked
     expect(first["change"]["counts"]["done"], PARTICIPANTS)
-    return abs(ends - asked - left) / left * 100
+    return abs(ends - asked - remaining) / remaining * 100
 
 
 def _freezes(folder: Path, seconds: tuple[int, ...]) -> Path:

@@ -225,7 +225,7 @@ def check(trial: Trial, server: Server, rows: list[dict[str, str]]) -> None:
     trial.problems += [f"{who}: acted on {times} times" for who, times in acted.items() if times > 1]
     trial.problems += [f"{who}: acted on without being selected" for who in acted.keys() - wanted]
     trial.problems += [f"{who}: in the ledger {named[who]} times" for who in wanted | named.keys() if named[who] != 1]
-    trial.problems += [f"{row['participant_id']}: left {row['state']}" for row in rows if row["state"] not in ENDS]
+    trial.problems += [f"{row['participant_id']}: still {row['state']}" for row in rows if row["state"] not in ENDS]
     # The clock stands still: a participant's state shows that it was acted on, so its outcome could have been read.
     for row in rows:
         times = acted[int(row["participant_id"])]

@@ -234,11 +234,11 @@ Runs = Sequence[tuple[Record, bool]]
 def of_rows(outcome: Outcome, rows: Sequence[dict[str, Any]]) -> Iterable[str]:
     """Yield where the ledger and the result of a task disagree.
 
-    No participant may be left between its mark and its outcome.
+    No participant may stay between its mark and its outcome.
     """
     sending = [row["participant_id"] for row in rows if row["state"] == "sending"]
     if sending:
-        yield f"left sending: {sending}"
+        yield f"still sending: {sending}"
     change = outcome.result.get("change")
     if change and (change["selected"] != len(rows) or sum(change["counts"].values()) != len(rows)):
         yield f"{len(rows)} rows, but the result says {change['counts']}"

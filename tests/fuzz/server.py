@@ -158,13 +158,13 @@ class MutatingServer(socketserver.ThreadingTCPServer):
     def settle(self) -> None:
         """Wait until all connections are over.
 
-        The record then has what a client left unread. A connection of its own comes last: once that is accepted, so
+        The record then has what a client did not read. A connection of its own comes last: once that is accepted, so
         are those that a client has given up, which otherwise would be served after the count was taken.
         """
         with self._served, socket.create_connection(self.server_address[:2]) as own:
             self._own = own.getsockname()
             if not self._served.wait_for(lambda: not (self._own or self._connections), 30):
-                raise TimeoutError("the client has left connections open")
+                raise TimeoutError("the client has not closed its connections")
 
     def begin(self, plan: Plan) -> Record:
         """Begin the record of a task."""

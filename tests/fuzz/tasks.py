@@ -1,4 +1,4 @@
-"""The tasks of one seed, with options left to chance.
+"""The tasks of one seed, with options drawn by chance.
 
 They are every module, and every state of the bulk module.
 """

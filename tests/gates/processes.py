@@ -61,14 +61,14 @@ def _kill_all() -> None:
     """
     deadline = time.monotonic() + _END_SECONDS
     while time.monotonic() < deadline:
-        left = _descendants()
-        for pid in left:
+        remaining = _descendants()
+        for pid in remaining:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.kill(pid, signal.SIGKILL)
         with contextlib.suppress(ChildProcessError):
             while os.waitpid(-1, os.WNOHANG)[0]:
                 pass
-        if not left:
+        if not remaining:
             return
         time.sleep(0.05)
 

@@ -236,7 +236,7 @@ def job_of(runner: Any) -> Job:
 
 
 def sizes(artifacts: Path) -> Iterator[int]:
-    """The sizes of the events that a run has left."""
+    """The sizes of the events that a run has written."""
     yield from (path.stat().st_size for path in artifacts.glob("job_events/*.json"))
 
 

@@ -141,7 +141,7 @@ def test_one_person_plans_and_another_approves(bulk: Ansible, sandbox: Any, tmp_
     assert sandbox.writes() == []
     approved = bulk("bulk_approve", {**APPROVE, **BOB})
     assert "Change CHG1 is approved by bob at 20" in approved.words
-    assert f"plan digest {digest}, retry of {FAILED}, {FAILED} left to send for." in approved.words
+    assert f"plan digest {digest}, retry of {FAILED}, {FAILED} to send for." in approved.words
     shown = bulk("bulk_status", {"change_id": "CHG1"})
     assert f"Plan digest {digest}, approved by bob at 20" in shown.words
     assert f"job 72, plan digest {digest}: seen with the SIMs' owner." in shown.words
@@ -211,7 +211,7 @@ def test_each_wave_tells_its_progress_and_a_second_run_sends_nothing(bulk: Ansib
     assert first.ok, first.output
     lines = progress(first)
     assert [line.partition(":")[0] for line in lines] == [f"Wave {number} of 5" for number in range(1, 6)]
-    assert re.fullmatch(r"Wave 2 of 5: 15 of 44 done, 29 left; [0-9.]+/s, 0:00:0[0-9] to go", lines[1])
+    assert re.fullmatch(r"Wave 2 of 5: 15 of 44 done, 29 remaining; [0-9.]+/s, 0:00:0[0-9] to go", lines[1])
     assert "The participants that were acted on: 44 pending_send." in first.words
     assert "Change CHG1 is applied: 44 done." in first.words
     assert first.changed == 3  # the plan, its approval, what was sent

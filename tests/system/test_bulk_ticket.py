@@ -292,7 +292,7 @@ def test_what_the_tasks_know_is_documented(ansible: Ansible, sandbox: Any) -> No
     for progress in (*waves, end):
         assert progress.keys() == returned["contains"].keys()
         assert progress["change"]["selected"] == FAILED
-    assert [progress["left"] for progress in (*waves, end)] == [44, 39, 19, 0]
+    assert [progress["remaining"] for progress in (*waves, end)] == [44, 39, 19, 0]
     assert [progress["is_complete"] for progress in (*waves, end)] == [False, False, False, True]
     assert end["verdict"] == "Change CHG1 is applied: 44 done."
     assert end["reports"] == [str(ansible.folder / "reports" / f"CHG1.{form}") for form in ("csv", "jsonl", "html")]

@@ -59,8 +59,8 @@ def given_by_the_environment(tasks: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 @dataclass(frozen=True)
-class Left:
-    """What a run at -vvvvv left: the tasks' results in their order, all that can be read, and the two secrets."""
+class Traces:
+    """What a run at -vvvvv wrote: the tasks' results in their order, all that can be read, and the two secrets."""
 
     results: list[dict[str, Any]]
     output: str
@@ -70,13 +70,13 @@ class Left:
 
 
 @pytest.fixture(scope="module")
-def left_by(
+def traces_of(
     tmp_path_factory: pytest.TempPathFactory, start_sandbox_once: Callable[..., Sandbox]
-) -> Callable[[Give, bool], Left]:
+) -> Callable[[Give, bool], Traces]:
     """What a playbook of all failing tasks, and of some that succeed, leaves behind; each way is run once."""
 
     @functools.cache
-    def run(give: Give, in_process: bool) -> Left:
+    def run(give: Give, in_process: bool) -> Traces:
         secret, wrong_secret = secrets.token_urlsafe(24), secrets.token_urlsafe(24)
         variables = prepare(start_sandbox_once, secret)
         tasks = [task(failing) for failing in FAILING] + [dict(each) for each in SUCCEEDING]
@@ -84,33 +84,33 @@ def left_by(
         keywords = give(tasks)
 
         # Where the secrets come from, and everything that the run leaves behind: apart from each other.
-        kept, left = (tmp_path_factory.mktemp(name) for name in ("kept", "left"))
-        (left / "tmp").mkdir()
-        path = playbook(left, tasks, **keywords)
+        kept, traces = (tmp_path_factory.mktemp(name) for name in ("kept", "traces"))
+        (traces / "tmp").mkdir()
+        path = playbook(traces, tasks, **keywords)
         secret_vars = {"secret": secret, "wrong_secret": wrong_secret}
         (kept / "vars.yml").write_text(yaml.safe_dump(secret_vars), encoding="utf-8")
         server = {"YATEOTA_API_URL": variables["url"], "YATEOTA_RETRIES": "0"}
         if give is given_by_the_environment:
             server["YATEOTA_API_SECRET"] = secret
         with everything_logged() as log:
-            done = Ansible(left, server)(
+            done = Ansible(traces, server)(
                 path,
-                {**variables, "folder": str(left), "yateota_in_process": in_process},
+                {**variables, "folder": str(traces), "yateota_in_process": in_process},
                 "-e",
                 f"@{kept / 'vars.yml'}",
                 "-vvvvv",
                 environ={
-                    "ANSIBLE_LOG_PATH": str(left / "ansible.log"),
+                    "ANSIBLE_LOG_PATH": str(traces / "ansible.log"),
                     "ANSIBLE_CALLBACKS_ENABLED": "ansible.builtin.junit,ansible.builtin.tree",
-                    "ANSIBLE_CALLBACK_TREE_DIR": str(left / "tree"),
-                    "JUNIT_OUTPUT_DIR": str(left / "junit"),
+                    "ANSIBLE_CALLBACK_TREE_DIR": str(traces / "tree"),
+                    "JUNIT_OUTPUT_DIR": str(traces / "junit"),
                     "ANSIBLE_INJECT_INVOCATION": "1",
-                    "TMPDIR": str(left / "tmp"),
+                    "TMPDIR": str(traces / "tmp"),
                 },
             )
         assert done.ok, done.output
-        files = {str(file.relative_to(left)): file.read_bytes() for file in left.rglob("*") if file.is_file()}
-        return Left(json.loads(files["results.json"]), done.output, log.getvalue(), files, (secret, wrong_secret))
+        files = {str(file.relative_to(traces)): file.read_bytes() for file in traces.rglob("*") if file.is_file()}
+        return Traces(json.loads(files["results.json"]), done.output, log.getvalue(), files, (secret, wrong_secret))
 
     return run
 
@@ -135,9 +135,9 @@ WAYS = pytest.mark.parametrize("in_process", [True, False], ids=["in-process", "
 
 @pytest.mark.parametrize("number", range(len(FAILING)), ids=[failing.name.replace(" ", "-") for failing in FAILING])
 @WAYS
-def test_a_failure_is_one_clear_sentence(left_by: Callable[..., Left], in_process: bool, number: int) -> None:
+def test_a_failure_is_one_clear_sentence(traces_of: Callable[..., Traces], in_process: bool, number: int) -> None:
     failing: Failing = FAILING[number]
-    result = left_by(given_by_the_environment, in_process).results[number]
+    result = traces_of(given_by_the_environment, in_process).results[number]
     assert result["failed"]
     assert re.search(failing.says, result["msg"]), result["msg"]
     assert result["failure"]["kind"] == failing.kind
@@ -146,8 +146,8 @@ def test_a_failure_is_one_clear_sentence(left_by: Callable[..., Left], in_proces
 
 
 @WAYS
-def test_no_failure_shows_a_traceback(left_by: Callable[..., Left], in_process: bool) -> None:
-    assert "Traceback" not in left_by(given_by_the_environment, in_process).output
+def test_no_failure_shows_a_traceback(traces_of: Callable[..., Traces], in_process: bool) -> None:
+    assert "Traceback" not in traces_of(given_by_the_environment, in_process).output
 
 
 @pytest.mark.parametrize(
@@ -162,17 +162,19 @@ def test_no_failure_shows_a_traceback(left_by: Callable[..., Left], in_process: 
     ],
     ids=lambda value: value.__name__ if callable(value) else "in-process" if value else "module",
 )
-def test_the_secret_is_in_no_output_result_or_file(left_by: Callable[..., Left], give: Give, in_process: bool) -> None:
-    left = left_by(give, in_process)
-    failed = [result.get("failed", False) for result in left.results]
+def test_the_secret_is_in_no_output_result_or_file(
+    traces_of: Callable[..., Traces], give: Give, in_process: bool
+) -> None:
+    traces = traces_of(give, in_process)
+    failed = [result.get("failed", False) for result in traces.results]
     assert failed == [True] * len(FAILING) + [False] * len(SUCCEEDING)
-    assert {"ansible.log", "results.json", "176.csv", "tree/localhost"} <= set(left.files)
-    assert any(name.startswith("junit/") for name in left.files)
-    assert not [name for name in left.files if "ansible-tmp" in name or name.startswith("tmp/")], "files are left"
+    assert {"ansible.log", "results.json", "176.csv", "tree/localhost"} <= set(traces.files)
+    assert any(name.startswith("junit/") for name in traces.files)
+    assert not [name for name in traces.files if "ansible-tmp" in name or name.startswith("tmp/")], "files remain"
 
-    shown = {"output": left.output.encode(), "sandbox's log": left.sandbox_log.encode(), **left.files}
+    shown = {"output": traces.output.encode(), "sandbox's log": traces.sandbox_log.encode(), **traces.files}
     for place, content in shown.items():
-        for secret in left.secrets:
+        for secret in traces.secrets:
             assert secret.encode() not in content, place
 
 

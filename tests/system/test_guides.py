@@ -66,7 +66,7 @@ def test_getting_started(ansible_playbook: Ansible, tmp_path: Path) -> None:
         assert port in said
         done = shell(commands.replace("8180", port), environ, tmp_path)
     assert (done.ok, done.warnings) == (True, []), done.output
-    assert re.findall(r": (\d+) acted", done.output) == ["44", "44"]  # checked, done, and nothing left
+    assert re.findall(r": (\d+) acted", done.output) == ["44", "44"]  # checked, done, and nothing more
     assert (tmp_path / "failed.csv").read_text().count("\n") == 45
 
 

@@ -142,7 +142,7 @@ def test_a_job_is_held_from_a_second_terminal_and_goes_on_when_released(
     found = read(ansible)
     recorded = next(run["finished"] for run in found["runs"] if run["requested_by"] == "ann")
     last = max(entry["time"] for entry in box.writes())
-    print(f"the last request left {last - moment(found['held']['since']):.3f} s after the hold", file=sys.stderr)
+    print(f"the last request was sent {last - moment(found['held']['since']):.3f} s after the hold", file=sys.stderr)
     assert last < moment(recorded) + 1
     assert (found["counts"]["done"], found["counts"]["planned"]) == (sent, size - sent)
 
@@ -196,7 +196,7 @@ def test_a_stopped_change_is_never_sent(job_on: Callable[[int], tuple[Any, Ansib
     stopped = ansible("bulk_stop", {"change_id": "CHG1", "reason": "wrong campaign", "bulk_change_requested_by": "bob"})
     assert stopped.ok, stopped.output
     assert "Change CHG1 is stopped, by bob since " in stopped.words
-    assert "60 of 60 participants are left to send." in stopped.words
+    assert "60 of 60 participants remain." in stopped.words
     for playbook, given in (("bulk_retry", change(60, None)), ("bulk_release", {"change_id": "CHG1"})):
         refused = ansible(playbook, given)
         assert not refused.ok

@@ -21,7 +21,7 @@ CORES = [Path(venv, "bin/ansible-playbook") for venv in os.environ.get("YATEOTA_
 
 LIST = [{"participant_id": 195}, {"iccid": "8900000000000000001"}, {"imsi": "001010000099999"}]
 
-# (module, options, keywords of the task). The order matters: a later task meets the state that an earlier one left.
+# (module, options, keywords of the task). The order matters: a later task meets the state that an earlier one led to.
 CASES: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
     ("campaign_info", {}, {}),
     ("campaign_info", {"campaign_id": "144"}, {}),

@@ -171,10 +171,10 @@ def changes(folder: Path) -> list[dict[str, Any]]:
 def test_a_retry_is_planned_once_though_the_event_comes_twice(rulebook: Run, sandbox: Any, tmp_path: Path) -> None:
     state_file = tmp_path / "events.json"
     event_id = finished_event(sandbox, state_file)
-    left = state_file.read_text()
+    before = state_file.read_text()
     plans = []
     for _time in range(2):
-        state_file.write_text(left)  # as a source leaves it that is killed when the event was taken
+        state_file.write_text(before)  # as a source leaves it that is killed when the event was taken
         with rulebook("plan_retry") as running:
             running.wait_for(lambda: "PLAY RECAP" in running.output)
             assert running.output.count(f"'id': '{event_id}'") == 1, running.output

@@ -64,8 +64,7 @@ class Client:
     ) -> dict[str, Any]:
         """Send one request and return its answer.
 
-        A read is tried again after a temporary failure. A write is tried again only if it provably never left this
-        machine.
+        A read is tried again after a temporary failure. A write is tried again only if it provably was not sent.
 
         Args:
             request: a name of the operation table.
@@ -77,12 +76,12 @@ class Client:
 
         Raises:
             KeyError: the request is not in the operation table.
-            NotSentError: ``may_send`` returned false before the whole request had left.
+            NotSentError: ``may_send`` returned false before the whole request was sent.
             TransportError: not carried out: the server was not reached, or its front end turned the request away.
             AuthError: the secret is missing or refused.
             ApiError: the API refused the request.
             BadAnswerError: the answer to a read is not one of this API.
-            OutcomeUnknownError: a write left, and nothing proves whether it was carried out.
+            OutcomeUnknownError: a write was sent, and nothing proves whether it was carried out.
         """
         sent = {key: value for key, value in params.items() if value is not None}
         body = json.dumps({"request": request, "node": self._connection.node, "params": sent}).encode()
@@ -99,7 +98,7 @@ class Client:
             except HeldBackError:
                 raise exchange.held_back() from None
             except ExchangeError as error:
-                again = not (error.certain or error.answered or (write and error.left))
+                again = not (error.certain or error.answered or (write and error.sent))
                 failure, wait = exchange.network_failure(error), None
             except PassingError as passing:
                 failure, again, wait = passing.failure, not write, passing.failure.retry_after

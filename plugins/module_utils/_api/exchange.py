@@ -113,7 +113,7 @@ class Exchange:
     def network_failure(self, error: ExchangeError) -> YateotaError:
         """Return the failure of an exchange that the network or an invalid answer ended."""
         said = self._border.line(str(error))
-        if self.is_write and error.left:
+        if self.is_write and error.sent:
             return self._unsettled(f"{self._what}: {said}", message=said)
         if error.answered:
             return BadAnswerError(

@@ -44,7 +44,7 @@ def _text(value: Any) -> Any:
 def _id(value: Any) -> Any:
     """Return an id as a whole number of 64 bits.
 
-    A text of ASCII digits may stand for it. All else is left to be refused.
+    A text of ASCII digits may stand for it. Anything else is refused later.
     """
     number = whole_number(_NO_FRACTION.sub("", value.strip()) if isinstance(value, str) else value)
     if number is not None and abs(number) <= _LARGEST_ID:

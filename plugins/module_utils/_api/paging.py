@@ -205,7 +205,7 @@ class _Walk:
         offset = self.offset
         while self._total is None or offset < self._total:
             yield offset
-            left = self._largest if self._total is None else min(self._largest, self._total - offset)
-            if left < 2:
+            remaining = self._largest if self._total is None else min(self._largest, self._total - offset)
+            if remaining < 2:
                 return
-            offset += left - 1
+            offset += remaining - 1

@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Post to one URL over TLS, proxies and kept-alive connections.
 
-It is known whether a request left this machine.
+It is known whether a request was sent.
 """
 
 from __future__ import annotations
@@ -64,14 +64,14 @@ class ExchangeError(Exception):
     """The network failed, or the answer is incomplete, invalid or too large.
 
     Attributes:
-        left: whether any part of the request may have left this machine.
+        sent: whether any part of the request may have been sent.
         certain: whether trying again is pointless (the certificate is refused).
         answered: whether an answer came that trying again would not change (too large, cannot be decompressed).
     """
 
-    def __init__(self, text: str, left: bool, certain: bool = False, answered: bool = False) -> None:
+    def __init__(self, text: str, sent: bool, certain: bool = False, answered: bool = False) -> None:
         super().__init__(text)
-        self.left = left
+        self.sent = sent
         self.certain = certain
         self.answered = answered
 
@@ -170,8 +170,8 @@ class Transport:
             may_send: called before anything is done, and right before the request leaves.
 
         Raises:
-            HeldBackError: it returned false; nothing has left.
-            ExchangeError: no complete answer came, for any reason; says whether the request may have left.
+            HeldBackError: it returned false; nothing was sent.
+            ExchangeError: no complete answer came, for any reason; says whether the request may have been sent.
         """
         wire = None
         if not may_send():
@@ -181,10 +181,10 @@ class Transport:
             return wire.exchange(body, self._timeout, largest, may_send)
         except HeldBackError:
             raise
-        except Exception as error:  # noqa: BLE001 - for any exception it must be known whether a write left
-            left = wire is not None and wire.left
+        except Exception as error:  # noqa: BLE001 - for any exception it must be known whether a write was sent
+            sent = wire is not None and wire.sent
             answered = isinstance(error, WireError) and error.answered
-            raise ExchangeError(_reason(error), left, _is_certificate_error(error), answered) from None
+            raise ExchangeError(_reason(error), sent, _is_certificate_error(error), answered) from None
         finally:
             if wire:
                 self._keep(wire)
@@ -212,7 +212,7 @@ class Transport:
 
     def _keep(self, wire: Wire) -> None:
         if wire.is_reusable and len(self._kept) < self._connections:
-            wire.left = False
+            wire.sent = False
             self._kept.append(wire)
         else:
             wire.close()

@@ -45,7 +45,7 @@ class WireError(Exception):
 
 
 class HeldBackError(Exception):
-    """A request was held back: no part of it has left."""
+    """A request was held back: no part of it was sent."""
 
 
 def always() -> bool:
@@ -83,7 +83,7 @@ class Wire:
         headers: the headers of every request, without Content-Length.
 
     Attributes:
-        left: whether any part of the latest request may have left this machine.
+        sent: whether any part of the latest request may have been sent.
     """
 
     def __init__(self, connection: Any, target: str, headers: Sequence[tuple[str, str]]) -> None:
@@ -94,7 +94,7 @@ class Wire:
         self._http = h11.Connection(h11.CLIENT, max_incomplete_event_size=_HEAD_MOST)
         self._rests_since = time.monotonic()
         self._heard = b""  # the first bytes of the latest answer
-        self.left = False
+        self.sent = False
 
     @property
     def is_reusable(self) -> bool:
@@ -143,7 +143,7 @@ class Wire:
         # Not earlier: the process may have been stopped meanwhile, or the connection may have been slow.
         if not may_send():
             raise HeldBackError
-        self.left, self._heard = True, b""
+        self.sent, self._heard = True, b""
         with contextlib.suppress(BrokenPipeError):  # the server may have answered before it read it all
             self._socket.sendall(data)
         reply = self._reply(deadline, largest)
@@ -185,10 +185,10 @@ class Wire:
         received = None
         try:
             while (event := self._http.next_event()) is h11.NEED_DATA:
-                left = deadline - time.monotonic()
-                if left <= 0:
+                remaining = deadline - time.monotonic()
+                if remaining <= 0:
                     raise TimeoutError
-                self._socket.settimeout(left)
+                self._socket.settimeout(remaining)
                 received = self._socket.recv(_RECEIVED_AT_ONCE)
                 self._heard += received[: 5 - len(self._heard)]
                 self._http.receive_data(received)

@@ -60,15 +60,15 @@ class _Plan:
         record: its row.
         digest: its digest, computed from its rows.
         limits: what it is planned with.
-        left: how many are to be acted on.
-        is_over: whether nothing is left that could be approved.
+        to_act_on: how many are to be acted on.
+        is_over: whether nothing remains that could be approved.
     """
 
     shard: Change
     record: Any
     digest: str | None
     limits: Any
-    left: int
+    to_act_on: int
     is_over: bool
 
     def is_approved(self, fleet: str | None) -> bool:
@@ -178,20 +178,20 @@ def _check(task: BulkTask, change: Change) -> None:
     if stop:
         raise why_halted(record.change_id, stop)
     plans = _plans(task, change)
-    left = [plan for plan in plans if not plan.is_over]
-    if not left:
-        raise InvalidInputError(f"Change {record.change_id} is {record.status}: nothing is left to approve.")
-    requesters = list(dict.fromkeys(each for plan in left for each in _requesters(plan.record)))
+    open_plans = [plan for plan in plans if not plan.is_over]
+    if not open_plans:
+        raise InvalidInputError(f"Change {record.change_id} is {record.status}: nothing remains to be approved.")
+    requesters = list(dict.fromkeys(each for plan in open_plans for each in _requesters(plan.record)))
     if not task.options["allow_self_approval"] and any(same_name(task.approver, each or "") for each in requesters):
         raise InvalidInputError(
             f"Change {record.change_id} was planned by {' and '.join(map(str, requesters))}, and {task.approver} "
             "cannot approve it: another person has to. Where one person may do both, set allow_self_approval=true."
         )
-    for plan in left:
-        _check_plan(plan, left[0])
+    for plan in open_plans:
+        _check_plan(plan, open_plans[0])
     fleet = _fleet(task, change, plans)
-    if not all(plan.is_approved(fleet) for plan in left):
-        _check_count(task, record, sum(plan.left for plan in left), len(plans))
+    if not all(plan.is_approved(fleet) for plan in open_plans):
+        _check_count(task, record, sum(plan.to_act_on for plan in open_plans), len(plans))
 
 
 def _requesters(record: Any) -> Sequence[str | None]:
@@ -252,9 +252,9 @@ def _plan_of(task: BulkTask, shard: Change) -> _Plan:
     record = shard.record()
     counts = shard.counts()
     further = attempts_of(task, shard)
-    left = sum(counts[state] for state in (RowState.PLANNED, RowState.SENDING, RowState.UNKNOWN))
-    left += further.outlook(task.rollout.recheck_after).outstanding if further else 0
-    if record.status == ChangeStatus.PURGED or (record.status in ENDED_STATUSES and not left):
+    to_act_on = sum(counts[state] for state in (RowState.PLANNED, RowState.SENDING, RowState.UNKNOWN))
+    to_act_on += further.outlook(task.rollout.recheck_after).outstanding if further else 0
+    if record.status == ChangeStatus.PURGED or (record.status in ENDED_STATUSES and not to_act_on):
         return _Plan(shard, record, record.plan_digest, record.limits, 0, is_over=True)
     if record.status == ChangeStatus.PLANNING:
         return _Plan(shard, record, None, record.limits, 0, is_over=False)

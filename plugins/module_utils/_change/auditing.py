@@ -32,7 +32,7 @@ def check_head(options: Mapping[str, Any]) -> None:
 def check_still_planned(change: Change) -> None:
     """Refuse to send if participants are planned although they have an outcome in the audit chain.
 
-    The plan left them out, or they were sent for: only another program plans them again. This one look at the rows does
+    They were left out by the plan, or sent for: only another program plans them again. This one look at the rows does
     not replace an audit.
 
     Raises:
@@ -41,9 +41,9 @@ def check_still_planned(change: Change) -> None:
     count = planned_again(change)
     if count:
         raise AlteredError(
-            f"{count} participants of change {change.record().change_id} are planned again in the ledger, although the "
-            "plan left them out or they were sent for: another program has altered it. Nothing was sent. Find out who "
-            "did it with audit=true of yateota_bulk_info, and restore the ledger from a backup."
+            f"{count} participants of change {change.record().change_id} are planned again in the ledger, although "
+            "they were left out by the plan or sent for: another program has altered it. Nothing was sent. Find out "
+            "who did it with audit=true of yateota_bulk_info, and restore the ledger from a backup."
         )
 
 

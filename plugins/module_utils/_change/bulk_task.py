@@ -109,7 +109,7 @@ class Work:
 
     Attributes:
         changed: whether anything changed.
-        sent: how many requests left for participants.
+        sent: how many requests were sent for participants.
         sending_seconds: the time it took to send them.
         pages_read: how many pages of participants were read.
         further: further keys of the module's result.

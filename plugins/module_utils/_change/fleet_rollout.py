@@ -57,7 +57,7 @@ class FleetPart:
         return self._siblings is not None and self._options.scope == FLEET
 
     def has_planned(self) -> bool:
-        """Return whether anything is left to send on any server."""
+        """Return whether anything remains to be sent on any server."""
         return all_rows(self._change).counts()[RowState.PLANNED] > 0
 
     def here(self) -> str:

@@ -53,21 +53,21 @@ class Journey:
 
     Attributes:
         moment: how far it has come, in Unix seconds: the end, when it is over.
-        left: how many participants are left to send for.
+        remaining: how many participants remain.
         ends: whether it has an end: false if no further window opens.
         sending, pauses, closed: the seconds of sending, between waves, and of closed windows.
         closes: when the first window closes, in Unix seconds; None if it does not.
-        left_then: how many are left at that moment; None if everything is sent before it.
+        remaining_then: how many remain at that moment; None if everything is sent before it.
     """
 
     moment: float
-    left: float
+    remaining: float
     ends: bool = True
     sending: float = 0.0
     pauses: float = 0.0
     closed: float = 0.0
     closes: float | None = None
-    left_then: float | None = None
+    remaining_then: float | None = None
     _has_opened: bool = False
 
     def send(self, size: int, count: int, rate: float, pause: float, window: Window) -> None:
@@ -96,7 +96,7 @@ class Journey:
         """Wait until the window is open; return when it closes, or None."""
         opening = window.next_opening(self.moment)
         if opening is None:
-            self.ends, self.left_then = False, self.left_then or self.left
+            self.ends, self.remaining_then = False, self.remaining_then or self.remaining
             self.closes = self.closes or self.moment
             return self.moment
         self.closed += opening - self.moment
@@ -104,14 +104,14 @@ class Journey:
         closes = window.closes_at(opening)
         if not self._has_opened:
             self._has_opened, self.closes = True, closes
-        elif self.closes is not None and self.left_then is None and opening >= self.closes:
-            self.left_then = self.left
+        elif self.closes is not None and self.remaining_then is None and opening >= self.closes:
+            self.remaining_then = self.remaining
         return closes
 
     def _advance(self, seconds: float, rate: float) -> None:
         self.sending += seconds
         self.moment += seconds
-        self.left = max(0.0, self.left - seconds * rate)
+        self.remaining = max(0.0, self.remaining - seconds * rate)
 
     def _rest(self, seconds: float) -> None:
         self.pauses += seconds
@@ -155,8 +155,8 @@ def forecast(change: Change, course: Course | None = None) -> dict[str, Any] | N
         course: by the options of a task; without it, the limits recorded with the plan are used.
 
     Returns:
-        The forecast. None if nothing is left, if a person must act before anything is sent, or if no rate is known and
-        the soaks alone fit into the window.
+        The forecast. None if nothing remains to be sent, if a person must act before anything is sent, or if no rate
+        is known and the soaks alone fit into the window.
     """
     record = change.record()
     if status_of(record) not in _FORESEEN or (course is None and not record.limits):
@@ -171,7 +171,7 @@ def forecast(change: Change, course: Course | None = None) -> dict[str, Any] | N
     rate, basis = _rate(change, pace, course)
     now = change.clock.now()
     journey = travel(pace, course, rate or _AT_ONCE, now)
-    if rate is None and journey.left_then is None:
+    if rate is None and journey.remaining_then is None:
         return None  # the soaks alone fit: there is nothing to say
     return _result(pace, journey, course, rate, basis, now)
 
@@ -188,17 +188,17 @@ def _rate(change: Change, pace: Pace, course: Course) -> tuple[float | None, str
 
 
 def travel(pace: Pace, course: Course, rate: float, now: float) -> Journey:
-    """Go through the waves that are left, from one window to the next.
+    """Go through the remaining waves, from one window to the next.
 
     Args:
-        pace: what is left, and how long a wave takes beside its sending.
+        pace: what remains, and how long a wave takes beside its sending.
         course: the limits.
         rate: requests per second.
         now: the present moment, in Unix seconds.
     """
     pause = max(course.soak, pace.pause or 0.0)
     journey = Journey(now, (pace.in_wave or 0) + pace.waiting)
-    if pace.in_wave == 0 and pace.answered is not None:  # all of it are sent: the rest of its soak is left
+    if pace.in_wave == 0 and pace.answered is not None:  # all of it are sent: the rest of its soak remains
         journey.pauses = max(0.0, pace.answered + pause - now)
         journey.moment += journey.pauses
     for size, count, due in _sizes(pace, course):
@@ -212,13 +212,13 @@ def _sizes(pace: Pace, course: Course) -> Iterator[tuple[int, int, float | None]
     if pace.in_wave:
         yield pace.in_wave, 1, None
     waiting, is_first = pace.waiting - pace.later, pace.is_first
-    for left, due in ((waiting, None), (pace.later, pace.due)):
-        rest = left
+    for remaining, due in ((waiting, None), (pace.later, pace.due)):
+        rest = remaining
         if rest and is_first and course.canary:
             first = min(rest, course.canary)
             yield first, 1, due
             rest -= first
-        is_first = is_first and not left
+        is_first = is_first and not remaining
         if rest >= course.wave_size:
             yield course.wave_size, rest // course.wave_size, due
         if rest % course.wave_size:
@@ -236,7 +236,7 @@ def _result(
     pace: Pace, journey: Journey, course: Course, rate: float | None, basis: str | None, now: float
 ) -> dict[str, Any]:
     ends = journey.moment if journey.ends and rate else None
-    fits = journey.left_then is None
+    fits = journey.remaining_then is None
     return {
         "ends": iso(ends),
         "ends_local": None if ends is None else course.window.local(ends),
@@ -250,7 +250,7 @@ def _result(
         "upper_bound": course.ends_early,
         "fits": fits,
         "closes": None if fits else iso(journey.closes),
-        "left_then": 0 if fits else round(journey.left_then or 0),
+        "remaining_then": 0 if fits else round(journey.remaining_then or 0),
         "sentence": _sentence(journey, course.window, rate, now),
     }
 
@@ -258,13 +258,13 @@ def _result(
 def _sentence(journey: Journey, window: Window, rate: float | None, now: float) -> str:
     pace = f"At {rate:.3g} requests per second" if rate else "By its soaks alone"
     at = f"{window.local(journey.moment)}, in {duration(journey.moment - now)}"
-    if journey.left_then is None or journey.closes is None:
+    if journey.remaining_then is None or journey.closes is None:
         return f"{pace}, it ends at about {at}."
     closing = f"{pace}, it does not fit into the window that closes at {window.local(journey.closes)}"
-    left = f"about {journey.left_then:.0f} participants are left then"
+    then = f"about {journey.remaining_then:.0f} participants remain then"
     if not journey.ends:
-        return f"{closing}: {left}. No later window opens."
-    return f"{closing}: {left}." + (f" It ends at about {at}." if rate else "")
+        return f"{closing}: {then}. No later window opens."
+    return f"{closing}: {then}." + (f" It ends at about {at}." if rate else "")
 
 
 def duration(seconds: float) -> str:

@@ -31,7 +31,7 @@ def why_halted(change_id: str, halt: Halt) -> YateotaError:
     reason = halt.reason.rstrip(" .")
     if halt.status == ChangeStatus.STOPPED:
         return StoppedError(
-            f"Change {change_id} was stopped by {halt.by} at {moment}: {reason}. What is left is never sent. Plan it "
+            f"Change {change_id} was stopped by {halt.by} at {moment}: {reason}. What remains is never sent. Plan it "
             "under another change_id where it is to be sent after all."
         )
     if halt.status == ChangeStatus.ABORTED:
@@ -107,7 +107,7 @@ def _check_not_stopped(record: Any) -> None:
 
 
 def _check_has_not_ended(change: Change) -> None:
-    """Refuse a change with nothing left to send, on any of its servers.
+    """Refuse a change with nothing more to send, on any of its servers.
 
     Raises:
         InvalidInputError: it has ended, or is purged.
@@ -115,7 +115,7 @@ def _check_has_not_ended(change: Change) -> None:
     if all(shard.status in (*ENDED_STATUSES, ChangeStatus.PURGED) for shard in change.shards()):
         record = change.record()
         raise InvalidInputError(
-            f"Change {record.change_id} is {record.status}: it has ended, and nothing is left to send. Read how it "
+            f"Change {record.change_id} is {record.status}: it has ended, and nothing remains to be sent. Read how it "
             "stands with the playbook bulk_status."
         )
 

@@ -99,7 +99,7 @@ def _one(
 
 
 def _forecast(ledger: Ledger, listed: Mapping[str, Any]) -> dict[str, Any] | None:
-    """Forecast the end of a listed change that has something left to send."""
+    """Forecast the end of a listed change that has something more to send."""
     server = listed["api_url"], listed["node"]
     change = find_change(ledger, listed["change_id"], server) if listed["counts"][RowState.PLANNED] else None
     return forecast(change) if change else None

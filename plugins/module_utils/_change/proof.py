@@ -76,11 +76,11 @@ class Soak:
         if not self._options.soak or last_sent is None:
             return True
         while True:
-            left = last_sent + self._options.soak - self._now()
+            remaining = last_sent + self._options.soak - self._now()
             pause = self._pause(self._now() - last_sent)
-            if not self._wait(min(left, pause)):
+            if not self._wait(min(remaining, pause)):
                 return False
-            is_last = left <= pause
+            is_last = remaining <= pause
             with contextlib.suppress(*() if is_last else (TransportError,)):
                 self._read(self._now() - last_sent)
                 if not self._recount():

@@ -142,12 +142,12 @@ def _identifiers(task: BulkTask, change: Change, *texts: str) -> frozenset[str]:
 
 
 def _waves_left(report: Report, rollout: RolloutOptions) -> int:
-    """Return how many waves are left, by the present sizes.
+    """Return how many waves remain, by the present sizes.
 
     The wave that is under way is one of them.
     """
     total, waiting = report.waves_begun(), report.waiting()
-    left = total - report.waves_done()
+    remaining = total - report.waves_done()
     if not total and waiting and rollout.canary:
-        left, waiting = 1, max(0, waiting - rollout.canary)
-    return left + math.ceil(waiting / rollout.wave_size)
+        remaining, waiting = 1, max(0, waiting - rollout.canary)
+    return remaining + math.ceil(waiting / rollout.wave_size)

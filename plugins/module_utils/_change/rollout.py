@@ -58,7 +58,7 @@ class Rollout:
         rounds: gives participants further attempts; None if there are none.
 
     Attributes:
-        sent: how many requests left for participants.
+        sent: how many requests were sent for participants.
         sending_seconds: the time it took to send them.
         shortfall: why the last wave is not proven; None if it is, or is not judged.
     """
@@ -151,7 +151,7 @@ class Rollout:
         return not (is_over or (lease and lease.is_lost()))
 
     def _end_sent_wave(self) -> bool:
-        """End a begun wave whose requests have all left; return False if it cannot be judged yet.
+        """End a begun wave whose requests were all sent; return False if it cannot be judged yet.
 
         It is judged before any of its participants is planned again and leaves it.
         """
@@ -189,7 +189,7 @@ class Rollout:
         if self._switch.is_on:
             if self._change.counts()[RowState.PLANNED]:
                 return self._stop()
-            # If no participant is left, the reason to stop does not matter: ``_end`` records the change as applied, and
+            # If no participant remains, the reason to stop does not matter: ``_end`` records the change as applied, and
             # the module reports what went wrong by ``ModuleState.check_end``.
             self._waves.end(wave)
             return True
@@ -244,15 +244,15 @@ class Rollout:
             return True
         if halt := self._waves.end_held(wave, percentage or 0.0, f"{why}{self._fleet.here()}"):
             self._switch.stop(why_halted(self._change_id, halt))
-            self._end()  # nothing may be left on this server
+            self._end()  # perhaps nothing remains on this server
         self._may_send()  # otherwise somebody else holds it
         return self._stop()
 
     def _wait(self, seconds: float) -> bool:
         """Wait; return False as soon as a signal, a hold or a stop ends the run."""
         until = elapsed() + seconds
-        while (left := until - elapsed()) > 0:
-            if self._stopped.wait(min(left, _PAUSE)):
+        while (remaining := until - elapsed()) > 0:
+            if self._stopped.wait(min(remaining, _PAUSE)):
                 return False
             with contextlib.suppress(LedgerAwayError):  # it may be back when the wait is over
                 self._change.look_once()
@@ -263,7 +263,7 @@ class Rollout:
     # --- Reasons to stop -------------------------------------------------------------------------------------------
 
     def _recount(self) -> None:
-        """Count the recorded attempts; stop if too many went wrong and some are left."""
+        """Count the recorded attempts; stop if too many went wrong and some remain."""
         self._tally = self._attempts.tally(self._tally_since, self._bad_rule)
         if self._change.counts()[RowState.PLANNED]:
             self._check_threshold()
@@ -336,7 +336,7 @@ class Rollout:
         raise error
 
     def _end(self) -> None:
-        """Settle what can be settled; record the end if nothing is left to send."""
+        """Settle what can be settled; record the end if nothing remains to be sent."""
         counts = self._change.counts()
         if counts[RowState.UNKNOWN] and self.sent and not counts[RowState.PLANNED]:
             self._settle_unknown()

@@ -27,7 +27,7 @@ disk, so they are not marked one at a time.
 """
 
 _LEFT_OUT_MOST = 128
-"""How many left-out attempts are recorded together at most: they take memory until then."""
+"""How many attempts that are left out are recorded together at most: they take memory until then."""
 
 _BUSY = 0.6
 """The share of a core that this process uses if the bottleneck is not the server, but this process.
@@ -105,7 +105,7 @@ class SenderPool:
 
     @property
     def are_alive(self) -> bool:
-        """Return whether any thread is left to send."""
+        """Return whether any thread can still send."""
         return any(thread.is_alive() for thread in self._threads)
 
     def put(self, attempt: Attempt) -> None:
@@ -236,7 +236,7 @@ class Pipeline:
         may_send: whether anything may be sent; called all the time, so that no thread waits in vain.
 
     Attributes:
-        sent: how many requests have left.
+        sent: how many requests were sent.
     """
 
     def __init__(
@@ -258,7 +258,7 @@ class Pipeline:
 
         Args:
             coming: attempts and verdicts; attempts that are left out are recorded so, and not sent.
-            ended: called for each attempt whose request left, when that is recorded.
+            ended: called for each attempt whose request was sent, when that is recorded.
 
         Raises:
             YateotaError: the ledger failed. What is known by then is recorded all the same, if possible.
@@ -340,7 +340,7 @@ class Pipeline:
         # Two thirds: the threads work on the last third while the ledger records these and marks as many again.
         back = self._senders.collect(min(under_way, max(1, ahead * 2 // 3)), AHEAD_SECONDS)
         if not back and not self._senders.are_alive:
-            raise RuntimeError("no thread is left to send")
+            raise RuntimeError("no thread can send any more")
         self._rate.note(len(back))
         if (busy := self._load.busy_cores()) is not None:
             self._senders.adapt(busy)

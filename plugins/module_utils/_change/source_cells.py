@@ -53,7 +53,7 @@ def is_blank(cell: Any) -> bool:
 def cleaned(field: str, value: Any) -> Any:
     """Return a cell without what spreadsheets and people add to it.
 
-    It is empty if nothing is left.
+    It is empty if nothing remains.
 
     Args:
         field: the identifier or id that it holds.

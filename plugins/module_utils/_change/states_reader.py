@@ -114,7 +114,7 @@ class StateReader:
         return reading
 
     def read_unknown(self) -> None:
-        """Read the states of unknown outcomes, if nothing is left to send.
+        """Read the states of unknown outcomes, if nothing remains to be sent.
 
         If all numbers are known and the server answers, one request for each number [V] takes the place of the lists.
 

@@ -105,7 +105,7 @@ def _bring(task: BulkTask, state: ModuleState, ledger: Ledger) -> TaskResult:
             work = _in_recorded_run(task, state, leased)
             if work.is_empty:
                 nothing_done = result.success(task, leased, replace(work, changed=False), before)
-                leased.discard()  # an empty change would always show that nothing is left to do
+                leased.discard()  # an empty change would always show that nothing remains to be done
                 return nothing_done
             if not work.error and not task.check_mode:
                 state.check_end(task, leased)

@@ -39,10 +39,10 @@ def verify(task: BulkTask, change: Change, run: int) -> Work:
         begun = time.monotonic()
         states.read(include_done=True)
         attempts.settle_unknown(functools.partial(proves_carried_out, record.action))
-        left, first = report.unfinished(goal_of(record.action))
+        remaining, first = report.unfinished(goal_of(record.action))
         now = time.monotonic()
         pause = min(max(_INTERVAL, now - begun), deadline - now)
-        if not left or pause <= 0 or task.stopped.wait(pause):
+        if not remaining or pause <= 0 or task.stopped.wait(pause):
             break
     rounds = rounds_of(task, change, states)
     is_waiting = rounds is not None and rounds.end()
@@ -51,11 +51,11 @@ def verify(task: BulkTask, change: Change, run: int) -> Work:
     elif not is_waiting and record.status in (*ENDED_STATUSES, ChangeStatus.WAITING):
         if record.status == ChangeStatus.WAITING:
             change.update(finished=change.clock.moment())
-        change.update(status=ChangeStatus.APPLIED if left else ChangeStatus.VERIFIED)
+        change.update(status=ChangeStatus.APPLIED if remaining else ChangeStatus.VERIFIED)
     error = None
-    if left and task.stopped.is_set():
+    if remaining and task.stopped.is_set():
         error = TransportError(f"Change {record.change_id} was stopped by a signal: run it again to verify it.")
-    return Work(pages_read=states.pages, further={"unfinished": first, "remaining": left}, error=error)
+    return Work(pages_read=states.pages, further={"unfinished": first, "remaining": remaining}, error=error)
 
 
 def _check(_task: BulkTask, change: Change) -> None:

@@ -34,7 +34,7 @@ _AFTER: Mapping[str, Mapping[str, Prospect]] = {
     Action.RETRY: {
         ServerState.FAILED: Prospect.AGAIN,
         ServerState.FINISHED: Prospect.REACHED,
-        **dict.fromkeys((ServerState.UNALLOCATED, ServerState.CANCELED), Prospect.LEFT),
+        **dict.fromkeys((ServerState.UNALLOCATED, ServerState.CANCELED), Prospect.OUT_OF_REACH),
     },
     Action.RETRY_BUILD: {
         ServerState.UNALLOCATED: Prospect.AGAIN,
@@ -42,12 +42,12 @@ _AFTER: Mapping[str, Mapping[str, Prospect]] = {
             (ServerState.PENDING_SEND, ServerState.WAITING_POR, ServerState.FINISHED, ServerState.FAILED),
             Prospect.REACHED,
         ),
-        ServerState.CANCELED: Prospect.LEFT,
+        ServerState.CANCELED: Prospect.OUT_OF_REACH,
     },
     Action.HURRY: {
         **dict.fromkeys((ServerState.PENDING_BUILD, ServerState.PENDING_SEND), Prospect.AGAIN),
         **dict.fromkeys((ServerState.WAITING_POR, ServerState.FINISHED), Prospect.REACHED),
-        **dict.fromkeys((ServerState.UNALLOCATED, ServerState.FAILED, ServerState.CANCELED), Prospect.LEFT),
+        **dict.fromkeys((ServerState.UNALLOCATED, ServerState.FAILED, ServerState.CANCELED), Prospect.OUT_OF_REACH),
     },
 }
 
@@ -75,7 +75,7 @@ def left_out_of_further(
 ) -> LeftOut | None:
     """Return why nothing is sent at a participant's turn for a further attempt, or None.
 
-    It was planned because of its state, and is left out if it has left this state since.
+    It was planned because of its state, and is left out if it has another state now.
 
     Args:
         action: one of ``ATTEMPT_ACTIONS``.

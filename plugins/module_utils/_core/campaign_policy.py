@@ -22,8 +22,8 @@ _ACTIONS = {
 }
 _REFUSALS: dict[tuple[str, str], str] = {
     (CampaignState.STOPPED, CampaignState.PAUSED): "only a running campaign can be paused; use state 'started' first",
-    (CampaignState.FINISHED, CampaignState.PAUSED): "there is nothing left to pause",
-    (CampaignState.FINISHED, CampaignState.STOPPED): "there is nothing left to stop",
+    (CampaignState.FINISHED, CampaignState.PAUSED): "there is nothing more to pause",
+    (CampaignState.FINISHED, CampaignState.STOPPED): "there is nothing more to stop",
     (CampaignState.FINISHED, CampaignState.STARTED): "use state 'restarted' to run it again",
 }
 
@@ -69,7 +69,7 @@ def plan_campaign(campaign_id: int, current: str | None, desired: str) -> Campai
 
     Args:
         campaign_id: for the error.
-        current: the campaign's state. None, and any state that is not in the tables, is left to the server to judge.
+        current: the campaign's state. None, and any state that is not in the tables, is for the server to judge.
         desired: one of ``DESIRED_CAMPAIGN_STATES``.
 
     Raises:

@@ -136,7 +136,7 @@ class AlteredError(YateotaError):
 
 
 class OutcomeUnknownError(YateotaError):
-    """A write that left this machine, and whose outcome is unknown.
+    """A write that was sent, and whose outcome is unknown.
 
     Nothing proves whether it was carried out. It must not be sent again on a guess.
     """

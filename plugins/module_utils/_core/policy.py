@@ -237,7 +237,7 @@ def keep_rank(action: str, verdict: Verdict, named_by: str, is_listed: bool, was
         verdict: the verdict on this entry, without the others.
         named_by: the identifier that it was given by.
         is_listed: whether a campaign's list shows its state.
-        was_sent: whether a request for it has left.
+        was_sent: whether a request for it was sent.
     """
     return not was_sent, _RANK[verdict], not is_listed, (*NAMINGS[action].by, *IDENTIFIERS).index(named_by)
 
@@ -290,7 +290,7 @@ def goal_of(action: str) -> ServerState:
 def proves_carried_out(action: str, before: str | None, now: str | None) -> bool:
     """Return whether a new state proves that an action was carried out.
 
-    The outcome of the action was unknown. A state proves it if the participant has left a state that it does not leave
+    The outcome of the action was unknown. A state proves it if the participant is out of a state that it does not leave
     by itself. The opposite is never proven: a message that was sent again may have failed again.
 
     Args:

@@ -107,7 +107,7 @@ class RowState(StrEnum):
     PLANNED = "planned"
     """It is to be acted on."""
     SENDING = "sending"
-    """It was marked as being sent, and its request may have left."""
+    """It was marked as being sent, and its request may have been sent."""
     DONE = "done"
     """The server carried the action out."""
     SKIPPED = "skipped"
@@ -117,7 +117,7 @@ class RowState(StrEnum):
     FAILED = "failed"
     """The server answered with another error."""
     UNKNOWN = "unknown"
-    """A request left, and nothing proves whether the action was carried out."""
+    """A request was sent, and nothing proves whether the action was carried out."""
 
 
 BAD_STATES = (RowState.UNKNOWN, RowState.FAILED, RowState.REFUSED)
@@ -135,10 +135,10 @@ class Prospect(enum.Enum):
 
     REACHED = enum.auto()
     """The action has done its work."""
-    LEFT = enum.auto()
+    OUT_OF_REACH = enum.auto()
     """It is in a state that the action cannot help it out of."""
     WAITING = enum.auto()
-    """Its outcome is awaited. It has attempts left."""
+    """Its outcome is awaited. It has attempts remaining."""
     LAST = enum.auto()
     """The outcome of its last attempt is awaited."""
     AGAIN = enum.auto()
@@ -157,31 +157,31 @@ class ChangeStatus(StrEnum):
     APPROVED = "approved"
     """Its plan was approved, and nothing was sent."""
     IN_PROGRESS = "in_progress"
-    """Waves have begun, and participants are left to send for."""
+    """Waves have begun, and participants remain."""
     HELD = "held"
     """A person holds it: nothing is sent until it is released. The ledger also keeps its former status."""
     RELEASED = "released"
     """Only an option's value, the ``state`` of ``yateota_bulk``: a released change has its former status."""
     STOPPED = "stopped"
-    """A person stopped it: nothing is ever sent for the participants that are left."""
+    """A person stopped it: nothing is ever sent for the remaining participants."""
     WAITING = "waiting"
     """Nothing is to be sent now. Participants may need another attempt later."""
     WINDOW_CLOSED = "window_closed"
-    """Its window ended with participants left to send for."""
+    """Its window ended with participants remaining."""
     WAITING_FOR_STAGE = "waiting_for_stage"
     """Its servers of an earlier stage are not at their end, so that this one has not begun."""
     ABORTED = "aborted"
     """Too many of its attempts went wrong."""
     APPLIED = "applied"
-    """Nothing is left to send."""
+    """Nothing remains to be sent."""
     VERIFIED = "verified"
-    """Nothing is left to send, and all participants reached the end that the action leads to."""
+    """Nothing remains to be sent, and all participants reached the end that the action leads to."""
     PURGED = "purged"
     """The ledger no longer identifies its participants."""
 
 
 ENDED_STATUSES = (ChangeStatus.APPLIED, ChangeStatus.VERIFIED)
-"""The statuses of a change that has nothing left to send."""
+"""The statuses of a change that has nothing more to send."""
 
 NOT_BEGUN_STATUSES = (ChangeStatus.PLANNED, ChangeStatus.APPROVED)
 """The statuses of a change with a plan for which nothing was sent."""
@@ -244,7 +244,7 @@ class EntryOutcome(StrEnum):
     FAILED = "failed"
     """The server answered with another error, or the request was not sent after all."""
     UNKNOWN = "unknown"
-    """A request left, and nothing proves whether the action was carried out."""
+    """A request was sent, and nothing proves whether the action was carried out."""
 
 
 def plain(value: Any) -> Any:

@@ -52,10 +52,10 @@ def judge(action: str, entries: Sequence[Entry], force: bool) -> str:
     for place in named_again(action, [{} if each.outcome == EntryOutcome.REFUSED else each.known for each in entries]):
         if entries[place].send:
             entries[place].judge(ParticipantPlan(Verdict.REFUSE, None, None, NAMED_AGAIN))
-    left = [entry for entry in entries if entry.send]
+    to_send = [entry for entry in entries if entry.send]
     unit = NAMINGS[action].unit
-    two = first_indistinct([(frozenset(entry.known), bool(entry.found)) for entry in left], unit)
-    sentence = may_be_one_sim(left[two[0]].given, left[two[1]].given) if two else ""
+    two = first_indistinct([(frozenset(entry.known), bool(entry.found)) for entry in to_send], unit)
+    sentence = may_be_one_sim(to_send[two[0]].given, to_send[two[1]].given) if two else ""
     if two and unit == SIM:
         raise InvalidInputError(f"{action} is refused, nothing was sent. {sentence}")
     return sentence

@@ -79,7 +79,7 @@ class _Sending:
         self.number = len(self._waiting)
 
     def work(self) -> None:
-        """Send for one entry after the other, until none is left; threads may share it."""
+        """Send for one entry after the other, until none remains; threads may share it."""
         while not self._switch.is_on:
             try:
                 entry = self._waiting.popleft()

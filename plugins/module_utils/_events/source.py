@@ -109,7 +109,7 @@ class Source:
         self._warned: set[str] = set()
 
     async def run(self) -> None:
-        """Hand over what is left from the last time, then poll until it is canceled.
+        """Hand over what remains from the last time, then poll until it is canceled.
 
         Raises:
             InvalidInputError: the state file cannot be written any more.

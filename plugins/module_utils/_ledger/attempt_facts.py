@@ -61,7 +61,7 @@ def attempt_facts(ledger: Ledger, number: int | None = None) -> dict[int, Attemp
     def read() -> dict[int, AttemptFacts]:
         with ledger.read() as connection:
             found = connection.execute(query).all()
-        return {change: AttemptFacts(int(left), due, int(spent)) for change, left, due, spent in found}
+        return {change: AttemptFacts(int(outstanding), due, int(spent)) for change, outstanding, due, spent in found}
 
     return ledger.outage.repeat(read)
 

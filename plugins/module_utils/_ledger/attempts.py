@@ -56,7 +56,7 @@ class Attempt:
         state_now: its server state as last read; None if it was never read.
         is_read: whether the latest reading found it; true if there is nothing to read it from.
         state: its row state, as recorded or as to be recorded next.
-        sent_at, answered_at: when the request left and was answered, in Unix seconds; None if it never left.
+        sent_at, answered_at: when the request was sent and answered, in Unix seconds; None if it was not.
         code, message: the server's answer.
         reason: why it is in ``state``, if not because of the server's answer.
         named_by: the identifier by which the selection names it.
@@ -160,7 +160,7 @@ class Attempts:
         """Have ``Change.look`` read whether the run may continue.
 
         Args:
-            leaving: how many requests have left whose outcomes are not recorded yet.
+            leaving: how many requests were sent whose outcomes are not recorded yet.
         """
         try:
             with self.ledger.outage.holding_outcomes(leaving > 0):

@@ -249,7 +249,7 @@ class _Check:
         return not is_over and (given is None or given >= self._links[-1].written)
 
     def _may_be_unlinked(self) -> bool:
-        """Return whether a run that is under way, or was killed, may have left rows without a link."""
+        """Return whether rows may lack a link because a run is under way, or was killed."""
         unended = sa.select(runs.c.number).where(
             runs.c.change == self._number, runs.c.finished.is_(None), runs.c.number >= self._links[-1].run
         )

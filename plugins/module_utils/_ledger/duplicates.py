@@ -35,7 +35,7 @@ class Duplicates:
         change: the change.
         naming: how its action names the SIM or participant that one request acts on.
         keep_rank: ranks an entry by its server state, the identifier it is named by, whether a list shows its state,
-            and whether a request for it has left. Of several that one request acts on, the smallest is kept.
+            and whether a request for it was sent. Of several that one request acts on, the smallest is kept.
         plan_is_recorded: an older release has recorded the plan, and may have sent some of it: those that go are
             recorded as skipped, not deleted.
     """

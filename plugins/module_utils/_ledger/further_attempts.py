@@ -20,7 +20,7 @@ class Outlook:
 
     Attributes:
         outstanding: how many may need another attempt, or have an outcome that is awaited.
-        may_send: whether the interval has passed for one with attempts left, whether its state is known or not.
+        may_send: whether the interval has passed for one with attempts remaining, whether its state is known or not.
         will_send: the same, without those whose state says that they do not need one now.
         is_stale: whether states are to be read to know who needs one now.
     """
@@ -95,16 +95,16 @@ class FurtherAttempts:
         with self.ledger.read() as connection:
             those = self._by_prospect(connection)
             again, last = those[Prospect.AGAIN], those[Prospect.LAST] & ~self._is_over
-            left = those[Prospect.WAITING] | again
+            may_get_one = those[Prospect.WAITING] | again
             is_past = self._due <= moment
             since_due = sa.func.coalesce(columns.read_at, 0) >= self._due
             is_fresh = (columns.read_at > columns.sent_at) & (columns.read_at >= moment - recheck_after)
             is_latest = ~again | (sa.func.coalesce(columns.reading, -1) >= self._latest)
             conditions = [
-                left | last,
-                left & is_past,
-                left & is_past & (again | ~since_due),
-                (left | last) & is_past & ~(is_fresh & is_latest),
+                may_get_one | last,
+                may_get_one & is_past,
+                may_get_one & is_past & (again | ~since_due),
+                (may_get_one | last) & is_past & ~(is_fresh & is_latest),
             ]
             counted = connection.execute(sa.select(*map(_count, conditions)).where(*self._acted)).one()
         outstanding, *others = (int(each or 0) for each in counted)

@@ -79,7 +79,7 @@ def halt_of(record: Any) -> Halt | None:
 def status_of(record: Any) -> str:
     """Return a change's status.
 
-    Neither a hold nor a stop changes the status of a change that has nothing left to send.
+    Neither a hold nor a stop changes the status of a change that has nothing more to send.
     """
     halt = None if record.status in (*ENDED_STATUSES, ChangeStatus.PURGED) else halt_of(record)
     return halt.status if halt else str(record.status)

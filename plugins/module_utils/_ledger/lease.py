@@ -43,7 +43,7 @@ class Lease:
     """The right of one run to write a change.
 
     Two runs never have it at once: it is taken under the ledger's lock and renewed in one statement, by the ledger's
-    clock. Sending stops when a third of it is left, so that a request under way ends before another run can take the
+    clock. Sending stops when a third of it remains, so that a request under way ends before another run can take the
     change over.
 
     Args:

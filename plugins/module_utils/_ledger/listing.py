@@ -25,10 +25,11 @@ def changes_of(ledger: Ledger) -> list[dict[str, Any]]:
 
     Returns:
         For each the facts of ``change_facts``, and ``selected``, ``counts`` (by row state), ``held_by`` (the lease
-        holder, or None), ``lease`` (``age``: the seconds since its run began, ``left``: the seconds until it ends if it
-        is not renewed, negative if its run has died without giving it back; None without a lease), ``rate`` (answers
-        per second; None if it does not run), ``seconds_left`` (until requests for all planned participants are sent
-        at that rate, without waits between waves; or None), ``exhausted`` and ``next_due`` (as ``AttemptFacts``).
+        holder, or None), ``lease`` (``age``: the seconds since its run began, ``remaining``: the seconds until it ends
+        if it is not renewed, negative if its run has died without giving it back; None without a lease), ``rate``
+        (answers per second; None if it does not run), ``seconds_remaining`` (until requests for all planned
+        participants are sent at that rate, without waits between waves; or None), ``exhausted`` and ``next_due`` (as
+        ``AttemptFacts``).
     """
 
     def read() -> tuple[Sequence[Any], Sequence[Any], Sequence[Any]]:
@@ -61,7 +62,7 @@ def _records(connection: sa.Connection, ledger: Ledger) -> Sequence[Any]:
         sa.select(
             changes,
             (changes.c.lease_expires > now).label("is_leased"),
-            (changes.c.lease_expires - now).label("lease_left"),
+            (changes.c.lease_expires - now).label("lease_remaining"),
             (now - began).label("lease_age"),
         ).order_by(changes.c.number)
     ).all()
@@ -86,7 +87,7 @@ def _answered(connection: sa.Connection, ledger: Ledger) -> Sequence[Any]:
 
 def _entry(record: Any, counts: dict[str, int], rate: float | None) -> dict[str, Any]:
     running = rate if record.is_leased else None
-    left = counts[RowState.PLANNED]
+    planned = counts[RowState.PLANNED]
     return {
         **change_facts(record),
         "selected": sum(counts.values()),
@@ -94,7 +95,7 @@ def _entry(record: Any, counts: dict[str, int], rate: float | None) -> dict[str,
         "held_by": record.lease_holder if record.is_leased else None,
         "lease": _lease(record),
         "rate": None if running is None else round(running, 1),
-        "seconds_left": round(left / running) if running and left else None,
+        "seconds_remaining": round(planned / running) if running and planned else None,
     }
 
 
@@ -103,11 +104,11 @@ def _attempts(facts: AttemptFacts) -> dict[str, Any]:
 
 
 def _lease(record: Any) -> dict[str, float | None] | None:
-    """Return the age of a lease, and the seconds that are left of it; None if no run has or had it at its end."""
+    """Return the age of a lease, and its remaining seconds; None if no run has or had it at its end."""
     if record.lease_token is None:
         return None
     age = record.lease_age
-    return {"age": None if age is None else round(max(0.0, age), 1), "left": round(record.lease_left, 1)}
+    return {"age": None if age is None else round(max(0.0, age), 1), "remaining": round(record.lease_remaining, 1)}
 
 
 def joined(listed: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -125,12 +126,12 @@ def _joined(shards: Sequence[dict[str, Any]]) -> dict[str, Any]:
     leases = [shard["lease"] for shard in shards if shard["lease"]]
     shards = sorted(shards, key=lambda shard: (shard["api_url"], shard["node"]))
     rates = [shard["rate"] for shard in shards if shard["rate"] is not None]
-    left = [shard["seconds_left"] for shard in shards if shard["seconds_left"] is not None]
+    remaining = [shard["seconds_remaining"] for shard in shards if shard["seconds_remaining"] is not None]
     return {
         **whole_facts(shards),
-        "lease": min(leases, key=lambda lease: float(lease["left"]), default=None),
+        "lease": min(leases, key=lambda lease: float(lease["remaining"]), default=None),
         "rate": round(sum(rates), 1) if rates else None,
-        "seconds_left": max(left, default=None),
+        "seconds_remaining": max(remaining, default=None),
         "exhausted": sum(shard["exhausted"] for shard in shards),
         "next_due": min((shard["next_due"] for shard in shards if shard["next_due"]), default=None),
         "forecast": latest(shard.get("forecast") for shard in shards),

@@ -97,10 +97,10 @@ class Outage:
         self._back.clear()
         if self._began is None:
             self._began = time.monotonic()
-        left = self._began + self._patience - time.monotonic()
+        remaining = self._began + self._patience - time.monotonic()
         stopped = self._stopped.is_set() and not self._has_outcomes
-        if left > 0 and not stopped:
-            time.sleep(min(seconds, left))
+        if remaining > 0 and not stopped:
+            time.sleep(min(seconds, remaining))
             return
         if not self._patience or error.is_over:
             raise error

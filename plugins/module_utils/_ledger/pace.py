@@ -22,15 +22,15 @@ _SHORTEST = 1e-3  # seconds
 
 @dataclass(frozen=True)
 class Pace:
-    """The pace of a change, and what is left of it.
+    """The pace of a change, and what remains of it.
 
     Attributes:
         rate: answers per second while it sends; None if it has sent nothing.
         pause: the seconds between the end of one wave's sending and the start of the next's, the median; None if it is
             not known.
-        in_wave: how many are left in the wave that is under way; None if none is.
+        in_wave: how many remain in the wave that is under way; None if none is.
         answered: when the last answer came in that wave, in Unix seconds; None if none came or none is under way.
-        waiting: how many are left that are in no wave yet.
+        waiting: how many remain that are in no wave yet.
         later: how many of these are due later only.
         due: when the last of them is due, in Unix seconds; None if none is.
         is_first: whether no wave has begun, so that the next is the canary.
@@ -130,7 +130,7 @@ def _sendings(connection: sa.Connection, number: int, first: int) -> Sequence[An
 
 
 def _left(connection: sa.Connection, change: Change, current: int | None) -> tuple[int, int, int, float | None]:
-    """Count what is left: in the wave, in none, due later; and return when the last is due."""
+    """Count what remains: in the wave, in none, due later; and return when the last is due."""
     columns = participants.c
     is_later = sa.func.coalesce(columns.due_at, 0) > change.ledger.clock()
     in_wave = columns.wave == (current or 0)

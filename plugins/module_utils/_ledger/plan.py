@@ -122,8 +122,8 @@ class Plan:
                 self._leave_out(connection, RowState.REFUSED, NAMED_AGAIN, *which)
             states = connection.execute(sa.select(state_now).where(*self._planned).distinct()).scalars().all()
             for state in states:
-                if (left := left_out(state)) is not None:
-                    self._leave_out(connection, *left, state_now == state)
+                if (reason := left_out(state)) is not None:
+                    self._leave_out(connection, *reason, state_now == state)
             link = sa.case((participants.c.state != RowState.PLANNED, 0))  # the plan's own link
             everything = participants.update().where(self._change.rows)
             connection.execute(everything.values(state_planned=state_now, link=link))

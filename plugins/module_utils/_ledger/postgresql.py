@@ -63,7 +63,7 @@ _FAILURES = {
         "grant the user the rights on its schema; an upgrade needs the owner of its tables",
     ),
     "25006": ("cannot be written", "give the URL of a server that is not a standby"),
-    "53100": ("has no space left", "free space on its disk, and run this again"),
+    "53100": ("has no free space", "free space on its disk, and run this again"),
 }
 
 

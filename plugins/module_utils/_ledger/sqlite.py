@@ -34,7 +34,7 @@ _FAILURES = {
     "SQLITE_CANTOPEN": ("cannot be opened", "give a file, in a folder, that this user may read and write"),
     "SQLITE_PERM": ("cannot be opened", "give a file, in a folder, that this user may read and write"),
     "SQLITE_AUTH": ("cannot be opened", "give a file, in a folder, that this user may read and write"),
-    "SQLITE_FULL": ("has no space left", "free space on its disk, and run this again"),
+    "SQLITE_FULL": ("has no free space", "free space on its disk, and run this again"),
     "SQLITE_BUSY": ("is locked by another program", "let that program end, and run this again"),
     "SQLITE_LOCKED": ("is locked by another program", "let that program end, and run this again"),
     "SQLITE_CORRUPT": ("is damaged", "restore it from a backup; a new one would not know what was sent"),

@@ -125,7 +125,7 @@ class Waves:
 
     @repeatable
     def last_sent(self, wave: int) -> float | None:
-        """Return when a wave's last request left, in Unix seconds; None if none left."""
+        """Return when a wave's last request was sent, in Unix seconds; None if none was."""
         with self.ledger.read() as connection:
             return connection.execute(
                 sa.select(sa.func.max(participants.c.sent_at)).where(self._change.rows, participants.c.wave == wave)

@@ -47,7 +47,7 @@ METRICS: dict[str, tuple[str, tuple[str, ...]]] = {
     "yateota_change_participants": ("Number of the change's participants by row state.", (*CHANGE_LABELS, "state")),
     "yateota_change_rate": ("Answers per second over the last minute; 0 if no run has the change.", CHANGE_LABELS),
     "yateota_change_lease_age_seconds": ("Time since the run began that has the change's lease.", CHANGE_LABELS),
-    "yateota_change_lease_left_seconds": (
+    "yateota_change_lease_remaining_seconds": (
         "Time until the lease ends if its run does not renew it. Negative if it has ended and was not given back.",
         CHANGE_LABELS,
     ),
@@ -107,7 +107,7 @@ def campaign_metrics(campaigns: Sequence[Mapping[str, Any]], api_url: str, node:
 def change_metrics(changes: Sequence[Mapping[str, Any]]) -> str:
     """Return a ledger's changes, as ``_ledger.listing.changes_of`` lists them, as text.
 
-    They may have a ``forecast`` too. Those with nothing left to send are only counted, so that the number of series
+    They may have a ``forecast`` too. Those with nothing more to send are only counted, so that the number of series
     does not grow with the ledger.
     """
     return _text(_CHANGE, _change_samples(changes))
@@ -164,7 +164,7 @@ def _change_samples(changes: Sequence[Mapping[str, Any]]) -> Iterator[Sample]:
         yield "yateota_change_rate", labels, change["rate"] or 0
         lease = change["lease"] or {}
         yield "yateota_change_lease_age_seconds", labels, lease.get("age")
-        yield "yateota_change_lease_left_seconds", labels, lease.get("left")
+        yield "yateota_change_lease_remaining_seconds", labels, lease.get("remaining")
         forecast = change.get("forecast") or {}
         yield "yateota_change_forecast_seconds", labels, forecast.get("seconds")
         yield "yateota_change_forecast_fits", labels, forecast.get("fits")

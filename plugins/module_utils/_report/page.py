@@ -33,7 +33,7 @@ _TITLES = {
     RowState.FAILED: "failed: the server answered with an error",
     RowState.UNKNOWN: "unknown: nothing proves whether the action was carried out",
     RowState.SENDING: "sending",
-    RowState.PLANNED: "left to send for",
+    RowState.PLANNED: "to send for",
 }
 
 
@@ -136,7 +136,7 @@ def _facts(change: Mapping[str, Any]) -> list[tuple[str, Any]]:
         ("Named more than once", change["duplicates"] or None),
         ("Planned", moment(change["planned"])),
         ("First sent", moment(change["started"]) or "never"),
-        ("Nothing left to send", moment(change["finished"]) or "not yet"),
+        ("Nothing more to send", moment(change["finished"]) or "not yet"),
     ]
 
 

@@ -76,7 +76,7 @@ _COHORTS = """\
 _UNKNOWN = """\
 {% if change.counts.unknown %}
 <section id="unknown"><h2>Unknown outcomes, and what to do</h2>
-<p>For {{ change.counts.unknown }} the request left, and nothing proves whether the action was carried out.
+<p>For {{ change.counts.unknown }} the request was sent, and nothing proves whether the action was carried out.
 The collection does not send for them again by itself.</p>
 <ol>
 <li>Look at one: <code>ansible-playbook simops.yateota.participant_trace {{ unknown.trace }}</code></li>
@@ -97,7 +97,7 @@ _SERVERS = """\
 {% if shards | length > 1 %}
 <section><h2>Servers</h2>
 <div class="wide"><table id="servers">
-<thead><tr><th>Server</th><th>Node</th><th>Status</th><th>First sent</th><th>Nothing left to send</th>
+<thead><tr><th>Server</th><th>Node</th><th>Status</th><th>First sent</th><th>Nothing more to send</th>
 <th class="number">Selected</th>{% for state in states %}<th class="number">{{ state }}</th>{% endfor %}</tr></thead>
 {% for shard in shards %}
 <tr><td>{{ shard.api_url }}</td><td>{{ shard.node }}</td><td class="fixed">{{ shard.status }}</td>
@@ -213,7 +213,7 @@ _RECORD = """\
 <div class="wide"><table>
 <thead><tr>{% if shards %}<th>Server</th>{% endif %}
 <th>Run</th><th>Requested by</th><th>Approved by</th><th>Job</th><th>Host</th><th>From</th><th>To</th>
-<th>Left the change</th></tr></thead>
+<th>Change afterwards</th></tr></thead>
 {% for each in runs %}
 <tr>{% if shards %}<td>{{ each.api_url }}</td>{% endif %}
 <td class="fixed">{{ each.numbers }}</td><td>{{ each.requested_by or "" }}</td>

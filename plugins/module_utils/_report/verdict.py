@@ -39,26 +39,26 @@ def verdict_of(change: Mapping[str, Any]) -> Verdict:
 
 
 def _standing(change: Mapping[str, Any]) -> tuple[str, str]:
-    left = _left(change)
+    remaining = _remaining(change)
     if change["audit"]["status"] == "altered":
         return BAD, "The record was altered, so that it proves nothing"
     if change["stopped"]:
-        return BAD, f"Stopped: {_participants(left)} never sent for"
+        return BAD, f"Stopped: {_participants(remaining)} never sent for"
     if change["held"]:
-        return WARN, f"Held with {_participants(left)} left"
+        return WARN, f"Held with {_participants(remaining)} remaining"
     if change["status"] == ChangeStatus.ABORTED:
-        return BAD, f"Aborted with {_participants(left)} left: too many attempts went wrong"
+        return BAD, f"Aborted with {_participants(remaining)} remaining: too many attempts went wrong"
     if change["status"] in NOT_BEGUN_STATUSES:
-        return CALM, f"Nothing is sent yet: {_participants(left)} to send for"
+        return CALM, f"Nothing is sent yet: {_participants(remaining)} to send for"
     if change["status"] == ChangeStatus.WAITING:
         return CALM, f"Further attempts are to come for {change['attempts']['outstanding']}"
-    if left:
-        return CALM, f"Under way: {_participants(left)} left"
+    if remaining:
+        return CALM, f"Under way: {_participants(remaining)} remaining"
     return _end(change)
 
 
 def _end(change: Mapping[str, Any]) -> tuple[str, str]:
-    """Return how a change that has nothing left ended."""
+    """Return how a change that has nothing more to send ended."""
     counts = change["counts"]
     if counts[RowState.UNKNOWN]:
         return BAD, f"{_outcomes(counts[RowState.UNKNOWN])} unknown"
@@ -96,7 +96,7 @@ def tiles_of(change: Mapping[str, Any]) -> list[dict[str, Any]]:
         {"value": selected, "name": "selected"},
         {"value": done, "name": f"done, {_percent(done, selected)}"},
         {"value": _bad(change), "name": "went wrong"},
-        {"value": _left(change), "name": "left"},
+        {"value": _remaining(change), "name": "remaining"},
     ]
     if counts[RowState.SKIPPED]:
         tiles.append({"value": counts[RowState.SKIPPED], "name": str(RowState.SKIPPED)})
@@ -122,7 +122,7 @@ def moment(iso: str | None) -> str:
     return iso[:19].replace("T", " ") if iso else ""
 
 
-def _left(change: Mapping[str, Any]) -> int:
+def _remaining(change: Mapping[str, Any]) -> int:
     return int(change["counts"][RowState.PLANNED] + change["counts"][RowState.SENDING])
 
 

@@ -156,7 +156,7 @@ class Keeper(socketserver.BaseRequestHandler):
     """Keeps its connections: answers each request with the next of `server.answers`, the last of them forever.
 
     An answer is bytes, or a list of bytes and of seconds to wait in between. It ends a connection where the answer is
-    empty. `server.connections` counts them, and `server.sent` the answers that have left as a whole.
+    empty. `server.connections` counts them, and `server.sent` the answers that were sent as a whole.
     """
 
     def handle(self) -> None:
@@ -182,7 +182,7 @@ class Keeper(socketserver.BaseRequestHandler):
 
 
 def wait_until_sent(keeper: Any, answers: int) -> None:
-    """Wait until so many answers of a keeper have left: what has left over the loopback has arrived."""
+    """Wait until so many answers of a keeper were sent: what was sent over the loopback has arrived."""
     deadline = time.monotonic() + 60
     while getattr(keeper, "sent", 0) < answers:
         assert time.monotonic() < deadline

@@ -99,14 +99,14 @@ def test_the_groups_that_fail_most_come_before_the_participants() -> None:
             {"approval": APPROVAL},
             {"changed": True},
             False,
-            f"Change CHG1 is approved by bob at {MOMENT}: plan digest 0123456789ab, retry of 10, 3 left to send for.",
+            f"Change CHG1 is approved by bob at {MOMENT}: plan digest 0123456789ab, retry of 10, 3 to send for.",
         ),
         (
             {"approval": APPROVAL},
             {"changed": False},
             True,
             f"It was approved before. Change CHG1 is approved by bob at {MOMENT}: "
-            "plan digest 0123456789ab, retry of 10, 3 left to send for.",
+            "plan digest 0123456789ab, retry of 10, 3 to send for.",
         ),
         (
             {},
@@ -150,8 +150,8 @@ def test_an_approval(facts: dict[str, Any], result: dict[str, Any], check_mode: 
     ],
 )
 def test_a_hold(facts: dict[str, Any], about: str, changed: bool, check_mode: bool, lines: list[str]) -> None:
-    left = "3 of 10 participants are left to send."
-    assert change_account({"changed": changed, "change": change(**facts)}, about, check_mode) == [*lines, left]
+    remaining = "3 of 10 participants remain."
+    assert change_account({"changed": changed, "change": change(**facts)}, about, check_mode) == [*lines, remaining]
 
 
 @pytest.mark.parametrize("given", [{}, "change", None])

@@ -60,7 +60,7 @@ def test_the_verdict(of: dict[str, Any], verified: dict[str, Any], well: bool, t
 
 def test_a_change_that_waits_is_not_complete() -> None:
     progress = change_progress([result(waiting())], {"id": "CHG1", "action": "retry"}, {"well": True, "text": ""})
-    assert (progress["is_complete"], progress["left"]) == (False, 0)
+    assert (progress["is_complete"], progress["remaining"]) == (False, 0)
 
 
 def test_the_plan_sends_only_when_an_attempt_is_due() -> None:
@@ -76,5 +76,5 @@ def test_a_due_attempt_waits_for_the_window() -> None:
 
 
 def test_the_table_shows_when_the_next_is_due() -> None:
-    listed = {**waiting(), "next_due": DUE, "held_by": None, "held": None, "rate": None, "seconds_left": None}
+    listed = {**waiting(), "next_due": DUE, "held_by": None, "held": None, "rate": None, "seconds_remaining": None}
     assert change_table([listed])[1].endswith("next 06-02 20:00")

@@ -32,15 +32,15 @@ def test_before_the_first_wave() -> None:
     planned = result(planned=44)
     found = change_progress([{}, {"skipped": True}, planned], SETTINGS)
     assert found["change"] == planned["change"]
-    assert (found["wave"], found["left"], found["line"]) == (1, 44, "0 of 44 done, 44 left.")
+    assert (found["wave"], found["remaining"], found["line"]) == (1, 44, "0 of 44 done, 44 remaining.")
     assert (found["verdict"], found["reports"], found["is_complete"]) == ("", [], False)
     assert (found["step"], found["requested_by"]) == ("all", "j.doe")
 
 
 def test_before_a_further_wave() -> None:
     found = change_progress([result(2, planned=17, sending=1, done=25, failed=1), result(planned=44)], SETTINGS)
-    assert (found["wave"], found["left"]) == (3, 18)
-    assert found["line"] == "25 of 44 done, 1 failed, 1 sending, 18 left."
+    assert (found["wave"], found["remaining"]) == (3, 18)
+    assert found["line"] == "25 of 44 done, 1 failed, 1 sending, 18 remaining."
 
 
 @pytest.mark.parametrize(
@@ -69,7 +69,7 @@ def test_at_the_end_of_a_change_that_could_not_be_planned() -> None:
     found = change_progress(
         [{}, {}, {"failed": True, "msg": "HTTP 500"}], SETTINGS, {"well": False, "text": "HTTP 500"}
     )
-    assert (found["change"], found["wave"], found["left"]) == ({}, 0, 0)
+    assert (found["change"], found["wave"], found["remaining"]) == ({}, 0, 0)
     assert (found["line"], found["verdict"]) == ("It could not be planned.", "HTTP 500")
     assert (found["requested_by"], found["is_complete"]) == ("noc", False)
 

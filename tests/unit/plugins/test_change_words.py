@@ -65,9 +65,9 @@ HEAD = "Change CHG1: retry of 44 participants on https://ota.example.net/api.php
         (
             change(done=43, skipped=1, duplicates=2),
             {},
-            "Nothing is left to send, 43 done, 1 skipped, 2 named more than once.",
+            "Nothing remains to be sent, 43 done, 1 skipped, 2 named more than once.",
         ),
-        (change(done=43, unknown=1), {}, "Nothing is left to send, 43 done, 1 unknown."),
+        (change(done=43, unknown=1), {}, "Nothing remains to be sent, 43 done, 1 unknown."),
         (
             change(done=43, unknown=1),
             {**APPROVED, "unknown": "resend"},
@@ -97,7 +97,7 @@ HEAD = "Change CHG1: retry of 44 participants on https://ota.example.net/api.php
     ],
 )
 def test_a_plan_in_sentences(planned: dict[str, Any], settings: dict[str, Any], text: str) -> None:
-    sends = not text.startswith("Nothing is left")
+    sends = not text.startswith("Nothing remains")
     approves = sends and "approved_by" in settings
     expected = {"text": HEAD + text, "sends": sends, "approves": approves, "lacks": ""}
     assert change_plan(result(planned), settings) == expected
@@ -204,13 +204,13 @@ FOURTEEN: dict[str, Any] = {
 
 def ahead(seconds: int | None, fits: bool = True, **further: Any) -> dict[str, Any]:
     moments = {"ends": "2026-06-02T21:10:30.000Z", "ends_local": "2026-06-02T23:10:30+02:00"}
-    return {"seconds": seconds, "fits": fits, "left_then": 0, **moments, **further}
+    return {"seconds": seconds, "fits": fits, "remaining_then": 0, **moments, **further}
 
 
 @pytest.mark.parametrize(
     ("sent", "line"),
     [
-        (change(planned=44), "Wave 0 of 1: 0 of 44 done, 44 left"),
+        (change(planned=44), "Wave 0 of 1: 0 of 44 done, 44 remaining"),
         (
             change(
                 planned=8997,
@@ -223,19 +223,19 @@ def ahead(seconds: int | None, fits: bool = True, **further: Any) -> dict[str, A
                 rate=148.2,
                 forecast=ahead(61),
             ),
-            "Wave 3 of 12: 2050 of 11050 done, 3 failed, 8997 left; 148.2/s, 0:01:01 to go",
+            "Wave 3 of 12: 2050 of 11050 done, 3 failed, 8997 remaining; 148.2/s, 0:01:01 to go",
         ),
         (
             change(sent=14, forecast=ahead(100_000, fits=False), **FOURTEEN),
-            "Wave 1 of 4: 14 of 44 done, 30 left; 10.0/s, ends 2026-06-02 23:10",
+            "Wave 1 of 4: 14 of 44 done, 30 remaining; 10.0/s, ends 2026-06-02 23:10",
         ),
         (
-            change(sent=14, forecast=ahead(None, fits=False, ends=None, left_then=12), **FOURTEEN),
-            "Wave 1 of 4: 14 of 44 done, 30 left; 10.0/s, 12 will be left",
+            change(sent=14, forecast=ahead(None, fits=False, ends=None, remaining_then=12), **FOURTEEN),
+            "Wave 1 of 4: 14 of 44 done, 30 remaining; 10.0/s, 12 will remain",
         ),
         (
             change(done=39, unknown=1, refused=1, skipped=1, sending=2, waves=[{"wave": 1}], sent=44, rate=0.0),
-            "Wave 1 of 1: 39 of 44 done, 1 unknown, 1 refused, 1 skipped, 2 sending, 0 left; 0.0/s",
+            "Wave 1 of 1: 39 of 44 done, 1 unknown, 1 refused, 1 skipped, 2 sending, 0 remaining; 0.0/s",
         ),
     ],
 )
@@ -288,22 +288,21 @@ ABORTED = "Change CHG1 is aborted: 5 of 5. Find the cause, then set resume_abort
             SKIPPED,
             {},
             False,
-            "is window_closed: 44 planned. Run this again, with a window that is open, to send for those that are "
-            "left.",
+            "is window_closed: 44 planned. Run this again, with a window that is open, to send for the remaining ones.",
         ),
         (
             result(change("in_progress", planned=14, done=29, unknown=1)),
             SKIPPED,
             {"max_waves": 1},
             True,
-            "is in_progress: 14 planned, 29 done, 1 unknown. Run this again to send for those that are left.",
+            "is in_progress: 14 planned, 29 done, 1 unknown. Run this again to send for the remaining ones.",
         ),
         (
             result(change("in_progress", planned=14, done=29, failed=1)),
             SKIPPED,
             {"max_waves": 1},
             False,
-            "is in_progress: 14 planned, 29 done, 1 failed. Run this again to send for those that are left.",
+            "is in_progress: 14 planned, 29 done, 1 failed. Run this again to send for the remaining ones.",
         ),
         (
             failed(change("in_progress", planned=43, done=1), "The server refuses it; lease_seconds is too short."),

@@ -81,9 +81,9 @@ def test_all_waves_are_one_result() -> None:
     assert [each["max_waves"] for each in steps.asked] == [1, 1, 1]
     assert [each["unknown"] for each in steps.asked] == ["resend", "report", "report"]
     assert steps.shown == [
-        "Wave 1 of 3: 10 of 30 done, 20 left; 5.0/s, 0:00:06 to go",
-        "Wave 2 of 3: 20 of 30 done, 10 left; 5.0/s, 0:00:03 to go",
-        "Wave 3 of 3: 30 of 30 done, 0 left; 5.0/s",
+        "Wave 1 of 3: 10 of 30 done, 20 remaining; 5.0/s, 0:00:06 to go",
+        "Wave 2 of 3: 20 of 30 done, 10 remaining; 5.0/s, 0:00:03 to go",
+        "Wave 3 of 3: 30 of 30 done, 0 remaining; 5.0/s",
     ]
     assert (done["change"]["status"], done["remaining"], done["changed"]) == ("applied", 0, True)
     assert (done["change"]["sent"], done["change"]["rate"], done["change"]["pages_read"]) == (30, 5.0, 6)

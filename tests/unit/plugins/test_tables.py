@@ -35,7 +35,7 @@ CHANGE = {
     "counts": COUNTS,
     "held_by": "lena on north",
     "rate": 12.5,
-    "seconds_left": 3723,
+    "seconds_remaining": 3723,
 }
 
 
@@ -54,8 +54,8 @@ def test_a_server_that_sends_no_counts_shows_none(field: str, value: Any) -> Non
 
 def test_a_change_shows_how_far_it_has_come_and_whether_a_run_has_it() -> None:
     line = change_table([CHANGE])[1]
-    assert line.split() == ["CHG0012345", "in_progress", "retry", "100", "57.0%", "6", "12.5/s", "1:02:03", "left"]
-    silent = change_table([{**CHANGE, "rate": None, "seconds_left": None}])[1]
+    assert line.split() == ["CHG0012345", "in_progress", "retry", "100", "57.0%", "6", "12.5/s", "1:02:03", "to", "go"]
+    silent = change_table([{**CHANGE, "rate": None, "seconds_remaining": None}])[1]
     assert silent.endswith("alive")
     ended = change_table([{**CHANGE, "held_by": None, "status": "applied"}])[1]
     assert ended.split()[-1] == "6"
@@ -88,7 +88,7 @@ def test_every_line_fits() -> None:
     change = {**CHANGE, "change_id": "C" * 200, "status": "window_closed", "action": "retry_build", "counts": large}
     lines = campaign_table([campaign]) + change_table(
         [
-            {**change, "selected": 10_000_000, "seconds_left": 400_000, "rate": 2900.5},
+            {**change, "selected": 10_000_000, "seconds_remaining": 400_000, "rate": 2900.5},
             {**change, "held": {"by": "a" * 60}},
         ]
     )

@@ -59,7 +59,7 @@ def _retry(store: Store, participant: Participant) -> None:
 
 def _cancel(store: Store, participant: Participant) -> None:
     if participant.state == "finished":
-        raise NotApplicableError("there is nothing left to cancel")
+        raise NotApplicableError("there is nothing more to cancel")
     message, active = participant.message, participant.active
     store.rewrite(
         participant,

@@ -74,10 +74,10 @@ class Store:
         self._db.execute("PRAGMA journal_mode=MEMORY")
 
     def _initial_rows(self, campaign: Campaign) -> Iterator[tuple[object, ...]]:
-        left = dict(campaign.initial)
+        remaining = dict(campaign.initial)
         for state in campaign.participants.values():
-            left[state] -= 1
-        states = [state for state, number in left.items() for _turn in range(number)]
+            remaining[state] -= 1
+        states = [state for state, number in remaining.items() for _turn in range(number)]
         self.chance.shuffle(campaign.campaign_id, states)
         message, appears_at = self.chance.message, self.chance.appears_at
         sim_id = campaign.first_sim

@@ -173,10 +173,10 @@ class FrontEnd:
         except TimeoutError:
             return TIMEOUT
         try:
-            left = patience - (asyncio.get_running_loop().time() - asked_at)
-            await asyncio.sleep(min(service_time, left))
+            remaining = patience - (asyncio.get_running_loop().time() - asked_at)
+            await asyncio.sleep(min(service_time, remaining))
             answer = self._handle(content, entry)
-            return answer if service_time <= left else TIMEOUT
+            return answer if service_time <= remaining else TIMEOUT
         finally:
             self._places.release()
 

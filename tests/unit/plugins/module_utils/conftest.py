@@ -9,6 +9,7 @@ import contextlib
 import os
 import tempfile
 import uuid
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,16 @@ from ansible_collections.simops.yateota.tests.unit.plugins.servers import RunTas
 from yateota_sandbox import Sandbox
 
 Bulk = Callable[..., dict[str, Any]]
+
+
+def nonzero_counts(result: dict[str, Any]) -> dict[str, int]:
+    """The counts of a result's change that are not 0."""
+    return {state: count for state, count in result["change"]["counts"].items() if count}
+
+
+def acted_on(box: Sandbox) -> Counter[int]:
+    """How often each participant was acted on, in truth."""
+    return Counter(int(entry["params"]["participant_id"]) for entry in box.writes() if entry["carried_out"])
 
 
 class Postgresql:

@@ -390,7 +390,7 @@ def test_what_has_ended_is_not_approved(bulk: Bulk, approve: Approve) -> None:
     bulk("stopped", change_id="CHG2", reason="wrong SIMs")
     assert "was stopped by" in approve(change_id="CHG2")["msg"]
     bulk("applied")
-    assert "CHG1 is applied: nothing is left to approve" in approve()["msg"]
+    assert "CHG1 is applied: nothing remains to be approved" in approve()["msg"]
 
 
 def test_a_plan_without_a_digest_gets_one_by_its_approval(

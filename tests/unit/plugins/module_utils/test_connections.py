@@ -72,7 +72,7 @@ def test_threads_share_as_many_connections_as_there_are(connect: Connect, start_
 
 
 def test_failures_of_one_thread_are_not_taken_for_anothers(connect: Connect, sandbox: Sandbox) -> None:
-    """Whether a request left is noted for each thread: one that is refused must not hide one that was sent."""
+    """Whether a request was sent is noted for each thread: one that is refused must not hide one that was sent."""
     dead = connect(f"http://127.0.0.1:{free_port()}/api.php", retries=0)
     alive = connect(sandbox, connections=4, retries=0)
     sandbox.fault(request="action_participant", kind="drop_after", times=99)

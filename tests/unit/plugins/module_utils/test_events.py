@@ -385,7 +385,7 @@ asyncio.run(runpy.run_path(plugin)["main"](Queue(), args))
 
 @pytest.mark.parametrize("when", ["before", "after"])
 def test_a_source_that_is_killed_loses_no_event(sandbox: Sandbox, state_file: str, tmp_path: Path, when: str) -> None:
-    """Killed at its second event, before or after that was taken; the next run hands over what is left."""
+    """Killed at its second event, before or after that was taken; the next run hands over what remains."""
     out = tmp_path / "out"
 
     def run(number: int, when: str) -> None:

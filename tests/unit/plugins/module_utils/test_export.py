@@ -30,7 +30,7 @@ def write(dest: Path | str, text: str, check_mode: bool = False) -> bool:
 
 @pytest.fixture(name="dest")
 def _dest(tmp_path: Path) -> Iterator[Path]:
-    """A file to write, in a folder in which nothing else may be left."""
+    """A file to write, in a folder in which nothing else may remain."""
     folder = tmp_path / "folder"
     folder.mkdir()
     yield folder / "out.csv"

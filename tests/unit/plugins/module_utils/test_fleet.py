@@ -18,7 +18,7 @@ from ansible_collections.simops.yateota.plugins.module_utils._core.states import
 from ansible_collections.simops.yateota.plugins.module_utils._ledger.change import find_change
 from ansible_collections.simops.yateota.plugins.module_utils._ledger.database import open_ledger
 from ansible_collections.simops.yateota.plugins.modules import yateota_bulk_info
-from ansible_collections.simops.yateota.tests.unit.plugins.module_utils.conftest import Bulk
+from ansible_collections.simops.yateota.tests.unit.plugins.module_utils.conftest import Bulk, acted_on
 from ansible_collections.simops.yateota.tests.unit.plugins.servers import RunTask, StartSandbox
 
 from yateota_sandbox import Sandbox
@@ -40,10 +40,6 @@ def info(run_task: RunTask, ledger: str) -> Callable[..., dict[str, Any]]:
         return run_task(yateota_bulk_info, server.url if server else "", ledger=ledger, **options)
 
     return read
-
-
-def acted_on(box: Sandbox) -> Counter[int]:
-    return Counter(int(entry["params"]["participant_id"]) for entry in box.writes() if entry["carried_out"])
 
 
 def api_url(box: Sandbox) -> str:

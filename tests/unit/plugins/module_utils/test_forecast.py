@@ -28,7 +28,7 @@ NIGHTS = {"hours": ["22:00-02:00"], "time_zone": "UTC"}
 NIGHT = NOON + 10 * 3600
 
 
-def left(waiting: int, in_wave: int | None = None, **values: Any) -> Pace:
+def remaining(waiting: int, in_wave: int | None = None, **values: Any) -> Pace:
     facts = {"rate": None, "pause": None, "answered": None, "later": 0, "due": None, "is_first": True}
     return Pace(in_wave=in_wave, waiting=waiting, **(facts | values))
 
@@ -38,53 +38,53 @@ def course(canary: int | None = None, wave_size: int = 100, soak: float = 0.0, w
 
 
 def test_without_a_window_it_is_the_sending_and_the_soaks() -> None:
-    there = travel(left(1000), course(soak=60), 10, NOON)
+    there = travel(remaining(1000), course(soak=60), 10, NOON)
     assert (there.moment, there.sending, there.pauses) == (NOON + 100 + 600, 100, 600)
-    assert (there.ends, there.left_then, there.closes) == (True, None, None)
+    assert (there.ends, there.remaining_then, there.closes) == (True, None, None)
 
 
 def test_a_canary_is_a_wave_of_its_own_and_only_at_first() -> None:
-    assert travel(left(100), course(canary=5, soak=60), 10, NOON).moment == NOON + 10 + 120
-    assert travel(left(100, is_first=False), course(canary=5, soak=60), 10, NOON).moment == NOON + 10 + 60
-    assert travel(left(3), course(canary=5, soak=60), 10, NOON).moment == pytest.approx(NOON + 0.3 + 60)
+    assert travel(remaining(100), course(canary=5, soak=60), 10, NOON).moment == NOON + 10 + 120
+    assert travel(remaining(100, is_first=False), course(canary=5, soak=60), 10, NOON).moment == NOON + 10 + 60
+    assert travel(remaining(3), course(canary=5, soak=60), 10, NOON).moment == pytest.approx(NOON + 0.3 + 60)
 
 
 def test_the_rest_of_a_wave_and_of_a_soak() -> None:
-    assert travel(left(100, in_wave=50, is_first=False), course(soak=60), 10, NOON).moment == NOON + 15 + 120
-    soaking = left(100, in_wave=0, is_first=False, answered=NOON - 20)
+    assert travel(remaining(100, in_wave=50, is_first=False), course(soak=60), 10, NOON).moment == NOON + 15 + 120
+    soaking = remaining(100, in_wave=0, is_first=False, answered=NOON - 20)
     assert travel(soaking, course(soak=60), 10, NOON).moment == NOON + 40 + 10 + 60
 
 
 def test_a_pause_that_was_measured_longer_than_the_soak_counts() -> None:
-    assert travel(left(300, pause=90.0), course(soak=60), 10, NOON).pauses == 270
-    assert travel(left(300, pause=30.0), course(soak=60), 10, NOON).pauses == 180
+    assert travel(remaining(300, pause=90.0), course(soak=60), 10, NOON).pauses == 270
+    assert travel(remaining(300, pause=30.0), course(soak=60), 10, NOON).pauses == 180
 
 
 def test_what_does_not_fit_into_a_night_goes_on_in_the_next() -> None:
     """10,000 at 1 a second: 4 hours are 14,400 seconds."""
-    there = travel(left(10_000), course(window=window_of(NIGHTS)), 1, NOON)
-    assert (there.moment, there.left_then) == (NIGHT + 10_000, None)
-    there = travel(left(20_000), course(window=window_of(NIGHTS)), 1, NOON)
+    there = travel(remaining(10_000), course(window=window_of(NIGHTS)), 1, NOON)
+    assert (there.moment, there.remaining_then) == (NIGHT + 10_000, None)
+    there = travel(remaining(20_000), course(window=window_of(NIGHTS)), 1, NOON)
     assert there.moment == NIGHT + 86400 + 20_000 - 14_400
-    assert (there.left_then, there.closes) == (5_600, NIGHT + 14_400)
+    assert (there.remaining_then, there.closes) == (5_600, NIGHT + 14_400)
     assert there.closed == 10 * 3600 + 20 * 3600
 
 
 def test_a_wave_larger_than_a_night_is_cut() -> None:
-    there = travel(left(40_000), course(wave_size=40_000, soak=60, window=window_of(NIGHTS)), 1, NOON)
+    there = travel(remaining(40_000), course(wave_size=40_000, soak=60, window=window_of(NIGHTS)), 1, NOON)
     assert there.moment == NIGHT + 2 * 86400 + 40_000 - 28_800 + 60
 
 
 def test_a_window_that_ends_leaves_the_rest() -> None:
     until = Window(closes=NOON + 60)
-    there = travel(left(1000), course(window=until), 10, NOON)
-    assert (there.ends, there.left_then, there.closes) == (False, 400, NOON + 60)
-    over = travel(left(1000), course(window=until), 10, NOON + 3600)
-    assert (over.ends, over.left_then) == (False, 1000)
+    there = travel(remaining(1000), course(window=until), 10, NOON)
+    assert (there.ends, there.remaining_then, there.closes) == (False, 400, NOON + 60)
+    over = travel(remaining(1000), course(window=until), 10, NOON + 3600)
+    assert (over.ends, over.remaining_then) == (False, 1000)
 
 
 def test_those_that_are_due_later_come_later() -> None:
-    there = travel(left(300, later=100, due=NOON + 5000, is_first=False), course(soak=60), 10, NOON)
+    there = travel(remaining(300, later=100, due=NOON + 5000, is_first=False), course(soak=60), 10, NOON)
     assert there.moment == NOON + 5000 + 10 + 60
 
 
@@ -111,7 +111,7 @@ def slow_end(waiting: int, size: int, soak: int, window: Window) -> float | None
 def test_it_ends_when_a_plain_walk_does(waiting: int, size: int, soak: int, opened: list[tuple[int, int]]) -> None:
     hours = [f"12:{start:02}-{12 + (start + length) // 60}:{(start + length) % 60:02}" for start, length in opened]
     window = window_of({"hours": hours, "time_zone": "UTC"})
-    there = travel(left(waiting), course(wave_size=size, soak=soak, window=window), 1, NOON)
+    there = travel(remaining(waiting), course(wave_size=size, soak=soak, window=window), 1, NOON)
     wanted = slow_end(waiting, size, soak, window)
     assert wanted is not None
     assert math.isclose(there.moment, wanted, abs_tol=1e-3)
@@ -156,7 +156,7 @@ def test_the_rate_and_the_pause_are_those_of_the_latest_waves(bulk: Bulk, ledger
     foreseen = forecast(change)
     assert foreseen
     assert (foreseen["seconds"], foreseen["waves"], foreseen["basis"]) == (92, 3, "measured")  # 2.4 + 3 * 30
-    assert (foreseen["fits"], foreseen["closes"], foreseen["left_then"]) == (True, None, 0)
+    assert (foreseen["fits"], foreseen["closes"], foreseen["remaining_then"]) == (True, None, 0)
     assert foreseen["sentence"].startswith("At 10 requests per second, it ends at about 20")
     assert foreseen["sentence"].endswith(", in 0:01:32.")
     options = {name: spec.get("default") for name, spec in yateota_bulk_info.ARGUMENTS.items()}
@@ -186,10 +186,10 @@ def test_a_plan_that_does_not_fit_is_warned_of(bulk: Bulk) -> None:
     assert len(planned["warnings"]) == 1
     warning = planned["warnings"][0]
     assert warning.startswith("Change CHG1 does not fit into its window. At 0.5 requests per second, it does not fit")
-    assert warning.endswith("participants are left then. No later window opens.")
+    assert warning.endswith("participants remain then. No later window opens.")
     foreseen = planned["change"]["forecast"]
     assert (foreseen["ends"], foreseen["seconds"], foreseen["fits"]) == (None, None, False)
-    assert 13 <= foreseen["left_then"] <= 15
+    assert 13 <= foreseen["remaining_then"] <= 15
     checked = bulk("planned", check_mode=True, change_id="CHG2", **limits)
     assert [each.split(". ")[0] for each in checked["warnings"]] == ["Change CHG2 does not fit into its window"]
     roomy = datetime.datetime.now(datetime.UTC) + datetime.timedelta(hours=1)
@@ -201,7 +201,7 @@ def test_soaks_alone_that_do_not_fit_are_warned_of(bulk: Bulk) -> None:
     soon = datetime.datetime.now(datetime.UTC) + datetime.timedelta(seconds=90)
     planned = bulk("planned", rollout={"wave_size": 10, "soak": 60}, window={"end": soon.isoformat()})
     assert "By its soaks alone, it does not fit" in planned["warnings"][0]
-    assert (planned["change"]["forecast"]["rate"], planned["change"]["forecast"]["left_then"]) == (None, 24)
+    assert (planned["change"]["forecast"]["rate"], planned["change"]["forecast"]["remaining_then"]) == (None, 24)
 
 
 def test_who_must_wait_for_a_person_has_no_forecast(bulk: Bulk, opened: Ledger) -> None:
@@ -218,4 +218,4 @@ def test_who_must_wait_for_a_person_has_no_forecast(bulk: Bulk, opened: Ledger) 
     with opened.write() as connection:
         connection.execute(changes.update().values(status="in_progress", limits=None))
     assert forecast(change) is None  # planned by an older release
-    assert bulk("applied")["change"]["forecast"] is None  # nothing is left
+    assert bulk("applied")["change"]["forecast"] is None  # nothing remains to be sent

@@ -333,7 +333,7 @@ def test_more_attempts_for_the_exhausted_are_approved_anew(bulk: Bulk, series: S
     bulk("applied", box)
     box.advance(SOME_TIME)
     assert f"{SIZE} exhausted" in bulk("applied", box)["msg"]
-    assert "nothing is left to approve" in bulk("approved", box, approved_by="m.roe")["msg"]
+    assert "nothing remains to be approved" in bulk("approved", box, approved_by="m.roe")["msg"]
     more = {**DUE, "maximum": 2}
     assert "attempts.maximum is 2, expected 1 or tighter" in bulk("applied", box, attempts=more)["msg"]
     assert bulk("planned", box, attempts=more, replan=True)["change"]["approval"] is None

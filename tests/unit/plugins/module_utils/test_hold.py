@@ -10,7 +10,6 @@ import datetime
 import re
 import threading
 import time
-from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -24,7 +23,12 @@ from ansible_collections.simops.yateota.plugins.module_utils._ledger.database im
 from ansible_collections.simops.yateota.plugins.module_utils._ledger.outage import LedgerUnreachableError
 from ansible_collections.simops.yateota.plugins.module_utils._ledger.queries import Report
 from ansible_collections.simops.yateota.plugins.modules import yateota_bulk_info
-from ansible_collections.simops.yateota.tests.unit.plugins.module_utils.conftest import Bulk, Postgresql
+from ansible_collections.simops.yateota.tests.unit.plugins.module_utils.conftest import (
+    Bulk,
+    Postgresql,
+    acted_on,
+    nonzero_counts,
+)
 from ansible_collections.simops.yateota.tests.unit.plugins.servers import RunTask
 
 from yateota_sandbox import Sandbox
@@ -53,15 +57,6 @@ def opened(ledger: str) -> Iterator[Change]:
         change = find_change(found, "CHG1")
         assert change
         yield change
-
-
-def acted_on(sandbox: Sandbox) -> Counter[int]:
-    return Counter(int(entry["params"]["participant_id"]) for entry in sandbox.writes() if entry["carried_out"])
-
-
-def left(result: dict[str, Any]) -> dict[str, int]:
-    """The counts of a change that are not 0."""
-    return {state: count for state, count in result["change"]["counts"].items() if count}
 
 
 def check_halted(result: dict[str, Any], sentence: str = SENTENCE, kind: str = "held") -> None:
@@ -99,7 +94,7 @@ def test_nothing_is_sent_for_a_held_change_until_it_is_released(bulk: Bulk, sand
     released = bulk("released", requested_by="carl")
     assert (released["changed"], released["change"]["status"], released["change"]["held"]) == (True, "planned", None)
     assert released["diff"]["before"]["held"] == facts
-    assert left(bulk("applied")) == {"done": 44}
+    assert nonzero_counts(bulk("applied")) == {"done": 44}
 
 
 def test_the_page_shows_who_holds_and_who_has_stopped(bulk: Bulk, info: Any, tmp_path: Path) -> None:
@@ -161,7 +156,7 @@ def test_a_change_that_is_not_recorded_is_named(bulk: Bulk, state: str) -> None:
 def test_what_has_ended_is_neither_held_nor_stopped(bulk: Bulk, state: str) -> None:
     bulk("applied")
     refused = bulk(state, **HOLD)
-    assert "Change CHG1 is applied: it has ended, and nothing is left to send." in refused["msg"]
+    assert "Change CHG1 is applied: it has ended, and nothing remains to be sent." in refused["msg"]
     bulk("purged")
     assert "Change CHG1 is purged: it has ended" in bulk(state, **HOLD)["msg"]
 
@@ -178,13 +173,13 @@ def test_what_is_left_of_a_stopped_change_is_never_sent(bulk: Bulk, sandbox: San
         for check_mode in (True, False):
             refused = bulk(state, check_mode=check_mode, **HOLD)
             check_halted(refused, sentence, "stopped")
-            assert "wrong campaign. What is left is never sent. Plan it under another change_id" in refused["msg"]
-    assert left(refused) == {"planned": 39, "done": 5}
+            assert "wrong campaign. What remains is never sent. Plan it under another change_id" in refused["msg"]
+    assert nonzero_counts(refused) == {"planned": 39, "done": 5}
     assert len(sandbox.writes()) == 5
     assert info(change_id="CHG1")["remaining"] == 39
     assert "failed" not in bulk("verified")
     purged = bulk("purged")
-    assert (purged["change"]["status"], left(purged)) == ("purged", {"planned": 39, "done": 5})
+    assert (purged["change"]["status"], nonzero_counts(purged)) == ("purged", {"planned": 39, "done": 5})
 
 
 def test_a_stop_counts_more_than_a_hold(bulk: Bulk) -> None:
@@ -252,10 +247,10 @@ def test_a_run_sees_a_hold_within_a_second(bulk: Bulk, sandbox: Sandbox, ledger:
     check_halted(result)
     assert result["change"]["status"] == "held"
     assert max(entry["time"] for entry in sandbox.writes()) < held_at + 1
-    assert left(result) == {"done": len(sandbox.writes()), "planned": 44 - len(sandbox.writes())}
+    assert nonzero_counts(result) == {"done": len(sandbox.writes()), "planned": 44 - len(sandbox.writes())}
     check_halted(bulk("applied"))
     bulk("released")
-    assert left(bulk("applied")) == {"done": 44}
+    assert nonzero_counts(bulk("applied")) == {"done": 44}
     assert set(acted_on(sandbox).values()) == {1}
     assert len(acted_on(sandbox)) == 44
 
@@ -328,7 +323,7 @@ def test_no_mark_is_made_once_a_hold_is_recorded(
     monkeypatch.setattr(Attempts, "record", held_before)
     result = bulk("applied")
     check_halted(result)
-    assert left(result) == {"planned": 44}
+    assert nonzero_counts(result) == {"planned": 44}
     assert sandbox.writes() == []
     with opened(ledger) as change:
         assert {row["run"] for row in Report(change, masked=False).rows()} == {None}  # a mark names its run
@@ -355,14 +350,14 @@ def test_a_mark_whose_answer_was_lost_is_taken_back(
     result = bulk("applied")
     assert lost
     check_halted(result)
-    assert left(result) == {"planned": 44}
+    assert nonzero_counts(result) == {"planned": 44}
     assert sandbox.writes() == []
 
 
 def test_nothing_leaves_where_the_last_look_is_long_ago(
     bulk: Bulk, sandbox: Sandbox, ledger: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The run's main thread waits for the ledger, while its senders have marks left."""
+    """The run's main thread waits for the ledger, while its senders still have marks."""
     record, is_held, late = Attempts.record, threading.Event(), []
 
     def held_up(attempts: Attempts, ended: Any, marked: Any) -> None:
@@ -397,7 +392,7 @@ def test_a_hold_at_the_very_end_keeps_nothing_back(bulk: Bulk, ledger: str, monk
     monkeypatch.setattr(Attempts, "record", held_after)
     result = bulk("applied")
     assert "failed" not in result
-    assert (result["change"]["status"], left(result)) == ("applied", {"done": 44})
+    assert (result["change"]["status"], nonzero_counts(result)) == ("applied", {"done": 44})
     assert result["change"]["held"]["by"] == "ann"
     assert bulk("applied")["changed"] is False
 
@@ -422,7 +417,7 @@ def test_a_hold_that_is_released_at_once_ends_the_run_that_has_seen_it(
     bulk("planned")
     monkeypatch.setattr(Attempts, "record", held_for_a_moment)
     check_halted(bulk("applied", rollout={"concurrency": 1}))
-    assert left(bulk("applied")) == {"done": 44}
+    assert nonzero_counts(bulk("applied")) == {"done": 44}
     assert set(acted_on(sandbox).values()) == {1}
 
 
@@ -435,7 +430,7 @@ def test_a_stop_ends_a_run(bulk: Bulk, sandbox: Sandbox, ledger: str) -> None:
     result = running.result()
     check_halted(result, "Change CHG1 was stopped by bob at ", "stopped")
     assert result["change"]["status"] == "stopped"
-    assert left(result) == {"done": len(sandbox.writes()), "planned": 44 - len(sandbox.writes())}
+    assert nonzero_counts(result) == {"done": len(sandbox.writes()), "planned": 44 - len(sandbox.writes())}
 
 
 # --- The holder's own trouble -----------------------------------------------------------------------------------------
@@ -479,5 +474,5 @@ def test_a_holder_whose_sessions_end_holds_on(
         assert database_server.end_sessions()  # the holder's, and the run's
     check_halted(running.result())
     check_halted(bulk("applied"))
-    assert left(bulk("planned")) == {"done": len(sandbox.writes()), "planned": 44 - len(sandbox.writes())}
+    assert nonzero_counts(bulk("planned")) == {"done": len(sandbox.writes()), "planned": 44 - len(sandbox.writes())}
     assert bulk("planned")["change"]["status"] == ChangeStatus.HELD

@@ -33,7 +33,7 @@ def test_a_request_is_held_back_until_it_leaves(connect: Connect, sandbox: Sandb
     with pytest.raises(NotSentError, match=r"participant 195: it was not sent, because the task was stopped\.$"):
         client.call(*RETRY, granted(times))
     assert sandbox.journal() == []
-    client.call(*RETRY)  # on a connection that nothing is left on
+    client.call(*RETRY)  # on a connection that nothing remains on
     assert [entry["carried_out"] for entry in sandbox.writes()] == [True]
 
 

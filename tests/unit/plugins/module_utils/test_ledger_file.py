@@ -197,7 +197,7 @@ def test_a_file_for_whose_compaction_there_was_no_room_is_compacted_later(
     compacted: list[str] = []
 
     def full(ledger: Ledger) -> None:
-        raise InvalidInputError(f"ledger '{ledger.shown}' has no space left")
+        raise InvalidInputError(f"ledger '{ledger.shown}' has no free space")
 
     bulk("applied")
     with monkeypatch.context() as patched:

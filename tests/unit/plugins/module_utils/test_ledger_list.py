@@ -30,5 +30,5 @@ def test_changes_are_listed_with_their_counts(bulk: Bulk, ledger: str) -> None:
         _planned, running = changes_of(opened)
         assert running["held_by"] == "lena on north"
         assert running["rate"] > 0
-        assert running["seconds_left"] > 0
+        assert running["seconds_remaining"] > 0
     opened.close()

@@ -74,10 +74,10 @@ def test_changes(run_task: RunTask, sandbox: Sandbox, bulk: Bulk, ledger: str, t
     assert value(samples, "yateota_changes", status="aborted") == 0
     assert (value(samples, "yateota_change_rate", **mine) or 0) > 0
     assert 0 <= (value(samples, "yateota_change_lease_age_seconds", **mine) or 0) < 600
-    assert 500 < (value(samples, "yateota_change_lease_left_seconds", **mine) or 0) <= 600
+    assert 500 < (value(samples, "yateota_change_lease_remaining_seconds", **mine) or 0) <= 600
     assert value(samples, "yateota_change_forecast_seconds", **mine) is not None
     assert value(samples, "yateota_change_forecast_fits", **mine) == 1
-    # A change with nothing left to send is only counted.
+    # A change with nothing more to send is only counted.
     assert value(samples, "yateota_change_status", change_id="CHG2") is None
     participant = sandbox.participant(195)
     assert not [each for each in ("Lena", participant["iccid"], participant["imsi"]) if each in text]
@@ -97,7 +97,7 @@ def test_the_lease_of_a_run_that_has_died_has_ended(
     opened.close()
     run_task(yateota_bulk_info, sandbox, ledger=ledger, metrics_dest=str(tmp_path / "x.prom"))
     samples = read((tmp_path / "x.prom").read_text(encoding="utf-8"))
-    assert (value(samples, "yateota_change_lease_left_seconds", change_id="CHG1") or 0) < -1e6
+    assert (value(samples, "yateota_change_lease_remaining_seconds", change_id="CHG1") or 0) < -1e6
     assert value(samples, "yateota_change_rate", change_id="CHG1") == 0
 
 

@@ -130,7 +130,7 @@ def test_a_database_that_stays_away_ends_the_run_and_it_goes_on_later(
         assert len(at_stop) < 44
     finally:
         database_server.resume()
-    # Up to two requests may have left before it was seen: 2 unknown of 20 are as many as abort by default.
+    # Up to two requests may have been sent before it was seen: 2 unknown of 20 are as many as abort by default.
     resumed = bulk("applied", abort={"threshold_percentage": 50})
     counts = resumed["change"]["counts"]
     assert counts["done"] + counts["unknown"] == 44

@@ -45,15 +45,15 @@ def change(status: str = "applied", states: dict[str, int] | None = None, **coun
         (change(done=40, failed=3, refused=1), "warn", "4 of 44 went wrong"),
         (change(states={"failed": 2, "finished": 42}, done=44), "warn", "2 of 44 went wrong"),
         (change(done=40, failed=3, unknown=1), "bad", "1 outcome is unknown"),
-        (change("in_progress", done=40, unknown=3, sending=1), "calm", "Under way: 1 participant left"),
-        (change("window_closed", done=40, planned=4), "calm", "Under way: 4 participants left"),
+        (change("in_progress", done=40, unknown=3, sending=1), "calm", "Under way: 1 participant remaining"),
+        (change("window_closed", done=40, planned=4), "calm", "Under way: 4 participants remaining"),
         (change("planned", planned=44), "calm", "Nothing is sent yet: 44 participants to send for"),
-        (change("held", planned=4, held=HALT), "warn", "Held with 4 participants left"),
+        (change("held", planned=4, held=HALT), "warn", "Held with 4 participants remaining"),
         (change("stopped", planned=4, done=1, stopped=HALT), "bad", "Stopped: 4 participants never sent for"),
         (
             change("aborted", planned=4, failed=9),
             "bad",
-            "Aborted with 4 participants left: too many attempts went wrong",
+            "Aborted with 4 participants remaining: too many attempts went wrong",
         ),
         (
             change("waiting", done=44, states={"failed": 4}, attempts={"outstanding": 4}),
@@ -85,7 +85,7 @@ def test_the_tiles_add_up() -> None:
         (1000, "selected"),
         (999, "done, 99.9 %"),
         (1, "went wrong"),
-        (0, "left"),
+        (0, "remaining"),
         ("4:05 h", "from first to last"),
     ]
     shares = [tiles_of(change(done=done, failed=failed))[1]["name"] for done, failed in ((9999, 1), (1, 0), (0, 0))]

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 simops.yateota contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Pages ahead over HTTP: so many are under way and no more, in order, and nothing is left behind."""
+"""Pages ahead over HTTP: so many are under way and no more, in order, and nothing stays behind."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def a_list(size: int, page: Callable[[list[int], int, int], Any] | None = None) 
 
 @contextlib.contextmanager
 def reading(server: Any, page_size: int, concurrency: int = 3) -> Iterator[Iterator[list[int | None]]]:
-    """The pages that a reader yields, as ids; in the end no thread of its own is left."""
+    """The pages that a reader yields, as ids; in the end no thread of its own remains."""
     client = Client(Connection(server.api_url, retries=0, timeout=WAIT), concurrency)
     pages = Reader(client, [].append, concurrency).participants(1, page_size=page_size)
     try:

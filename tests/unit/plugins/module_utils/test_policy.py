@@ -34,8 +34,8 @@ CAMPAIGN_TABLE: dict[str | None, dict[str, str | None]] = {
     "stopped": {"started": "restart", "paused": "!only a running", "stopped": None, "restarted": "restart"},
     "finished": {
         "started": "!use state 'restarted'",
-        "paused": "!nothing left to pause",
-        "stopped": "!nothing left to stop",
+        "paused": "!nothing more to pause",
+        "stopped": "!nothing more to stop",
         "restarted": "restart",
     },
     "archiving": {"started": "restart", "paused": "pause", "stopped": "stop", "restarted": "restart"},
@@ -141,9 +141,9 @@ def test_what_a_new_state_proves(action: str, before: str | None, now: str | Non
 def test_a_plan_leaves_out_whom_no_request_would_go_for(action: str) -> None:
     rows = {U: RowState.SKIPPED, R: RowState.REFUSED}
     for state, verdict in zip(STATES, PARTICIPANT_TABLE[action], strict=True):
-        left = left_out(action, state)
-        assert (left and left.state) == rows.get(verdict), state
-        assert left is None or left.reason == plan_participant(action, state).reason
+        excluded = left_out(action, state)
+        assert (excluded and excluded.state) == rows.get(verdict), state
+        assert excluded is None or excluded.reason == plan_participant(action, state).reason
 
 
 NAMED = {"participant_id": 1, "iccid": None, "imsi": None, "msisdn": None, "campaign_id": 167}
@@ -163,9 +163,9 @@ NAMED = {"participant_id": 1, "iccid": None, "imsi": None, "msisdn": None, "camp
 def test_what_a_wave_leaves_out(
     action: str, identification: dict[str, Any], state: str, is_read: bool, row: str | None, reason: str
 ) -> None:
-    left = left_out_of_wave(action, identification, state, is_read)
-    assert (left and left.state) == row
-    assert reason in (left.reason if left else "")
+    excluded = left_out_of_wave(action, identification, state, is_read)
+    assert (excluded and excluded.state) == row
+    assert reason in (excluded.reason if excluded else "")
 
 
 @pytest.mark.parametrize("action", PARTICIPANT_TABLE)

@@ -229,10 +229,10 @@ def test_participants_that_move_while_they_are_read(read_from: ReadFrom, start_s
     for page in reader.participants(144, "pending_build", page_size=3):
         found += [each.participant_id for each in page]
         box.advance(8)
-    left = {each.participant_id for page in reader.participants(144, "pending_build") for each in page}
+    remaining = {each.participant_id for page in reader.participants(144, "pending_build") for each in page}
     assert len(found) == len(set(found))
-    assert left <= set(found)
-    assert 0 < len(left) < len(found)
+    assert remaining <= set(found)
+    assert 0 < len(remaining) < len(found)
 
 
 def test_one_page_of_participants(read_from: ReadFrom, sandbox: Sandbox) -> None:

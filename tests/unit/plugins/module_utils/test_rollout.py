@@ -11,7 +11,6 @@ import datetime
 import json
 import threading
 import time
-from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -23,18 +22,13 @@ from ansible_collections.simops.yateota.plugins.module_utils._ledger.change impo
 from ansible_collections.simops.yateota.plugins.module_utils._ledger.database import open_ledger
 from ansible_collections.simops.yateota.plugins.module_utils._ledger.queries import Report
 from ansible_collections.simops.yateota.plugins.module_utils._ledger.tables import participants
-from ansible_collections.simops.yateota.tests.unit.plugins.module_utils.conftest import Bulk
+from ansible_collections.simops.yateota.tests.unit.plugins.module_utils.conftest import Bulk, acted_on
 from ansible_collections.simops.yateota.tests.unit.plugins.servers import Connect, StartSandbox, free_port
 
 from yateota_sandbox import Options, Sandbox
 
 C167 = range(185, 265)
 NOBODY = dict.fromkeys(("planned", "sending", "done", "skipped", "refused", "failed", "unknown"), 0)
-
-
-def acted_on(box: Sandbox) -> Counter[int]:
-    """How often each participant was acted on, in truth."""
-    return Counter(int(entry["params"]["participant_id"]) for entry in box.writes() if entry["carried_out"])
 
 
 def in_state(box: Sandbox, state: str) -> set[int]:
@@ -52,7 +46,7 @@ def at(seconds: float) -> str:
 def test_who_approved_is_who_approved_what_was_sent(bulk: Bulk, ledger: str) -> None:
     assert bulk("planned", approved_by="a.early")["change"]["approved_by"] is None
     assert bulk("applied", approved_by="j.doe", max_waves=1)["change"]["approved_by"] == "j.doe"
-    for state in ("applied", "verified", "purged"):  # nothing is left to send
+    for state in ("applied", "verified", "purged"):  # nothing remains to be sent
         assert bulk(state, approved_by="m.late")["change"]["approved_by"] == "j.doe"
     with contextlib.closing(open_ledger(ledger, None)) as opened:
         change = find_change(opened, "CHG1")
@@ -336,7 +330,7 @@ def test_a_resend_that_fails_before_it_sends_leaves_a_change_that_has_not_ended(
     assert (failed["change"]["status"], failed["change"]["counts"]["planned"]) == ("in_progress", 1)
     assert "it has not ended" in bulk("purged")["msg"]
     sandbox.clear_faults()
-    # Somebody else acts on it in the meantime, so that nothing is left to send.
+    # Somebody else acts on it in the meantime, so that nothing remains to be sent.
     connect(sandbox).call("action_participant", {"participant_id": unknown["participant_id"], "action": "retry"})
     ended = bulk("applied", recheck_after=0)
     assert ended["change"]["counts"] == {**NOBODY, "done": 43, "skipped": 1}

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import itertools
 import time
-from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -17,21 +16,12 @@ from ansible_collections.simops.yateota.plugins.module_utils._api import deliver
 from ansible_collections.simops.yateota.plugins.module_utils._ledger.attempts import Attempts
 from ansible_collections.simops.yateota.plugins.module_utils._ledger.database import Ledger
 from ansible_collections.simops.yateota.plugins.modules import yateota_campaign, yateota_participant
-from ansible_collections.simops.yateota.tests.unit.plugins.module_utils.conftest import Bulk
+from ansible_collections.simops.yateota.tests.unit.plugins.module_utils.conftest import Bulk, acted_on, nonzero_counts
 from ansible_collections.simops.yateota.tests.unit.plugins.servers import Parrot, RunTask, http, serving
 
 from yateota_sandbox import Sandbox
 
 C167 = range(185, 265)
-
-
-def left(result: dict[str, Any]) -> dict[str, int]:
-    """The counts of a change that are not 0."""
-    return {state: count for state, count in result["change"]["counts"].items() if count}
-
-
-def acted_on(box: Sandbox) -> Counter[int]:
-    return Counter(int(entry["params"]["participant_id"]) for entry in box.writes() if entry["carried_out"])
 
 
 @pytest.fixture(params=["sqlite"])
@@ -71,7 +61,7 @@ def test_a_server_that_asks_for_pauses_gets_them_as_long_as_it_asks(
     bulk: Bulk, direct: Bulk, run_task: RunTask, sandbox: Sandbox, asks: dict[str, Any]
 ) -> None:
     sandbox.fault(request="action_participant", nth=3, times=40, **asks)
-    assert left(bulk("applied")) == {"done": 44}
+    assert nonzero_counts(bulk("applied")) == {"done": 44}
     assert len(sandbox.writes()) == 84
     sandbox.fault(request="action_participant", nth=3, times=40, **asks)
     retried = [{"participant_id": each} for each in acted_on(sandbox)]
@@ -88,7 +78,7 @@ def test_a_server_that_asks_for_pauses_too_long_is_given_up(
     sandbox.fault(request="action_participant", kind="http_429", nth=3, times=9999)
     result = bulk("applied", rollout={"concurrency": 1})
     assert result["msg"].endswith("Try again later. It has asked for pauses for 0.005 minutes.")
-    assert left(result) == {"done": 2, "planned": 42}
+    assert nonzero_counts(result) == {"done": 2, "planned": 42}
     assert direct()["summary"]["failed"] == 10
 
 
@@ -96,7 +86,7 @@ def test_a_server_that_asks_for_pauses_too_long_is_given_up(
 def test_nothing_is_sent_in_a_pause(bulk: Bulk, sandbox: Sandbox, concurrency: int) -> None:
     sandbox.fault(request="action_participant", kind="http_429", seconds=1, nth=6)
     result = bulk("applied", rollout={"concurrency": concurrency, "maximum_per_second": 200})
-    assert left(result) == {"done": 44}
+    assert nonzero_counts(result) == {"done": 44}
     times = [entry["time"] for entry in sandbox.writes()]
     longest = max(later - sooner for sooner, later in itertools.pairwise(times))
     assert longest > 0.9
@@ -136,9 +126,9 @@ def test_what_a_runner_sent_whose_clock_is_ahead_is_settled_and_not_sent_again(
     sandbox.fault(request="action_participant", kind="drop_after", nth=3)
     with pytest.MonkeyPatch.context() as blind:
         blind.setattr(Attempts, "settle_unknown", lambda *_: 0)  # as where the lists cannot be read
-        assert left(bulk("applied")) == {"done": 43, "unknown": 1}
+        assert nonzero_counts(bulk("applied")) == {"done": 43, "unknown": 1}
     ahead.undo()
-    assert left(bulk("applied", unknown="resend")) == {"done": 44}
+    assert nonzero_counts(bulk("applied", unknown="resend")) == {"done": 44}
     assert set(acted_on(sandbox).values()) == {1}
 
 

@@ -10,7 +10,6 @@ import os
 import signal
 import threading
 import time
-from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -24,7 +23,7 @@ from ansible_collections.simops.yateota.plugins.module_utils._core.refusals impo
 from ansible_collections.simops.yateota.plugins.module_utils._direct import sending as acting
 from ansible_collections.simops.yateota.plugins.module_utils._ledger.attempts import Attempts
 from ansible_collections.simops.yateota.plugins.modules import yateota_participant
-from ansible_collections.simops.yateota.tests.unit.plugins.module_utils.conftest import Bulk
+from ansible_collections.simops.yateota.tests.unit.plugins.module_utils.conftest import Bulk, acted_on, nonzero_counts
 from ansible_collections.simops.yateota.tests.unit.plugins.servers import RunTask
 
 from yateota_sandbox import Sandbox
@@ -42,15 +41,6 @@ def in_time(call: Callable[[], dict[str, Any]]) -> dict[str, Any]:
     thread.join(PATIENCE_SECONDS)
     assert results, "it waits forever, or broke down"
     return results[0]
-
-
-def left(result: dict[str, Any]) -> dict[str, int]:
-    """The counts of a change that are not 0."""
-    return {state: count for state, count in result["change"]["counts"].items() if count}
-
-
-def acted_on(box: Sandbox) -> Counter[int]:
-    return Counter(int(entry["params"]["participant_id"]) for entry in box.writes() if entry["carried_out"])
 
 
 @pytest.fixture(params=["sqlite"])
@@ -97,7 +87,7 @@ def test_an_exception_in_a_sender_ends_the_run(
         result = in_time(lambda: bulk("applied", rollout={"concurrency": concurrency}))
     assert (result["failed"], result["failure"]["kind"]) == (True, "outcome_unknown")
     assert f"was ended by an unexpected {error.__name__}, and nothing more was sent" in result["msg"]
-    counts = left(result)
+    counts = nonzero_counts(result)
     assert counts["unknown"] == 1
     assert counts["done"] + 1 == len(sandbox.writes()) < 5 + 4
     assert counts["planned"] == 44 - len(sandbox.writes())
@@ -105,7 +95,9 @@ def test_an_exception_in_a_sender_ends_the_run(
     assert unknown["message"] == (
         f"an unexpected {error.__name__} ended its request: nothing proves whether it was carried out"
     )
-    assert left(in_time(lambda: bulk("applied"))) == {"done": 44}  # the lease is free, and its state settles the one
+    assert nonzero_counts(in_time(lambda: bulk("applied"))) == {
+        "done": 44
+    }  # the lease is free, and its state settles the one
     assert set(acted_on(sandbox).values()) == {1}
 
 
@@ -125,8 +117,8 @@ def test_an_exception_in_the_ledgers_thread_ends_the_run(
         result = in_time(lambda: bulk("applied"))
     assert (result["failed"], result["failure"]["kind"]) == (True, "outcome_unknown")
     assert f"Change CHG1 was ended by an unexpected {error.__name__}" in result["msg"]
-    assert left(result) == {"done": len(sandbox.writes()), "planned": 44 - len(sandbox.writes())}
-    assert left(in_time(lambda: bulk("applied"))) == {"done": 44}
+    assert nonzero_counts(result) == {"done": len(sandbox.writes()), "planned": 44 - len(sandbox.writes())}
+    assert nonzero_counts(in_time(lambda: bulk("applied"))) == {"done": 44}
     assert set(acted_on(sandbox).values()) == {1}
 
 
@@ -143,8 +135,8 @@ def test_an_exception_of_the_ledger_loses_no_outcome(
     with monkeypatch.context() as trouble:
         trouble.setattr(Attempts, "record", broken)
         result = in_time(lambda: bulk("applied"))
-    assert left(result) == {"done": len(sandbox.writes()), "planned": 44 - len(sandbox.writes())}
-    assert left(in_time(lambda: bulk("applied"))) == {"done": 44}
+    assert nonzero_counts(result) == {"done": len(sandbox.writes()), "planned": 44 - len(sandbox.writes())}
+    assert nonzero_counts(in_time(lambda: bulk("applied"))) == {"done": 44}
 
 
 @pytest.mark.parametrize("engine", ["bulk", "direct"])
@@ -162,7 +154,7 @@ def test_no_thread_can_be_started(
     result = in_time(lambda: bulk("applied") if engine == "bulk" else direct())
     assert "was ended by an unexpected RuntimeError" in result["msg"]
     assert not sandbox.writes()
-    assert (left(result) if engine == "bulk" else result["summary"]["failed"]) in ({"planned": 44}, 10)
+    assert (nonzero_counts(result) if engine == "bulk" else result["summary"]["failed"]) in ({"planned": 44}, 10)
 
 
 @pytest.mark.parametrize("error", ENDINGS)
@@ -212,7 +204,7 @@ def test_a_signal_ends_the_pause_that_a_server_asks_for(
     assert (result["failed"], result["failure"]["kind"]) == (True, "transport")
     assert "stopped by a signal" in result["msg"]
     if engine == "bulk":
-        assert left(result) == {"done": 2, "planned": 42}
+        assert nonzero_counts(result) == {"done": 2, "planned": 42}
     else:
         assert result["summary"] == {"acted": 2, "unchanged": 0, "refused": 0, "failed": 8, "unknown": 0}
 
@@ -239,7 +231,7 @@ def test_a_refusal_of_the_request_itself_stops_the_run_and_is_booked_on_nobody(
     assert (result["failed"], result["failure"]["kind"]) == (True, "api")
     assert result["failure"]["code"] == refusal["code"]
     assert result["msg"].endswith("Nothing more was sent.")
-    assert left(result) == {"done": 4, "planned": 40}
+    assert nonzero_counts(result) == {"done": 4, "planned": 40}
     assert result["change"]["sent"] == 4
     assert len(sandbox.writes()) == 5
 
@@ -250,17 +242,17 @@ def test_a_refusal_of_the_request_itself_stops_the_run_and_is_booked_on_nobody(
     assert len(sandbox.writes()) == 6
 
     sandbox.clear_faults()
-    assert left(bulk("applied")) == {"done": 44}
+    assert nonzero_counts(bulk("applied")) == {"done": 44}
     assert set(acted_on(sandbox).values()) == {1}
 
 
 def test_a_server_that_takes_no_writes(bulk: Bulk, direct: Bulk, sandbox: Sandbox) -> None:
     sandbox.set(refuse_writes=True)
-    assert left(bulk("applied")) == {"planned": 44}
+    assert nonzero_counts(bulk("applied")) == {"planned": 44}
     assert direct()["summary"]["failed"] == 10
     assert len(sandbox.writes()) <= 4 + 1
     sandbox.set(refuse_writes=False)
-    assert left(bulk("applied")) == {"done": 44}
+    assert nonzero_counts(bulk("applied")) == {"done": 44}
 
 
 def test_refusals_alike_from_the_start_are_the_servers(bulk: Bulk, direct: Bulk, sandbox: Sandbox) -> None:
@@ -268,7 +260,7 @@ def test_refusals_alike_from_the_start_are_the_servers(bulk: Bulk, direct: Bulk,
     sandbox.fault(**fault, times=99)
     result = bulk("applied", rollout={"concurrency": 1})
     assert "The server refuses every request alike: action_participant (retry) for" in result["msg"]
-    assert (left(result), result["change"]["sent"]) == ({"planned": 44}, 0)
+    assert (nonzero_counts(result), result["change"]["sent"]) == ({"planned": 44}, 0)
     assert len(sandbox.writes()) == 3
     assert [entry["action"] for entry in direct()["results"]] == ["retry"] * 3 + [None] * 7
 
@@ -276,7 +268,7 @@ def test_refusals_alike_from_the_start_are_the_servers(bulk: Bulk, direct: Bulk,
     sandbox.fault(**fault, times=2)
     sandbox.fault(**fault, nth=4, times=5)
     own = bulk("applied", rollout={"concurrency": 1}, abort={"threshold_percentage": 100})
-    assert left(own) == {"done": 37, "refused": 7}
+    assert nonzero_counts(own) == {"done": 37, "refused": 7}
 
 
 def test_refusals_of_two_kinds_that_were_under_way_are_all_taken_back() -> None:
@@ -296,9 +288,9 @@ def test_refusals_alike_that_are_the_first_participants_own_hold_up_no_list(bulk
 
     for resume in (True, False):  # nobody can have looked at refusals that are yet to come
         stuck = applied(resume)
-        assert left(stuck) == {"planned": 44}
+        assert nonzero_counts(stuck) == {"planned": 44}
         assert stuck["msg"].endswith("are the reason, set resume_aborted to record it and continue.")
-    assert left(applied(True)) == {"done": 41, "refused": 3}
+    assert nonzero_counts(applied(True)) == {"done": 41, "refused": 3}
     assert set(acted_on(sandbox).values()) == {1}
 
 
@@ -333,7 +325,7 @@ def test_the_window_is_asked_before_each_try(bulk: Bulk, sandbox: Sandbox, monke
     monkeypatch.setattr(RolloutOptions, "is_open", lambda *_: len(sandbox.writes()) < 4)
     result = bulk("applied", rollout={"concurrency": 1})
     assert (result["change"]["status"], result.get("failed")) == ("window_closed", None)
-    assert left(result) == {"done": 3, "planned": 41}
+    assert nonzero_counts(result) == {"done": 3, "planned": 41}
     assert len(sandbox.writes()) == 4
 
 

@@ -98,7 +98,7 @@ def test_validate_certs_false_trusts_anyone(connect: Connect, tls_sandbox: Sandb
 
 
 def test_a_server_without_tls(connect: Connect, sandbox: Sandbox, pauses: list[float]) -> None:
-    """The handshake fails, so not even a write has left: it is tried again, and is an error of the network."""
+    """The handshake fails, so not even a write was sent: it is tried again, and is an error of the network."""
     with pytest.raises(TransportError, match="cannot reach https:"):
         connect(sandbox.url.replace("http:", "https:")).call("action_campaign", PAUSE)
     assert len(pauses) == 2

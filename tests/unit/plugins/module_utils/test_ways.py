@@ -111,7 +111,7 @@ def test_https_to_a_port_of_http_and_the_reverse(connect: Connect, sandbox: Sand
 def test_whatever_is_raised_on_the_way_is_ours(
     connect: Connect, parrot: Any, monkeypatch: pytest.MonkeyPatch, failure: type[Exception], place: str
 ) -> None:
-    """And it is known whether the request left."""
+    """And it is known whether the request was sent."""
 
     def fail(*_arguments: Any) -> Any:
         raise failure("odd")

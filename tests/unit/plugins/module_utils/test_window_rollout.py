@@ -9,7 +9,6 @@ import datetime
 import json
 import os
 import signal
-from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -21,7 +20,7 @@ from ansible_collections.simops.yateota.plugins.module_utils._change.windows imp
 from ansible_collections.simops.yateota.plugins.module_utils._core.clock import Clock
 from ansible_collections.simops.yateota.plugins.module_utils._core.errors import InvalidInputError
 from ansible_collections.simops.yateota.plugins.modules import yateota_bulk_info
-from ansible_collections.simops.yateota.tests.unit.plugins.module_utils.conftest import Bulk
+from ansible_collections.simops.yateota.tests.unit.plugins.module_utils.conftest import Bulk, acted_on
 from ansible_collections.simops.yateota.tests.unit.plugins.servers import RunTask
 
 from yateota_sandbox import Sandbox
@@ -51,10 +50,6 @@ def shift(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[], float]], No
         monkeypatch.setattr(Clock, "now", lambda self: now(self) + seconds())
 
     return shift
-
-
-def acted_on(box: Sandbox) -> Counter[int]:
-    return Counter(int(entry["params"]["participant_id"]) for entry in box.writes() if entry["carried_out"])
 
 
 def test_a_freeze_that_begins_in_the_middle_of_a_wave_stops_it_until_it_ends(
