@@ -3,7 +3,8 @@
 ``generate.py --check`` lists the files that differ, and writes nothing.
 
 An option is defined in one place: a module's DOCUMENTATION, the sandbox's options.py, or a role's meta/options.yml.
-Argument specs, the roles' files, the survey questions of AWX, and tables of options are generated from these.
+Argument specs, the roles' files, the survey questions of AWX, and tables of options, playbooks, modules and roles are
+generated from these.
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: yateota_bulk_info
-short_description: Read the bulk changes in a ledger
+short_description: Show the status of a change or of all changes in a ledger, and write reports
 version_added: 1.0.0
 description:
   - Returns the progress of a change, also while it runs, or lists the changes in a ledger.

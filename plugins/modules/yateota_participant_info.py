@@ -6,7 +6,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: yateota_participant_info
-short_description: Read the participants of a YateOTA campaign
+short_description: Read or count the participants of a YateOTA campaign, or write them to a file
 version_added: 1.0.0
 description:
   - Reads all participants (SIMs) of a campaign, those in one state, a part of the list, or only counts them.

@@ -31,18 +31,27 @@ _BOUNDS = [
 MUST_BE = re.compile(r"(?:^| )Must be (.+?)\.(?= |$)")
 
 
+def module_names(tree: Tree) -> list[str]:
+    """Return the names of all modules."""
+    return [path.rpartition("/")[2].removesuffix(".py") for path in tree.names(f"{MODULES}/*.py")]
+
+
+def documentation_of(tree: Tree, module: str) -> dict[str, Any]:
+    """Return a module's documentation."""
+    return _documentation(tree, f"{MODULES}/{module}.py")
+
+
 def options_of(tree: Tree, module: str) -> dict[str, Any]:
     """Return the options that a module documents itself.
 
     Those of its fragments are left out.
     """
-    documentation = _assigned(tree.text(f"{MODULES}/{module}.py"), "DOCUMENTATION")
-    return _checked(yaml.safe_load(documentation).get("options") or {}, module)
+    return _checked(documentation_of(tree, module).get("options") or {}, module)
 
 
 def connection_options(tree: Tree) -> dict[str, Any]:
     """Return the options of the connection."""
-    return _checked(yaml.safe_load(_assigned(tree.text(FRAGMENT), "DOCUMENTATION"))["options"], "connection")
+    return _checked(_documentation(tree, FRAGMENT)["options"], "connection")
 
 
 def paragraphs(option: Mapping[str, Any]) -> list[str]:
@@ -114,14 +123,13 @@ def suboptions(options: Mapping[str, Any], path: str = "") -> Iterator[tuple[str
 
 def put_arguments(tree: Tree) -> None:
     """Write the argument specs of the modules and of the connection."""
-    for name in tree.names(f"{MODULES}/*.py"):
-        module = name.rpartition("/")[2].removesuffix(".py")
+    for module in module_names(tree):
         options = options_of(tree, module)
         lines = [_assignment("ARGUMENTS", "dict[str, Any]", _specs(options))]
         limits = {path: found for path, option in suboptions(options) if (found := bounds(option))}
         if limits:
             lines.append(_assignment("BOUNDS", "dict[str, dict[str, float]]", limits))
-        tree.put_part(name, "DOCUMENTATION", lines)
+        tree.put_part(f"{MODULES}/{module}.py", "DOCUMENTATION", lines)
     shared = connection_options(tree)
     limits = {name: found for name, option in shared.items() if (found := bounds(option))}
     lines = [_assignment("CONNECTION_ARGUMENTS", "dict[str, dict[str, Any]]", _specs(shared))]
@@ -164,14 +172,14 @@ def _checked(options: dict[str, Any], where: str) -> dict[str, Any]:
     return options
 
 
-def _assigned(text: str, name: str) -> str:
-    """Return the text that a file assigns to a name."""
-    for node in ast.walk(ast.parse(text)):
-        if isinstance(node, ast.Assign) and any(
-            isinstance(each, ast.Name) and each.id == name for each in node.targets
-        ):
-            return str(ast.literal_eval(node.value))
-    raise GenerateError(f"a file has no {name}: document the module.")
+def _documentation(tree: Tree, path: str) -> dict[str, Any]:
+    """Return what a file assigns to ``DOCUMENTATION``."""
+    for node in ast.walk(ast.parse(tree.text(path))):
+        names = [each.id for each in node.targets if isinstance(each, ast.Name)] if isinstance(node, ast.Assign) else []
+        if "DOCUMENTATION" in names:
+            found: dict[str, Any] = yaml.safe_load(ast.literal_eval(node.value))
+            return found
+    raise GenerateError(f"{path} has no DOCUMENTATION: write it.")
 
 
 def _number(text: str) -> float:

@@ -1,12 +1,14 @@
-"""Generate tables of options for the roles' READMEs and the guides."""
+"""Generate tables for README.md, the roles' READMEs and the guides."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from . import documentation, sandbox
 from .roles import Role
+from .surveys import PLAYBOOKS
 from .tree import Tree
 from .writing import flow
 
@@ -24,6 +26,7 @@ _VALUE_WORDS = {
     "participants": "list of dictionaries",
     "sim_lines": "text or list",
 }
+_EXAMPLE = re.compile(r"(-e .+)$")
 _LIMITS = ("least", "above", "most")
 
 
@@ -34,6 +37,10 @@ def write_tables(tree: Tree, roles: Mapping[str, Role]) -> None:
     change = roles["bulk_change"]
     tree.put_part("docs/bulk.md", "the documentation of yateota_bulk", _of_role(change, _waves(change)))
     tree.put_part("README.md", documentation.FRAGMENT, _of_connection(documentation.connection_options(tree)))
+    tree.put_part("README.md", "the playbooks and playbooks/vars/playbooks.yml", _of_playbooks(tree, roles))
+    tree.put_part("README.md", PLAYBOOKS, _of_playbook_variables(tree))
+    tree.put_part("README.md", "the modules' documentation", _of_modules(tree))
+    tree.put_part("README.md", "roles/*/meta/options.yml", _of_roles(roles))
     tree.put_part("docs/sandbox.md", "yateota_sandbox/options.py", _of_sandbox())
 
 
@@ -44,6 +51,60 @@ def _waves(role: Role) -> Iterator[str]:
     """
     yield "max_waves"
     yield from (name for path, name in role.passed.items() if "." in path and not path.startswith("selection."))
+
+
+def _of_playbooks(tree: Tree, roles: Mapping[str, Role]) -> Iterator[str]:
+    yield "| Playbook | What it does | Variables |"
+    yield "| --- | --- | --- |"
+    for name, playbook in tree.data(PLAYBOOKS)["playbooks"].items():
+        does = tree.data(f"playbooks/{name}.yml")[0]["name"]
+        yield f"| `simops.yateota.{name}` | {does} | {_taken(playbook, roles)} |"
+
+
+def _taken(playbook: Mapping[str, Any], roles: Mapping[str, Role]) -> str:
+    """Return the variables that a playbook takes: those that it needs, its optional ones, and those of its roles."""
+    groups = [*playbook.get("needs", [])]
+    settled = {name for group in groups for name in group} | {*playbook.get("sets", {})}
+    prefixes = []
+    for role in map(roles.__getitem__, playbook.get("roles", [])):
+        required = [role.variable(name) for name, option in role.variables.items() if option.get("required")]
+        groups += [[name] for name in required if name not in settled]
+        prefixes += [f"`{name}_`" for name in (role.name, *role.source.get("includes", []))]
+    parts = [_one_of(group) for group in groups]
+    if "takes" in playbook:
+        parts.append("optional " + ", ".join(f"`{name}`" for name in playbook["takes"]))
+    if prefixes:
+        parts.append(f"any {' or '.join(prefixes)} variable")
+    return "; ".join(parts) or "none"
+
+
+def _of_playbook_variables(tree: Tree) -> Iterator[str]:
+    yield "| Variable | What to give |"
+    yield "| --- | --- |"
+    for name, variable in tree.data(PLAYBOOKS)["variables"].items():
+        value = _EXAMPLE.sub(r"`\1`", variable["give"])
+        yield f"| `{name}` | {value} |"
+
+
+def _one_of(names: list[str]) -> str:
+    """Return "`a`, `b` or `c`"."""
+    *others, last = (f"`{name}`" for name in names)
+    return f"{', '.join(others)} or {last}" if others else last
+
+
+def _of_modules(tree: Tree) -> Iterator[str]:
+    yield "| Module | What it does |"
+    yield "| --- | --- |"
+    for name in documentation.module_names(tree):
+        yield f"| `{name}` | {documentation.documentation_of(tree, name)['short_description']} |"
+
+
+def _of_roles(roles: Mapping[str, Role]) -> Iterator[str]:
+    yield "| Role | What it does |"
+    yield "| --- | --- |"
+    for name, role in roles.items():
+        url = f"https://github.com/simops/yateota/blob/main/roles/{name}/README.md"
+        yield f"| [`{name}`]({url}) | {role.source['short_description']} |"
 
 
 def _of_role(role: Role, names: Iterable[str]) -> Iterator[str]:

@@ -70,23 +70,6 @@ def test_roles_tell_their_options(role: Path) -> None:
     assert (role / "README.md").stat().st_size
 
 
-@pytest.mark.parametrize(
-    ("kind", "names"),
-    [
-        ("Module", MODULES),
-        ("Role", [role.name for role in ROLES]),
-        ("Playbook", sorted(path.stem for path in (ROOT / "playbooks").glob("*.yml"))),
-    ],
-)
-def test_readme_lists_all_there_is(kind: str, names: list[str]) -> None:
-    """Every module, role and playbook has its row in its kind's table, and every row is of one that exists."""
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    table = re.search(rf"^\| {kind} \|.*\n((?:\|.*\n)+)", readme, re.MULTILINE)
-    assert table, f"README.md has no table of which the first heading is {kind}"
-    rows = re.findall(r"^\| \[?`(?:simops\.yateota\.)?(\w+)`", table[1], re.MULTILINE)
-    assert sorted(rows) == names
-
-
 def test_integration_requirements_are_the_collections() -> None:
     """ansible-test reads that one file alone; it says again what the modules and the sandbox need, and no more."""
     assert requirements("tests/integration/requirements.txt") == requirements(
