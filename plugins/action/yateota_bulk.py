@@ -1,9 +1,9 @@
 # Copyright (c) 2026 simops.yateota contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Run the module in the controller's process if possible, and wave by wave.
+"""Run the module of the same name in the controller's process if possible.
 
-Each wave's progress is shown. The module has the same name.
+It runs wave by wave, and shows each wave's progress.
 """
 
 from __future__ import annotations

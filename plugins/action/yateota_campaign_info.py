@@ -1,9 +1,9 @@
 # Copyright (c) 2026 simops.yateota contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Run the module in the controller's process if possible, repeatedly for a wait.
+"""Run the module of the same name in the controller's process if possible.
 
-The module has the same name.
+For a wait it runs again and again.
 """
 
 from __future__ import annotations

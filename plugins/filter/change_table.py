@@ -1,10 +1,7 @@
 # Copyright (c) 2026 simops.yateota contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Provide the filter ``change_table``.
-
-It formats bulk changes as a table for a terminal.
-"""
+"""Format bulk changes as a table for a terminal."""
 
 from __future__ import annotations
 

@@ -1,10 +1,7 @@
 # Copyright (c) 2026 simops.yateota contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Provide the filter ``change_verdict``.
-
-It describes the state of a bulk change after a run, and the next step.
-"""
+"""Describe how a bulk change stands after a run, and the next step."""
 
 from __future__ import annotations
 

@@ -1,10 +1,7 @@
 # Copyright (c) 2026 simops.yateota contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Provide the filter ``esim_sims``.
-
-It compares SIMs to be rerun with the server's data.
-"""
+"""Compare SIMs to be rerun with the server's data."""
 
 from __future__ import annotations
 

@@ -1,10 +1,7 @@
 # Copyright (c) 2026 simops.yateota contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Provide the filter ``node_metrics``.
-
-It writes verdicts on nodes in the format of Prometheus.
-"""
+"""Write verdicts on nodes in the format of Prometheus."""
 
 from __future__ import annotations
 

@@ -1,10 +1,7 @@
 # Copyright (c) 2026 simops.yateota contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Provide the filter ``participant_account``.
-
-It describes what a task did with a list of participants.
-"""
+"""Describe what a task did with a list of participants."""
 
 from __future__ import annotations
 

@@ -1,10 +1,7 @@
 # Copyright (c) 2026 simops.yateota contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Provide the filter ``report_name``.
-
-It makes the name of a change's report files.
-"""
+"""Make the name of a change's report files."""
 
 from __future__ import annotations
 

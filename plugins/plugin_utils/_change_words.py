@@ -1,10 +1,7 @@
 # Copyright (c) 2026 simops.yateota contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Describe bulk changes in words.
-
-These are counts, progress in a line, and the reason why a run has stopped.
-"""
+"""Put the counts, the progress and the end of bulk changes into words."""
 
 from __future__ import annotations
 
@@ -38,10 +35,7 @@ def sim_line(each: Mapping[str, Any], said: str, message: str | None) -> str:
 
 
 def has_stopped(result: Mapping[str, Any]) -> bool:
-    """Return whether nothing more may be sent after this result.
-
-    It is a result of ``yateota_bulk`` with ``state=applied``.
-    """
+    """Return whether nothing more may be sent after a result of ``state=applied``."""
     change = result.get("change")
     return "failure" in result or not change or change["status"] in _NOT_NOW or waits_for_window(change)
 
@@ -64,10 +58,7 @@ def next_attempts(change: Mapping[str, Any]) -> str:
 
 
 def why_stopped(result: Mapping[str, Any]) -> str:
-    """Return a sentence on what stopped a run.
-
-    It names variables of the role ``bulk_change`` instead of options.
-    """
+    """Return a sentence on what stopped a run, with the role's variables for options."""
     change = result.get("change")
     if result.get("msg"):
         return _ROLE_PREFIX.sub(_as_variable, str(result["msg"]))
@@ -83,28 +74,19 @@ def _as_variable(found: re.Match[str]) -> str:
 
 
 def waiting(change: Mapping[str, Any]) -> str:
-    """Return a sentence on the window that a change waits for.
-
-    The text is empty if the window is open or never opens again.
-    """
+    """Return a sentence on the window that a change waits for; empty if there is none."""
     moment = opening(change)
     return f"Change {change['change_id']} waits for its window, which opens at {moment}." if moment else ""
 
 
 def opening(change: Mapping[str, Any]) -> str:
-    """Return when a change's window opens, by its own clock and by UTC.
-
-    The text is empty if the window is open or never opens again.
-    """
+    """Return when a closed window opens, by its own clock and by UTC; empty if never."""
     utc, local = change.get("window_opens") or "", change.get("window_opens_local") or ""
     return f"{local} ({utc})" if utc and local and not local.endswith("+00:00") else utc
 
 
 def tally(change: Mapping[str, Any], remaining: int) -> str:
-    """Return the counts of a change in words.
-
-    They are the participants that are done, went wrong or remain.
-    """
+    """Return how many participants of a change are done, went wrong or remain."""
     bad = {state: change["counts"][state] for state in _AMISS}
     return ", ".join(
         [f"{change['counts'][RowState.DONE]} of {change['selected']} done", *counted(bad), f"{remaining} remaining"]
@@ -130,7 +112,7 @@ def progress_line(result: Mapping[str, Any]) -> str:
 
 
 def time_left(change: Mapping[str, Any]) -> str:
-    """Return when a change ends, by its forecast: the remaining time or, if a window closes before, the moment.
+    """Return the remaining time or, if a window closes before the end, its moment.
 
     The text is empty if there is no forecast.
     """

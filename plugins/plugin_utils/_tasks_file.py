@@ -1,10 +1,7 @@
 # Copyright (c) 2026 simops.yateota contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Find and read the files of a user's own tasks, which a role includes.
-
-This is done before the role does anything else.
-"""
+"""Find and read a user's own tasks files before a role does anything else."""
 
 from __future__ import annotations
 

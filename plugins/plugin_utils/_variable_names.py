@@ -1,10 +1,7 @@
 # Copyright (c) 2026 simops.yateota contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Find variables that a role or playbook does not know.
-
-It also finds the names that are probably meant.
-"""
+"""Find variables that a role or playbook does not know, and the names meant."""
 
 from __future__ import annotations
 

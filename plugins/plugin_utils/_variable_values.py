@@ -227,9 +227,9 @@ def _identifier(name: str, spec: Spec, value: Any) -> str:
 
 
 def _sims(name: str, spec: Spec, value: Any) -> list[dict[str, str]]:
-    """Return the participants for ICCIDs and IMSIs.
+    """Return the participants for ICCIDs and IMSIs in a list or a text.
 
-    They are in a list, or in text with blanks, commas or line breaks.
+    Blanks, commas or line breaks separate them in a text.
     """
     parts = value if isinstance(value, (list, tuple)) else [value]
     codes = [code for part in parts for code in _WORDS.split(text(name, part, spec)) if code]

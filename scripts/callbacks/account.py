@@ -1,10 +1,7 @@
 # Copyright (c) 2026 simops.yateota contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Show a playbook briefly.
-
-It has a line for each task, the text of debug tasks, and nothing else.
-"""
+"""Show a line for each task of a playbook, and the text of debug tasks."""
 
 from __future__ import annotations
 

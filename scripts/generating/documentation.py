@@ -1,7 +1,4 @@
-"""Read options from modules' documentation.
-
-They have types, defaults, choices, bounds and descriptions.
-"""
+"""Read the options, their types, bounds and descriptions from modules' documentation."""
 
 from __future__ import annotations
 
@@ -66,9 +63,7 @@ def without_macros(text: str, quote: str = "") -> str:
 
 
 def bounds(option: Mapping[str, Any]) -> dict[str, float]:
-    """Return the bounds of a number.
-
-    They are read from the sentence in its description that begins with "Must be".
+    """Return the bounds of a number, from the sentence "Must be ..." in its description.
 
     Returns:
         Any of ``least`` (this or more), ``above`` (more than this) and ``most`` (this or less).
@@ -97,10 +92,7 @@ def must_be(limits: Mapping[str, float]) -> str:
 
 
 def environment(option: Mapping[str, Any]) -> str:
-    """Return the environment variable of an option.
-
-    It is empty if the option's description names none.
-    """
+    """Return the environment variable in an option's description; empty without one."""
     found = _ENVIRONMENT.search(" ".join(paragraphs(option)))
     return found[1] if found else ""
 

@@ -1,6 +1,6 @@
 """Read a role's variables.
 
-They are in its meta/options.yml, and in the module or the server that the role runs.
+The role's meta/options.yml has them, and the module or the server that the role runs.
 """
 
 from __future__ import annotations
@@ -85,10 +85,7 @@ def _overridden(option: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, 
 
 
 def _of_module(tree: Tree, role: str, module: Mapping[str, Any]) -> tuple[dict[str, dict[str, Any]], dict[str, str]]:
-    """Return the variables that are options of a module.
-
-    Those that every task passes on are returned too.
-    """
+    """Return a module's options as variables, and those that every task passes on."""
     options = dict(documentation.suboptions(documentation.options_of(tree, module["name"])))
     names = {
         path: module.get("names", {}).get(path, _flat(path, module.get("flat", [])))
@@ -111,9 +108,9 @@ def _of_module(tree: Tree, role: str, module: Mapping[str, Any]) -> tuple[dict[s
 
 
 def _flat(path: str, flat: list[str]) -> str:
-    """Return a variable's name.
+    """Return the name of an option's variable.
 
-    It is the option's name, with that of the option's dictionary before it unless that is one of ``flat``.
+    The name of the option's dictionary comes first, unless it is one of ``flat``.
     """
     dictionary, _dot, name = path.rpartition(".")
     return name if not dictionary or dictionary in flat else f"{dictionary}_{name}".replace(".", "_")

@@ -50,9 +50,9 @@ def write_surveys(tree: Tree, roles: Mapping[str, Role]) -> None:
 
 
 def _members(role: Role, group: Mapping[str, Any]) -> Iterator[str]:
-    """Yield a group's variables.
+    """Yield a group's variables: a role's options that a survey can ask for.
 
-    They are the options of a role's module, except secrets, paths and those that the group leaves out.
+    Secrets, paths and the options that the group leaves out are not among them.
     """
     left_out = set(group["leaves_out"])
     if unknown := left_out - role.from_module:

@@ -45,10 +45,7 @@ def write_tables(tree: Tree, roles: Mapping[str, Role]) -> None:
 
 
 def _waves(role: Role) -> Iterator[str]:
-    """Yield the rollout variables.
-
-    They are the number of waves, and the keys of the module's dictionaries.
-    """
+    """Yield the rollout variables: the number of waves, and options in dictionaries."""
     yield "max_waves"
     yield from (name for path, name in role.passed.items() if "." in path and not path.startswith("selection."))
 

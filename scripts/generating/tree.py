@@ -22,10 +22,7 @@ _FROM = re.compile(r"^( *(?:choices|default): )\S.*?(  # from ([\w., ]+))$", re.
 
 
 class GenerateError(Exception):
-    """A problem that prevents the generation.
-
-    The text says where it is, and what to do.
-    """
+    """A problem that prevents the generation: where it is, and what to do."""
 
 
 class Tree:
@@ -108,10 +105,7 @@ class Tree:
 
 
 def _constants(names: list[str]) -> Any:
-    """Return the values of constants.
-
-    They are one number or text, or all values in a list.
-    """
+    """Return the value of one constant, or the list of values of several."""
     found = [_constant(name) for name in names]
     if len(found) == 1 and isinstance(found[0], (str, int, float)):
         return found[0]

@@ -18,9 +18,7 @@ class Code(str):
 
 
 def python(value: Any, indent: int = 0, before: int = 0) -> str:
-    """Return a value as ``ruff format`` formats it.
-
-    It is on one line if it fits, else one entry per line.
+    """Return a value as ``ruff format`` formats it: on one line if it fits.
 
     Args:
         value: consists of dictionaries, lists, texts, numbers and ``Code``.
@@ -60,10 +58,7 @@ def flow(value: Any) -> str:
 
 
 def yaml_lines(key: str, value: Any, indent: int = 0) -> Iterator[str]:
-    """Yield a key and its value as YAML lines.
-
-    It is one line if it fits, folded text, or one key per line.
-    """
+    """Yield a key and its value as YAML: one line if it fits, else one for each part."""
     start = f"{' ' * indent}{key}:"
     if isinstance(value, str):
         yield from _text_lines(start, value, indent + 2)
@@ -84,10 +79,7 @@ def yaml_lines(key: str, value: Any, indent: int = 0) -> Iterator[str]:
 
 
 def _scalar(text: str) -> str:
-    """Return a text on one line.
-
-    It is in quotes if YAML would read it as something else.
-    """
+    """Return a text on one line, in quotes if YAML would read another value."""
     try:
         is_plain = yaml.safe_load(f"key: {text}") == {"key": text}
     except yaml.YAMLError:

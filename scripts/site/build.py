@@ -57,10 +57,7 @@ Release notes <changelog>
 
 
 def link(page: Path, target: str) -> str:
-    """Return the target of a page's link on the site.
-
-    It is one of the site's pages, or the repository.
-    """
+    """Return the target of a page's link on the site: a page, or the repository."""
     path, _hash, anchor = target.partition("#")
     if target.startswith("#") or "://" in path:
         if not path.startswith(REPOSITORY):

@@ -1,7 +1,4 @@
-"""Configure Sphinx for the documentation site.
-
-It has Markdown guides, and the reference by antsibull-docs.
-"""
+"""Configure Sphinx for the site: Markdown guides, and antsibull-docs' reference."""
 
 project = "simops.yateota"
 copyright = "simops.yateota contributors"  # noqa: A001 (the name that Sphinx reads)

@@ -49,10 +49,7 @@ def change(url: str, ledger: Path, change_id: str, **options: Any) -> dict[str, 
 
 
 def client_alone(url: str, participants: int) -> float:
-    """Return the seconds that the client takes for the same requests.
-
-    It uses as many threads, and no ledger.
-    """
+    """Return the seconds that the client takes for the same requests without a ledger."""
     client = Client(Connection(api_url=url), CONCURRENCY)
     coming = itertools.count(1)
 

@@ -1,6 +1,4 @@
-"""Disturb the runs of a trial.
-
-They are killed, delayed, lose their ledger, or run out of space.
+"""Kill and delay the runs of a trial, take their ledger or their disk space.
 
 A disturbance runs the bulk module in a process of its own, disturbs it as its name says, and returns
 the results of the runs that ended by themselves.
@@ -206,10 +204,7 @@ DISTURBANCES: dict[str, tuple[Disturbance, ...]] = {
 
 @contextlib.contextmanager
 def database(kind: str) -> Iterator[Database]:
-    """Yield a place for the ledgers of trials.
-
-    It is `sqlite`, or `postgresql` on a server of its own.
-    """
+    """Yield a place for the ledgers of trials, on either database."""
     if kind == "sqlite":
         yield Database()
         return

@@ -46,10 +46,7 @@ __all__ = [
 
 
 def run(module: ModuleType, options: dict[str, Any], check_mode: bool = False) -> dict[str, Any]:
-    """Return a module's result for these options, with its warnings.
-
-    They are under `warnings`.
-    """
+    """Return a module's result for these options, with its `warnings`."""
     validation = ArgumentSpecValidator(argument_spec(module.ARGUMENTS), **module.RULES).validate(options)
     if validation.error_messages:
         raise ValueError(validation.errors.msg)

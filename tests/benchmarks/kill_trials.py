@@ -65,9 +65,7 @@ class Trial:
 
 
 class Server:
-    """A sandbox in a process of its own.
-
-    It has one campaign of failed participants for each trial.
+    """A sandbox in its own process, with a campaign of failed participants for each trial.
 
     Args:
         folder: where its files are.
@@ -194,10 +192,7 @@ def trial_options(
 
 
 def unexpected(result: dict[str, Any] | None) -> str | None:
-    """Return the message of an undisturbed run that failed too early.
-
-    It failed before it found the change.
-    """
+    """Return the message of an undisturbed run that failed before it found the change."""
     return result["msg"] if result and "change" not in result else None
 
 

@@ -1,7 +1,4 @@
-"""The mutating server's answer to one request.
-
-It includes what a client may conclude from the answer.
-"""
+"""The mutating server's answer to one request, and what a client may conclude from it."""
 
 from __future__ import annotations
 

@@ -304,9 +304,9 @@ def refused_before_it_is_read(good: Good, chance: Random) -> Script:
 
 
 def _belied(page: bytes, good: Good) -> tuple[str, ...]:
-    """Return what a page may mean besides its status.
+    """Return what a page may mean if its body and its status disagree.
 
-    Its status says that the request was not read, but its body may say that it was.
+    The status says that the request was not read; the body may say that it was.
     """
     return (UNKNOWN,) if page.endswith(good.body) else ()
 

@@ -1,7 +1,4 @@
-"""A server between the modules and a sandbox.
-
-It spoils the sandbox's answers, and keeps a record of what it did.
-"""
+"""A server between the modules and a sandbox, which alters answers and records them."""
 
 from __future__ import annotations
 
@@ -176,7 +173,7 @@ class MutatingServer(socketserver.ThreadingTCPServer):
     def chance(self, what: str) -> Random:
         """Return a source of chance for something that may happen several times.
 
-        It is the same each time that the task is replayed.
+        A replay of the task draws the same numbers.
         """
         with self._lock:
             self._seen[what] += 1

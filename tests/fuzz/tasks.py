@@ -1,7 +1,4 @@
-"""The tasks of one seed, with options drawn by chance.
-
-They are every module, and every state of the bulk module.
-"""
+"""Draw the tasks of one seed: every module, and every state of the bulk module."""
 
 from __future__ import annotations
 

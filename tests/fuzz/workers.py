@@ -73,10 +73,7 @@ def fuzz(answers: int, first_seed: int, jobs: int) -> dict[str, int]:
 
 
 def _attended(worker: Worker, total: dict[str, int], database: str) -> list[Worker]:
-    """Take a worker's results, and return the workers that continue.
-
-    It is the worker itself, or after a breakdown one for the rest of its seeds.
-    """
+    """Take a worker's results, and return the worker that continues with its seeds."""
     with contextlib.suppress(EOFError):
         while worker.results.poll():
             said = worker.results.recv()
@@ -154,10 +151,7 @@ def replay(seed: int) -> list[str]:
 
 
 def _database(seed: int, url: str) -> str | None:
-    """Return the place of a seed's ledger.
-
-    It is a schema of its own on PostgreSQL, or None for a SQLite file.
-    """
+    """Return a seed's own schema on PostgreSQL; None for a SQLite file."""
     if seed % ON_POSTGRESQL:
         return None
     import sqlalchemy as sa

@@ -1,6 +1,4 @@
-"""Require a changelog fragment for a change of what users run.
-
-It fails if the files that users run differ from the latest release and there is no fragment.
+"""Fail if the files that users run have changed without a changelog fragment.
 
 fragments.py [--record]: `--record` is a step of a release. Git is not used, because neither the copy that a gate runs
 in nor a shallow clone has a history: the release records a digest of its files.
@@ -39,10 +37,7 @@ def _order(version: str) -> tuple[int, int, int, bool, str]:
 
 
 def digest(root: Path) -> str:
-    """Return a digest of the files that users run.
-
-    They are the names and contents in plugins/, roles/ and playbooks/.
-    """
+    """Return a digest of the files in plugins/, roles/ and playbooks/, which users run."""
     found = hashlib.sha256()
     paths = [path for folder in FOLDERS for path in (root / folder).rglob("*") if path.is_file()]
     for path in sorted(path.relative_to(root) for path in paths if "__pycache__" not in path.parts):
@@ -58,10 +53,7 @@ def record(root: Path) -> None:
 
 
 def complaint(root: Path) -> str | None:
-    """Return what is wrong with the collection at `root`, or None.
-
-    It is a sentence that says what to do.
-    """
+    """Return what is wrong with the collection at `root`, and what to do; or None."""
     recorded = json.loads((root / RECORD).read_text(encoding="utf-8"))
     latest = latest_release(root)
     if recorded["version"] != latest:

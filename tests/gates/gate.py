@@ -159,10 +159,7 @@ def environment_of(venv: Path) -> tuple[str, str]:
 
 
 def gate_environ(venv: Path, collections: Path) -> dict[str, str]:
-    """Return a gate's environment.
-
-    It has its own home and collections, and neither the user's settings nor the user's server.
-    """
+    """Return a gate's environment: its own home and collections, and no user's settings."""
     environ = {name: value for name, value in os.environ.items() if not name.startswith(FOREIGN_VARIABLES)}
     return environ | {
         "ANSIBLE_COLLECTIONS_PATH": str(collections),
@@ -186,10 +183,7 @@ def arguments() -> argparse.Namespace:
 
 
 def count(way: str, code: int, tree: Path, log: str) -> tuple[int, int, int]:
-    """Return the passed, failed and skipped tests.
-
-    They are counted in one of the ways of the command line.
-    """
+    """Return the passed, failed and skipped tests, counted as the command line says."""
     if way == "junit":
         return count_junit(tree)
     if way == "command":

@@ -42,10 +42,7 @@ def write_pip_settings(venv: Path, home: Path) -> None:
 
 
 def write_pip_bootstrap(venv: Path, home: Path) -> None:
-    """Put what ansible-test begins an environment with in its cache.
-
-    That is the packages, and the script that links them.
-    """
+    """Put the packages that ansible-test begins with, and their script, into its cache."""
     source = next(venv.glob("lib/python*/site-packages/ansible_test/_internal/python_requirements.py"))
     found = re.search(r"default_packages = dict\(([^)]*)\)", source.read_text(encoding="utf-8"))
     packages = dict(re.findall(r"(\w+)='([\d.]+)'", found[1])) if found else {}

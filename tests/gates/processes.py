@@ -25,10 +25,7 @@ _END_SECONDS = 30
 
 @contextlib.contextmanager
 def all_ended_at_the_end() -> Iterator[None]:
-    """Kill all processes that the block leaves running.
-
-    This is done also after an error, SIGTERM or SIGINT.
-    """
+    """Kill all processes that still run after the block, however it ends."""
     if _PROC.is_dir():
         # A daemon whose parent has ended becomes a child of this process, and is found in any session.
         ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
@@ -41,10 +38,7 @@ def all_ended_at_the_end() -> Iterator[None]:
 
 
 def cpu_seconds() -> float | None:
-    """Return the CPU seconds of the processes up to now.
-
-    It is None if they are not known.
-    """
+    """Return the CPU seconds of the processes up to now; None if not known."""
     if not _PROC.is_dir():
         return None
     return sum(sum(map(int, fields[11:15])) for fields in _descendants().values()) / _TICKS
@@ -55,10 +49,7 @@ def _leave(number: int, _frame: object) -> NoReturn:
 
 
 def _kill_all() -> None:
-    """Kill all of them, and wait for their end.
-
-    Those that are started meanwhile are included.
-    """
+    """Kill all processes, also those that start meanwhile, and wait for their end."""
     deadline = time.monotonic() + _END_SECONDS
     while time.monotonic() < deadline:
         remaining = _descendants()

@@ -1,6 +1,4 @@
-"""Summarize `make test`.
-
-It says where the gates ran, which had no result, and how many tests passed and failed.
+"""Summarize `make test`: the machine, gates without a result, and the tests.
 
 summary.py NAME ...: the gates that should have run. A gate without a result is a failure.
 """

@@ -1,10 +1,7 @@
 # Copyright (c) 2026 simops.yateota contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Connect a module's code to Ansible.
-
-Only this file uses AnsibleModule, and exits or fails.
-"""
+"""Connect a module's code to AnsibleModule, which no other file uses."""
 
 from __future__ import annotations
 
@@ -57,10 +54,7 @@ class Task:
         self._open = contextlib.ExitStack()
 
     def warn(self, text: str) -> None:
-        """Add a warning for the user.
-
-        It is shown once, at the task's end, even if it was added several times.
-        """
+        """Add a warning, which the user sees once, at the task's end."""
         self._warnings[text] += 1
 
     def warned(self) -> Collection[str]:
@@ -149,10 +143,7 @@ def _task_result(run: Callable[[Task], Result | TaskResult], task: Task) -> Task
 
 
 def masking_of(params: Mapping[str, Any]) -> Masking | None:
-    """Return the masking for a task with these options, valid or not.
-
-    It is None if identifiers are shown.
-    """
+    """Return the masking for a task's options, valid or not; None if there is none."""
     return Masking(params) if boolean(params.get("mask_identifiers") or False, strict=False) else None
 
 
@@ -210,10 +201,7 @@ def read_params(params: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def argument_spec(arguments: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a module's whole argument spec.
-
-    It has the connection's options and the module's own.
-    """
+    """Return the argument spec of the connection's options and a module's own."""
     return {**CONNECTION_ARGUMENTS, **arguments}
 
 

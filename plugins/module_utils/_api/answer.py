@@ -116,10 +116,7 @@ class Border:
             raise NoAnswerError(self._instead(text)) from None
 
     def _instead(self, text: str) -> str:
-        """Describe what came in place of an answer.
-
-        It is an HTML page, or text such as a warning of PHP.
-        """
+        """Describe what came in place of an answer, such as HTML or a warning of PHP."""
         title = self.line(title_of(text))
         if title:
             return f"a page titled '{title}'"

@@ -1,9 +1,9 @@
 # Copyright (c) 2026 simops.yateota contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Send writes one after another at a rate, with pauses and a switch to stop.
+"""Send writes at a limited rate, with pauses that the server asks for.
 
-Sending pauses when the server asks for it, and stops when the switch is on.
+A switch stops all sending.
 """
 
 from __future__ import annotations
@@ -208,9 +208,7 @@ class Delivery:
         return AttemptResult(RequestOutcome.CARRIED_OUT)
 
     def broken(self, error: BaseException, params: Mapping[str, Any], outcome: RequestOutcome) -> AttemptResult:
-        """End all sending after an unexpected exception, and return the result.
-
-        It is the result of the request that the exception ended.
+        """End all sending after an unexpected exception, and return its request's result.
 
         Args:
             error: the exception.

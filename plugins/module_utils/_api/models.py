@@ -1,9 +1,9 @@
 # Copyright (c) 2026 simops.yateota contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Read the API's answers tolerantly.
+"""Read the API's answers: numbers may be strings, and counts may be flags.
 
-Numbers may be strings, counts may be flags, and unknown fields are kept.
+Unknown fields are kept.
 """
 
 from __future__ import annotations
@@ -150,10 +150,7 @@ class Campaign(pydantic.BaseModel):
     canceled: _Count = None
 
     def progress(self) -> float | None:
-        """Return the percentage of participants at an end, 0.0 to 100.0.
-
-        It is None if the server sends no counts.
-        """
+        """Return the percentage of ended participants, 0.0 to 100.0; None without counts."""
         ended = [getattr(self, state) for state in END_STATES]
         if any(count is None or isinstance(count, bool) for count in [self.participants, *ended]):
             return None

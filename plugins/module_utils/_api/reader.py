@@ -164,9 +164,7 @@ class Reader:
         return [{**item, **_filled(unique.get(_name_of(item), {}))} for item in detailed]
 
     def participant_count(self, campaign_id: int) -> int | None:
-        """Return the number of participants of a campaign.
-
-        It is None if the server does not report it.
+        """Return a campaign's number of participants; None if it is not reported.
 
         Raises:
             YateotaError: as ``Client.call``.
@@ -177,7 +175,7 @@ class Reader:
     def states_of_number(self, msisdn: str) -> dict[int, str] | None:
         """Return the states of the participants with one number, by one request [V].
 
-        It replaces the reading of all pages of their campaigns.
+        Otherwise all pages of their campaigns would have to be read.
 
         The answer's form is not published [A], and its states may be those of the campaigns. A state is used only if no
         campaign can have it, and if the item has no field that only a campaign's own has.

@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Post to one URL over TLS, proxies and kept-alive connections.
 
-It is known whether a request was sent.
+After a failure, the caller knows whether the request may have been sent.
 """
 
 from __future__ import annotations

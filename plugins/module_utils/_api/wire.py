@@ -1,9 +1,9 @@
 # Copyright (c) 2026 simops.yateota contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Exchange requests and answers over a connection, one at a time.
+"""Exchange requests and answers over a connection, limited in time and size.
 
-Time and size are limited.
+There is one request at a time.
 """
 
 from __future__ import annotations
@@ -60,10 +60,7 @@ SPEAKS_TLS = "the server there speaks TLS: check the scheme and the port of api_
 
 @dataclass(frozen=True)
 class Reply:
-    """A response.
-
-    It has the HTTP status, its reason phrase, the headers by lower-case names, and the body's text.
-    """
+    """A response: status, reason phrase, headers (names in lower case) and text."""
 
     status: int
     reason: str

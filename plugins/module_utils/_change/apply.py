@@ -1,10 +1,7 @@
 # Copyright (c) 2026 simops.yateota contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Carry out ``state: applied``: send the action until nothing remains to be done.
-
-It is sent for all planned participants.
-"""
+"""Carry out ``state: applied``: send the action for all planned participants."""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
 # Copyright (c) 2026 simops.yateota contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Define what the parts of a bulk task pass to each other.
+"""Define what a bulk task is asked for, what a state does, and what was done.
 
-They are what the task is asked for, what a state does, and what was done.
+The parts of a task pass these to each other.
 """
 
 from __future__ import annotations
@@ -74,10 +74,7 @@ class BulkTask:
 
     @property
     def approver(self) -> str:
-        """Return the approver: the option, or else the requester.
-
-        This way nobody approves without a name.
-        """
+        """Return the approver: the option, or else the requester, so that there is a name."""
         return str(self.options["approved_by"] or self.requested_by)
 
     @cached_property

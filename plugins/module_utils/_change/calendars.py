@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Read a calendar of windows or of freezes from an iCalendar file.
 
-Its recurrences are expanded. Anything in it that could be misread is refused.
+Recurring events are expanded. Anything that could be misread is refused.
 """
 
 from __future__ import annotations

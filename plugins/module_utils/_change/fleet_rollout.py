@@ -1,9 +1,10 @@
 # Copyright (c) 2026 simops.yateota contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Let the rollouts of a change on several servers share an abort threshold and a rate, and begin in stages.
+"""Let a change's rollouts on several servers share limits, and begin in stages.
 
-They share it through their rows in the ledger, which each run reads and writes together with its lease.
+The limits are the abort threshold and the rate. Each run reads and writes the rows of all servers in the ledger
+together with its lease.
 """
 
 from __future__ import annotations

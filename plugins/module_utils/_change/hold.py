@@ -23,7 +23,7 @@ from .bulk_task import BulkTask, ModuleState, Work
 
 
 def why_halted(change_id: str, halt: Halt) -> YateotaError:
-    """Return the failure of a run whose change is held or stopped, or aborted on all its servers.
+    """Return the failure of a run whose change is held, stopped, or aborted everywhere.
 
     It says who did it, since when, and why.
     """

@@ -1,10 +1,7 @@
 # Copyright (c) 2026 simops.yateota contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Define hours of the day and days of the week in a time zone.
-
-They are those that a wall clock of the zone shows.
-"""
+"""Define hours of the day and days of the week, by a wall clock of a time zone."""
 
 from __future__ import annotations
 

@@ -120,10 +120,7 @@ def _recorded(ledger: Ledger, change_id: str, server: Server | None) -> tuple[Ch
 
 
 def _result_and_facts(change: Change) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return the result, and the change with all its waves and runs.
-
-    The result shows only the latest of them.
-    """
+    """Return the result, which shows the latest waves and runs, and the whole change."""
     report, counts = Report(change, masked=False), change.counts()
     facts = {
         **report.facts(),

@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Have each SIM once in a rerun's plan of an older release.
 
-That release recorded the plan by participant.
+Older releases planned a rerun by participant.
 """
 
 from __future__ import annotations

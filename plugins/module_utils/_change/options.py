@@ -21,9 +21,7 @@ CHANGE, FLEET = SCOPES = "change", "fleet"
 
 @dataclass(frozen=True)
 class RolloutOptions:
-    """The options by which a change is carried out.
-
-    They are the module's options, with seconds and percent as numbers.
+    """The options by which a change is carried out, as the module has them.
 
     Attributes:
         window: when requests may leave.

@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Carry a planned change out, wave by wave.
 
-It is judged on the way, and stopped cleanly for each reason to stop.
+Each wave is judged. A run stops cleanly for each reason to stop.
 """
 
 from __future__ import annotations
@@ -223,9 +223,9 @@ class Rollout:
                 yield attempt, policy.left_out_of_wave(self._action, attempt.identification, state, is_read)
 
     def _take_back(self) -> None:
-        """Plan again the participants whose refusal concerned every request.
+        """Plan again the participants that were recorded as refused too early.
 
-        They were recorded as refused before that was known.
+        It was not known yet that the server refused every request, and not these participants.
         """
         refused = [attempt for attempt in self._delivery.refusals.taken_back if attempt.state != RowState.PLANNED]
         for attempt in refused:

@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Read the participants that a change acts on, as a stream of rows.
 
-They come from a campaign, a list or a file, of any length.
+A campaign, a list or a file of any length names them.
 """
 
 from __future__ import annotations

@@ -51,7 +51,7 @@ _NO_ANSWER = "no answer tells whether it was carried out"
 class SenderPool:
     """Threads that send one action for the participants that they are given.
 
-    They do not know the ledger, and end with the ``with`` block.
+    The threads end with the ``with`` block. They do not use the ledger.
 
     Args:
         delivery: sends one request.
@@ -187,10 +187,7 @@ def plan_again(attempt: Attempt) -> None:
 
 
 def request_params(action: str, attempt: Attempt) -> dict[str, object]:
-    """Return the parameters of the request.
-
-    They have no identifier if no documented form has one.
-    """
+    """Return the request's parameters; without identifiers if no documented form fits."""
     return {**request_names(action, attempt.identification, attempt.named_by), "action": action}
 
 

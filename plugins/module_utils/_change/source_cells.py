@@ -51,9 +51,7 @@ def is_blank(cell: Any) -> bool:
 
 
 def cleaned(field: str, value: Any) -> Any:
-    """Return a cell without what spreadsheets and people add to it.
-
-    It is empty if nothing remains.
+    """Return a cell without what spreadsheets and people add to it; it may be empty.
 
     Args:
         field: the identifier or id that it holds.
@@ -99,9 +97,9 @@ def check_digits(iccid: str) -> None:
 
 
 def lost_digits(iccid: str) -> bool:
-    """Return whether an ICCID looks like one that once was a spreadsheet's number.
+    """Return whether an ICCID has zeros from the 16th digit on.
 
-    It has zeros from the 16th digit on.
+    A spreadsheet turned such an ICCID into a number.
     """
     return 18 <= len(iccid) <= 22 and iccid.isdecimal() and not iccid[_EXACT_DIGITS:].strip("0")
 
@@ -126,10 +124,7 @@ def _check_number(field: str, text: str) -> None:
 
 
 def _phone(text: str) -> str:
-    """Return a phone number without the marks between its digits.
-
-    It is returned as it is if the marks mean something.
-    """
+    """Return a phone number without the marks between its digits, unless they matter."""
     if "(0)" in text or not _PHONE.fullmatch(text) or text.count(".") == 1:
         return text
     return _PHONE_MARKS.sub("", text).replace(".", "")

@@ -157,10 +157,7 @@ class Columns:
 
 
 def plain_name(name: str) -> str:
-    """Return a column's name for a sentence.
-
-    It is on one line, without invisible characters, and shortened.
-    """
+    """Return a column's name for a sentence: one line, visible characters, shortened."""
     text = " ".join("".join(sign if sign.isprintable() else " " for sign in name).split()).strip("\"' ")
     return text if len(text) <= 40 else f"{text[:40]}..."
 

@@ -1,10 +1,7 @@
 # Copyright (c) 2026 simops.yateota contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Read JSON lists of SIMs as a stream of values with their lines.
-
-They are an array or JSON lines.
-"""
+"""Read a JSON array or JSON lines as a stream of values with their lines."""
 
 from __future__ import annotations
 
@@ -98,10 +95,7 @@ class _Text:
         self.line = 1
 
     def next_sign(self) -> str:
-        """Return the next character that is not blank, without taking it.
-
-        It is empty at the end.
-        """
+        """Return the next character that is not blank, without taking it; or nothing."""
         while True:
             blanks = _BLANKS.match(self._text, self._place)
             self._go_to(blanks.end() if blanks else self._place)

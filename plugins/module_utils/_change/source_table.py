@@ -1,10 +1,7 @@
 # Copyright (c) 2026 simops.yateota contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Read tables of SIMs as rows with their lines.
-
-They are CSV as spreadsheets write it, and the sheets of a workbook.
-"""
+"""Read CSV files and the sheets of workbooks as rows with their lines."""
 
 from __future__ import annotations
 

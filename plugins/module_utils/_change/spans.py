@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Compute with spans of time in Unix seconds.
 
-They are sorted and apart from each other. Each includes its start and not its end.
+The spans of a list are sorted, and do not touch. Each includes its start but not its end.
 """
 
 from __future__ import annotations

@@ -1,10 +1,7 @@
 # Copyright (c) 2026 simops.yateota contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Read the server states of a change's participants by the cheapest lists.
-
-The cheapest lists cost the fewest pages.
-"""
+"""Read the server states of a change's participants in the fewest pages."""
 
 from __future__ import annotations
 
@@ -164,7 +161,7 @@ class StateReader:
     def _unlisted(self, wanted: Sequence[str]) -> Sequence[str]:
         """Return the wanted row states whose participants may be in no filtered list.
 
-        Those participants must be found in another way.
+        Only the whole campaign's list has them for certain.
         """
         goal_is_listed = not self._finds_all and goal_of(self._change.record().action) in FILTER_STATES
         return [state for state in wanted if state != RowState.DONE or not goal_is_listed]

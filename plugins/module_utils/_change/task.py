@@ -122,7 +122,7 @@ def _bring(task: BulkTask, state: ModuleState, ledger: Ledger) -> TaskResult:
 def _foresee(task: BulkTask, state: ModuleState, change: Change) -> TaskResult:
     """Return what a real run would do to a recorded change, for check mode.
 
-    It fails if the real run would.
+    It raises what the real run would raise.
     """
     if state.plans:
         warn_of_resending(task, change)

@@ -1,9 +1,9 @@
 # Copyright (c) 2026 simops.yateota contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Carry out ``state: verified``: read and count the new states.
+"""Carry out ``state: verified``: read the new states until all have finished.
 
-They are read until all have finished or the time is over.
+The option ``verify_timeout`` limits the time.
 """
 
 from __future__ import annotations

@@ -73,10 +73,7 @@ class Window:
         return state[2]
 
     def next_opening(self, moment: float) -> float | None:
-        """Return the first allowed moment from the given one on.
-
-        It is None if there is none within ``HORIZON_DAYS``.
-        """
+        """Return the first allowed moment from one on; None if beyond ``HORIZON_DAYS``."""
         moment = max(moment, self._opens)
         for start, end in self._ahead(moment):
             if end > moment:
@@ -84,10 +81,7 @@ class Window:
         return None
 
     def closes_at(self, moment: float) -> float | None:
-        """Return the first moment from the given one on that is not allowed.
-
-        It is None if there is none within ``HORIZON_DAYS``.
-        """
+        """Return the first forbidden moment from one on; None if beyond ``HORIZON_DAYS``."""
         until = moment
         for start, end in self._ahead(moment):
             if start > until:

@@ -37,8 +37,5 @@ class Clock:
         return self._offset + elapsed()
 
     def moment(self) -> float:
-        """Return the present moment, later than all recorded moments.
-
-        This keeps the records in order.
-        """
+        """Return the present moment, later than all recorded ones, to keep their order."""
         return self.now() + self._ahead

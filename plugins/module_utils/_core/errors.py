@@ -1,10 +1,7 @@
 # Copyright (c) 2026 simops.yateota contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Define the collection's failures: one class for each kind.
-
-Each has a message of one sentence.
-"""
+"""Define a class for each kind of failure, whose message is one sentence."""
 
 from __future__ import annotations
 
@@ -75,10 +72,7 @@ class InvalidInputError(YateotaError):
 
 
 class TransportError(YateotaError):
-    """A request that was not carried out, for a reason of transport.
-
-    It did not reach the server, or the server's front end refused it.
-    """
+    """A request that did not reach the server, or that the front end refused."""
 
     kind = "transport"
 

@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Define how each action names what it acts on, and which names mean one SIM.
 
-Both engines, with and without a ledger, use it.
+Tasks with a ledger and without one use it.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ def named_by(action: str, given: Mapping[str, Any]) -> str:
 def request_names(action: str, known: Mapping[str, Any], preferred: str) -> dict[str, Any]:
     """Return the parameters by which a request names what it acts on.
 
-    They are empty if no documented form can name it [S].
+    If no documented form can name it [S], there are none.
 
     Args:
         action: one of ``NAMINGS``.
@@ -73,10 +73,7 @@ def request_names(action: str, known: Mapping[str, Any], preferred: str) -> dict
 
 
 def why_not_named(action: str, known: Mapping[str, Any]) -> str:
-    """Return why an action cannot be sent for an entry, and the fix.
-
-    The text is empty if the action can be sent.
-    """
+    """Return why an action cannot be sent for an entry, and the fix; empty if it can."""
     naming = NAMINGS[action]
     if request_names(action, known, naming.by[0]):
         return ""

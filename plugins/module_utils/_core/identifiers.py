@@ -189,9 +189,7 @@ def read_identification(entry: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def check_identification(given: Mapping[str, Any]) -> str | None:
-    """Check one participant's identification.
-
-    It is a mapping with any of ``IDENTIFIERS`` and ``campaign_id``.
+    """Check a mapping with any of ``IDENTIFIERS`` and ``campaign_id``.
 
     Returns:
         A warning about an ICCID whose last digit is not its Luhn check digit, or None.

@@ -19,7 +19,7 @@ from typing import Any
 class _Absent:
     """A stand-in that accepts every use of a library at a module's top level.
 
-    These are attributes, items, calls, operators and base classes. A comparison by ``==`` stays one of Python.
+    It accepts attributes, items, calls, operators and base classes, but does not replace ``==``.
     """
 
     def __getattr__(self, name: str) -> _Absent:

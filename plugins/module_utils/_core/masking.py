@@ -1,9 +1,9 @@
 # Copyright (c) 2026 simops.yateota contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Mask all but the last 4 digits of subscribers' identifiers in outputs.
+"""Mask all but the last 4 digits of identifiers in results, warnings and files.
 
-Outputs are results, warnings and files. Masking searches for known values: from options, the result, messages and the
+Masking searches for known values: from options, the result, messages and the
 ledger.
 """
 
@@ -83,10 +83,7 @@ class Masking:
         return self._of_server(value) if key in _SERVERS else self._of_ours(value)
 
     def _of_server(self, text: str) -> str:
-        """Mask the identifiers in a text of the server.
-
-        They are every long number, and every word that is a known identifier.
-        """
+        """Mask each long number and each known identifier in a text of the server."""
         return str(masked(self._known_masked(text, shortest=1)))
 
     def _of_ours(self, text: str) -> str:
@@ -149,7 +146,7 @@ def _touches_word(found: re.Match[str]) -> bool:
 def _forms(value: str) -> set[str]:
     """Return the forms in which a value is compared.
 
-    They are the bare value, and for an ICCID also the one without its check digit, and the swapped one.
+    An ICCID is also compared without its check digit, and with swapped digits.
     """
     value = _FILLING.sub("", value)
     plain = str(canonical("iccid", value))

@@ -195,9 +195,7 @@ def left_out_of_wave(
 
 
 class Misidentified(NamedTuple):
-    """The reasons why a plan leaves out an entry that a list does not identify.
-
-    The list is the campaign's.
+    """Why a plan leaves out an entry that the campaign's list does not have.
 
     Attributes:
         missing: for an entry that is not in the list.
@@ -269,9 +267,7 @@ _AFTER_REQUEST = {
 
 
 def states_after_request(outcome: RequestOutcome, code: int | None) -> tuple[RowState, EntryOutcome]:
-    """Return the states of a participant after a request.
-
-    They are those in a change, and in a task without a ledger.
+    """Return a participant's row state, and its outcome in a task without a ledger.
 
     Args:
         outcome: the outcome of the request.

@@ -1,10 +1,7 @@
 # Copyright (c) 2026 simops.yateota contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Report the faults of a list's entries, in a sentence for each kind.
-
-There may be any number of them.
-"""
+"""Report any number of faults in a list's entries, a sentence for each kind."""
 
 from __future__ import annotations
 

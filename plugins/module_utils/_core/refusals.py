@@ -1,10 +1,7 @@
 # Copyright (c) 2026 simops.yateota contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Interpret body codes, and find out what a refusal is about.
-
-A server refuses one participant, or every request.
-"""
+"""Interpret body codes: whether one participant or every request is refused."""
 
 from __future__ import annotations
 

@@ -230,10 +230,7 @@ def whole_status(statuses: Sequence[str]) -> str:
 
 
 class EntryOutcome(StrEnum):
-    """The outcome of one entry of a task without a ledger.
-
-    The result of ``yateota_participant`` has it.
-    """
+    """The outcome of one entry of a task without a ledger (``yateota_participant``)."""
 
     ACTED = "acted"
     """The server carried the action out; in check mode it would be sent."""

@@ -1,10 +1,7 @@
 # Copyright (c) 2026 simops.yateota contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Define what the ledger counts for ``rollout_policy``, and by which rule.
-
-The ledger decides nothing: it is given the rule.
-"""
+"""Define what the ledger counts for ``rollout_policy``, by the rule that it gets."""
 
 from __future__ import annotations
 

@@ -21,9 +21,7 @@ _ENGINE_AWAY = 200
 
 
 def watched(campaign: Mapping[str, Any], most_failed: float | None, minimum: int) -> dict[str, Any]:
-    """Return the verdict on a campaign.
-
-    Its keys are ``verdict``, ``failed_percentage`` and ``text``.
+    """Return ``verdict``, ``failed_percentage`` and ``text`` of a campaign.
 
     Args:
         campaign: as ``yateota_campaign_info`` returns it.
@@ -62,10 +60,7 @@ def unread(name: Any, why: str) -> dict[str, Any]:
 
 
 def may_pass(failure: Mapping[str, Any]) -> bool:
-    """Return whether a failed reading may succeed next time.
-
-    This is so if the server or its engine could not be reached.
-    """
+    """Return whether a failed reading may succeed next time: the server was away."""
     return failure.get("kind") == "transport" or failure.get("code") == _ENGINE_AWAY
 
 

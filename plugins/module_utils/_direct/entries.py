@@ -1,10 +1,7 @@
 # Copyright (c) 2026 simops.yateota contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Check the entries of a task's list, and read their states.
-
-Each campaign is read in one pass.
-"""
+"""Check the entries of a task's list, and read their states campaign by campaign."""
 
 from __future__ import annotations
 
@@ -142,10 +139,7 @@ def look_up(reader: Reader, entries: Sequence[Entry], most_pages: int | None) ->
 
 
 def _read_states(reader: Reader, campaign_id: int, wanted: list[Entry], most_pages: int | None) -> bool:
-    """Find entries in a campaign's list; return whether enough of it was read.
-
-    It is enough if all the entries have what they need.
-    """
+    """Find entries in a campaign's list; return whether all have what they need."""
     index: dict[tuple[str, Any], list[Entry]] = {}
     for entry in wanted:
         name = next(name for name in IDENTIFIERS if name in entry.given)

@@ -1,10 +1,7 @@
 # Copyright (c) 2026 simops.yateota contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Build the result of a task on a list of participants.
-
-The task fails if not all went well.
-"""
+"""Build the result of a task on a list, or its failure if not all went well."""
 
 from __future__ import annotations
 
@@ -62,9 +59,9 @@ def check_all_settled(action: str, entries: Sequence[Entry]) -> None:
 
 
 def _reasons(bad: Sequence[Entry]) -> str:
-    """Return the reasons of several bad outcomes with their counts, in a sentence.
+    """Return the reasons of bad outcomes with their counts, in a sentence.
 
-    The text is empty for one outcome.
+    The text is empty for one outcome, which the message shows itself.
     """
     if len(bad) == 1:
         return ""

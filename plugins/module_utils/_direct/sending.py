@@ -121,10 +121,7 @@ def unknown_of(entries: Sequence[Entry]) -> list[Entry]:
 
 
 def _read_by_number(reader: Reader, entry: Entry) -> bool:
-    """Read an entry's state by its number; return whether that was possible.
-
-    It takes one request.
-    """
+    """Read an entry's state by its number, in one request; return whether it could be."""
     if entry.campaign_id is None or not entry.found or len(entry.found) != 1 or entry.found[0].msisdn is None:
         return False
     state = (reader.states_of_number(entry.found[0].msisdn) or {}).get(entry.campaign_id)

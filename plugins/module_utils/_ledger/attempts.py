@@ -1,10 +1,7 @@
 # Copyright (c) 2026 simops.yateota contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Record the attempts of a change.
-
-It marks attempts before their requests leave, records their outcomes, and settles unknown ones.
-"""
+"""Mark attempts before they are sent, record their outcomes, settle unknown ones."""
 
 from __future__ import annotations
 
@@ -191,10 +188,7 @@ class Attempts:
         return True
 
     def _note_approver(self, connection: sa.Connection) -> None:
-        """Record who approved the change.
-
-        It does so if this run named an approver and nobody approved its plan.
-        """
+        """Record this run's approver if it names one and nobody approved the plan."""
         approver = connection.execute(sa.select(runs.c.approved_by).where(runs.c.number == self._run)).scalar()
         if approver:
             mine = changes.update().where(changes.c.number == self._change.number, changes.c.approved_at.is_(None))

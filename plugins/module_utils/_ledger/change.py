@@ -152,10 +152,7 @@ class Change:
 
     @property
     def halt(self) -> Halt | None:
-        """Return why nothing may be sent; None if nothing forbids it.
-
-        It is as this run has last seen it under its lease.
-        """
+        """Return why nothing may be sent, as last seen under the lease; None if it may."""
         return self.lease.halt if self.lease else None
 
     @repeatable

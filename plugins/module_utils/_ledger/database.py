@@ -1,10 +1,7 @@
 # Copyright (c) 2026 simops.yateota contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Open and check the ledger's database, and describe its failures.
-
-Each failure is described in one sentence.
-"""
+"""Open and check the ledger's database, and describe each failure in a sentence."""
 
 from __future__ import annotations
 

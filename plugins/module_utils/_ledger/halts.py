@@ -1,10 +1,7 @@
 # Copyright (c) 2026 simops.yateota contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Read from a change's record whether somebody holds or has stopped it.
-
-Nothing may be sent then.
-"""
+"""Read from a change's record whether a hold or a stop forbids to send."""
 
 from __future__ import annotations
 

@@ -33,10 +33,7 @@ def least_seconds(timeout: float) -> float:
 
 
 class LeaseLostError(InvalidInputError):
-    """Another run has taken over the change.
-
-    This run did not renew its lease in time.
-    """
+    """Another run has taken over the change, because this one lost its lease."""
 
 
 class Lease:
@@ -215,10 +212,7 @@ class Lease:
 
 
 def _place() -> str | None:
-    """Return the scope of process ids.
-
-    It is this boot of this machine, and its process namespace.
-    """
+    """Return what makes a process id unique: the machine, its boot, the namespace."""
     try:
         with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
             return f"{socket.gethostname()} {file.read().strip()} {os.readlink('/proc/self/ns/pid')}"

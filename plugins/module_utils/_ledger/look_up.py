@@ -1,10 +1,7 @@
 # Copyright (c) 2026 simops.yateota contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Record the identifiers and states of a change's entries.
-
-They are read from the campaigns' lists.
-"""
+"""Record the identifiers and states of a change's entries in campaigns' lists."""
 
 from __future__ import annotations
 

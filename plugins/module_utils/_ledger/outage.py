@@ -21,9 +21,7 @@ _Method = TypeVar("_Method", bound=Callable[..., Any])
 
 
 class LedgerAwayError(YateotaError):
-    """The ledger's database did not accept a transaction now.
-
-    It may accept the same one later.
+    """The ledger's database did not accept a transaction, but may accept it later.
 
     Attributes:
         is_over: whether ``ledger_timeout`` has passed, so that nothing is tried again.

@@ -1,10 +1,7 @@
 # Copyright (c) 2026 simops.yateota contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Record a change's plan.
-
-It has the selected participants, those that are left out, and the reasons.
-"""
+"""Record a change's plan: the selected participants, and why some are left out."""
 
 from __future__ import annotations
 

@@ -1,10 +1,7 @@
 # Copyright (c) 2026 simops.yateota contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Connect to a ledger on PostgreSQL and explain its failures.
-
-The connection may go through a pooler.
-"""
+"""Connect to a ledger on PostgreSQL, perhaps through a pooler; explain failures."""
 
 from __future__ import annotations
 

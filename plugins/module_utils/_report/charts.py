@@ -169,10 +169,7 @@ def _scale(most: int) -> tuple[int, list[dict[str, Any]]]:
 
 
 def _step(most: int) -> int:
-    """Return the distance of ticks: 1, 2 or 5 times a power of ten.
-
-    It gives a small number of ticks.
-    """
+    """Return the distance of a few ticks: 1, 2 or 5 times a power of ten."""
     steps = (digit * int(10**power) for power in itertools.count() for digit in (1, 2, 5))
     return next(step for step in steps if step * _TICKS >= most)
 

@@ -1,10 +1,7 @@
 # Copyright (c) 2026 simops.yateota contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Write a change as one self-contained HTML page.
-
-Auditors can read, print and keep it.
-"""
+"""Write a change as one self-contained HTML page that auditors can keep."""
 
 from __future__ import annotations
 

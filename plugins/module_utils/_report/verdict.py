@@ -147,10 +147,7 @@ def _percent(part: int, whole: int) -> str:
 
 
 def _between(start: str, end: str) -> str:
-    """Return the time between two moments: hours and minutes, or minutes and seconds.
-
-    It is short enough for a tile.
-    """
+    """Return the time between two moments, short enough for a tile."""
     begun, ended = (datetime.datetime.fromisoformat(each) for each in (start, end))
     minutes, seconds = divmod(round((ended - begun).total_seconds()), 60)
     return f"{minutes // 60}:{minutes % 60:02} h" if minutes >= 60 else f"{minutes}:{seconds:02} min"

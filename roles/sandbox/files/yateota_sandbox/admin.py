@@ -1,10 +1,7 @@
 # Copyright (c) 2026 simops.yateota contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Serve the admin path for tests.
-
-It gives the journal, faults, options, the clock, and a participant's real data.
-"""
+"""Serve the journal, faults, options, clock and real data to tests (`/admin`)."""
 
 from __future__ import annotations
 

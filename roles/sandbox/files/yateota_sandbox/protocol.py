@@ -1,10 +1,7 @@
 # Copyright (c) 2026 simops.yateota contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Add features to uvicorn's HTTP protocol.
-
-They are a status line's reason, and the closing of a connection without an answer.
-"""
+"""Let uvicorn send a status line's reason, and close without an answer."""
 
 from __future__ import annotations
 
@@ -37,10 +34,7 @@ class Connection:
 
 
 class _StatusLine:
-    """A transport that puts the connection's reason in a status line.
-
-    It replaces the standard phrase.
-    """
+    """A transport that puts the connection's own reason into a status line."""
 
     def __init__(self, transport: asyncio.Transport, connection: Connection) -> None:
         self._transport = transport
@@ -78,10 +72,7 @@ class SandboxProtocol(AutoHTTPProtocol):  # type: ignore[misc, valid-type]
         super().connection_made(_StatusLine(self._connection.transport, self._connection))
 
     def shutdown(self) -> None:
-        """Close the connection once its request is answered.
-
-        It is called when the server stops.
-        """
+        """Close the connection once its request is answered, when the server stops."""
         super().shutdown()
         transport = self._connection.transport
         if transport is not None and transport.is_closing() and not transport.get_write_buffer_size():

@@ -1,10 +1,7 @@
 # Copyright (c) 2026 simops.yateota contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Define campaigns, participants and messages at one moment.
-
-The store returns them in this form.
-"""
+"""Define campaigns, participants and messages as the store returns them."""
 
 from __future__ import annotations
 
@@ -38,10 +35,7 @@ class CampaignRow:
 
     @property
     def state(self) -> str:
-        """Return the state.
-
-        It is started, paused or stopped, or finished once every participant has ended.
-        """
+        """Return the set state, or finished once every participant has ended."""
         return "finished" if self.finished else self.held_state
 
 

@@ -1,10 +1,7 @@
 # Copyright (c) 2026 simops.yateota contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Define a scenario.
-
-It has the SIMs and campaigns at the start, and how the campaigns continue.
-"""
+"""Define a scenario: SIMs and campaigns at the start, and how these continue."""
 
 from __future__ import annotations
 
@@ -224,10 +221,7 @@ def luhn_digit(digits: str) -> str:
 
 
 def sim_rows(scenario: Scenario) -> Iterator[tuple[int, str, str, str, int]]:
-    """Yield the identifiers of each SIM.
-
-    They are: number, imsi, iccid, msisdn (with leading zeros), and initial ota_counter.
-    """
+    """Yield the number, imsi, iccid, msisdn and initial ota_counter of each SIM."""
     number = 0
     for run in scenario.sims:
         imsi, iccid, msisdn = int(run.imsi), int(run.iccid), int(run.msisdn)

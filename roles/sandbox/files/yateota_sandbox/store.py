@@ -127,10 +127,7 @@ class Store:
             self._db.execute("INSERT INTO periods VALUES (?, ?, ?)", (campaign.campaign_id, campaign.active, now))
 
     def counts(self, campaign: CampaignRow) -> Mapping[str, int]:
-        """Return the number of participants in each state, 0 included.
-
-        It is that at the time when the campaign was read.
-        """
+        """Return the number of participants in each state when the campaign was read."""
         return self._tallies[campaign.campaign_id].total
 
     def size(self, campaign: CampaignRow) -> int:

@@ -63,10 +63,7 @@ class Tally:
         self._move(participant_id, old.state(self._active), new.state(self._active))
 
     def skip(self, state: str, offset: int) -> tuple[int, int]:
-        """Return where a state's participants begin after `offset` of them.
-
-        It is an id, and how many more to skip.
-        """
+        """Return the id at which to begin reading a state, and how many to skip there."""
         counts = self._blocks.get(state, Counter())
         for block in sorted(counts):
             if offset < counts[block]:

@@ -1,10 +1,7 @@
 # Copyright (c) 2026 simops.yateota contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Simulate time and chance.
-
-They decide when a message is built, sent and answered, and how it ends.
-"""
+"""Draw when a message is built, sent and answered, and how it ends."""
 
 from __future__ import annotations
 
@@ -37,9 +34,9 @@ def state_sql(moment: str) -> str:
 
 
 class Message(NamedTuple):
-    """One try to deliver a message.
+    """One message: when it is built, sent and ended, and how.
 
-    It has times in its campaign's active time (seconds), and how it ends.
+    The times are seconds of its campaign's active time.
     """
 
     built_at: float
@@ -48,10 +45,7 @@ class Message(NamedTuple):
     outcome: str
 
     def state(self, active: float) -> str:
-        """Return its state at that moment.
-
-        It does so as `state_sql` does, for a message that is already read.
-        """
+        """Return its state at a moment, as `state_sql` computes it in the database."""
         if self.ended_at <= active:
             return self.outcome
         if self.sent_at <= active:
@@ -120,7 +114,7 @@ class Chance:
     def message(self, campaign: Campaign, participant_id: int, attempt: int, active: float, state: State) -> Message:
         """Return a message that is in `state` at the moment `active`.
 
-        It has its past and its future.
+        Its earlier and later steps have plausible times.
         """
         build, send, por, luck = self.draws(participant_id, attempt)
         pace = campaign.pace

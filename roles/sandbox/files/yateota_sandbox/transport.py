@@ -204,10 +204,7 @@ class FrontEnd:
         return Response(200, body + TAIL if self.options.not_writeable else body)
 
     def _broken(self, fault: Fault, answer: dict[str, Any], entry: Entry) -> Response | None:
-        """Return the response that a fault turns an answer into.
-
-        It is None for a dropped connection.
-        """
+        """Return a fault's response to a request; None for a dropped connection."""
         kind = fault.kind
         if kind in ("drop_before", "drop_after"):
             return None
