@@ -43,7 +43,7 @@ options:
       - V(stopped) ends the change, with a O(reason). The remaining participants are never sent for, and stay V(planned) in its report. It
         cannot be released.
       - V(held), V(released) and V(stopped) need no run to end, and are the only ones that can be used while one is in progress.
-      - V(verified) reads the new states, counts them in RV(change.states), and says who has not finished.
+      - V(verified) reads the new states, counts them in RV(change.states), and lists the participants that have not finished.
       - V(purged) removes the identifiers of a change that has ended, and keeps its counts.
     type: str
     required: true
@@ -160,10 +160,10 @@ options:
         default: 0
       success_percentage:
         description:
-          - The percentage of a wave's participants that must come to the end that the action leads to (C(finished), or C(canceled) with
+          - The percentage of a wave's participants that must reach the action's goal (C(finished), or C(canceled) with
             O(action=cancel)) before the next wave begins. Must be 0 to 100.
           - Participants that a request was sent for count. O(rollout.soak) is needed with it, and is then the longest wait. As soon as enough
-            have come to their end, the next wave begins.
+            have reached it, the next wave begins.
           - If there are fewer when the soak is over, the change is V(held) by C(the rollout), with the reason, and nothing of the next wave is
             sent. O(state=released) accepts the wave, and the next run continues with the next one. A run that was interrupted during a soak
             judges that wave when it is resumed.
@@ -520,7 +520,7 @@ change:
         - V(planned), nothing is sent yet. V(approved), the plan was approved, and nothing is sent yet.
           V(in_progress), sending continues or was interrupted. V(applied), nothing remains to be sent.
         - V(waiting), nothing is to be sent now, and RV(change.attempts) tells when the next attempt is due.
-        - V(verified), all participants acted on have also reached their end. V(aborted), too many were bad. V(window_closed), the window ended.
+        - V(verified), all participants acted on have also reached the action's goal. V(aborted), too many were bad. V(window_closed), the window ended.
           V(waiting_for_stage), servers of an earlier O(stage) have not ended. V(purged).
         - V(held), nothing is sent until it is released, and RV(change.held) names the person. V(stopped), nothing is sent any more.
       type: str
@@ -648,7 +648,7 @@ change:
           description: When it ended, including its soak. Null if it has not ended.
           type: str
         success_percentage:
-          description: The percentage of it that had come to its end when it was judged by O(rollout.success_percentage). Null if it was not.
+          description: The percentage of it that had reached the goal when it was judged by O(rollout.success_percentage). Null if it was not.
           type: float
     held:
       description: Who holds the change, so that nothing is sent for it. Null where nobody does, or the hold is released.
@@ -832,7 +832,7 @@ exhausted:
   elements: dict
   sample: []
 unfinished:
-  description: With O(state=verified), the first 20 participants that were acted on and have not reached the end that the action leads to, as RV(failures).
+  description: With O(state=verified), the first 20 participants that were acted on and have not reached the action's goal, as RV(failures).
   returned: O(state=verified)
   type: list
   elements: dict

@@ -80,7 +80,7 @@ class _Plan:
 def approve(task: BulkTask, change: Change, _run: int) -> Work:
     """Record the approval: the approver, the time, the job and the digest of the plan.
 
-    Without ``approval_scope: shard`` it is for all shards that are not at their end.
+    Without ``approval_scope: shard`` it is for all shards that have not ended.
 
     Raises:
         YateotaError: nothing was recorded.

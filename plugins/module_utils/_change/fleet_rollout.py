@@ -109,7 +109,7 @@ class FleetPart:
     def waits_for_stage(self) -> bool:
         """Return whether nothing is sent yet because of an earlier stage, and record it.
 
-        Its servers must be at their end, and their attempts within the threshold.
+        The change must have ended on its servers, with their attempts within the threshold.
         """
         waits = self._change.counts()[RowState.PLANNED] > 0 and self._is_before_its_stage()
         if waits:

@@ -106,7 +106,7 @@ def covers(wider: Reasons, reasons: Reasons) -> bool:
 
 
 def is_proven(count: WaveCount, success_percentage: float) -> bool:
-    """Return whether enough of a wave is at its goal, so that the next one may begin."""
+    """Return whether enough of a wave has reached the goal, so that the next one may begin."""
     return count.at_goal * 100 >= success_percentage * count.sent
 
 

@@ -76,5 +76,5 @@ class WaveCount(NamedTuple):
 
     @property
     def percentage(self) -> float | None:
-        """Return the share of those at their goal, 0 to 100; None if nothing was sent."""
+        """Return the share of those at the goal, 0 to 100; None if nothing was sent."""
         return 100 * self.at_goal / self.sent if self.sent else None
