@@ -1,7 +1,7 @@
 # Copyright (c) 2026 simops.yateota contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Have the next pages of a list under way while one is looked at."""
+"""Request the next pages of a list while one page is processed."""
 
 from __future__ import annotations
 
@@ -10,41 +10,62 @@ import threading
 import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any
+from typing import Any, NamedTuple
 
 from .pace import Pace
 
 Item = dict[str, Any]
 Fetch = Callable[[int, "Callable[[], bool] | None"], list[Item]]
-"""(offset, whether the page is still wanted) -> the page's items as the server sent them. The second is None for a page
-that is waited for."""
+"""Reads a page: (its offset, whether it is still wanted) -> its items as the server sent them. The second is None for a
+page that is waited for now."""
 
 
-class _Wanted(threading.Event):
-    """A page that is under way or has come: set once nobody waits for it any more."""
+class _Fetched(NamedTuple):
+    """A page that was read.
 
-    page: Future[tuple[list[Item], float, int]]
+    Attributes:
+        items: its items.
+        waited: how many seconds its answer was waited for.
+        under_way: how many pages were under way meanwhile, this one included.
+    """
+
+    items: list[Item]
+    waited: float
+    under_way: int
+
+
+class _PageAhead:
+    """A page that was requested ahead, and is under way or has come.
+
+    Attributes:
+        dropped: set when the page is not wanted any more.
+        fetched: the page, when it has come.
+    """
+
+    def __init__(self) -> None:
+        self.dropped = threading.Event()
+        self.fetched: Future[_Fetched]
 
 
 class PagesAhead:
-    """The pages of one list, taken one by one, while those expected next are under way.
+    """The pages of one list: the caller takes one by one, while the expected next ones are under way.
 
-    Expectations may be wrong: a page that is taken at another offset than expected drops all that were. So the caller
-    judges each page as if it had been read alone. A failure is raised when its page is taken, after those before it.
+    Expectations may be wrong. If a page is taken at another offset than expected, all pages ahead are dropped. So the
+    caller checks each page as if no other had been requested. A failure is raised when its page is taken, not earlier.
 
-    A list of one page is read in the calling thread. Otherwise there are threads, which end with ``close``.
+    The calling thread reads a list of one page itself. Otherwise there are threads, which end with ``close``.
 
     Args:
         fetch: reads one page; called from several threads if ``most`` is more than 1.
-        most: how many pages may be under way, or have come and are not taken.
-        pace: how many of them are worth it, measured while they come.
+        most: how many pages at most are under way, or have come and are not taken yet.
+        pace: how many of them make the reading quicker, measured while they come.
     """
 
     def __init__(self, fetch: Fetch, most: int = 1, pace: Pace | None = None) -> None:
         self._fetch = fetch
         self._most = most
         self._pace = pace or Pace(most)
-        self._ahead: dict[int, _Wanted] = {}
+        self._ahead: dict[int, _PageAhead] = {}
         self._threads: ThreadPoolExecutor | None = None
         self._lock = threading.Lock()
         self._under_way = 0
@@ -57,22 +78,22 @@ class PagesAhead:
         """
         if next(iter(self._ahead), offset) != offset:
             self._drop()
-        wanted = self._ahead.pop(offset, None)
-        if wanted is not None:
-            page, seconds, together = wanted.page.result()
+        ahead = self._ahead.pop(offset, None)
+        if ahead is not None:
+            page = ahead.fetched.result()
         elif self._threads is None:
-            page, seconds, together = self._timed(offset, None)
-        else:  # pages that nobody waits for may still be under way: they count
-            page, seconds, together = self._submitted(self._threads, offset).page.result()
-        self._pace.note(seconds, together)
-        return page
+            page = self._fetch_and_measure(offset, None)
+        else:  # in a thread, since dropped pages may still be under way, and count for ``most``
+            page = self._request(self._threads, offset).fetched.result()
+        self._pace.note(page.waited, page.under_way)
+        return page.items
 
     def expect(self, offsets: Iterable[int]) -> None:
-        """Have the pages at these offsets under way, the first ones if they are many.
+        """Request the pages at these offsets, or the first ones of them if they are many.
 
-        Nothing is expected while a page that was is known to have failed.
+        After a page has failed, nothing is requested ahead: the failure ends the reading when that page is taken.
         """
-        if self._most == 1 or any(each.page.done() and each.page.exception() for each in self._ahead.values()):
+        if self._most == 1 or any(each.fetched.done() and each.fetched.exception() for each in self._ahead.values()):
             return
         first = list(itertools.islice(offsets, self._pace.limit))
         if self._threads is None:
@@ -81,36 +102,36 @@ class PagesAhead:
             self._threads = ThreadPoolExecutor(self._most, "yateota-reader")
         for offset in first:
             if offset not in self._ahead and len(self._ahead) < self._pace.limit:
-                self._ahead[offset] = self._submitted(self._threads, offset)
+                self._ahead[offset] = self._request(self._threads, offset)
 
     def close(self) -> None:
-        """Drop what is under way, and end the threads, each after the answer that it waits for."""
+        """Drop all pages ahead. Each thread ends after the answer that it waits for."""
         self._drop()
         if self._threads is not None:
             self._threads.shutdown()
 
     def _drop(self) -> None:
-        for wanted in self._ahead.values():
-            wanted.set()
-            wanted.page.cancel()
+        for ahead in self._ahead.values():
+            ahead.dropped.set()
+            ahead.fetched.cancel()
         self._ahead.clear()
 
-    def _submitted(self, threads: ThreadPoolExecutor, offset: int) -> _Wanted:
-        wanted = _Wanted()
-        wanted.page = threads.submit(self._timed, offset, lambda: not wanted.is_set())
-        return wanted
+    def _request(self, threads: ThreadPoolExecutor, offset: int) -> _PageAhead:
+        ahead = _PageAhead()
+        ahead.fetched = threads.submit(self._fetch_and_measure, offset, lambda: not ahead.dropped.is_set())
+        return ahead
 
-    def _timed(self, offset: int, is_wanted: Callable[[], bool] | None) -> tuple[list[Item], float, int]:
-        """Return a page, the seconds that it was waited for, and how many were under way meanwhile."""
+    def _fetch_and_measure(self, offset: int, is_wanted: Callable[[], bool] | None) -> _Fetched:
         with self._lock:
             self._under_way += 1
             at_first = self._under_way
         begun, computed = time.monotonic(), time.thread_time()
         try:
-            page = self._fetch(offset, is_wanted)
+            items = self._fetch(offset, is_wanted)
         finally:
             with self._lock:
                 at_last = self._under_way
                 self._under_way -= 1
+        # What this thread has computed meanwhile says nothing about the server.
         waited = time.monotonic() - begun - (time.thread_time() - computed)
-        return page, waited, max(at_first, at_last)
+        return _Fetched(items, waited, max(at_first, at_last))

@@ -98,7 +98,7 @@ class Client:
             except HeldBackError:
                 raise exchange.held_back() from None
             except ExchangeError as error:
-                again = not (error.certain or error.answered or (write and error.sent))
+                again = not (error.is_certificate_refused or error.is_answer_unusable or (write and error.sent))
                 failure, wait = exchange.network_failure(error), None
             except PassingError as passing:
                 failure, again, wait = passing.failure, not write, passing.failure.retry_after

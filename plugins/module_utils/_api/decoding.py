@@ -1,7 +1,10 @@
 # Copyright (c) 2026 simops.yateota contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Decode the JSON that a body begins with, no number of it beyond what all that follows can hold."""
+"""Decode the JSON that a body begins with.
+
+Numbers that other code or the databases cannot hold become texts.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +27,7 @@ def decoded(text: str) -> Any:
     """
     if text.count("{") + text.count("[") > _CONTAINERS_MOST:
         raise ValueError
-    # An object can have two codes only if the word is there twice, or is spelled with escapes.
+    # An object can have two codes only if the word is there twice, or has escapes of its letters (\u0063 to \u006f).
     has_one_code = text.count('"code"') < 2 and "\\u006" not in text
     return (_QUICK_DECODER if has_one_code else _DECODER).raw_decode(text)[0]
 
@@ -40,7 +43,7 @@ def _integer(digits: str) -> int | str:
 def _fraction(digits: str) -> float | str:
     """Return a float, or the text itself if a float would change the value.
 
-    The float would be infinite, or lose its value (1e-400).
+    A float would be infinite (1e400), 0 (1e-400), or another whole number.
     """
     if len(digits) > _LONGEST_NUMBER:
         return digits

@@ -1,13 +1,13 @@
 # Copyright (c) 2026 simops.yateota contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Judge the answer to one request by its status and its body."""
+"""Decide what the answer to one request means, by its status and its body."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from .._core.errors import (
     ApiError,
@@ -25,21 +25,35 @@ from .retry_after import retry_after
 from .transport import Connection, ExchangeError
 from .wire import CLOSED, SPEAKS_TLS, Reply
 
-_HTTP: dict[int, tuple[bool, bool, type[YateotaError]]] = {
-    # status: (turned away before it was read, temporary, failure)
-    **dict.fromkeys((400, 405, 415), (True, False, BadAnswerError)),
-    **dict.fromkeys((401, 403), (True, False, AuthError)),
-    404: (False, False, TransportError),
-    429: (True, True, TransportError),
-    **dict.fromkeys((502, 503, 504), (False, True, TransportError)),
+
+class _Meaning(NamedTuple):
+    """What an HTTP status other than 200 means.
+
+    Attributes:
+        failure: the kind of failure.
+        is_unread: whether the server certainly turned the request away before it read it.
+        is_temporary: whether the same request may succeed later.
+    """
+
+    failure: type[YateotaError]
+    is_unread: bool = False
+    is_temporary: bool = False
+
+
+_HTTP: dict[int, _Meaning] = {
+    **dict.fromkeys((400, 405, 415), _Meaning(BadAnswerError, is_unread=True)),
+    **dict.fromkeys((401, 403), _Meaning(AuthError, is_unread=True)),
+    404: _Meaning(TransportError),
+    429: _Meaning(TransportError, is_unread=True, is_temporary=True),
+    **dict.fromkeys((502, 503, 504), _Meaning(TransportError, is_temporary=True)),
 }
-"""What an HTTP status other than 200 means [F]. No other status proves that a write was not carried out, but a 503 that
-names a time for the next try (``_TURNED_AWAY``)."""
-_TURNED_AWAY = (429, 503)
-"""The statuses of a request that the server turned away unread: 503 only if it names a time for the next try."""
+"""HTTP statuses [F]. After any other status, a write may have been carried out."""
+_NAMES_NEXT_TRY = (429, 503)
+"""The statuses that may name a time for the next try. A 503 that names one has turned the request away unread too."""
 _UNSETTLED_CODES = frozenset((200, 201, 300, *range(500, 600)))
 """Body codes after which a write may still have been carried out [F]."""
 _CODE_LIMIT = 2**31
+"""The codes from which on some databases cannot store them. The API has none of these."""
 _TRANSIENT_CODE = 200
 """Timeout, disconnect, no engine: a read may succeed a moment later [F]."""
 
@@ -58,7 +72,7 @@ _ASKS_FOR_TLS = re.compile(r"plain HTTP|HTTPS port|SSL-enabled", re.IGNORECASE)
 
 
 class PassingError(Exception):
-    """A temporary failure of a read, to repeat after any ``failure.retry_after``."""
+    """A temporary failure, after which a read is repeated, and not before ``failure.retry_after`` if that is set."""
 
     def __init__(self, failure: YateotaError) -> None:
         super().__init__()
@@ -66,7 +80,7 @@ class PassingError(Exception):
 
 
 class Exchange:
-    """A judge of one request by status and body: errors also come with HTTP 200 [F].
+    """One request, and what its answer means. Errors also come with HTTP 200 [F], so that the body decides too.
 
     Args:
         connection: the server.
@@ -115,7 +129,7 @@ class Exchange:
         said = self._border.line(str(error))
         if self.is_write and error.sent:
             return self._unsettled(f"{self._what}: {said}", message=said)
-        if error.answered:
+        if error.is_answer_unusable:
             return BadAnswerError(
                 f"{self._what}: {said}. Ask for fewer at once where the module has page_size, or look into what the "
                 "server sends.",
@@ -146,7 +160,7 @@ class Exchange:
         said = self._border.line(str(message)) if message else "no message"
         text = f"{self._what}: the server said '{said}' (code {code})"
         facts: dict[str, Any] = {"code": code, "http_status": 200, "message": said if message else None}
-        if abs(code) >= _CODE_LIMIT:  # not a code of the API, and too large for some databases
+        if abs(code) >= _CODE_LIMIT:
             facts |= {"code": None, "message": f"{said} (code {code})"}
         if self.is_write and code in _UNSETTLED_CODES:
             return self._unsettled(text, **facts)
@@ -160,17 +174,18 @@ class Exchange:
         reason = self._border.line(title.strip().removeprefix(str(status))) or "no reason given"
         text = f"{self._what}: the server answered HTTP {status} {reason}"
         facts: dict[str, Any] = {"request": self._request, "http_status": status, "message": reason}
-        pause = retry_after(reply.headers) if status in _TURNED_AWAY else None
+        pause = retry_after(reply.headers) if status in _NAMES_NEXT_TRY else None
         otherwise = TransportError if 300 <= status < 400 or status >= 500 else BadAnswerError
-        unread, temporary, failure = _HTTP.get(status, (False, False, otherwise))
-        if self.is_write and (not (unread or pause is not None) or self._was_read(reply)):
+        meaning = _HTTP.get(status, _Meaning(otherwise))
+        is_unread = meaning.is_unread or pause is not None
+        if self.is_write and (not is_unread or self._was_read(reply)):
             return self._unsettled(f"{text}{self._http_advice(reply)}", http_status=status, message=reason)
-        if failure is AuthError:
+        if meaning.failure is AuthError:
             given = "is wrong or may not be used from here" if self._connection.api_secret else "is needed"
             return AuthError(f"{text}: api_secret {given}.", **facts)
-        if temporary:
+        if meaning.is_temporary:
             return PassingError(TransportError(f"{text}. Try again later.", **facts, retry_after=pause))
-        return failure(f"{text}{self._http_advice(reply)}.", **facts)
+        return meaning.failure(f"{text}{self._http_advice(reply)}.", **facts)
 
     def _was_read(self, reply: Reply) -> bool:
         """Return whether the body shows that the request was read, despite its status."""
@@ -206,6 +221,6 @@ def _names_something(params: Mapping[str, Any]) -> bool:
 
 
 def _network_advice(error: ExchangeError) -> str:
-    if error.certain:
+    if error.is_certificate_refused:
         return "Check its host name and its dates; if its CA is not known here, set ca_path to the CA's certificate."
     return "Check the address and the network, and that the server runs."

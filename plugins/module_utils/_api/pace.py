@@ -1,7 +1,7 @@
 # Copyright (c) 2026 simops.yateota contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Measure how many requests are worth having under way at a server."""
+"""Measure with how many requests under way a server is read most quickly."""
 
 from __future__ import annotations
 
@@ -10,47 +10,47 @@ import time
 from collections.abc import Callable
 
 _ROUND = 6
-"""How many answers make a round, which is judged by their median."""
+"""The number of answers in a round. A round is judged by their median time."""
 
 _GAIN = 1.1
-"""How many times as quick a further request under way must make the reading."""
+"""How many times as quick the reading must become for a further request under way to be kept."""
 
 _BUSY = 0.6
-"""The share of a core that this process uses if it is the bottleneck: its answers then say little about the server."""
+"""The share of a core from which on this process is the bottleneck. Its times then say little about the server."""
 
-_ROUNDS_FIRST = 4
-"""Rounds until a trial that did not help is repeated; twice as many after each further one."""
+_FIRST_PAUSE = 4
+"""The rounds until a trial that did not help is repeated. Each further pause is twice as long."""
 
 
 class _Trials:
-    """The trials of one fewer or of one more, ever more seldom the less they help."""
+    """The trials of one request fewer, or of one more: rarer each time that they do not help."""
 
     def __init__(self) -> None:
-        self._rest, self._rest_next = 0, _ROUNDS_FIRST
+        self._rounds_to_wait, self._next_pause = 0, _FIRST_PAUSE
 
-    def are_due(self) -> bool:
-        """Return whether one may be made in this round."""
-        self._rest = max(0, self._rest - 1)
-        return not self._rest
+    def is_due(self) -> bool:
+        """Count this round, and return whether a trial may be made in it."""
+        self._rounds_to_wait = max(0, self._rounds_to_wait - 1)
+        return not self._rounds_to_wait
 
     def put_off(self) -> None:
-        """Make none for some rounds."""
-        self._rest, self._rest_next = self._rest_next, self._rest_next * 2
+        """Make no trial for some rounds."""
+        self._rounds_to_wait, self._next_pause = self._next_pause, self._next_pause * 2
 
 
 class Pace:
-    """The number of reads that are worth having under way at once.
+    """The number of reads under way at which a list is read most quickly.
 
-    A server works on some requests at a time, and lets others wait. One that waits makes nothing quicker, and keeps
-    others from the server. So where answers come later with several under way than with one alone, one fewer is tried,
+    A server works on some requests at a time, and lets the others wait. A request that waits makes nothing quicker, and
+    delays other clients. So if answers take longer with several requests under way than with one, one fewer is tried,
     and kept if the reading is hardly slower. One more is tried again from time to time.
 
     Args:
-        most: the largest number, with which it begins.
-        moment, computed: return seconds, those that have passed and those that this process has computed.
+        most: the largest number. The reading begins with it.
+        moment, computed: return the seconds of a clock, and the seconds that this process has computed.
 
     Attributes:
-        limit: the number now.
+        limit: the present number.
     """
 
     def __init__(
@@ -63,21 +63,21 @@ class Pace:
         self._most = most
         self._moment, self._computed = moment, computed
         self._since = moment(), computed()
-        self._alone: float | None = None
+        self._time_alone: float | None = None  # an answer's, with one request under way
         self._times: list[float] = []
-        self._tried_from: tuple[int, float] | None = None  # a number of requests, and the rate that it came to
+        self._before_trial: tuple[int, float] | None = None  # the limit then, and its rate
         self._fewer, self._more = _Trials(), _Trials()
 
-    def note(self, seconds: float, together: int) -> None:
+    def note(self, seconds: float, under_way: int) -> None:
         """Note that an answer came.
 
         Args:
             seconds: how long it was waited for.
-            together: how many requests were under way meanwhile, this one included.
+            under_way: how many requests were under way meanwhile, this one included.
         """
-        if self._alone is None and together == 1:
-            self._alone = seconds
-        if together == self.limit:  # others are from before the limit was changed, or from the list's end
+        if self._time_alone is None and under_way == 1:
+            self._time_alone = seconds
+        if under_way == self.limit:  # others are from before the limit was changed, or from the list's end
             self._times.append(seconds)
         if len(self._times) == _ROUND:
             times, self._times = self._times, []
@@ -91,25 +91,25 @@ class Pace:
 
     def _judge(self, seconds: float, busy: bool) -> None:
         rate = self.limit / seconds
-        if self._tried_from is not None and not self._keeps(*self._tried_from, rate, busy):
-            self.limit = self._tried_from[0]
-            self._tried_from = None
+        if self._before_trial is not None and not self._is_better(*self._before_trial, rate, busy):
+            self.limit = self._before_trial[0]
+            self._before_trial = None
             return
-        self._tried_from = None
+        self._before_trial = None
         if self.limit == 1:
-            self._alone = seconds
-        fewer, more = self._fewer.are_due(), self._more.are_due()
+            self._time_alone = seconds
+        fewer, more = self._fewer.is_due(), self._more.is_due()
         if self.limit > 1 and fewer and not busy and self._some_wait(seconds):
-            self._tried_from, self.limit = (self.limit, rate), self.limit - 1
+            self._before_trial, self.limit = (self.limit, rate), self.limit - 1
         elif self.limit < self._most and more and not busy:
-            self._tried_from, self.limit = (self.limit, rate), self.limit + 1
+            self._before_trial, self.limit = (self.limit, rate), self.limit + 1
 
     def _some_wait(self, seconds: float) -> bool:
-        """Return whether answers take so long that one fewer may be as quick."""
-        return self._alone is not None and seconds * (self.limit - 1) * _GAIN > self._alone * self.limit
+        """Return whether answers take so long that one request fewer may be as quick."""
+        return self._time_alone is not None and seconds * (self.limit - 1) * _GAIN > self._time_alone * self.limit
 
-    def _keeps(self, before: int, rate_before: float, rate: float, busy: bool) -> bool:
-        """Return whether the number that was tried is better than the one before."""
+    def _is_better(self, before: int, rate_before: float, rate: float, busy: bool) -> bool:
+        """Return whether the number that was tried is better than the one before; else put its trials off."""
         if self.limit < before:
             helps = not busy and rate_before <= rate * _GAIN
             (self._more if helps else self._fewer).put_off()

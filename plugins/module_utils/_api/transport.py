@@ -65,15 +65,17 @@ class ExchangeError(Exception):
 
     Attributes:
         sent: whether any part of the request may have been sent.
-        certain: whether trying again is pointless (the certificate is refused).
-        answered: whether an answer came that trying again would not change (too large, cannot be decompressed).
+        is_certificate_refused: whether the certificate is refused, so that trying again is pointless.
+        is_answer_unusable: whether an answer came that trying again would not change (too large, broken compression).
     """
 
-    def __init__(self, text: str, sent: bool, certain: bool = False, answered: bool = False) -> None:
+    def __init__(
+        self, text: str, sent: bool, is_certificate_refused: bool = False, is_answer_unusable: bool = False
+    ) -> None:
         super().__init__(text)
         self.sent = sent
-        self.certain = certain
-        self.answered = answered
+        self.is_certificate_refused = is_certificate_refused
+        self.is_answer_unusable = is_answer_unusable
 
 
 class _Adapter(requests_adapters.HTTPAdapter):
@@ -183,8 +185,8 @@ class Transport:
             raise
         except Exception as error:  # noqa: BLE001 - for any exception it must be known whether a write was sent
             sent = wire is not None and wire.sent
-            answered = isinstance(error, WireError) and error.answered
-            raise ExchangeError(_reason(error), sent, _is_certificate_error(error), answered) from None
+            is_unusable = isinstance(error, WireError) and error.is_answer_unusable
+            raise ExchangeError(_reason(error), sent, _is_certificate_error(error), is_unusable) from None
         finally:
             if wire:
                 self._keep(wire)

@@ -36,12 +36,12 @@ class WireError(Exception):
     """The answer is incomplete or not valid.
 
     Attributes:
-        answered: whether an answer came that another try would not change.
+        is_answer_unusable: whether an answer came that another try would not change.
     """
 
-    def __init__(self, text: str, answered: bool = False) -> None:
+    def __init__(self, text: str, is_answer_unusable: bool = False) -> None:
         super().__init__(text)
-        self.answered = answered
+        self.is_answer_unusable = is_answer_unusable
 
 
 class HeldBackError(Exception):
@@ -231,7 +231,7 @@ class _Content:
     def __init__(self, encoding: str, largest: int) -> None:
         name = encoding.strip().lower()
         if name not in ("", "identity", "gzip", "x-gzip", "deflate"):
-            raise WireError("the answer is compressed in a way that was not asked for", answered=True)
+            raise WireError("the answer is compressed in a way that was not asked for", is_answer_unusable=True)
         self._inflate = zlib.decompressobj(32 + zlib.MAX_WBITS) if name not in ("", "identity") else None
         self._largest = largest
         self._parts: list[bytes] = []
@@ -243,16 +243,18 @@ class _Content:
             try:
                 data = self._inflate.decompress(data, self._largest - self._size + 1)
             except zlib.error:
-                raise WireError("the answer is compressed and cannot be decompressed", answered=True) from None
+                raise WireError(
+                    "the answer is compressed and cannot be decompressed", is_answer_unusable=True
+                ) from None
         self._size += len(data)
         if self._size > self._largest:
-            raise WireError(f"the answer is larger than {self._largest >> 20} MiB", answered=True)
+            raise WireError(f"the answer is larger than {self._largest >> 20} MiB", is_answer_unusable=True)
         self._parts.append(bytes(data))
 
     def whole(self) -> bytes:
         """Return the complete body, at its end."""
         if self._inflate and self._parts and not self._inflate.eof:
-            raise WireError("the answer is compressed and ends early", answered=True)
+            raise WireError("the answer is compressed and ends early", is_answer_unusable=True)
         return b"".join(self._parts)
 
 
