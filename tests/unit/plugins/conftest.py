@@ -25,8 +25,13 @@ from ansible_collections.simops.yateota.tests.unit.plugins.servers import (
     RunTask,
     serving,
 )
+from hypothesis import settings
 
 from yateota_sandbox import Sandbox
+
+# A deadline would fail on a busy machine.
+settings.register_profile("without_deadline", deadline=None)
+settings.load_profile("without_deadline")
 
 
 @pytest.fixture(autouse=True)

@@ -179,7 +179,7 @@ def test_a_server_may_send_fewer_than_asked_for() -> None:
     assert len(server.offsets) == len(set(server.offsets)) == 51
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     size=st.integers(0, 120),
     page_size=st.integers(2, 20),

@@ -436,7 +436,7 @@ def lists(draw: st.DrawFn) -> tuple[list[dict[str, Any]], bytes]:
     return entries, gzip.compress(data, mtime=0) if draw(st.booleans()) else data
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(lists())
 @example(([], b"iccid\n"))
 def test_any_list_is_read_in_any_dialect(write: Write, listed: tuple[list[dict[str, Any]], bytes]) -> None:
@@ -445,7 +445,7 @@ def test_any_list_is_read_in_any_dialect(write: Write, listed: tuple[list[dict[s
     assert found == [{name: value for name, value in entry.items() if name != "note"} for entry in entries]
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     lists(), st.lists(st.tuples(st.integers(0, 400), st.integers(0, 3), st.binary(max_size=3)), min_size=1, max_size=4)
 )

@@ -181,7 +181,7 @@ def moment(minute: float) -> float:
 
 
 # Not shrunk: where it fails, that would take minutes, and the nights of the other test are small enough to read.
-@settings(max_examples=18, deadline=None, derandomize=True, database=None, phases=[Phase.generate])
+@settings(max_examples=18, derandomize=True, database=None, phases=[Phase.generate])
 @given(windows(), st.lists(st.integers(0, MINUTES - 1), min_size=20, max_size=20))
 def test_each_minute_of_a_year_is_as_the_options_say(options: Options, asked: list[int]) -> None:
     tried, has = window(options), marked(options)
@@ -195,7 +195,7 @@ def test_each_minute_of_a_year_is_as_the_options_say(options: Options, asked: li
             assert answer == moment(scanned) if scanned >= 0 else (answer is None or answer >= moment(MINUTES))
 
 
-@settings(max_examples=120, deadline=None, derandomize=True, database=None)
+@settings(max_examples=120, derandomize=True, database=None)
 @given(windows(tuple(CHANGES)), st.sampled_from([0, 1]))
 def test_each_minute_around_a_clock_change_is_as_the_options_say(options: Options, which: int) -> None:
     night = datetime.datetime.fromisoformat(CHANGES[options.zone][which]).replace(tzinfo=datetime.UTC)
