@@ -9,7 +9,7 @@ import difflib
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from ..module_utils._ansible.arguments import CONNECTION_ARGUMENTS
+from ..module_utils._ansible.connection_arguments import CONNECTION_ARGUMENTS
 from ._variable_specs import Scope, all_names, private_names, role_names, shared_names
 from ._variable_values import is_given
 

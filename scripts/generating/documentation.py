@@ -14,7 +14,7 @@ from .writing import Code, python
 
 MODULES = "plugins/modules"
 FRAGMENT = "plugins/doc_fragments/connection.py"
-ARGUMENTS = "plugins/module_utils/_ansible/arguments.py"
+ARGUMENTS = "plugins/module_utils/_ansible/connection_arguments.py"
 _MACRO = re.compile(r"\b(?:O|RV|V|C|E|M|P)\((?:main:|[\w.]+#\w+:|simops\.yateota\.(?!\w+#))?([^()#]*)(?:#\w+)?\)")
 _SECRET = re.compile(r"(password|secret|token)$")
 _ENVIRONMENT = re.compile(r"If not set, the environment variable E\((YATEOTA_\w+)\)")

@@ -204,7 +204,7 @@ def of_list(outcome: Outcome, record: Record, known: Sequence[dict[str, Any]]) -
         said = _OF_DIRECT.get(entry["outcome"]) if entry["action"] else None
         wrong = misjudged(said, own, lies(record), record)
         if wrong:
-            yield f"participant {who['participant_id']}: {wrong}"
+            yield f"participant {who['participant_id']}: {wrong}, and says: {entry['message']}"
     bad = [entry for entry in entries if entry["outcome"] in ("refused", "failed", "unknown")]
     if bool(bad) > outcome.failed:
         yield f"success with {len(bad)} refused, failed or unknown"

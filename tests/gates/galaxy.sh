@@ -5,13 +5,13 @@ output=tests/output/galaxy
 rm -rf "$output"
 mkdir -p "$output"
 ansible-galaxy collection build --output-path "$output"
+# Without the importer's own run of ansible-lint: the gate `ansible-lint` judges the same files by the strictest profile.
 cat > "$output/importer.cfg" <<'CFG'
 [galaxy-importer]
 CHECK_CHANGELOG = True
 CHECK_REQUIRED_TAGS = True
-OFFLINE_ANSIBLE_LINT = True
 RUN_ANSIBLE_DOC = True
-RUN_ANSIBLE_LINT = True
+RUN_ANSIBLE_LINT = False
 RUN_ANSIBLE_TEST = False
 RUN_FLAKE8 = True
 CFG

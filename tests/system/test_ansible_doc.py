@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 import yaml
-from ansible_collections.simops.yateota.plugins.module_utils._ansible.arguments import CONNECTION_ARGUMENTS
+from ansible_collections.simops.yateota.plugins.module_utils._ansible.connection_arguments import CONNECTION_ARGUMENTS
 from ansible_collections.simops.yateota.tests.system.conftest import SECRET
 from ansible_collections.simops.yateota.tests.system.harness import COLLECTION, Ansible, run
 

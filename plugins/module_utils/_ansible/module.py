@@ -22,7 +22,8 @@ from .._core.libraries import missing
 from .._core.masking import Masking
 from .._core.states import plain
 from .._core.task_result import TaskResult
-from .arguments import CONNECTION_ARGUMENTS, connection, url_passwords
+from .arguments import connection, url_passwords
+from .connection_arguments import CONNECTION_ARGUMENTS
 
 if TYPE_CHECKING:
     from .._api.reader import Reader

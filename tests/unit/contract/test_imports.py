@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import ast
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,6 +21,7 @@ SANDBOX = ROOT / "roles" / "sandbox" / "files"
 # What a request passes on its way to the server: a module asks its task for a client instead.
 BEHIND_TASK = {
     "_ansible.arguments",
+    "_ansible.connection_arguments",
     *(f"_api.{name}" for name in ("answer", "client", "transport", "wire")),
     "_core.libraries",
 }
@@ -71,3 +73,12 @@ def test_sandbox_and_plugins_are_strangers() -> None:
     assert plugins
     assert not [path for path in sandbox if foreign_of(path) & {"ansible", "ansible_collections", "plugins"}]
     assert not [path for path in plugins if "yateota_sandbox" in foreign_of(path)]
+
+
+def test_the_check_of_variables_loads_no_libraries_of_the_client() -> None:
+    """Every playbook begins with it, several times, and each time in a process of its own."""
+    check = "ansible_collections.simops.yateota.plugins.lookup.variables"
+    code = f"import sys; sys.path.insert(0, {str(ROOT.parents[2])!r}); import {check}; print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    assert check in loaded
+    assert not {"h11", "pydantic", "requests", "sqlalchemy"} & set(loaded)

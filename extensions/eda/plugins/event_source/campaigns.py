@@ -143,7 +143,7 @@ def part(name: str) -> Any:
     return importlib.import_module(f"{PACKAGE}.{name}")
 
 
-CONNECTION_ARGUMENTS = part("_ansible.arguments").CONNECTION_ARGUMENTS
+CONNECTION_ARGUMENTS = part("_ansible.connection_arguments").CONNECTION_ARGUMENTS
 InvalidInputError = part("_core.errors").InvalidInputError
 
 ARGUMENTS: dict[str, Any] = {

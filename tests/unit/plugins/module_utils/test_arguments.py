@@ -9,11 +9,8 @@ from typing import Any
 
 import pytest
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
-from ansible_collections.simops.yateota.plugins.module_utils._ansible.arguments import (
-    CONNECTION_ARGUMENTS,
-    connection,
-    url_passwords,
-)
+from ansible_collections.simops.yateota.plugins.module_utils._ansible.arguments import connection, url_passwords
+from ansible_collections.simops.yateota.plugins.module_utils._ansible.connection_arguments import CONNECTION_ARGUMENTS
 from ansible_collections.simops.yateota.plugins.module_utils._api.transport import Connection
 from ansible_collections.simops.yateota.plugins.module_utils._core.errors import InvalidInputError
 from ansible_collections.simops.yateota.plugins.module_utils._core.url_secrets import without_secrets

@@ -16,7 +16,7 @@ import pytest
 from ansible.module_utils import basic
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.module_utils.common.parameters import PASS_VARS
-from ansible_collections.simops.yateota.plugins.module_utils._ansible.arguments import CONNECTION_ARGUMENTS
+from ansible_collections.simops.yateota.plugins.module_utils._ansible.connection_arguments import CONNECTION_ARGUMENTS
 from ansible_collections.simops.yateota.plugins.module_utils._ansible.module import Task, perform, run_module
 from ansible_collections.simops.yateota.plugins.module_utils._core.errors import (
     ApiError,

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from ansible_collections.simops.yateota.plugins.module_utils._ansible.arguments import CONNECTION_ARGUMENTS
+from ansible_collections.simops.yateota.plugins.module_utils._ansible.connection_arguments import CONNECTION_ARGUMENTS
 from ansible_collections.simops.yateota.plugins.plugin_utils._variable_names import name_problems
 from ansible_collections.simops.yateota.plugins.plugin_utils._variable_specs import (
     playbook_names,
