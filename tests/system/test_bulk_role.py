@@ -76,6 +76,7 @@ def test_a_rerun_is_sent_when_it_is_approved_and_counted(bulk: Ansible, sandbox:
     assert {entry["params"]["action"] for entry in sandbox.writes()} == {"rerun"}
 
 
+@pytest.mark.slow
 def test_approval_can_be_left_to_the_ticket_system(bulk: Ansible, sandbox: Any) -> None:
     done = bulk("bulk_cancel", {**CHANGE, "bulk_change_require_approval": False})
     assert done.ok, done.output
@@ -157,6 +158,7 @@ def test_one_person_plans_and_another_approves(bulk: Ansible, sandbox: Any, tmp_
     assert f"<th>Digest approved</th><td>{digest}" in (tmp_path / "reports/CHG1.html").read_text()
 
 
+@pytest.mark.slow
 def test_a_rerun_is_approved_with_its_number(bulk: Ansible, sandbox: Any) -> None:
     planned = bulk("bulk_rerun", {**CHANGE, **ALICE, "bulk_change_only": "plan"})
     assert f"-e change_id=CHG1 -e bulk_change_confirm_count={FAILED}." in planned.words
@@ -235,6 +237,7 @@ def test_a_file_of_sims(bulk: Ansible, sandbox: Any, tmp_path: Path) -> None:
     assert acted(sandbox) == {195: 1, 197: 1}
 
 
+@pytest.mark.slow
 def test_sims_named_as_text(bulk: Ansible, sandbox: Any) -> None:
     text = f"{sandbox.participant(195)['imsi']}\n{sandbox.participant(197)['iccid']}\n"
     done = bulk(
@@ -245,6 +248,7 @@ def test_sims_named_as_text(bulk: Ansible, sandbox: Any) -> None:
     assert {sandbox.participant(each)["state"] for each in (195, 197)} == {"pending_send"}
 
 
+@pytest.mark.slow
 def test_each_step_can_be_a_job_of_its_own(bulk: Ansible, sandbox: Any) -> None:
     early = bulk("bulk_retry", {**CHANGE, "bulk_change_only": "verify"})
     assert not early.ok
@@ -372,6 +376,7 @@ def test_an_outcome_that_nothing_tells_is_sent_again_only_when_told_to(bulk: Ans
     assert acted(sandbox).total() == len(sandbox.writes()) == 1
 
 
+@pytest.mark.slow
 def test_who_becomes_unknown_while_resending_is_left_for_another_run(bulk: Ansible, sandbox: Any) -> None:
     sandbox.fault(request="action_participant", kind="drop_before", nth=2)
     given = {**APPROVED, **WAVES, "bulk_change_abort_percentage": 50}
@@ -407,6 +412,7 @@ def test_who_has_not_finished_in_time_is_a_failure(bulk: Ansible) -> None:
     assert f"Change CHG1 is applied: {FAILED} done. {FAILED} of them have not finished within 1 seconds." in late.words
 
 
+@pytest.mark.slow
 def test_states_that_cannot_be_read_are_a_failure(bulk: Ansible, sandbox: Any) -> None:
     applied = bulk("bulk_retry", {**APPROVED, "bulk_change_only": "apply"})
     assert applied.ok, applied.output
@@ -446,6 +452,7 @@ def test_a_killed_run_is_resumed_by_the_same_command(bulk: Ansible, sandbox: Any
 # --- Afterwards ------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_status_tells_the_changes_and_one_of_them(bulk: Ansible, sandbox: Any) -> None:
     sandbox.fault(request="action_participant", kind="code", code=403, message="the card is locked")
     bulk("bulk_retry", {**APPROVED, "awx_job_id": 4711, "awx_user_name": "noc"})
@@ -467,6 +474,7 @@ def test_status_tells_the_changes_and_one_of_them(bulk: Ansible, sandbox: Any) -
     assert "change_id 'CHG9' is not in the ledger" in lost.words
 
 
+@pytest.mark.slow
 def test_an_awx_job_of_20_waves_stays_readable(
     start_sandbox: Callable[..., Any], ansible_for: Callable[[Any], Ansible], tmp_path: Path
 ) -> None:
@@ -511,6 +519,7 @@ def crowd(size: int) -> dict[str, Any]:
     return {"sims": [sims], "campaigns": [{**campaign, "initial": {"failed": size}}]}
 
 
+@pytest.mark.slow
 def test_the_guide_shows_what_a_run_prints(bulk: Ansible, tmp_path: Path) -> None:
     """Its transcript is what its own command prints, but for what differs from run to run; it fits 100 columns."""
     guide = (COLLECTION / "docs/bulk.md").read_text(encoding="utf-8")
@@ -546,6 +555,7 @@ def test_a_wave_takes_one_line_and_leaves_standard_output_to_callbacks(
     assert sending.split() == [sending.split()[0], "changed:", "[localhost]"]
 
 
+@pytest.mark.slow
 def test_the_guide_runs_as_it_stands(bulk: Ansible, sandbox: Any, tmp_path: Path) -> None:
     """Its commands in their order; what is held has not ended, and purging comes last, as it says there."""
     guide = (COLLECTION / "docs/bulk.md").read_text(encoding="utf-8").replace("/var/lib/yateota", str(tmp_path))

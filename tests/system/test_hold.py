@@ -119,12 +119,12 @@ def moment(text: str) -> float:
     return datetime.datetime.fromisoformat(text).timestamp()
 
 
+@pytest.mark.parametrize(("size", "per_second"), [(600, 60), pytest.param(20_000, 150, marks=pytest.mark.slow)])
 def test_a_job_is_held_from_a_second_terminal_and_goes_on_when_released(
-    job_on: Callable[[int], tuple[Any, Ansible]],
+    size: int, per_second: int, job_on: Callable[[int], tuple[Any, Ansible]]
 ) -> None:
-    size = 3_000
     box, ansible = job_on(size)
-    job = Job(ansible, change(size, 60))
+    job = Job(ansible, change(size, per_second))
     job.wait_for(lambda: len(box.writes()) > size // 10)  # after some waves
     held = ansible("bulk_hold", {"change_id": "CHG1", "reason": "The SMSC queues", "awx_user_name": "ann"})
     assert held.ok, held.output

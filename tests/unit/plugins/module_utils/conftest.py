@@ -87,11 +87,22 @@ class Postgresql:
 SERVER = Postgresql()
 
 
+def _is_on_postgresql(item: pytest.Function) -> bool:
+    return hasattr(item, "callspec") and "postgresql" in item.callspec.params.values()
+
+
+@pytest.hookimpl(tryfirst=True)  # before `-m "not slow"` leaves out what is marked
+def pytest_collection_modifyitems(items: list[pytest.Function]) -> None:
+    """Leave to `make bench` what SQLite shows as well."""
+    for item in items:
+        if item.get_closest_marker("any_database") and _is_on_postgresql(item):
+            item.add_marker(pytest.mark.slow)
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item: pytest.Function) -> Iterator[None]:
     """Before the fork, start what the test needs."""
-    on_postgresql = "postgresql" in item.callspec.params.values() if hasattr(item, "callspec") else False
-    if not SERVER.url and (on_postgresql or "new_database" in item.fixturenames):
+    if not SERVER.url and (_is_on_postgresql(item) or "new_database" in item.fixturenames):
         SERVER.start()
     return (yield)
 

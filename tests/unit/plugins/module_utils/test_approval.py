@@ -21,6 +21,8 @@ from ansible_collections.simops.yateota.tests.unit.plugins.servers import RunTas
 
 from yateota_sandbox import Sandbox
 
+pytestmark = pytest.mark.any_database
+
 Alter = Callable[[str], None]
 Approve = Callable[..., dict[str, Any]]
 

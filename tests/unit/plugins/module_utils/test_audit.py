@@ -109,12 +109,6 @@ class Database:
             return audit(Change(ledger, 1), head)
 
 
-# One row after the other is altered: some thousand audits.
-slow_on_postgresql = pytest.mark.parametrize(
-    "ledger", ["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)], indirect=True
-)
-
-
 @pytest.fixture
 def database(ledger: str) -> Database:
     return Database(ledger)
@@ -314,7 +308,7 @@ OF_THE_PLAN = {
 }
 
 
-@slow_on_postgresql
+@pytest.mark.any_database
 @pytest.mark.parametrize("purges", [False, True], ids=["whole", "purged"])
 def test_each_column_that_the_chain_covers_is_checked(applied: Database, bulk: Bulk, purges: bool) -> None:
     if purges:
@@ -331,7 +325,7 @@ def test_each_column_that_the_chain_covers_is_checked(applied: Database, bulk: B
             assert found["waves"] <= named, (table_name, name)
 
 
-@slow_on_postgresql
+@pytest.mark.any_database
 def test_columns_that_the_chain_leaves_out_may_change(applied: Database) -> None:
     tables = {table.name: table for table in all_tables()}
     for table_name, names in NOT_COVERED.items():
@@ -392,7 +386,7 @@ ALTERATIONS: list[tuple[list[str], int]] = [
 ]
 
 
-@slow_on_postgresql
+@pytest.mark.any_database
 def test_what_was_deleted_added_or_swapped_is_named_by_its_wave(applied: Database) -> None:
     rows = applied.rows()["yateota_participants"]
     places = {

@@ -18,6 +18,8 @@ from ansible_collections.simops.yateota.tests.unit.plugins.servers import RunTas
 
 from yateota_sandbox import Sandbox
 
+pytestmark = pytest.mark.any_database
+
 ONE, OTHER = {"participants": [{"imsi": "001010000000011"}]}, {"participants": [{"imsi": "001010000000013"}]}
 
 

@@ -17,6 +17,8 @@ from ansible_collections.simops.yateota.tests.unit.plugins.servers import RunTas
 
 from yateota_sandbox import Sandbox
 
+pytestmark = pytest.mark.any_database
+
 BOTH = pytest.mark.parametrize("check_mode", [True, False])
 
 

@@ -33,6 +33,8 @@ from ansible_collections.simops.yateota.tests.unit.plugins.module_utils.conftest
 from yateota_sandbox import Sandbox
 from yateota_sandbox.timeline import Chance
 
+pytestmark = pytest.mark.any_database
+
 LATER = {"maximum": 3, "interval": 21600}
 DUE = {"maximum": 3, "interval": 0.000001}
 """The interval has passed as soon as an attempt has ended."""

@@ -33,6 +33,8 @@ from ansible_collections.simops.yateota.tests.unit.plugins.servers import RunTas
 
 from yateota_sandbox import Sandbox
 
+pytestmark = pytest.mark.any_database
+
 PATIENCE_SECONDS = 60.0
 LONG_LEASE = 600.0
 """Its renewals, which see a hold as well, come long after these tests have to be over."""

@@ -27,6 +27,8 @@ from hypothesis import strategies as st
 
 from yateota_sandbox.scenario import luhn_digit
 
+pytestmark = pytest.mark.any_database
+
 LENGTHS = {"imsi": range(14, 16), "iccid": range(18, 23), "msisdn": range(1, 16)}
 
 

@@ -19,6 +19,8 @@ from ansible_collections.simops.yateota.plugins.module_utils._ledger.queries imp
 from ansible_collections.simops.yateota.plugins.modules import yateota_bulk
 from ansible_collections.simops.yateota.tests.unit.plugins.module_utils.conftest import Bulk
 
+pytestmark = pytest.mark.any_database
+
 AddState = Callable[[ModuleState], None]
 
 

@@ -24,6 +24,8 @@ from ansible_collections.simops.yateota.tests.unit.plugins.servers import RunTas
 
 from yateota_sandbox import Sandbox
 
+pytestmark = pytest.mark.any_database
+
 WAVE, HALF = 20, 60
 GOOD, BAD = 8, 9
 """The campaigns of the two halves: of the second one's messages, 15 % fail."""

@@ -17,6 +17,8 @@ from ansible_collections.simops.yateota.tests.unit.plugins.servers import RunTas
 
 from yateota_sandbox import Sandbox
 
+pytestmark = pytest.mark.any_database
+
 
 def test_check_mode_names_the_ledger_that_is_meant(bulk: Bulk, ledger: str) -> None:
     """It works on a copy of its own, which is nobody's to look for."""

@@ -29,6 +29,8 @@ from ansible_collections.simops.yateota.tests.unit.plugins.servers import RunTas
 
 from yateota_sandbox import Sandbox
 
+pytestmark = pytest.mark.any_database
+
 ICCID_OF_195 = "8931010000000000113"
 ON_A_FILE = pytest.mark.parametrize("ledger", ["sqlite"], indirect=True)
 """For what does not depend on the database."""
