@@ -79,16 +79,18 @@ def two_codes(good: Good, chance: Random) -> Script:
 
 def _refusal(code: str, chance: Random) -> bytes:
     said = chance.choice(({}, {"message": "Some reason"}, {"message": "@@"}, {"message": "@@"}))
-    # Python's JSON rejects a number of 5,000 digits: it would make the whole answer unreadable.
-    junk = chance.choice([raw for raw in JUNK if len(raw) < 4000 or not raw.isdigit()])
+    junk = chance.choice([raw for raw in JUNK if raw not in _UNREADABLE])
     return with_raw({"code": "##", **said}, junk).replace(b'"##"', code.encode())
 
 
 # --- Values, keys, structure -----------------------------------------------------------------------------------------
 
+# Python's JSON rejects such a number, and the client such a depth: they make the whole answer unreadable.
+_UNREADABLE = ("9" * 5000, "[" * 900 + "]" * 900)
 JUNK = (
+    *_UNREADABLE,
     *("null", "true", "false", "0", "-1", "0.5", "1e308", "1e400", "NaN", "-Infinity", str(2**63), str(2**64)),
-    *(str(10**30), "9" * 5000, '""', '" "', '"abc"', r'"\u0000"', r'"a\u0000b"', r'"\ud800"', r'"\udc00\ud800"'),
+    *(str(10**30), '""', '" "', '"abc"', r'"\u0000"', r'"a\u0000b"', r'"\ud800"', r'"\udc00\ud800"'),
     *(r'"\u001b[31mred\u001b[0m"', r'"line\nfatal: [host]: FAILED! => {}"', r'"\r\u0085\u2028\u202e"', '"{{ 7*7 }}"'),
     *('"<script>alert(1)</script>"', '"=HYPERLINK(1)"', '"\'; DROP TABLE x"', f'"{"x" * 70_000}"', f'"{SECRET}"'),
     *(
@@ -99,7 +101,6 @@ JUNK = (
         "[null]",
         '[{"a":1}]',
         '{"a":{"b":[1]}}',
-        "[" * 900 + "]" * 900,
         r'"\u0663"',
     ),
     *(
@@ -132,11 +133,8 @@ def _holder(document: Any, path: tuple[Any, ...]) -> Any:
 
 
 def _lied(good: Good, body: bytes, raw: str = "") -> Script:
-    """Return a script with a complete answer that differs from the node's.
-
-    A number of 5,000 digits may make it unreadable.
-    """
-    verdict: Verdict = good.verdict | ({UNKNOWN} if raw.isdigit() and len(raw) > 4000 else set())
+    """Return a script with a complete answer that differs from the node's, and may be unreadable."""
+    verdict: Verdict = good.verdict | ({UNKNOWN} if raw in _UNREADABLE else set())
     return Script((message(body),), verdict, lies=True)
 
 
