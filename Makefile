@@ -25,11 +25,12 @@ endif
 
 LINT        := ruff format generated mypy imports ansible-lint docs docs-site words changelog fragments galaxy
 # The supported ansible-core versions: the oldest, which Automation Platform 2.5 and 2.6 run, the one that the tools run with,
-# and the newest that the machine's Pythons allow. Those between them are checked by `ansible-test sanity`.
+# and the newest that the machine's Pythons allow.
 TESTED      := 2.16 2.19 $(NEWEST)
-SANITY      := $(addprefix sanity-,2.18 2.19 $(if $(NEWEST),2.20))
-# On what users get: the unpacked tarball, as Automation Hub checks it.
+# `ansible-test sanity` on what users get, the unpacked tarball, as Automation Hub runs it: on the oldest and the newest.
 TARBALL     := $(addprefix tarball-,2.16 $(NEWEST))
+# The versions between them see little that those two do not.
+SANITY      := $(addprefix sanity-,2.18 2.19 $(if $(NEWEST),2.20))
 UNITS       := $(addprefix units-,$(TESTED))
 INTEGRATION := $(addprefix integration-,2.16 $(NEWEST))
 # The commands of README and docs, on the installed tarball.
@@ -37,12 +38,12 @@ GUIDES      := $(addprefix guides-,$(TESTED))
 # The two ways that a task can run (see docs/in_process.md) are compared on the version that changes, and on the others by
 # `make bench`.
 WAYS        := $(or $(NEWEST),2.19)
-# Slow and seldom fails: the guides and the two ways on the other versions, the roles and targets as modules, and the system
-# tests that are marked `slow`, and the rulebooks under ansible-rulebook. `make bench` runs them.
+# Slow and seldom fails: what is the same on other versions, the roles and targets as modules, the system tests that are marked
+# `slow`, and the rulebooks under ansible-rulebook. `make bench` runs them.
 SLOW        := rulebooks integration-as-module molecule-as-module system-slow $(addprefix system-ways-,$(filter-out $(WAYS),$(TESTED))) $(filter-out guides-2.16,$(GUIDES)) \
-               $(if $(NEWEST),units-newest-whole)
+               $(SANITY) $(filter-out integration-2.16,$(INTEGRATION)) $(if $(NEWEST),units-newest-whole)
 # The longest first, so that the last to end is a short one.
-GATES       := system system-awx system-changes system-ways-$(WAYS) molecule $(INTEGRATION) guides-2.16 fuzz $(TARBALL) $(SANITY) $(UNITS) $(LINT)
+GATES       := system system-awx system-changes system-ways-$(WAYS) molecule integration-2.16 guides-2.16 fuzz $(TARBALL) $(UNITS) $(LINT)
 
 .DEFAULT_GOAL := help
 .PHONY: help generate demo sandbox test bench setup venv tree browser pooler site clean lint sanity units integration gates gate-names $(GATES) $(SLOW)
@@ -220,7 +221,7 @@ $(AWX)/.ready: tests/gates/awx_collection.py
 	@$(PYTHON) $< $(AWX)
 	@touch $@
 
-setup: $(VENV)/.dev $(AWX)/.ready $(patsubst %,$(CORES)/%/.ready,2.18 $(if $(NEWEST),2.20) $(TESTED))
+setup: $(VENV)/.dev $(AWX)/.ready $(patsubst %,$(CORES)/%/.ready,2.18 $(TESTED))
 
 venv: $(VENV)/.dev ## set up the tools in .build/venv
 

@@ -49,6 +49,8 @@ def desk(tmp_path: Path) -> Iterator[Desk]:
         yield Desk(controller, url, tmp_path)
 
 
+# Each run starts some fifty modules of awx.awx, one after the other.
+@pytest.mark.slow
 def test_a_configuration_is_loaded_and_healed(desk: Desk) -> None:
     """The project's first update fails; the same command, run again, continues."""
     desk.controller.update_fails = True
@@ -69,7 +71,6 @@ def test_a_configuration_is_loaded_and_healed(desk: Desk) -> None:
         assert not any(secret in run.output for secret in (*awx.VAULT.values(), TOKEN))
 
 
-# Each run starts some fifty modules of awx.awx, one after the other.
 @pytest.mark.slow
 def test_a_configuration_that_is_loaded_is_left_alone(desk: Desk) -> None:
     assert desk.configure().ok
