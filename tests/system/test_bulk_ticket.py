@@ -88,7 +88,7 @@ both = pytest.mark.parametrize("desk", ["servicenow", "jira"], indirect=True)
 slow_for_jira = pytest.mark.parametrize(
     "desk", ["servicenow", pytest.param("jira", marks=pytest.mark.slow)], indirect=True
 )
-QUICK = {"servicenow-state", "servicenow-note", "jira-state"}
+QUICK = {"servicenow-state", "jira-state"}
 
 # --- Both examples ---------------------------------------------------------------------------------------------------
 
@@ -206,7 +206,8 @@ def test_a_ticket_that_does_not_allow_it_leaves_nothing_sent(
     assert desk.ticket.written("state") == []
 
 
-@slow_for_jira
+@pytest.mark.slow
+@both
 def test_a_wrong_secret_is_said_without_it(desk: Desk, sandbox: Any) -> None:
     refused = desk.change("-vvv", secret="wrong-Secret-0815")
     assert not refused.ok
@@ -227,7 +228,8 @@ def test_a_write_at_the_end_that_is_not_done_is_a_failure(desk: Desk, write: str
     assert desk.state in ("-1", "Implementing")
 
 
-@slow_for_jira
+@pytest.mark.slow
+@both
 def test_in_check_mode_the_ticket_is_read_and_not_written(desk: Desk, sandbox: Any) -> None:
     checked = desk.change("--check")
     assert checked.ok, checked.output
@@ -330,6 +332,7 @@ def test_tasks_that_hide_their_output_are_named(ansible: Ansible, sandbox: Any) 
     assert sandbox.writes() == []
 
 
+@pytest.mark.slow
 def test_a_change_that_is_through_asks_no_gate(ansible: Ansible, sandbox: Any) -> None:
     assert own(ansible).ok
     sandbox.clear_journal()
@@ -342,6 +345,7 @@ def test_a_change_that_is_through_asks_no_gate(ansible: Ansible, sandbox: Any) -
     assert sandbox.writes() == []
 
 
+@pytest.mark.slow
 def test_a_run_of_one_wave_leaves_the_rest_to_the_next(ansible: Ansible, sandbox: Any) -> None:
     asked = KEEP % "wave-{{ bulk_change_progress.wave }}.json"
     for number in range(1, WAVES + 1):
@@ -352,6 +356,7 @@ def test_a_run_of_one_wave_leaves_the_rest_to_the_next(ansible: Ansible, sandbox
     assert all_once(sandbox)
 
 
+@pytest.mark.slow
 def test_the_gate_of_the_guide_runs_as_it_stands(ansible: Ansible, sandbox: Any) -> None:
     guide = (COLLECTION / "docs/tickets.md").read_text(encoding="utf-8")
     (gate,) = re.findall(r"^```yaml\n(.*?)^```$", guide, re.MULTILINE | re.DOTALL)
