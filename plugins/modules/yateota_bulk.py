@@ -276,7 +276,7 @@ options:
         type: str
       calendar:
         description:
-          - An iCalendar file on the machine that runs the module. Recurring events are expanded. O(window.calendar_means) tells what its events are.
+          - An iCalendar file on the machine that runs the module. Recurring events are expanded. O(window.calendar_means) says what its events mean.
           - Canceled events do not count. A tentative event counts as a freeze, and not as a window.
           - Whole days, and times without a zone, are of the zone that the file states (X-WR-TIMEZONE), else of O(window.time_zone).
           - The task fails before anything is sent where the file cannot be read, has no event, or has one that is not certain to be read as it is meant.
@@ -519,7 +519,7 @@ change:
       description:
         - V(planned), nothing is sent yet. V(approved), the plan was approved, and nothing is sent yet.
           V(in_progress), sending continues or was interrupted. V(applied), nothing remains to be sent.
-        - V(waiting), nothing is to be sent now, and RV(change.attempts) tells when the next attempt is due.
+        - V(waiting), nothing is to be sent now, and RV(change.attempts) shows when the next attempt is due.
         - V(verified), all participants acted on have also reached the action's goal. V(aborted), too many were bad. V(window_closed), the window ended.
           V(waiting_for_stage), servers of an earlier O(stage) have not ended. V(purged).
         - V(held), nothing is sent until it is released, and RV(change.held) names the person. V(stopped), nothing is sent any more.

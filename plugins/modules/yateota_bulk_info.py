@@ -61,7 +61,7 @@ options:
     version_added: 1.1.0
   audit:
     description:
-      - Check the audit chain of the change, and fail if its record was altered in the ledger. A report is written all the same.
+      - Check the audit chain of the change, and fail if its record was altered in the ledger. The report is written nevertheless.
       - The chain is a SHA-256 over the plan, and for each wave over the one before and the wave's attempts. It cannot show that
         somebody has altered the record and computed the whole chain again, unless O(audit_head) was noted before.
       - Requires O(change_id). A change that release 1.0.0 planned has no chain, and does not fail.

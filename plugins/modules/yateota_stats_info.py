@@ -95,7 +95,7 @@ RULES: dict[str, Any] = {}
 
 
 def run(task: Task) -> dict[str, Any]:
-    """Read both, and be content with the statistics where the server has no ``get_node_status``."""
+    """Read both, or the statistics alone if the server has no ``get_node_status``."""
     stats = components(task.client.call("query_stats", {}))
     try:
         answer = task.client.call("get_node_status", {})
@@ -113,7 +113,7 @@ def run(task: Task) -> dict[str, Any]:
 
 
 def components(answer: dict[str, Any]) -> dict[str, Any]:
-    """The statistics, one object per component; an empty object that PHP wrote as an empty list is one all the same."""
+    """The statistics, one object per component; PHP writes an empty object as an empty list."""
     stats = answer.get("stats") or {}
     if not isinstance(stats, dict) or not isinstance(stats.get("engine") or {}, dict):
         raise BadAnswerError(

@@ -12,7 +12,7 @@ from ansible.plugins.callback import CallbackBase
 DOCUMENTATION = """
 name: account
 type: stdout
-short_description: Tell what a playbook does in a few lines
+short_description: Say what a playbook does in a few lines
 description: Names each task and whether it changed anything, prints what tasks say, and why a task failed.
 """
 

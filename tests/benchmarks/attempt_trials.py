@@ -25,7 +25,7 @@ from yateota_sandbox.timeline import Chance
 SIZE = 40
 MAXIMUM = 3
 MOST_RUNS = 40
-A_NIGHT = 100_000  # simulated seconds, in which every message comes to its end
+A_NIGHT = 100_000  # simulated seconds, in which every message ends
 MOST_FAULTS = 6
 
 
@@ -104,11 +104,11 @@ def check(trial: Trial, server: Server, rows: list[dict[str, str]]) -> None:
         ]
     in_doubt = sum(trial.disturbances.values()) * (AHEAD_MOST + 2 * 3) + trial.faults
     if trial.states["unknown"] > in_doubt:
-        trial.problems.append(f"{trial.states['unknown']} unknown, where {in_doubt} could be at the most")
+        trial.problems.append(f"{trial.states['unknown']} unknown, where {in_doubt} could be at most")
 
 
 def _problems(row: dict[str, str], carried_out: int, needed: int, state: str) -> Iterator[str]:
-    """Yield what is wrong with a row, by how often its SIM was acted on in truth, and by its state in truth."""
+    """Yield what is wrong with a row, by how often its SIM was really acted on, and by its real state."""
     attempts, is_exhausted = int(row["attempts"]), bool(row["exhausted_at"])
     if attempts > MAXIMUM:
         yield f"the ledger has {attempts} attempts"

@@ -221,14 +221,14 @@ def check(trial: Trial, server: Server, rows: list[dict[str, str]]) -> None:
     trial.problems += [f"{who}: acted on without being selected" for who in acted.keys() - wanted]
     trial.problems += [f"{who}: in the ledger {named[who]} times" for who in wanted | named.keys() if named[who] != 1]
     trial.problems += [f"{row['participant_id']}: still {row['state']}" for row in rows if row["state"] not in ENDS]
-    # The clock stands still: a participant's state shows that it was acted on, so its outcome could have been read.
+    # The clock does not run: a participant's state shows that it was acted on, so its outcome could have been read.
     for row in rows:
         times = acted[int(row["participant_id"])]
         if (row["state"] == "done") != (times == 1):
             trial.problems.append(f"{row['participant_id']}: {row['state']}, but acted on {times} times")
     in_doubt = sum(trial.disturbances.values()) * (AHEAD_MOST + 2 * 3) + trial.faults
     if trial.states["unknown"] > in_doubt:
-        trial.problems.append(f"{trial.states['unknown']} unknown, where {in_doubt} could be at the most")
+        trial.problems.append(f"{trial.states['unknown']} unknown, where {in_doubt} could be at most")
 
 
 RunTrial = Callable[["Server", str, Database, int, random.Random, Path], Trial]

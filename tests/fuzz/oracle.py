@@ -282,4 +282,4 @@ def _by_number(rows: Sequence[dict[str, Any]], writes: Sequence[Exchange], unrea
         said = sum(row["state"] == state for row in rows)
         could = len({naming(exchange) for exchange in writes if exchange.verdict & needed}) + unread
         if said > could:
-            yield f"{said} rows are {state}, where {could} could be at the most"
+            yield f"{said} rows are {state}, where {could} could be at most"

@@ -27,7 +27,7 @@ TEXT = ("text", "textarea")
 # The environments of the ansible-core versions, and the one that the example of an execution environment holds.
 CORES = Path(os.environ.get("YATEOTA_CORES", "/nowhere"))
 CORE = "2.18"
-# What AWX tells every job, as far as it matters here.
+# What AWX gives to every job, as far as it matters here.
 META = {"awx_job_id": 4711, "awx_user_name": "lena"}
 
 

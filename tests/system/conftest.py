@@ -19,7 +19,7 @@ SECRET = "correct-horse"
 
 
 def starting() -> Iterator[Callable[..., Sandbox]]:
-    """Start sandboxes with options of one's own; the clock stands still unless `speed` says otherwise."""
+    """Start sandboxes with options of one's own; the clock does not run unless `speed` says otherwise."""
     with contextlib.ExitStack() as stack:
 
         def start(**options: Any) -> Sandbox:

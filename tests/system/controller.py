@@ -47,7 +47,7 @@ class Controller:
         playbooks: the paths of the playbooks that a project has once it was updated.
 
     Attributes:
-        objects: as told.
+        objects: as given.
         writes: method and path of each request that changes something.
         update_fails: whether the next update of a project fails.
     """

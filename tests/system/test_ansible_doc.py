@@ -1,4 +1,4 @@
-"""What ansible-doc shows of every module is whole, and its examples run as they stand."""
+"""What ansible-doc shows of every module is whole, and its examples run unchanged."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ SCENARIO = {
 
 @pytest.fixture(scope="module")
 def documented(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """What `ansible-doc --json` tells of every module, by its name."""
+    """What `ansible-doc --json` shows of every module, by its name."""
     folder = tmp_path_factory.mktemp("doc")
     names = [f"simops.yateota.{name}" for name in MODULES]
     told = run(["ansible-doc", "-t", "module", "--json", *names], Ansible(folder, {}).environ(), folder)

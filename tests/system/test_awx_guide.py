@@ -1,4 +1,4 @@
-"""The guides to AWX and to security: their commands run as they stand, and what they name is there."""
+"""The guides to AWX and to security: their commands run unchanged, and what they name is there."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ from yateota_sandbox import Options, Sandbox
 
 TEMPLATES = awx.templates()
 WORKFLOWS = {each["name"]: each for each in awx.configuration()["controller_workflows"]}
-# The other one differs by its template alone, which the test of the configuration tells.
+# The other one differs by its template alone, which the test of the configuration shows.
 WORKFLOW = "YateOTA approved bulk rerun"
 NODES = [node for node in WORKFLOWS[WORKFLOW]["simplified_workflow_nodes"] if "approval_node" not in node]
 # What a workflow runs in check mode first, as whoever approves may.

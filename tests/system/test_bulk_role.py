@@ -478,7 +478,7 @@ def test_status_tells_the_changes_and_one_of_them(bulk: Ansible, sandbox: Any) -
 def test_an_awx_job_of_20_waves_stays_readable(
     start_sandbox: Callable[..., Any], ansible_for: Callable[[Any], Ansible], tmp_path: Path
 ) -> None:
-    """By AWX's own engine: no event is as large as one that told of each participant, and all together are small."""
+    """By AWX's own engine: no event is as large as one with a line for each participant, and all together are small."""
     many = start_sandbox(scenario=crowd(2_000))
     environ = Ansible(
         tmp_path, {**ansible_for(many).server, "YATEOTA_LEDGER": str(tmp_path / "ledger.sqlite")}

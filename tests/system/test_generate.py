@@ -43,8 +43,8 @@ IN_NONE = """
 """
 # What the module does with them, so that a run shows what has reached it.
 TELLS = """
-    told = [task.params["rollout"], task.params["escort"], task.params["herald_password"] is not None]
-    raise InvalidInputError(f"the module was told {told}.")
+    given = [task.params["rollout"], task.params["escort"], task.params["herald_password"] is not None]
+    raise InvalidInputError(f"the module was given {given}.")
 """
 
 
@@ -199,6 +199,6 @@ def test_the_role_passes_a_new_option_to_the_module(
     assert not run.ok
     assert told in run.words, run.output
     if told == "'tempo': 9":
-        assert "the module was told [{" in run.words
+        assert "the module was given [{" in run.words
         assert "}, {'kind': 'choir', 'song': None}, True]" in run.words
         assert "sesame" not in run.output

@@ -1,4 +1,4 @@
-"""The guides to first steps, fleets and the sandbox: their commands run as they stand, and do what is said of them."""
+"""The guides to first steps, fleets and the sandbox: their commands run unchanged, and do what is said of them."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def test_getting_started(ansible_playbook: Ansible, tmp_path: Path) -> None:
 
 
 def test_how_to(ansible_playbook: Ansible, sandbox: Any, tmp_path: Path) -> None:
-    """A change is looked at and undone from its report; a playbook tells what to do by the kind of a failure."""
+    """A change is looked at and undone from its report; a playbook chooses what to do by the kind of a failure."""
     environ = ansible_playbook.environ({"YATEOTA_LEDGER": str(tmp_path / "ledger.sqlite")})
     change = {"change_id": "CHG0012345", "campaign_id": 167, "bulk_change_state": "failed", "bulk_change_verify": False}
     planned = ansible_playbook("bulk_retry", {**change, "bulk_change_approved_by": "j.doe"}, environ=environ)

@@ -1,4 +1,4 @@
-"""README.md and docs/: their commands and their first playbook run as they stand, and what they name exists."""
+"""README.md and docs/: their commands and their first playbook run unchanged, and what they name exists."""
 
 from __future__ import annotations
 

@@ -227,7 +227,7 @@ def wave(number: int, **counts: int) -> dict[str, Any]:
 
 
 def told(waves: list[dict[str, Any]]) -> dict[str, Any]:
-    """A change as the module tells it."""
+    """A change as the module returns it."""
     texts = dict.fromkeys(("status", "action", "api_url", "node", "requested_by", "planned", "started"), "x")
     empty = dict.fromkeys(
         ("approved_by", "job_id", "finished", "plan_digest", "approval", "held", "stopped", "attempts", "forecast")

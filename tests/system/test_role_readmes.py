@@ -1,4 +1,4 @@
-"""Every role's README example, and every command of the pages on routine operations, runs as it stands."""
+"""Every role's README example, and every command of the pages on routine operations, runs unchanged."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ StartSandbox = Callable[..., Sandbox]
 
 @pytest.fixture
 def start_sandbox() -> Iterator[StartSandbox]:
-    """Start sandboxes with options of one's own; the clock stands still unless `speed` says otherwise."""
+    """Start sandboxes with options of one's own; the clock does not run unless `speed` says otherwise."""
     with contextlib.ExitStack() as stack:
 
         def start(**options: Any) -> Sandbox:

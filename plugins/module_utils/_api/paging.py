@@ -101,7 +101,7 @@ def read_moving_list(
         seen: stores the keys; ``seen.count`` is the number of items read so far.
         total: the number of items if the server reported it, which decides how hard to look for the end, and which
             pages are expected. It does not end the reading by itself, because items may have come and gone since.
-        most: how many lists are taken at the most, so that no page after them is asked for ahead; None for all.
+        most: how many lists are taken at most, so that no page after them is asked for ahead; None for all.
 
     Yields:
         Lists of items that were not seen before, never empty.

@@ -235,7 +235,7 @@ class Reader:
             campaign_id: the campaign.
             state: one of ``FILTER_STATES``, or None for all.
             page_size: participants asked for at once, 2 or more.
-            most_pages: how many pages are taken at the most, so that none after them is asked for; None for all.
+            most_pages: how many pages are taken at most, so that none after them is asked for; None for all.
 
         Raises:
             YateotaError: as ``Client.call`` and ``Client.read_list``.

@@ -111,7 +111,7 @@ def _approval(task: BulkTask) -> dict[str, Any]:
 
 
 def check_approved(task: BulkTask, change: Change) -> None:
-    """Refuse to send for a plan that is not approved as it stands.
+    """Refuse to send for a plan that is not approved as it is.
 
     Looser limits than those approved are refused too. A change that needs no approval and has none passes.
 

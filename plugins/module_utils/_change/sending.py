@@ -45,7 +45,7 @@ _TRIAL_FIRST = 1.0
 _LATEST_WEIGHT = 0.25
 """The weight of the latest rate in the running average: it follows a server that slows down within a few rounds."""
 
-_NO_ANSWER = "no answer tells whether it was carried out"
+_NO_ANSWER = "no answer shows whether it was carried out"
 
 
 class SenderPool:
@@ -230,7 +230,7 @@ class Pipeline:
         senders: the threads.
         number: how many threads there are.
         switch: the senders' own.
-        may_send: whether anything may be sent; called all the time, so that no thread waits in vain.
+        may_send: whether anything may be sent; called all the time, so that no thread waits longer than it must.
 
     Attributes:
         sent: how many requests were sent.
@@ -258,7 +258,7 @@ class Pipeline:
             ended: called for each attempt whose request was sent, when that is recorded.
 
         Raises:
-            YateotaError: the ledger failed. What is known by then is recorded all the same, if possible.
+            YateotaError: the ledger failed. What is known by then is recorded nevertheless, if possible.
         """
         try:
             self._run(coming, ended)

@@ -261,6 +261,6 @@ def first_indistinct(kinds: Iterable[tuple[frozenset[str], bool]], unit: str) ->
 def may_be_one_sim(one: Mapping[str, Any], other: Mapping[str, Any]) -> str:
     """Say that two entries may be one SIM, and what to do."""
     return (
-        f"Nothing read tells whether {described(one)} and {described(other)} are one SIM: name all SIMs by the same "
-        "kind of identifier, or give campaign_id, so that its list tells."
+        f"Nothing that was read shows whether {described(one)} and {described(other)} are one SIM: name all SIMs by "
+        "the same kind of identifier, or give campaign_id, so that its list shows it."
     )

@@ -137,7 +137,7 @@ def _new(campaign: Mapping[str, Any], now: float) -> Memory:
 def _campaign_turns(
     mine: Memory, campaign: Mapping[str, Any], limits: Limits, now: float, is_told: bool
 ) -> Iterator[Turn]:
-    """Yield what has turned with one campaign. A first look tells only what is so, and not what has changed."""
+    """Yield what has turned with one campaign. A first look shows only what is so, and not what has changed."""
     state, was = campaign["state"], mine["state"]
     has_ended = state == CampaignState.FINISHED or (state is None and campaign["progress"] == 100)
     runs = not has_ended and state in (None, CampaignState.STARTED)

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 simops.yateota contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Remove the identifiers of a change's participants, such that its audit chain can still be checked."""
+"""Remove the identifiers of a change's participants, so that its audit chain can still be checked."""
 
 from __future__ import annotations
 

@@ -24,5 +24,5 @@ SMALLER = {'scenario="nation"': 'scenario="small"', '"campaign_id": 301': '"camp
 def test_an_example_runs(example: str, capsys: pytest.CaptureFixture[str]) -> None:
     for large, small in SMALLER.items():
         example = example.replace(large, small)
-    exec(example, {"__name__": "example"})  # noqa: S102 (what the page tells people to run)
+    exec(example, {"__name__": "example"})  # noqa: S102 (what people run, as the page says)
     assert capsys.readouterr().err == ""

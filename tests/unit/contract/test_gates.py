@@ -95,7 +95,7 @@ def test_the_list_of_gates_is_whole() -> None:
         assert first_cells - expected == set()
 
 
-# What a gate does first: it starts a process in a session of its own, and tells its number.
+# What a gate does first: it starts a process in a session of its own, and prints its number.
 STARTS = "setsid sleep 300 & echo $! >pid; "
 # In a process of its own: a gate ends all that its process has started.
 RUN = """

@@ -97,7 +97,7 @@ def run_task(pauses: list[float], monkeypatch: pytest.MonkeyPatch) -> RunTask:
 
 @pytest.fixture
 def parrot() -> Iterator[Any]:
-    """A server that says what `answers` tells it to."""
+    """A server that says what `answers` has for it."""
     with serving(Parrot) as server:
         yield server
 

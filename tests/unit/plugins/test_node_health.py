@@ -112,7 +112,7 @@ def test_metrics_are_what_prometheus_reads() -> None:
     ota, other, server = ("node", "ota"), ("node", 'a"b'), ("server", "ota1")
     assert samples == {
         ("yateota_node_reachable", ota, server): 1,
-        ("yateota_node_healthy", ota, server): 0,  # engine.queue is not told
+        ("yateota_node_healthy", ota, server): 0,  # engine.queue is not reported
         ("yateota_node_operational", ota, server): 1,
         ("yateota_node_statistic", ota, server, ("statistic", "engine.congestion")): 2,
         ("yateota_node_reachable", other, server): 0,

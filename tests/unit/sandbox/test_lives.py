@@ -9,7 +9,7 @@ from collections import Counter
 
 import pytest
 
-LONG = 100_000  # seconds in which every message of `small` comes to its end
+LONG = 100_000  # seconds in which every message of `small` ends
 
 
 def act(api, action, **identifiers):

@@ -128,7 +128,7 @@ IDS = st.integers(161, 184) | st.integers(185, 264) | st.integers(331, 370)
 
 
 class Lives(RuleBasedStateMachine):
-    """Whatever is done to `small`, at whatever time, its counts and filtered pages tell what its list tells."""
+    """Whatever is done to `small`, at whatever time, its counts and filtered pages agree with its list."""
 
     def __init__(self):
         super().__init__()

@@ -116,7 +116,7 @@ class Store:
     def set_state(self, campaign: CampaignRow, state: str) -> None:
         """Record a campaign's state.
 
-        From now on its own time runs (started) or stands still (paused, stopped).
+        From now on its own time runs (started) or does not run (paused, stopped).
         """
         now = self._clock.now()
         self._db.execute(

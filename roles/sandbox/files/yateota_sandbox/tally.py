@@ -10,7 +10,7 @@ from collections import Counter
 
 from .timeline import Message, state_sql
 
-BLOCK = 1024  # ids in a block: the most rows that a filtered page reads in vain
+BLOCK = 1024  # ids in a block: the most rows that a filtered page reads without need
 
 
 class Tally:

@@ -30,7 +30,7 @@ def nonzero_counts(result: dict[str, Any]) -> dict[str, int]:
 
 
 def acted_on(box: Sandbox) -> Counter[int]:
-    """How often each participant was acted on, in truth."""
+    """How often each participant was really acted on."""
     return Counter(int(entry["params"]["participant_id"]) for entry in box.writes() if entry["carried_out"])
 
 

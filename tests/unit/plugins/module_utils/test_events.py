@@ -252,7 +252,7 @@ def test_what_turns_is_told_once_and_not_again_after_a_restart(
     assert first[0]["meta"] == {"uuid": failing["id"]}
     assert first[1]["yateota"]["before"] == {"state": "started"}
 
-    # The next run tells what turned while no source ran.
+    # The next run reports what turned while no source ran.
     client.call("action_campaign", {"campaign_id": 167, "action": "stop"})
     second = watch(settings(state_file, sandbox), 3, box=sandbox)
     assert [(each["yateota"]["kind"], each["yateota"]["before"]) for each in second] == [

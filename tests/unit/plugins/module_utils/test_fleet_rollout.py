@@ -170,7 +170,7 @@ def test_stage_two_begins_when_stage_one_has_ended(bulk: Bulk, fleet: list[Sandb
 
 
 def test_stage_two_does_not_begin_beyond_the_threshold(bulk: Bulk, fleet: list[Sandbox]) -> None:
-    """All of stage 1 were sent for before its last outcomes told."""
+    """All of stage 1 were sent for before its last outcomes were recorded."""
     budget = {"threshold_percentage": 10, "minimum_executed": 45}
     for box, stage in zip(fleet[:2], (1, 2), strict=True):
         bulk("planned", box, stage=stage, abort=budget)

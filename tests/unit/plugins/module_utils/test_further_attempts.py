@@ -38,7 +38,7 @@ pytestmark = pytest.mark.any_database
 LATER = {"maximum": 3, "interval": 21600}
 DUE = {"maximum": 3, "interval": 0.000001}
 """The interval has passed as soon as an attempt has ended."""
-SOME_TIME = 100_000  # seconds in which every message comes to its end
+SOME_TIME = 100_000  # seconds in which every message ends
 SIZE = 30
 FIRST = 1000
 
@@ -191,7 +191,7 @@ def test_one_that_was_canceled_or_finished_in_the_meantime_is_left_out_with_its_
 
 def test_one_whose_message_is_under_way_gets_no_second_attempt(bulk: Bulk, series: Series) -> None:
     box = series((1, 1))
-    bulk("applied", box, attempts=DUE)  # the clock stands still
+    bulk("applied", box, attempts=DUE)  # the clock does not run
     for _turn in range(2):
         again = bulk("applied", box, attempts=DUE, recheck_after=0)
         assert (again["change"]["status"], again["change"]["sent"], again["changed"]) == ("waiting", 0, False)

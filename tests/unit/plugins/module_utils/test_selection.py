@@ -204,8 +204,8 @@ def test_a_rerun_of_what_may_be_one_sim_is_refused(
     result = bulk("applied", action="rerun", selection={"participants": entries})
     assert result["failure"]["kind"] == "invalid_input"
     assert result["msg"] == (
-        f"rerun is refused, nothing was recorded or sent. Nothing read tells whether {two} are one SIM: name all SIMs "
-        "by the same kind of identifier, or give campaign_id, so that its list tells."
+        f"rerun is refused, nothing was recorded or sent. Nothing that was read shows whether {two} are one SIM: name "
+        "all SIMs by the same kind of identifier, or give campaign_id, so that its list shows it."
     )
     assert not sandbox.journal()
     retried = bulk("planned", selection={"participants": [each for each in entries if "msisdn" not in each] * 2})

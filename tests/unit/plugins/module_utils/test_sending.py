@@ -42,7 +42,7 @@ def send_for(senders: SenderPool, number: int) -> list[Attempt]:
 
 
 def at_once(attempts: list[Attempt]) -> int:
-    """How many of their requests were under way at the same time, at the most."""
+    """How many of their requests were under way at the same time, at most."""
     return max(sum(one.sent_at <= other.sent_at < one.answered_at for one in attempts) for other in attempts)
 
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 simops.yateota contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Whatever happens while requests are sent, the task ends, and tells each outcome for what it is. Both engines."""
+"""Whatever happens while requests are sent, the task ends, and reports each outcome as it is. Both engines."""
 
 from __future__ import annotations
 

@@ -64,7 +64,7 @@ def test_a_host_that_cannot_be_one(connect: Connect, host: str) -> None:
 
 
 class DrippingProxy(socketserver.BaseRequestHandler):
-    """Answers CONNECT with a header line every tenth of a second, and comes to no end."""
+    """Answers CONNECT with a header line every tenth of a second, and never ends."""
 
     def handle(self) -> None:
         self.server.heard.append(read_request(self.request))

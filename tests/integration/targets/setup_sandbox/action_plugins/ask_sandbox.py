@@ -18,7 +18,7 @@ class ActionModule(ActionBase):
     _VALID_ARGS = frozenset({"url", "token", "method", "body"})
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
-        """Fails, with the server's status, where that tells no success."""
+        """Fails, with the server's status, where that is no success."""
         result: dict[str, Any] = super().run(tmp, task_vars)  # refuses other options
         given = self._task.args
         headers = {"X-Sandbox-Token": given["token"], "Content-Type": "application/json"}

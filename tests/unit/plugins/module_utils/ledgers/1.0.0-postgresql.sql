@@ -137,7 +137,7 @@ INSERT INTO yateota_participants VALUES
 	(7, 0, '167/participant_id/219', 219, 167, NULL, NULL, NULL, 'done', NULL, 2, 'failed', 'failed', 'failed', 1795714010.366235, 2, 1, 9, 1795714010.5257316, 1795714010.5273957, 0, NULL),
 	(2, 1, '167/participant_id/190', 190, 167, NULL, NULL, NULL, 'done', NULL, 2, 'failed', 'failed', 'failed', 1795714006.8615756, 0, 1, 2, 1795714007.268899, 1795714007.275081, 0, NULL),
 	(2, 2, '167/participant_id/191', 191, 167, NULL, NULL, NULL, 'done', NULL, 2, 'failed', 'failed', 'failed', 1795714006.8615756, 0, 1, 2, 1795714007.2751162, 1795714007.2931247, 0, NULL),
-	(6, 0, '167/participant_id/213', 213, 167, NULL, NULL, NULL, 'unknown', 'no answer tells whether it was carried out', 1, 'failed', 'failed', 'failed', 1795714009.480145, 1, 1, 7, 1795714009.3312514, 1795714009.3328533, NULL, 'the connection was closed before the whole answer came'),
+	(6, 0, '167/participant_id/213', 213, 167, NULL, NULL, NULL, 'unknown', 'no answer shows whether it was carried out', 1, 'failed', 'failed', 'failed', 1795714009.480145, 1, 1, 7, 1795714009.3312514, 1795714009.3328533, NULL, 'the connection was closed before the whole answer came'),
 	(6, 1, '167/participant_id/214', 214, 167, NULL, NULL, NULL, 'done', NULL, 1, 'failed', 'failed', 'pending_send', 1795714009.480145, 1, 1, 7, 1795714009.3329072, 1795714009.3355896, 0, NULL),
 	(3, 2, '167/participant_id/201', 201, 167, NULL, NULL, NULL, 'planned', NULL, 1, 'failed', NULL, 'failed', 1795714007.6191504, 0, 1, NULL, NULL, NULL, NULL, NULL),
 	(3, 0, '167/participant_id/195', 195, 167, NULL, NULL, NULL, 'sending', NULL, 1, 'failed', 'failed', 'failed', 1795714007.6191504, 0, 1, 4, 1795714008.0004745, NULL, NULL, NULL),
