@@ -10,7 +10,7 @@ from typing import Any
 
 from ansible.errors import AnsibleFilterError
 
-from ..module_utils._core.states import ENDED_STATUSES, ChangeStatus, RowState
+from ..module_utils._core.states import ENDED_STATUSES, AuditStatus, ChangeStatus, RowState
 from ..plugin_utils._change_words import counted, next_attempts, sim_line
 
 DOCUMENTATION = r"""
@@ -148,9 +148,9 @@ def _audit(audit: Mapping[str, Any] | None) -> Iterator[str]:
     if not audit or not audit["links"]:
         return
     found = {
-        "intact": ": the record fits it",
-        "altered": ": the record was altered",
-        "unchecked": ", not checked",
+        AuditStatus.INTACT: ": the record fits it",
+        AuditStatus.ALTERED: ": the record was altered",
+        AuditStatus.UNCHECKED: ", not checked",
     }.get(audit["status"], "")
     if audit["head"]:
         yield f"Audit chain {audit['head']}, {audit['links']} links{found}."

@@ -10,7 +10,7 @@ from typing import Any
 
 from ansible.errors import AnsibleFilterError
 
-from ..module_utils._core.states import ChangeStatus, RowState
+from ..module_utils._core.states import ChangeStatus, remaining_of
 from ..plugin_utils._change_words import tally
 
 DOCUMENTATION = r"""
@@ -129,7 +129,7 @@ def change_progress(
         raise AnsibleFilterError("change_progress expected registered results of yateota_bulk: pass a list of them.")
     change = next((each["change"] for each in results if each.get("change")), {})
     counts = change.get("counts") or {}
-    remaining = counts.get(RowState.PLANNED, 0) + counts.get(RowState.SENDING, 0)
+    remaining = remaining_of(counts)
     step = settings.get("only") or "all"
     waits = change.get("status") == ChangeStatus.WAITING
     is_done = bool(verdict and verdict["well"] and change.get("selected") and not remaining and not waits)

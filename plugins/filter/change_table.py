@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from ..module_utils._core.states import BAD_STATES, ChangeStatus, RowState
+from ..module_utils._core.states import BAD_STATES, ChangeStatus, remaining_of
 
 DOCUMENTATION = r"""
 name: change_table
@@ -57,7 +57,6 @@ _ID = 15
 _RUN = 20
 _ROW = "{:<15} {:<13} {:<11} {:>8} {:>7} {:>5} {}"
 _HEADER = _ROW.format("change", "status", "action", "SIMs", "settled", "bad", "run").rstrip()
-_LEFT_OPEN = (RowState.PLANNED, RowState.SENDING)
 
 
 def change_table(changes: Sequence[Mapping[str, Any]], most: int = 0) -> list[str]:
@@ -70,7 +69,7 @@ def change_table(changes: Sequence[Mapping[str, Any]], most: int = 0) -> list[st
 
 def _line(change: Mapping[str, Any]) -> str:
     counts, selected, name = change["counts"], change["selected"], change["change_id"]
-    settled = selected - sum(counts[state] for state in _LEFT_OPEN)
+    settled = selected - remaining_of(counts)
     return _ROW.format(
         name if len(name) <= _ID else f"{name[: _ID - 1]}…",
         change["status"],

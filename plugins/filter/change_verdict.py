@@ -11,7 +11,7 @@ from typing import Any
 
 from ansible.errors import AnsibleFilterError
 
-from ..module_utils._core.states import BAD_STATES, ChangeStatus, RowState
+from ..module_utils._core.states import BAD_STATES, ChangeStatus, RowState, remaining_of
 from ..plugin_utils._change_words import (
     WAITS_FOR_STAGE,
     counted,
@@ -174,7 +174,7 @@ def _standing(
 ) -> _Standing:
     change = verified.get("change") or sent.get("change") or {}
     counts = change.get("counts") or {}
-    remaining = counts.get(RowState.PLANNED, 0) + counts.get(RowState.SENDING, 0)
+    remaining = remaining_of(counts)
     limited = settings.get("max_waves") is not None and sent and not has_stopped(sent) and not refusal
     waits = float(settings.get("verify_timeout") or 0) > 0
     return _Standing(

@@ -10,7 +10,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from .._core.errors import AlteredError, InvalidInputError
-from .._ledger.audit import ALTERED, SHORTEST_HEAD, audit, has_link, head_of, joined, planned_again
+from .._core.states import AuditStatus, altered_place
+from .._ledger.audit import SHORTEST_HEAD, audit, has_link, head_of, joined, planned_again
 from .._ledger.change import Change
 from .._ledger.fleet import shards_in
 
@@ -74,11 +75,10 @@ def altered(change: Mapping[str, Any]) -> AlteredError | None:
         change: the change, as the result has it.
     """
     found = change["audit"]
-    if found["status"] != ALTERED:
+    if found["status"] != AuditStatus.ALTERED:
         return None
-    where = {None: "", 0: "the plan: "}.get(found["wave"], f"wave {found['wave']}: ")
     return AlteredError(
-        f"The record of change {change['change_id']} was altered in the ledger: {where}{found['problem']}. It does not "
-        "count as evidence from there on. Keep the ledger as it is, and compare it with a backup, with earlier reports "
-        "and with the server."
+        f"The record of change {change['change_id']} was altered in the ledger: {altered_place(found['wave'])}"
+        f"{found['problem']}. It does not count as evidence from there on. Keep the ledger as it is, and compare it "
+        "with a backup, with earlier reports and with the server."
     )

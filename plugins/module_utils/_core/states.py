@@ -10,7 +10,7 @@ Members are strings and compare equal to them. When a value leaves the collectio
 from __future__ import annotations
 
 import enum
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import Any
 
@@ -126,6 +126,15 @@ BAD_STATES = (RowState.UNKNOWN, RowState.FAILED, RowState.REFUSED)
 EXECUTED_STATES = (RowState.DONE, *BAD_STATES)
 """The row states of an attempt that counts for the abort threshold, if one was made."""
 
+REMAINING_STATES = (RowState.PLANNED, RowState.SENDING)
+"""The row states of participants that a request is still to be sent for, or whose outcome is still to be recorded."""
+
+
+def remaining_of(counts: Mapping[str, int]) -> int:
+    """Return how many participants remain, by counts of row states."""
+    return sum(counts.get(state, 0) for state in REMAINING_STATES)
+
+
 UNSETTLED_STATES = (RowState.PLANNED, RowState.SENDING, RowState.UNKNOWN)
 """The row states of participants whose server state is still to be read."""
 
@@ -227,6 +236,25 @@ def whole_status(statuses: Sequence[str]) -> str:
         return str(ChangeStatus.IN_PROGRESS if begun else ChangeStatus.PLANNED)
     latest_to_end = (ChangeStatus.WAITING, ChangeStatus.APPLIED, ChangeStatus.VERIFIED)
     return str(next((status for status in latest_to_end if status in statuses), ChangeStatus.VERIFIED))
+
+
+class AuditStatus(StrEnum):
+    """What is known of the audit chain of a change."""
+
+    UNCHECKED = "unchecked"
+    INTACT = "intact"
+    ALTERED = "altered"
+    NONE = "none"
+    """There is no chain: release 1.0.0 planned the change."""
+
+
+def altered_place(wave: int | None) -> str:
+    """Return where a record was altered, as the beginning of a sentence; empty if that is not known.
+
+    Args:
+        wave: the first wave that does not fit its chain; 0 for the plan.
+    """
+    return {None: "", 0: "the plan: "}.get(wave, f"wave {wave}: ")
 
 
 class EntryOutcome(StrEnum):

@@ -9,15 +9,12 @@ import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from .._core.states import ENDED_STATUSES, ChangeStatus, RowState
+from .._core.states import ENDED_STATUSES, REMAINING_STATES, AuditStatus, ChangeStatus, RowState
 from .change import Change
 from .entries import APPROVAL, FACTS, START, LinkDigest, as_stored, entries, found_runs, planned_rows
 from .tables import changes, earlier_attempts, links, participants, runs, sa, waves
 
-UNCHECKED, INTACT, ALTERED, NO_CHAIN = AUDITS = ("unchecked", "intact", "altered", "none")
-"""What is known of a chain. A change that release 1.0.0 planned has none."""
-
-_GRAVITY = (INTACT, NO_CHAIN, UNCHECKED, ALTERED)
+_GRAVITY = (AuditStatus.INTACT, AuditStatus.NONE, AuditStatus.UNCHECKED, AuditStatus.ALTERED)
 
 SHORTEST_HEAD = 12
 """The fewest characters of a head that was noted elsewhere."""
@@ -33,7 +30,7 @@ def head_of(change: Change) -> dict[str, Any]:
 
     last = change.ledger.outage.repeat(read)
     return {
-        "status": UNCHECKED if last else NO_CHAIN,
+        "status": AuditStatus.UNCHECKED if last else AuditStatus.NONE,
         "head": last.digest if last else None,
         "links": last.link + 1 if last else 0,
         "wave": None,
@@ -50,8 +47,8 @@ def audit(change: Change, head: str | None = None) -> dict[str, Any]:
         head: the head, or its first characters, as it was noted elsewhere. It must be one of the chain's links.
 
     Returns:
-        ``status`` (one of ``AUDITS``), ``head``, ``links``, ``wave`` (the first one that does not fit; 0 for the plan),
-        ``unlinked`` (how many rows no link covers yet) and ``problem`` (a sentence).
+        ``status`` (an ``AuditStatus``), ``head``, ``links``, ``wave`` (the first one that does not fit; 0 for the
+        plan), ``unlinked`` (how many rows no link covers yet) and ``problem`` (a sentence).
     """
 
     def check() -> dict[str, Any]:
@@ -84,7 +81,7 @@ def joined(audits: Sequence[tuple[Any, Mapping[str, Any]]], problem: str | None)
     worst = max((found for _record, found in audits), key=lambda found: _GRAVITY.index(found["status"]))
     server = next(record.api_url for record, found in audits if found is worst)
     return {
-        "status": ALTERED if problem else worst["status"],
+        "status": AuditStatus.ALTERED if problem else worst["status"],
         "head": None,
         "links": sum(found["links"] for _record, found in audits),
         "wave": worst["wave"],
@@ -137,7 +134,7 @@ class _Check:
             problem = problem or f"the chain has no link {head}: links that were there then were altered or removed"
         has_chain = bool(digests) or self._record.salt is not None
         return {
-            "status": ALTERED if problem else INTACT if has_chain else NO_CHAIN,
+            "status": AuditStatus.ALTERED if problem else AuditStatus.INTACT if has_chain else AuditStatus.NONE,
             "head": digests[-1] if digests else None,
             "links": len(digests),
             "wave": wave,
@@ -209,10 +206,9 @@ class _Check:
         if not self._links and self._record.salt is None:
             return
         columns, earlier = participants.c, earlier_attempts.c
-        open_states = (RowState.PLANNED, RowState.SENDING)
         outside = [
             sa.select(sa.func.min(sa.func.coalesce(columns.wave, 0))).where(
-                columns.change == self._number, columns.link.is_(None), columns.state.not_in(open_states)
+                columns.change == self._number, columns.link.is_(None), columns.state.not_in(REMAINING_STATES)
             ),
             sa.select(sa.func.min(sa.func.coalesce(earlier.wave, 0))).where(
                 earlier.change == self._number, earlier.link.is_(None)

@@ -12,7 +12,7 @@ from typing import Any
 
 from .._core.errors import InvalidInputError
 from .._core.libraries import guarded, missing
-from .._core.states import RowState
+from .._core.states import AuditStatus, RowState, altered_place
 from .charts import STACKED, progress_chart, waves_chart
 from .style import STYLE
 from .template import TEMPLATE
@@ -164,11 +164,10 @@ def _approval(approval: Mapping[str, Any]) -> list[tuple[str, Any]]:
 
 def _audit(audit: Mapping[str, Any]) -> list[tuple[str, Any]]:
     """List the head of the audit chain, and what a check of the chain has found."""
-    where = {None: "", 0: "the plan: "}.get(audit["wave"], f"wave {audit['wave']}: ")
     found = {
-        "intact": "the record fits its audit chain",
-        "altered": f"the record was altered: {where}{audit['problem']}",
-        "none": "there is no audit chain: release 1.0.0 planned the change",
+        AuditStatus.INTACT: "the record fits its audit chain",
+        AuditStatus.ALTERED: f"the record was altered: {altered_place(audit['wave'])}{audit['problem']}",
+        AuditStatus.NONE: "there is no audit chain: release 1.0.0 planned the change",
     }
     shards = audit.get("shards", ())
     heads = [(f"Audit chain of {shard['api_url']}, node {shard['node']}", shard["head"]) for shard in shards]

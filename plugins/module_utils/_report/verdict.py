@@ -11,7 +11,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from .._core.states import BAD_STATES, NOT_BEGUN_STATUSES, Action, ChangeStatus, RowState, ServerState
+from .._core.states import (
+    BAD_STATES,
+    NOT_BEGUN_STATUSES,
+    Action,
+    AuditStatus,
+    ChangeStatus,
+    RowState,
+    ServerState,
+    remaining_of,
+)
 
 GOOD, WARN, BAD, CALM = "good", "warn", "bad", "calm"
 """How a verdict looks. Each is a class of the style sheet."""
@@ -39,8 +48,8 @@ def verdict_of(change: Mapping[str, Any]) -> Verdict:
 
 
 def _standing(change: Mapping[str, Any]) -> tuple[str, str]:
-    remaining = _remaining(change)
-    if change["audit"]["status"] == "altered":
+    remaining = remaining_of(change["counts"])
+    if change["audit"]["status"] == AuditStatus.ALTERED:
         return BAD, "The record was altered, so that it proves nothing"
     if change["stopped"]:
         return BAD, f"Stopped: {_participants(remaining)} never sent for"
@@ -96,7 +105,7 @@ def tiles_of(change: Mapping[str, Any]) -> list[dict[str, Any]]:
         {"value": selected, "name": "selected"},
         {"value": done, "name": f"done, {_percent(done, selected)}"},
         {"value": _bad(change), "name": "went wrong"},
-        {"value": _remaining(change), "name": "remaining"},
+        {"value": remaining_of(change["counts"]), "name": "remaining"},
     ]
     if counts[RowState.SKIPPED]:
         tiles.append({"value": counts[RowState.SKIPPED], "name": str(RowState.SKIPPED)})
@@ -120,10 +129,6 @@ def unknown_of(change: Mapping[str, Any], failures: Sequence[Mapping[str, Any]])
 def moment(iso: str | None) -> str:
     """Return a moment in a readable form, to the second."""
     return iso[:19].replace("T", " ") if iso else ""
-
-
-def _remaining(change: Mapping[str, Any]) -> int:
-    return int(change["counts"][RowState.PLANNED] + change["counts"][RowState.SENDING])
 
 
 def _bad(change: Mapping[str, Any]) -> int:
