@@ -79,7 +79,7 @@ CASES = [
         "Campaign 1 (Crowd) is finished",
         scenario=crowd(30),
     ),
-    Case("YateOTA campaigns report", {}, "Roaming list by range"),
+    Case("YateOTA campaigns report", {"campaign_id": 167}, "Campaign 167: of 74 that have ended, 44 failed."),
     Case(
         "YateOTA participants export",
         {"campaign_id": 167, "state": "failed", "dest": "failed.csv"},
