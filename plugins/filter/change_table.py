@@ -76,7 +76,7 @@ def _line(change: Mapping[str, Any]) -> str:
         change["action"],
         selected,
         f"{100 * settled / selected:.1f}%" if selected else "-",
-        sum(counts[state] for state in BAD_STATES),
+        sum(counts[state] for state in BAD_STATES) + (change.get("exhausted") or 0),
         _run(change),
     ).rstrip()
 

@@ -27,10 +27,13 @@ _CHANGE_KINDS = {
     ChangeStatus.HELD: "change_held",
     ChangeStatus.ABORTED: "change_aborted",
     ChangeStatus.STOPPED: "change_stopped",
+    ChangeStatus.WAITING: "change_waiting",
     ChangeStatus.APPLIED: "change_finished",
     ChangeStatus.VERIFIED: "change_finished",
 }
-_SAID_OF_A_CHANGE = ("change_id", "action", "api_url", "node", "status", "selected", "counts")
+_COUNT_KINDS = {"unknown": "change_unknowns", "exhausted": "change_exhausted"}
+"""The kinds for participants that a change has for the first time, by their name in the memory."""
+_SAID_OF_A_CHANGE = ("change_id", "action", "api_url", "node", "status", "selected", "counts", "exhausted", "next_due")
 
 
 @dataclass(frozen=True)
@@ -103,16 +106,17 @@ def change_turns(memory: Memory, changes: Sequence[Mapping[str, Any]]) -> Iterat
     for change in changes:
         key = f"{change['change_id']} {change['api_url']} {change['node']}"
         known, status = before.get(key), plain(change["status"])
-        unknown = change["counts"][RowState.UNKNOWN]
-        memory["changes"][key] = {"status": status, "unknown": unknown}
+        mine = {"status": status, "unknown": change["counts"][RowState.UNKNOWN], "exhausted": change["exhausted"]}
+        memory["changes"][key] = mine
         was = known["status"] if known else None
         if was != status and (known or not is_first):
             ended = was in ENDED_STATUSES and status in ENDED_STATUSES
             kind = "change_status_changed" if ended else _CHANGE_KINDS.get(status, "change_status_changed")
             yield kind, {"change": _said(change), "before": {"status": was}}
-        is_new = known is not None or not is_first or status not in (*ENDED_STATUSES, ChangeStatus.PURGED)
-        if unknown and not (known and known["unknown"]) and is_new:
-            yield "change_unknowns", {"change": _said(change)}
+        is_told = known is not None or not is_first or status not in (*ENDED_STATUSES, ChangeStatus.PURGED)
+        for count, kind in _COUNT_KINDS.items():
+            if mine[count] and not (known and known[count]) and is_told:
+                yield kind, {"change": _said(change)}
 
 
 def _node_turns(memory: Memory, reason: str | None, detail: str) -> Iterator[Turn]:

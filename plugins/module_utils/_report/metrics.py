@@ -8,6 +8,7 @@ No label identifies a subscriber or a person: there are no identifiers of SIMs, 
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -45,6 +46,14 @@ METRICS: dict[str, tuple[str, tuple[str, ...]]] = {
     ),
     "yateota_change_status": ("1 for the status that the change has.", (*CHANGE_LABELS, "status")),
     "yateota_change_participants": ("Number of the change's participants by row state.", (*CHANGE_LABELS, "state")),
+    "yateota_change_exhausted": (
+        "Number of those done that have had the most attempts allowed, and would get another.",
+        CHANGE_LABELS,
+    ),
+    "yateota_change_next_attempt_timestamp_seconds": (
+        "When the first of the change's next attempts is due, in Unix time.",
+        CHANGE_LABELS,
+    ),
     "yateota_change_rate": ("Answers per second over the last minute; 0 if no run has the change.", CHANGE_LABELS),
     "yateota_change_lease_age_seconds": ("Time since the run began that has the change's lease.", CHANGE_LABELS),
     "yateota_change_lease_remaining_seconds": (
@@ -161,6 +170,8 @@ def _change_samples(changes: Sequence[Mapping[str, Any]]) -> Iterator[Sample]:
         yield "yateota_change_status", (*labels, change["status"]), 1
         for state, count in change["counts"].items():
             yield "yateota_change_participants", (*labels, plain(state)), count
+        yield "yateota_change_exhausted", labels, change["exhausted"]
+        yield "yateota_change_next_attempt_timestamp_seconds", labels, _unix_time(change["next_due"])
         yield "yateota_change_rate", labels, change["rate"] or 0
         lease = change["lease"] or {}
         yield "yateota_change_lease_age_seconds", labels, lease.get("age")
@@ -175,6 +186,10 @@ def _change_samples(changes: Sequence[Mapping[str, Any]]) -> Iterator[Sample]:
 def _count(value: Any) -> int | None:
     """Return a number; None for the flag that some servers send instead."""
     return None if isinstance(value, bool) else value
+
+
+def _unix_time(iso: str | None) -> float | None:
+    return datetime.datetime.fromisoformat(iso).timestamp() if iso else None
 
 
 def _number(value: Any) -> float | None:

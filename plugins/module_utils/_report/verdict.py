@@ -91,6 +91,8 @@ def _lines(change: Mapping[str, Any]) -> Iterator[str]:
     again = change["states"].get(ServerState.FAILED, 0)
     if again:
         bad.append(f"{again} accepted but failed again")
+    if spent := _exhausted(change):
+        bad.append(f"{spent} had their last attempt and need another")
     if bad:
         yield f"{', '.join(bad)}."
     if change["status"] == ChangeStatus.APPLIED and not again:
@@ -132,9 +134,16 @@ def moment(iso: str | None) -> str:
 
 
 def _bad(change: Mapping[str, Any]) -> int:
-    """Count those in a bad state, and those that were accepted and failed again."""
+    """Count those in a bad state, those that were accepted and failed again, and the exhausted."""
     again = change["states"].get(ServerState.FAILED, 0)
-    return int(sum(change["counts"][state] for state in BAD_STATES) + again)
+    # The exhausted of a retry have failed again; those of other actions are in another state.
+    further = 0 if change["action"] == Action.RETRY else _exhausted(change)
+    return int(sum(change["counts"][state] for state in BAD_STATES) + again + further)
+
+
+def _exhausted(change: Mapping[str, Any]) -> int:
+    """Count those that have had the most attempts allowed, and would get another."""
+    return int((change["attempts"] or {}).get("exhausted", 0))
 
 
 def _participants(count: int) -> str:

@@ -149,7 +149,8 @@ def test_a_node_is_down_once_and_up_once() -> None:
 
 def change(status: str, unknown: int = 0, **others: Any) -> Event:
     facts = {"change_id": "CHG1", "action": "retry", "api_url": "https://ota/api.php", "node": "ota", "selected": 9}
-    return {**facts, "status": status, "counts": {"unknown": unknown}, "held": None, "stopped": None, **others}
+    facts |= {"counts": {"unknown": unknown}, "exhausted": 0, "next_due": None, "held": None, "stopped": None}
+    return {**facts, "status": status, **others}
 
 
 def test_changes() -> None:
@@ -172,6 +173,29 @@ def test_changes() -> None:
         assert '"ann"' not in json.dumps(events)
     assert [kind for kind, _said in change_turns({}, [change("applied", 1)])] == []
     assert [kind for kind, _said in change_turns({}, [change("in_progress", 1)])] == ["change_unknowns"]
+
+
+def test_a_change_that_waits_says_when_to_run_it_again_and_who_has_spent_all_attempts() -> None:
+    memory: Event = {}
+    due = "2026-06-02T20:00:00.000Z"
+    looks = [
+        ([change("in_progress")], []),
+        ([change("waiting", next_due=due)], ["change_waiting"]),
+        ([change("waiting", next_due=due)], []),
+        ([change("in_progress", next_due=due)], ["change_status_changed"]),
+        ([change("waiting", next_due=due, exhausted=2)], ["change_waiting", "change_exhausted"]),
+        ([change("waiting", next_due=due, exhausted=5)], []),
+        ([change("applied", exhausted=7)], ["change_finished"]),
+    ]
+    for seen, expected in looks:
+        events = list(change_turns(memory, seen))
+        assert [kind for kind, _said in events] == expected
+        assert all(
+            (said["change"]["next_due"], said["change"]["exhausted"]) == (seen[0]["next_due"], seen[0]["exhausted"])
+            for _kind, said in events
+        )
+    assert [kind for kind, _said in change_turns({}, [change("waiting", exhausted=1)])] == ["change_exhausted"]
+    assert [kind for kind, _said in change_turns({}, [change("applied", exhausted=1)])] == []
 
 
 # --- The source on a real server -----------------------------------------------

@@ -5,21 +5,26 @@
 
 from __future__ import annotations
 
+import contextlib
+import datetime
 import json
 import os
 import re
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible_collections.simops.yateota.plugins.filter.change_table import change_table
+from ansible_collections.simops.yateota.plugins.module_utils._core.states import ChangeStatus, RowState
 from ansible_collections.simops.yateota.plugins.module_utils._ledger.change import find_change
 from ansible_collections.simops.yateota.plugins.module_utils._ledger.database import open_ledger
 from ansible_collections.simops.yateota.plugins.module_utils._ledger.lease import Lease
 from ansible_collections.simops.yateota.plugins.module_utils._report import metrics
 from ansible_collections.simops.yateota.plugins.modules import yateota_bulk_info, yateota_campaign_info
 from ansible_collections.simops.yateota.tests.unit.plugins.module_utils.conftest import Bulk
-from ansible_collections.simops.yateota.tests.unit.plugins.servers import RunTask
+from ansible_collections.simops.yateota.tests.unit.plugins.servers import RunTask, StartSandbox
 from prometheus_client.parser import text_string_to_metric_families
 
 from yateota_sandbox import Sandbox
@@ -27,6 +32,8 @@ from yateota_sandbox import Sandbox
 DASHBOARD = Path(__file__).parents[4] / "docs" / "examples" / "grafana" / "yateota.json"
 # What the node exporter itself exposes.
 EXPORTER = {"node_textfile_mtime_seconds": {"file"}}
+
+STATE_LABELS = {"yateota_changes": "status", "yateota_change_participants": "state"}
 
 Samples = dict[tuple[str, frozenset[tuple[str, str]]], float]
 
@@ -81,6 +88,36 @@ def test_changes(run_task: RunTask, sandbox: Sandbox, bulk: Bulk, ledger: str, t
     assert value(samples, "yateota_change_status", change_id="CHG2") is None
     participant = sandbox.participant(195)
     assert not [each for each in ("Lena", participant["iccid"], participant["imsi"]) if each in text]
+
+
+def test_a_change_that_waits_for_further_attempts(
+    run_task: RunTask, start_sandbox: StartSandbox, bulk: Bulk, ledger: str, tmp_path: Path
+) -> None:
+    sims = {"count": 20, "imsi": "001010000000001", "iccid": "893101000000000001", "msisdn": "882990000001"}
+    campaign = {"campaign_id": 167, "name": "Attempts", "type": "RFM", "state": "started", "first_participant": 1}
+    campaign |= {"initial": {"failed": 20}, "succeeds_at": (9, 9)}
+    box = start_sandbox(scenario={"sims": [sims], "campaigns": [campaign]})
+    attempts = {"maximum": 2, "interval": 3600}
+    bulk("applied", box, attempts=attempts, rollout={"wave_size": 10})
+    with contextlib.closing(open_ledger(ledger, None)) as opened, opened.write() as connection:
+        # Five of them have come back failed from their last attempt.
+        connection.exec_driver_sql(
+            "UPDATE yateota_participants SET exhausted_at = sent_at, due_at = NULL WHERE seq < 5"
+        )
+    listed = run_task(yateota_bulk_info, box, ledger=ledger, metrics_dest=str(tmp_path / "x.prom"))["changes"]
+    samples = read((tmp_path / "x.prom").read_text(encoding="utf-8"))
+    assert value(samples, "yateota_changes", status="waiting") == 1
+    assert value(samples, "yateota_change_status", change_id="CHG1", status="waiting") == 1
+    assert value(samples, "yateota_change_exhausted", change_id="CHG1") == 5
+    due = value(samples, "yateota_change_next_attempt_timestamp_seconds", change_id="CHG1")
+    assert due == datetime.datetime.fromisoformat(listed[0]["next_due"]).timestamp() > time.time() + 3000
+    assert change_table(listed)[1].split()[5] == "5"
+    # Each status and each row state has its series.
+    named = {
+        name: {dict(labels)[key] for (each, labels) in samples if each == name} for name, key in STATE_LABELS.items()
+    }
+    assert named["yateota_changes"] == {*ChangeStatus} - {ChangeStatus.RELEASED}
+    assert named["yateota_change_participants"] == {*RowState}
 
 
 def test_the_lease_of_a_run_that_has_died_has_ended(
@@ -205,6 +242,8 @@ def test_each_query_of_the_dashboard_names_what_the_textfiles_have(
     assert change
     change.begin_run(host="north", pid=1)
     with Lease(opened, change.number, "CHG1", "Lena on north", 600):
+        with opened.write() as connection:
+            connection.exec_driver_sql("UPDATE yateota_participants SET due_at = sent_at + 3600 WHERE seq = 0")
         run_task(yateota_bulk_info, sandbox, ledger=ledger, metrics_dest=str(tmp_path / "changes.prom"))
     opened.close()
     run_task(yateota_campaign_info, sandbox, metrics_dest=str(tmp_path / "campaigns.prom"))

@@ -44,6 +44,12 @@ def change(status: str = "applied", states: dict[str, int] | None = None, **coun
         (change(done=40, audit={"status": "altered"}), "bad", "The record was altered, so that it proves nothing"),
         (change(done=40, failed=3, refused=1), "warn", "4 of 44 went wrong"),
         (change(states={"failed": 2, "finished": 42}, done=44), "warn", "2 of 44 went wrong"),
+        (change(states={"failed": 4}, done=44, attempts={"exhausted": 3}), "warn", "4 of 44 went wrong"),
+        (
+            change(action="retry_build", states={"unallocated": 3}, done=44, attempts={"exhausted": 3}),
+            "warn",
+            "3 of 44 went wrong",
+        ),
         (change(done=40, failed=3, unknown=1), "bad", "1 outcome is unknown"),
         (change("in_progress", done=40, unknown=3, sending=1), "calm", "Under way: 1 participant remaining"),
         (change("window_closed", done=40, planned=4), "calm", "Under way: 4 participants remaining"),
@@ -73,6 +79,10 @@ def test_the_lines_say_what_to_know() -> None:
         "Held by ann since 2026-06-01 22:00:00: The SMSC queues",
         "It ends.",
         "2 refused.",
+    ]
+    spent = change("verified", states={"failed": 3}, done=9, refused=1, attempts={"exhausted": 2})
+    assert verdict_of(spent).lines == [
+        "1 refused, 3 accepted but failed again, 2 had their last attempt and need another."
     ]
     assert verdict_of(change(done=9)).lines == [
         "The server has accepted what was sent. Read the new states with bulk_change_only=verify."
