@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
 from collections.abc import Callable, Collection
 from typing import Any
 
@@ -14,8 +15,10 @@ from .._api.client import Client
 from .._api.models import NodeStatus, read
 from .._api.reader import Reader
 from .._core.errors import ApiError
+from .._core.watching import may_pass
 from .._ledger.database import look_into
 from .._ledger.listing import changes_of
+from .._ledger.postgresql import name_of_url
 
 _PATIENCE = 5.0
 """Seconds to wait for a ledger that is being written."""
@@ -39,28 +42,39 @@ def look_at_campaigns(client: Client, only: Collection[int], warn: Callable[[str
 
 
 def look_at_node(client: Client) -> dict[str, Any]:
-    """Return the status that the node reports; empty if the server has no such request.
+    """Return the status that the node reports; empty if the server refuses that request, as one that does not know it.
 
     Raises:
-        YateotaError: it cannot be read.
+        YateotaError: it cannot be read at the moment; the node's engine does not answer its front end, for example.
     """
     try:
         status = client.call("get_node_status", {}).get("status")
     except ApiError as error:
+        if may_pass(error.failure()):
+            raise
         LOG.debug("The node's status is not known: %s", error)
         return {}
     found: dict[str, Any] = read(NodeStatus, status, "get_node_status").result() if status else {}
     return found
 
 
-def look_at_changes(ledger: str, password: str | None) -> list[dict[str, Any]]:
-    """Return the changes of a ledger; none if it does not exist yet.
+def name_of(ledger: str) -> str:
+    """Return the name of the ledger at a path or URL, the same however it is spelled, without a user or a password.
+
+    Raises:
+        InvalidInputError: the URL is not valid.
+    """
+    return name_of_url(ledger) if "://" in ledger else os.path.realpath(ledger)
+
+
+def look_at_changes(ledger: str, password: str | None) -> tuple[str, list[dict[str, Any]]]:
+    """Return the name of a ledger, and its changes; none if it does not exist yet.
 
     Raises:
         YateotaError: it cannot be read.
     """
-    opened = look_into(ledger, password, _PATIENCE)
+    name, opened = name_of(ledger), look_into(ledger, password, _PATIENCE)
     if opened is None:
-        return []
+        return name, []
     with contextlib.closing(opened):
-        return changes_of(opened)
+        return name, changes_of(opened)

@@ -12,7 +12,8 @@ import datetime
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
@@ -106,6 +107,8 @@ class Source:
         self._state = StateFile(settings.state_file)
         self._one_at_a_time = asyncio.Lock()
         self._stopped = threading.Event()
+        # One for each that may block: servers that are away must not keep others waiting.
+        self._threads = ThreadPoolExecutor(len(settings.servers) + 2, "yateota-events")
         self._warned: set[str] = set()
 
     async def run(self) -> None:
@@ -126,6 +129,7 @@ class Source:
             raise getattr(error, "exceptions", (error,))[0] from None
         finally:
             self._stopped.set()
+            self._threads.shutdown(wait=False)
             self._state.close()
 
     async def _watch_server(self, server: Server) -> None:
@@ -136,14 +140,26 @@ class Source:
             await self._poll(
                 server.name,
                 lambda: self._look_at_server(server.name, client),
-                lambda seen: server_turns(memory, seen[0], seen[1], self._settings.limits, self._clock()),
+                lambda seen: self._server_turns(memory, *seen),
                 lambda why: away_turns(memory, why, self._settings.limits),
                 where,
             )
 
-    def _look_at_server(self, name: str, client: Client) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    def _look_at_server(self, name: str, client: Client) -> tuple[list[dict[str, Any]], dict[str, Any] | None, str]:
+        """Return the campaigns and the node's status, or why that cannot be read: campaigns are watched without it."""
         campaigns = look_at_campaigns(client, self._settings.campaigns, lambda text: self._warn(f"{name}: {text}"))
-        return campaigns, look_at_node(client)
+        try:
+            return campaigns, look_at_node(client), ""
+        except YateotaError as error:
+            return campaigns, None, str(error)
+
+    def _server_turns(
+        self, memory: Memory, campaigns: list[dict[str, Any]], node: dict[str, Any] | None, why: str
+    ) -> Iterator[Turn]:
+        settings = self._settings
+        yield from server_turns(memory, campaigns, node, settings.limits, self._clock(), settings.campaigns)
+        if node is None:
+            yield from away_turns(memory, why, settings.limits)
 
     def _warn(self, text: str) -> None:
         """Log a warning, once and not at each reading."""
@@ -152,11 +168,10 @@ class Source:
             LOG.warning("%s", text)
 
     async def _watch_ledger(self, ledger: str) -> None:
-        memory = self._memory("ledger")
         await self._poll(
             "the ledger",
             lambda: look_at_changes(ledger, self._settings.ledger_password),
-            lambda seen: change_turns(memory, seen),
+            lambda seen: change_turns(self._memory(f"ledger {seen[0]}"), seen[1]),
             lambda _why: (),
             {},
         )
@@ -191,7 +206,7 @@ class Source:
 
     async def _in_thread(self, work: Callable[[], T]) -> T:
         """Run what blocks in a thread. Canceled, wait for its end, so that nothing is closed that it uses."""
-        task = asyncio.create_task(asyncio.to_thread(work))
+        task = asyncio.get_running_loop().run_in_executor(self._threads, work)
         try:
             return await asyncio.shield(task)
         except asyncio.CancelledError:

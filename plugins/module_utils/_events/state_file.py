@@ -48,7 +48,6 @@ class StateFile:
         self._lock = self._locked()
         self.memory: dict[str, dict[str, Any]] = {}
         self.outbox: list[dict[str, Any]] = []
-        self._origin = str(uuid.uuid4())
         self._number = 0
         with contextlib.ExitStack() as stack:
             stack.callback(self.close)
@@ -57,11 +56,12 @@ class StateFile:
             stack.pop_all()
 
     def add(self, event: dict[str, Any]) -> None:
-        """Put an event into the outbox, with a number and an id of its own."""
+        """Put an event into the outbox, with a number and an id of its own.
+
+        A copy of the file, or one that is restored, counts the same numbers again: the id is drawn.
+        """
         self._number += 1
-        event["number"] = self._number
-        event["id"] = str(uuid.uuid5(uuid.UUID(self._origin), str(self._number)))
-        self.outbox.append(event)
+        self.outbox.append({**event, "number": self._number, "id": str(uuid.uuid4())})
 
     def save(self) -> None:
         """Write the file, durably and as a whole.
@@ -71,7 +71,6 @@ class StateFile:
         """
         content = {
             "version": _VERSION,
-            "origin": self._origin,
             "number": self._number,
             "memory": self.memory,
             "outbox": self.outbox,
@@ -126,15 +125,22 @@ class StateFile:
                 content = json.load(file)
             if content["version"] != _VERSION:
                 raise ValueError(f"version {content['version']}")
-            self._origin, self._number = str(uuid.UUID(content["origin"])), int(content["number"])
-            self.memory, self.outbox = dict(content["memory"]), list(content["outbox"])
+            self._number = int(content["number"])
+            self.memory = {key: dict(mine) for key, mine in content["memory"].items()}
+            self.outbox = [{**event, "id": str(uuid.UUID(event["id"]))} for event in content["outbox"]]
         except FileNotFoundError:
             return
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise InvalidInputError(
-                f"{self._name} cannot be read ({error}): restore it. Or remove it to begin again: what has turned "
-                "since it was written is then not an event."
+                f"{self._name} cannot be read ({_reason(error)}): restore it. Or remove it to begin again: what has "
+                "turned since it was written is then not an event."
             ) from None
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, OSError):
+        return str(error.strerror)
+    return str(error) if isinstance(error, ValueError) else "it is not the file of an event source"
 
 
 def _sync_folder(folder: str) -> None:

@@ -8,7 +8,7 @@ These functions know neither time nor files: they change the memory that they ar
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -59,31 +59,38 @@ def server_turns(
     node: Mapping[str, Any] | None,
     limits: Limits,
     now: float,
+    only: Collection[int] = (),
 ) -> Iterator[Turn]:
     """Yield what has turned on a server that was read, and remember it.
+
+    A campaign that the server does not list at the moment is remembered: when it comes back, it is not a new one.
 
     Args:
         memory: what is remembered of the server.
         campaigns: as ``yateota_campaign_info`` returns them; None if they are not watched.
-        node: its status as ``yateota_stats_info`` returns it; empty if it reports none, None if it is not watched.
+        node: its status as ``yateota_stats_info`` returns it; empty if it reports none, None if it was not read.
         limits: the limits.
         now: Unix seconds.
+        only: the ids of the campaigns that are watched; all if it is empty.
     """
-    memory["failed_looks"] = 0
     if node is not None:
+        memory["failed_looks"] = 0
         is_down = node.get("operational") is False
         yield from _node_turns(memory, NOT_OPERATIONAL if is_down else None, str(node.get("state") or ""))
-    if campaigns is not None:
-        is_first = "campaigns" not in memory
-        before: Memory = memory.get("campaigns") or {}
-        memory["campaigns"] = {}
-        for campaign in campaigns:
-            if campaign["campaign_id"] is None:
-                continue
-            key = str(campaign["campaign_id"])
-            known = before.get(key)
-            memory["campaigns"][key] = mine = dict(known or _new(campaign, now))
-            yield from _campaign_turns(mine, campaign, limits, now, is_told=known is not None or not is_first)
+    if campaigns is None:
+        return
+    is_first, watched_before = "campaigns" not in memory, memory.get("watched", [])
+    memory["watched"] = sorted(only)
+    known: Memory = memory.setdefault("campaigns", {})
+    for campaign in campaigns:
+        campaign_id = campaign["campaign_id"]
+        if campaign_id is None:
+            continue
+        # One that was not watched until now has not turned since.
+        is_new = not is_first and (not watched_before or campaign_id in watched_before)
+        key = str(campaign_id)
+        is_told = key in known or is_new
+        yield from _campaign_turns(known.setdefault(key, _new(campaign, now)), campaign, limits, now, is_told)
 
 
 def away_turns(memory: Memory, why: str, limits: Limits) -> Iterator[Turn]:
@@ -96,20 +103,24 @@ def away_turns(memory: Memory, why: str, limits: Limits) -> Iterator[Turn]:
 def change_turns(memory: Memory, changes: Sequence[Mapping[str, Any]]) -> Iterator[Turn]:
     """Yield what has turned in a ledger, and remember it.
 
+    A change that is not listed is remembered, as when the folder of the ledger is away for a moment.
+
     Args:
         memory: what is remembered of the ledger.
         changes: as ``_ledger.listing.changes_of`` lists them.
     """
     is_first = "changes" not in memory
-    before: Memory = memory.get("changes") or {}
-    memory["changes"] = {}
+    remembered: Memory = memory.setdefault("changes", {})
     for change in changes:
         key = f"{change['change_id']} {change['api_url']} {change['node']}"
-        known, status = before.get(key), plain(change["status"])
-        mine = {"status": status, "unknown": change["counts"][RowState.UNKNOWN], "exhausted": change["exhausted"]}
-        memory["changes"][key] = mine
+        known, status = remembered.get(key), plain(change["status"])
+        mine = {"status": status, "held": (change["held"] or {}).get("since")}
+        mine |= {"unknown": change["counts"][RowState.UNKNOWN], "exhausted": change["exhausted"]}
+        remembered[key] = mine
         was = known["status"] if known else None
-        if was != status and (known or not is_first):
+        # One that was released and held again since the last look has another hold.
+        is_held_again = known is not None and status == ChangeStatus.HELD and mine["held"] != known["held"]
+        if (was != status or is_held_again) and (known or not is_first):
             ended = was in ENDED_STATUSES and status in ENDED_STATUSES
             kind = "change_status_changed" if ended else _CHANGE_KINDS.get(status, "change_status_changed")
             yield kind, {"change": _said(change), "before": {"status": was}}
@@ -122,6 +133,7 @@ def change_turns(memory: Memory, changes: Sequence[Mapping[str, Any]]) -> Iterat
 def _node_turns(memory: Memory, reason: str | None, detail: str) -> Iterator[Turn]:
     was = memory.get("down")
     memory["down"] = reason
+    detail = LONG_NUMBER.sub("*", detail)  # the server's own words
     if reason != was:
         state = {"reason": reason, "detail": detail} if reason else {"reason": was, "detail": detail}
         yield "node_down" if reason else "node_up", {"status": state}

@@ -93,6 +93,18 @@ def engine_of(where: str, password: str | None, **options: bool) -> tuple[sa.Eng
     return engine, url.render_as_string(hide_password=True)
 
 
+def name_of_url(where: str) -> str:
+    """Return the URL of a database without the user and the password.
+
+    Raises:
+        InvalidInputError: the URL is not valid.
+    """
+    url = _url_of(where)
+    return sa.URL.create(
+        url.drivername, host=url.host, port=url.port, database=url.database, query=url.query
+    ).render_as_string()
+
+
 def _url_of(where: str) -> sa.URL:
     try:
         url = sa.make_url(where)

@@ -33,7 +33,8 @@ options:
     default: []
     suboptions:
       name:
-        description: The name of the server in events. Rulebooks use it as the server's host in the inventory.
+        description: >-
+          The name of the server in events. Rulebooks use it as the server's host in the inventory. Each server must have a name of its own.
         type: str
         default: localhost
       api_url: {description: As for the modules., type: str, required: true}
@@ -211,6 +212,11 @@ def _servers(given: list[dict[str, Any]], source: Any) -> list[Any]:
             part("_events.looks").LOG.warning("%s: %s", server.name, part("_ansible.module").UNCHECKED_CERTIFICATE)
         if sum(other.key == server.key for other in servers) > 1:
             raise InvalidInputError(f"servers names {server.key} twice: name each server and node once.")
+        if sum(other.name == server.name for other in servers) > 1:
+            raise InvalidInputError(
+                f"servers has the name '{server.name}' more than once: give each server a name of its own, which is its "
+                "host in the inventory. Otherwise a playbook would act on the wrong one."
+            )
     return servers
 
 

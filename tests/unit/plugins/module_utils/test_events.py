@@ -6,11 +6,14 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import json
 import logging
 import os
+import resource
 import runpy
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -22,6 +25,7 @@ import yaml
 from ansible_collections.simops.yateota.plugins.module_utils._api.transport import Connection
 from ansible_collections.simops.yateota.plugins.module_utils._core.errors import InvalidInputError
 from ansible_collections.simops.yateota.plugins.module_utils._events import source as source_module
+from ansible_collections.simops.yateota.plugins.module_utils._events.looks import name_of
 from ansible_collections.simops.yateota.plugins.module_utils._events.source import Server, Settings, Source
 from ansible_collections.simops.yateota.plugins.module_utils._events.state_file import StateFile
 from ansible_collections.simops.yateota.plugins.module_utils._events.turns import (
@@ -124,11 +128,37 @@ def test_a_campaign_without_progress_has_stalled() -> None:
     assert kinds({}, flags, flags, step=2000) == [[], []]
 
 
+def test_a_campaign_that_is_not_listed_for_a_moment_is_not_told_again() -> None:
+    memory: Event = {}
+    assert kinds(memory, campaign("started"), campaign("finished", 40)) == [[], ["campaign_finished"]]
+    assert list(server_turns(memory, [], None, LIMITS, 0)) == []  # a server that starts may list none
+    assert kinds(memory, campaign("finished", 40)) == [[]]
+
+
+def test_a_campaign_that_is_watched_from_now_on_has_not_turned() -> None:
+    """Otherwise a retry would be planned for each campaign that has ever finished."""
+    memory: Event = {}
+    others = [{**campaign("finished", 20, 20), "campaign_id": each} for each in (6, 7)]
+
+    def look(*seen: Event, only: list[int]) -> list[Any]:
+        turned = server_turns(memory, seen, None, LIMITS, 0, only)
+        return [(kind, said["campaign"]["campaign_id"]) for kind, said in turned]
+
+    assert look(campaign(), only=[5]) == []
+    assert look(campaign(), others[0], only=[5, 6]) == []
+    assert look(campaign(), *others, only=[]) == []
+    new = {**campaign("finished", 20, 20), "campaign_id": 8}
+    assert look(campaign("finished", 40), *others, new, only=[]) == [("campaign_finished", 5), ("campaign_finished", 8)]
+
+
 def test_an_event_names_no_number_that_may_be_a_phones() -> None:
     memory: Event = {"campaigns": {}}
     ((_kind, said),) = server_turns(memory, [{**campaign(), "name": "For +882990000011"}], None, LIMITS, 0)
     assert said["campaign"]["name"] == "For +*"
     assert "extra" not in said["campaign"]
+    busy = {"operational": False, "state": "Busy with 001010000000011"}
+    ((_kind, said),) = server_turns({}, None, busy, LIMITS, 0)
+    assert said["status"]["detail"] == "Busy with *"
 
 
 def test_a_node_is_down_once_and_up_once() -> None:
@@ -173,6 +203,22 @@ def test_changes() -> None:
         assert '"ann"' not in json.dumps(events)
     assert [kind for kind, _said in change_turns({}, [change("applied", 1)])] == []
     assert [kind for kind, _said in change_turns({}, [change("in_progress", 1)])] == ["change_unknowns"]
+
+
+def test_a_change_that_is_held_again_between_two_looks_is_told_again() -> None:
+    memory: Event = {}
+    first, second = ({"by": "the rollout", "since": f"2026-01-01T0{hour}:00:00Z", "reason": "x"} for hour in (1, 2))
+    looks = [change("in_progress"), *(change("held", held=each) for each in (first, first, second, second))]
+    told = [[kind for kind, _said in change_turns(memory, [seen])] for seen in looks]
+    assert told == [[], ["change_held"], [], ["change_held"], []]
+
+
+def test_a_ledger_that_is_away_for_a_moment_is_not_told_again() -> None:
+    memory: Event = {}
+    told = [
+        [kind for kind, _said in change_turns(memory, seen)] for seen in ([change("applied")], [], [change("applied")])
+    ]
+    assert told == [[], [], []]
 
 
 def test_a_change_that_waits_says_when_to_run_it_again_and_who_has_spent_all_attempts() -> None:
@@ -337,6 +383,27 @@ def test_a_server_that_is_away_is_told_and_read_more_seldom(
     assert SECRET not in caplog.text
 
 
+def test_a_node_whose_engine_does_not_answer_is_down_and_its_campaigns_are_watched(
+    sandbox: Sandbox, state_file: str
+) -> None:
+    sandbox.fault(request="get_node_status", kind="code", code=200, message="No engine", times=4)
+    found = watch(settings(state_file, sandbox), 6, box=sandbox)
+    assert [each["yateota"]["kind"] for each in found] == ["campaign_failing", "node_down", "node_up"]
+    assert found[1]["yateota"]["status"]["reason"] == "unreachable"
+    assert "No engine" in found[1]["yateota"]["status"]["detail"]
+
+
+def test_servers_that_do_not_answer_keep_no_other_waiting(sandbox: Sandbox, state_file: str) -> None:
+    """There are more of them than Python has threads by itself, and each keeps its thread for a minute."""
+    with socket.create_server(("127.0.0.1", 0), backlog=64) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}/api.php"
+        hanging = [Server(f"n{each}", Connection(url, SECRET, f"n{each}", timeout=60, retries=0)) for each in range(40)]
+        given = settings(state_file, sandbox)
+        given = dataclasses.replace(given, servers=[*hanging, *given.servers])
+        found = watch(given, lambda: polls(sandbox) >= 3, silent.close)
+    assert [each["yateota"]["kind"] for each in found] == ["campaign_failing"]
+
+
 def test_what_a_server_does_not_report_is_logged_once(
     start_sandbox: StartSandbox, state_file: str, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -357,6 +424,26 @@ def test_changes_of_a_ledger(bulk: Bulk, ledger: str, state_file: str) -> None:
     said = found[0]["yateota"]["change"]
     assert (said["change_id"], said["counts"]["done"], said["held"]["reason"]) == ("CHG1", 20, "The SMSC queues")
     assert '"ann"' not in json.dumps(found)
+
+
+def test_another_ledger_is_looked_at_for_the_first_time(
+    bulk: Bulk, ledger: str, state_file: str, tmp_path: Path
+) -> None:
+    other = str(tmp_path / "other.sqlite")
+    watch(settings(state_file, ledger=other), lambda: "other.sqlite" in Path(state_file).read_text())
+    bulk("applied")
+    found = watch(settings(state_file, ledger=ledger), lambda: "applied" in Path(state_file).read_text())
+    assert found == []
+
+
+def test_a_ledger_is_remembered_without_its_user_and_password(tmp_path: Path) -> None:
+    spelled = [
+        "postgresql://ann:hunter2@db:5433/ota?sslmode=require",
+        "postgresql+psycopg://bob@db:5433/ota?sslmode=require",
+    ]
+    assert {name_of(each) for each in spelled} == {"postgresql+psycopg://db:5433/ota?sslmode=require"}
+    (tmp_path / "link").symlink_to(tmp_path / "ledger.sqlite")
+    assert name_of(str(tmp_path / "link")) == str(tmp_path / "ledger.sqlite")
 
 
 def test_an_event_leaves_when_it_is_confirmed(
@@ -440,11 +527,68 @@ def test_a_state_file_is_for_one_source(state_file: str) -> None:
     StateFile(state_file).close()
 
 
-@pytest.mark.parametrize("text", ["", "[]", '{"version": 2}', '{"version": 1, "origin": "x", "number": 0}'])
+WHOLE = {"version": 1, "number": 3, "memory": {"ledger x": {}}, "outbox": []}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "[]",
+        *(json.dumps(WHOLE)[:size] for size in (5, 40, -1)),
+        *(
+            json.dumps({**WHOLE, **altered})
+            for altered in (
+                {"version": 2},
+                {"number": None},
+                {"memory": []},
+                {"memory": {"ledger x": [1]}},
+                {"outbox": ["x"]},
+                {"outbox": [{"kind": "node_down"}]},
+                {"outbox": [{"id": "x"}]},
+            )
+        ),
+    ],
+)
 def test_a_state_file_that_cannot_be_read_is_refused(state_file: str, text: str) -> None:
     Path(state_file).write_text(text)
     with pytest.raises(InvalidInputError, match=r"cannot be read \(.*\): restore it\. Or remove it to begin again"):
         StateFile(state_file)
+
+
+def test_a_full_disk_loses_no_event(state_file: str) -> None:
+    """What could not be written is not handed over; what was handed over comes again with its id."""
+    kept = StateFile(state_file)
+    kept.add({"kind": "node_down"})
+    kept.save()
+    before = Path(state_file).read_text()
+    most, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (50, hard))  # a write beyond it fails, as on a full disk
+    try:
+        kept.outbox.clear()
+        with pytest.raises(InvalidInputError, match=r"cannot be written \(.*\): give a file in a writable folder with"):
+            kept.save()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (most, hard))
+        kept.close()
+    assert Path(state_file).read_text() == before
+    assert not [each for each in os.listdir(Path(state_file).parent) if each.startswith(".yateota-")]
+    again = StateFile(state_file)
+    assert [each["kind"] for each in again.outbox] == ["node_down"]
+    again.close()
+
+
+def test_a_copy_of_a_state_file_gives_other_ids(state_file: str, tmp_path: Path) -> None:
+    StateFile(state_file).close()
+    copy = tmp_path / "copy.json"
+    copy.write_text(Path(state_file).read_text())
+    ids = set()
+    for path in (state_file, str(copy)):
+        kept = StateFile(path)
+        kept.add({"kind": "node_down"})
+        ids.add(kept.outbox[0]["id"])
+        kept.close()
+    assert len(ids) == 2
 
 
 def test_a_state_file_in_no_folder_is_refused(tmp_path: Path) -> None:
@@ -481,6 +625,10 @@ SERVERS = [{"api_url": "https://ota.example.net", "api_secret": SECRET}]
         ({"servers": SERVERS, "state_file": "x", "max_failed_percentage": 101}, "101 is not valid: give 0 to 100."),
         ({"servers": [{"api_url": "ota"}], "state_file": "x"}, "api_url 'ota' is not valid"),
         ({"servers": SERVERS * 2, "state_file": "x"}, "twice: name each server and node once."),
+        (
+            {"servers": [*SERVERS, {**SERVERS[0], "api_url": "https://ota-2.example.net"}], "state_file": "x"},
+            "servers has the name 'localhost' more than once: give each server a name of its own",
+        ),
     ],
 )
 def test_bad_arguments_get_a_sentence(plugin: dict[str, Any], given: Event, sentence: str) -> None:
