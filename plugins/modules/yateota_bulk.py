@@ -167,6 +167,8 @@ options:
           - If there are fewer when the soak is over, the change is V(held) by C(the rollout), with the reason, and nothing of the next wave is
             sent. O(state=released) accepts the wave, and the next run continues with the next one. A run that was interrupted during a soak
             judges that wave when it is resumed.
+          - A participant that had reached the goal before O(action=rerun) counts as soon as a reading has shown it in another state since its
+            request, and otherwise when the soak is over.
           - During the soak the states are read after 1 second, then whenever a quarter of the wait so far has passed, and for a tenth of the
             time at most.
           - The last wave is waited for and judged too. There is no next wave to hold, so that a warning shows what it lacks.

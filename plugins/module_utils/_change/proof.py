@@ -103,7 +103,7 @@ class Soak:
 
     def _is_proven(self, wave: int) -> bool:
         wanted = self._options.success_percentage
-        return wanted is not None and is_proven(self._waves.count(wave, self._goal), wanted)
+        return wanted is not None and is_proven(self._waves.count(wave, self._goal), wanted, is_over=False)
 
     def judge(self, wave: int) -> Judgment:
         """Judge a wave by its latest reading."""

@@ -105,9 +105,19 @@ def covers(wider: Reasons, reasons: Reasons) -> bool:
     )
 
 
-def is_proven(count: WaveCount, success_percentage: float) -> bool:
-    """Return whether enough of a wave has reached the goal, so that the next one may begin."""
-    return count.at_goal * 100 >= success_percentage * count.sent
+def is_proven(count: WaveCount, success_percentage: float, is_over: bool = True) -> bool:
+    """Return whether enough of a wave has reached the goal, so that the next one may begin.
+
+    A SIM that was ``finished`` before its rerun may still be shown so before the server has begun with it [A]. Until it
+    is seen in another state, it has reached the goal only when the soak is over.
+
+    Args:
+        count: what the latest reading shows.
+        success_percentage: the share that is wanted.
+        is_over: whether the soak is over.
+    """
+    reached = count.at_goal if is_over else count.at_goal - count.as_before
+    return reached * 100 >= success_percentage * count.sent
 
 
 def shortfall(wave: int, count: WaveCount, success_percentage: float, goal: str, seconds: float) -> str:

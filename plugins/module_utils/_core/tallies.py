@@ -69,10 +69,12 @@ class WaveCount(NamedTuple):
     Attributes:
         sent: how many of its participants a request was sent for.
         at_goal: how many of them are in the server state that the action leads to in the end.
+        as_before: how many of these were in it before the request too, and were not seen in another state since.
     """
 
     sent: int
     at_goal: int
+    as_before: int = 0
 
     @property
     def percentage(self) -> float | None:

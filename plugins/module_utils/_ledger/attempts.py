@@ -291,7 +291,7 @@ class Attempts:
         with self.ledger.read() as connection:
             executed, came_back, unanswered = connection.execute(
                 sa.select(
-                    sa.func.count(), _number_of(is_read & has_come_back), _number_of(is_read & is_unanswered)
+                    sa.func.count(), number_of(is_read & has_come_back), number_of(is_read & is_unanswered)
                 ).where(*judged)
             ).one()
             found = connection.execute(sa.select(sa.func.count(), *kinds).where(*judged).group_by(*kinds)).all()
@@ -308,7 +308,7 @@ class Attempts:
         return Tally(executed + failed, bad + came_back + unanswered, came_back, unanswered)
 
 
-def _number_of(condition: sa.ColumnElement[bool]) -> sa.ColumnElement[int]:
+def number_of(condition: sa.ColumnElement[bool]) -> sa.ColumnElement[int]:
     """Select how many rows meet a condition."""
     return sa.func.coalesce(sa.cast(sa.func.sum(sa.case((condition, 1), else_=0)), sa.Integer), 0)
 

@@ -124,7 +124,9 @@ class Readings:
         given = self.ledger.given(name="string", state="string", **IDENTITY).c
         is_it = columns.participant_id.is_(None) | (columns.participant_id == given.participant_id)
         note = participants.update().where(self._change.rows, columns.name == given.name, is_it)
-        values = {"state_now": given.state, "read_at": self._change.clock.moment(), "reading": reading}
+        moment = self._change.clock.moment()
+        moved_at = sa.case((given.state != columns.state_before, moment), else_=columns.moved_at)
+        values = {"state_now": given.state, "read_at": moment, "reading": reading, "moved_at": moved_at}
         self._record(note.values(values), list(each_name_once(named_rows(page, kinds))))
 
     @repeatable

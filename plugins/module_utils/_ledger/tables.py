@@ -175,6 +175,8 @@ participants = sa.Table(
     sa.Column("state_now", sa.Text),
     sa.Column("read_at", _moment),
     sa.Column("reading", sa.Integer),
+    # When a reading last showed another state than before its latest attempt: proof that the server has begun with it.
+    sa.Column("moved_at", _moment),
     sa.Column("found", sa.Integer, nullable=False, default=0),
     # Its latest attempt. Earlier ones are in yateota_earlier_sends.
     sa.Column("run", sa.Integer),

@@ -12,7 +12,7 @@ from .._core.entries import kinds_of
 from .._core.identifiers import IDENTIFIERS
 from .._core.states import EXECUTED_STATES, ChangeStatus, RowState
 from .._core.tallies import WaveCount
-from .attempts import Attempt
+from .attempts import Attempt, number_of
 from .chain import Chain, Link
 from .change import Change
 from .halts import ROLLOUT, Halt
@@ -133,7 +133,7 @@ class Waves:
 
     @repeatable
     def count(self, wave: int, goal: str) -> WaveCount:
-        """Count a wave's participants that were sent for, and those of them at their goal.
+        """Count a wave's participants that were sent for, and those of them at their goal, also as before.
 
         Args:
             wave: its number.
@@ -143,7 +143,9 @@ class Waves:
         latest = sa.select(changes.c.reading).where(changes.c.number == self._change.number).scalar_subquery()
         is_new = (columns.reading >= latest) & (columns.read_at > columns.sent_at)
         at_goal = (columns.state == RowState.DONE) & (columns.state_now == goal) & is_new
-        counted = sa.select(sa.func.count(), sa.func.coalesce(sa.func.sum(sa.case((at_goal, 1), else_=0)), 0))
+        has_not_moved = columns.moved_at.is_(None) | (columns.moved_at <= columns.sent_at)
+        as_before = at_goal & (columns.state_before == goal) & has_not_moved
+        counted = sa.select(sa.func.count(), number_of(at_goal), number_of(as_before))
         sent = (columns.wave == wave, columns.sent_at.is_not(None), columns.state.in_(EXECUTED_STATES))
         with self.ledger.read() as connection:
             return WaveCount(*map(int, connection.execute(counted.where(self._change.rows, *sent)).one()))

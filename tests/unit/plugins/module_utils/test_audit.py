@@ -38,7 +38,7 @@ INTACT = {"status": "intact", "wave": None, "unlinked": 0, "problem": None}
 NOT_COVERED = {
     "yateota_participants": {
         # The server's states as last read change after the change has ended.
-        *("state_now", "read_at", "reading", "found"),
+        *("state_now", "read_at", "reading", "moved_at", "found"),
         # When a next attempt is due. What was sent is in the attempts' own rows.
         *("attempt", "due_at", "exhausted_at"),
     },

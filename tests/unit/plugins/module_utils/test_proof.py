@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import signal
@@ -17,6 +18,7 @@ from ansible_collections.simops.yateota.plugins.filter.change_table import chang
 from ansible_collections.simops.yateota.plugins.module_utils._change.states_reader import StateReader
 from ansible_collections.simops.yateota.plugins.module_utils._core import rollout_policy
 from ansible_collections.simops.yateota.plugins.module_utils._core.errors import TransportError
+from ansible_collections.simops.yateota.plugins.module_utils._ledger.database import open_ledger
 from ansible_collections.simops.yateota.plugins.module_utils._ledger.waves import Waves
 from ansible_collections.simops.yateota.plugins.modules import yateota_bulk_info
 from ansible_collections.simops.yateota.tests.unit.plugins.module_utils.conftest import Bulk
@@ -154,6 +156,46 @@ def test_a_cancel_is_proven_by_canceled(bulk: Bulk, start_sandbox: StartSandbox)
     given = options(action="cancel", rollout={"wave_size": HALF, "success_percentage": 100})
     done = bulk("applied", box, **given)
     assert [wave["success_percentage"] for wave in done["change"]["waves"]] == [100, 100]
+
+
+def rerun_of_finished(soak: float) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return a scenario of a finished campaign, and the options of its rerun in two waves."""
+    campaigns = scenario(good=0)
+    campaigns["campaigns"][0]["initial"] = {"finished": HALF}
+    rollout = {"wave_size": HALF // 2, "soak": soak, "success_percentage": 100}
+    selection = {"campaign_id": GOOD, "state": "finished"}
+    return campaigns, {"action": "rerun", "selection": selection, "max_waves": 1, "rollout": rollout}
+
+
+def test_a_server_that_shows_a_rerun_late_is_waited_for(bulk: Bulk, start_sandbox: StartSandbox, ledger: str) -> None:
+    """The state from before the request proves nothing before the soak is over."""
+    campaigns, given = rerun_of_finished(soak=2)
+    box = start_sandbox(scenario=campaigns)
+    box.fault(request="action_participant", kind="code", code=0, times=HALF)  # it says yes, and has not begun
+    done = bulk("applied", box, **given)
+    (wave,) = done["change"]["waves"]
+    assert (done["change"]["waves_done"], wave["success_percentage"]) == (1, 100)
+    with contextlib.closing(open_ledger(ledger, None)) as opened, opened.read() as connection:
+        sent, read = connection.exec_driver_sql(
+            "SELECT max(sent_at), min(read_at) FROM yateota_participants WHERE wave = 1"
+        ).one()
+    assert read >= sent + 2
+
+
+def test_a_rerun_that_was_seen_under_way_is_proven_at_once(
+    bulk: Bulk, start_sandbox: StartSandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    campaigns, given = rerun_of_finished(soak=100_000)
+    box, read = start_sandbox(scenario=campaigns), StateReader.read
+
+    def read_and_deliver(reader: StateReader, include_done: bool = False) -> None:
+        read(reader, include_done)
+        if include_done:
+            box.advance(1e6)
+
+    monkeypatch.setattr(StateReader, "read", read_and_deliver)
+    done = bulk("applied", box, **given)
+    assert [wave["success_percentage"] for wave in done["change"]["waves"]] == [100]
 
 
 class Interrupted:

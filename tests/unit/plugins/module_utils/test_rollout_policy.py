@@ -101,6 +101,16 @@ def test_what_proves_a_wave(sent: int, at_goal: int, wanted: float, proven: bool
     assert is_proven(WaveCount(sent, at_goal), wanted) is proven
 
 
+def test_who_was_at_the_goal_before_proves_nothing_until_the_soak_is_over() -> None:
+    assert [is_proven(WaveCount(20, 20, as_before), 95, is_over=False) for as_before in (0, 1, 2, 20)] == [
+        True,
+        True,
+        False,
+        False,
+    ]
+    assert is_proven(WaveCount(20, 20, 20), 95, is_over=True)
+
+
 @pytest.mark.parametrize(
     ("count", "wanted", "words"),
     [
