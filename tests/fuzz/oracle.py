@@ -1,6 +1,7 @@
 """Compare the results of tasks with the server's record.
 
-The oracle knows what each answer could mean, and nothing of the client.
+The record says what each answer may mean (its verdict: `OK`, `REFUSED`, `AGAIN`, `UNKNOWN`). No code of the client is
+used, so that both would have to make the same mistake.
 """
 
 from __future__ import annotations
@@ -104,8 +105,8 @@ def of_reading(outcome: Outcome, record: Record, known: Sequence[dict[str, Any]]
     if outcome.failed and faithful:
         yield f"failed on good answers: {outcome.result['msg'][:300]}"
     heard = [each for each in record.exchanges if not each.unheard]
-    last = {(each.request, json.dumps(each.params)): each for each in heard}
-    for exchange in last.values():
+    latest = {(each.request, json.dumps(each.params)): each for each in heard}
+    for exchange in latest.values():
         ahead = exchange.request == "query_participants" and exchange.params.get("offset")
         optional = exchange.request in _OPTIONAL_READS or ahead
         if not outcome.failed and OK not in exchange.verdict and not optional:
@@ -243,9 +244,9 @@ def of_rows(outcome: Outcome, rows: Sequence[dict[str, Any]]) -> Iterable[str]:
     if change and (change["selected"] != len(rows) or sum(change["counts"].values()) != len(rows)):
         yield f"{len(rows)} rows, but the result says {change['counts']}"
     for state, count in (change or {}).get("counts", {}).items():
-        held = sum(row["state"] == state for row in rows)
-        if held != count:
-            yield f"{held} rows are {state}, but the result says {count}"
+        recorded = sum(row["state"] == state for row in rows)
+        if recorded != count:
+            yield f"{recorded} rows are {state}, but the result says {count}"
 
 
 def of_change(rows: Sequence[dict[str, Any]], runs: Runs) -> Iterable[str]:
@@ -280,6 +281,6 @@ def _by_number(rows: Sequence[dict[str, Any]], writes: Sequence[Exchange], unrea
     """
     for state, needed in (("done", {OK, UNKNOWN}), ("unknown", {UNKNOWN})):
         said = sum(row["state"] == state for row in rows)
-        could = len({naming(exchange) for exchange in writes if exchange.verdict & needed}) + unread
-        if said > could:
-            yield f"{said} rows are {state}, where {could} could be at most"
+        possible = len({naming(exchange) for exchange in writes if exchange.verdict & needed}) + unread
+        if said > possible:
+            yield f"{said} rows are {state}, where {possible} could be at most"

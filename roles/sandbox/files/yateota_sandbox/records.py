@@ -23,20 +23,20 @@ FROM participants p JOIN sims s USING (sim_id) JOIN campaigns c USING (campaign_
 class CampaignRow:
     """A campaign as it is now.
 
-    `active` is its own time in seconds, which stops while the campaign is held.
+    `active` is its own time in seconds, which does not run while the campaign is paused or stopped.
     """
 
     campaign_id: int
     name: str
     type: str
-    held_state: str
+    stored_state: str
     active: float
     finished: bool
 
     @property
     def state(self) -> str:
         """Return the set state, or finished once every participant has ended."""
-        return "finished" if self.finished else self.held_state
+        return "finished" if self.finished else self.stored_state
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ CREATE TABLE sims (
     ota_counter INTEGER);   -- its initial value; every send that counts adds one
 CREATE TABLE campaigns (
     campaign_id INTEGER PRIMARY KEY, name TEXT, type TEXT, state TEXT,
-    active REAL,            -- seconds of being active when it was last held or let go
+    active REAL,            -- seconds of being active when it last started, paused or stopped
     since REAL);            -- simulated time of that moment
 CREATE TABLE periods (      -- when it was active: campaign time `active` was simulated time `time`, and on from there
     campaign_id INTEGER, active REAL, time REAL);

@@ -91,11 +91,12 @@ class Clock:
         self._passed, self._since, self._speed = self.now(), time.monotonic(), speed
 
 
-class Chance:
-    """Draws that depend only on the seed, the participant and the try.
+_SUBSCRIBER, _SUCCESS = -1, -2
+"""Draws of a participant that are not those of one of its attempts, whose numbers begin at 1."""
 
-    The order of requests does not matter.
-    """
+
+class Chance:
+    """Draws that depend only on the seed, the participant and the attempt, and not on the order of requests."""
 
     def __init__(self, seed: int) -> None:
         self._seed = seed
@@ -104,8 +105,8 @@ class Chance:
     def draws(self, participant_id: int, attempt: int) -> tuple[float, float, float, float]:
         """Return four numbers, each at least 0 and below 1."""
         digest = hashlib.blake2b(struct.pack("<qq", participant_id, attempt), digest_size=16, key=self._key).digest()
-        a, b, c, d = struct.unpack("<4I", digest)
-        return a / 2**32, b / 2**32, c / 2**32, d / 2**32
+        first, second, third, fourth = (number / 2**32 for number in struct.unpack("<4I", digest))
+        return first, second, third, fourth
 
     def shuffle(self, campaign_id: int, states: list[State]) -> None:
         """Distribute the states among a campaign's participants."""
@@ -134,7 +135,7 @@ class Chance:
         if state == "waiting_por":
             sent_at = active - to_send * build
             return Message(sent_at - to_send, sent_at, active + to_por, outcome)
-        ended_at = active - to_por * (1 - luck) * 10
+        ended_at = active - to_por * (1 - luck) * 10  # some time ago
         sent_at = ended_at - to_por if state != "canceled" else NEVER
         return Message(ended_at - to_por - to_send, sent_at, ended_at, state)
 
@@ -143,14 +144,14 @@ class Chance:
             return luck < campaign.failure_rate
         first, last = campaign.succeeds_at
         actions = attempt - 1  # each begins a new message after the campaign's own
-        return actions < first + int((last - first + 1) * self.draws(participant_id, -2)[0])
+        return actions < first + int((last - first + 1) * self.draws(participant_id, _SUCCESS)[0])
 
     def appears_at(self, campaign: Campaign, participant_id: int) -> float:
         """Return the simulated second at which a participant's subscriber appears.
 
         The participant is an unallocated one. 0 means that the subscriber exists.
         """
-        first, when, _outcome, _end = self.draws(participant_id, -1)
-        if first < campaign.subscriber_rate:
+        subscriber, when, _third, _fourth = self.draws(participant_id, _SUBSCRIBER)
+        if subscriber < campaign.subscriber_rate:
             return 0.0
         return campaign.appears[0] + (campaign.appears[1] - campaign.appears[0]) * when

@@ -22,9 +22,9 @@ from .node import NAME, REQUESTS, Node
 from .options import Options
 from .protocol import Connection
 
-PLACES = 3  # requests that the front end lets through to one node at a time [F]
+MOST_AT_NODE = 3  # requests that the front end lets through to one node at a time [F]
 TIMEOUT = {"code": 200, "message": "Timeout waiting for Yate response."}  # [F]
-TAIL = b"\n// Not writeable /var/log/json_api"  # [F]
+NOISE = b"\n// Not writeable /var/log/json_api"  # [F]
 
 _log = logging.getLogger("yateota_sandbox")
 _dumps = json.JSONEncoder(separators=(",", ":")).encode
@@ -67,7 +67,7 @@ class FrontEnd:
         self._node = node
         self._journal = journal
         self._faults = faults
-        self._places = asyncio.Semaphore(PLACES)
+        self._places = asyncio.Semaphore(MOST_AT_NODE)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, or close its connection if a fault says so."""
@@ -201,7 +201,7 @@ class FrontEnd:
     def _json(self, answer: dict[str, Any], entry: Entry) -> Response:
         entry["code"] = answer["code"]
         body = _dumps(answer).encode()
-        return Response(200, body + TAIL if self.options.not_writeable else body)
+        return Response(200, body + NOISE if self.options.not_writeable else body)
 
     def _broken(self, fault: Fault, answer: dict[str, Any], entry: Entry) -> Response | None:
         """Return a fault's response to a request; None for a dropped connection."""
@@ -215,10 +215,10 @@ class FrontEnd:
         if kind == "code":
             body = {"code": fault.code}
             return self._json(body if fault.message is None else body | {"message": fault.message}, entry)
-        return _spoilt(fault, answer)
+        return _unreadable(fault, answer)
 
 
-def _spoilt(fault: Fault, answer: dict[str, Any]) -> Response:
+def _unreadable(fault: Fault, answer: dict[str, Any]) -> Response:
     """Return the response of a fault without readable JSON."""
     kind = fault.kind
     if kind == "redirect":

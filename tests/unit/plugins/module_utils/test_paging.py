@@ -144,22 +144,24 @@ def test_what_stays_is_read_once_while_others_come_and_go(
 
 
 @settings(max_examples=200)
-@example(size=10, page_size=2, spoilt=dict.fromkeys([4, 6, 10, 12, 16, 18, 22, 24]))
+@example(size=10, page_size=2, spoiled=dict.fromkeys([4, 6, 10, 12, 16, 18, 22, 24]))
 @given(
     size=st.integers(0, 80),
     page_size=st.integers(2, 20),
-    spoilt=st.dictionaries(st.integers(1, 15).map(lambda n: 2 * n), st.integers(0, 20) | st.none(), max_size=8),
+    spoiled=st.dictionaries(st.integers(1, 15).map(lambda n: 2 * n), st.integers(0, 20) | st.none(), max_size=8),
 )
-def test_a_page_cut_short_or_sent_twice_loses_nothing(size: int, page_size: int, spoilt: dict[int, int | None]) -> None:
-    """`spoilt`: number of the request -> how many items it is cut to, or None for the page before it once more."""
+def test_a_page_cut_short_or_sent_twice_loses_nothing(
+    size: int, page_size: int, spoiled: dict[int, int | None]
+) -> None:
+    """`spoiled`: number of the request -> how many items it is cut to, or None for the page before it once more."""
     resting = MovingList(size)
     last: list[Item] = []
 
     def fetch(offset: int, limit: int) -> list[Item]:
         nonlocal last
         page = resting.fetch(offset, limit)
-        if resting.requests in spoilt:
-            cut = spoilt[resting.requests]
+        if resting.requests in spoiled:
+            cut = spoiled[resting.requests]
             return last if cut is None else page[:cut]
         last = page
         return page
@@ -208,11 +210,11 @@ def test_what_stays_is_read_once_in_whatever_order_pages_are_read(
 @given(
     size=st.integers(0, 80),
     page_size=st.integers(2, 20),
-    spoilt=st.dictionaries(st.integers(1, 15).map(lambda n: 2 * n), st.integers(0, 20) | st.none(), max_size=6),
+    spoiled=st.dictionaries(st.integers(1, 15).map(lambda n: 2 * n), st.integers(0, 20) | st.none(), max_size=6),
     chance=orders,
 )
-def test_a_spoilt_page_among_those_ahead_loses_nothing(
-    size: int, page_size: int, spoilt: dict[int, int | None], chance: random.Random
+def test_a_spoiled_page_among_those_ahead_loses_nothing(
+    size: int, page_size: int, spoiled: dict[int, int | None], chance: random.Random
 ) -> None:
     resting = MovingList(size)
     last: list[Item] = []
@@ -220,8 +222,8 @@ def test_a_spoilt_page_among_those_ahead_loses_nothing(
     def fetch(offset: int, limit: int) -> list[Item]:
         nonlocal last
         page = resting.fetch(offset, limit)
-        if resting.requests in spoilt:
-            cut = spoilt[resting.requests]
+        if resting.requests in spoiled:
+            cut = spoiled[resting.requests]
             return last if cut is None else page[:cut]
         last = page
         return page
