@@ -167,8 +167,7 @@ def _checked(options: dict[str, Any], where: str) -> dict[str, Any]:
 def _documentation(tree: Tree, path: str) -> dict[str, Any]:
     """Return what a file assigns to ``DOCUMENTATION``."""
     for node in ast.walk(ast.parse(tree.text(path))):
-        names = [each.id for each in node.targets if isinstance(each, ast.Name)] if isinstance(node, ast.Assign) else []
-        if "DOCUMENTATION" in names:
+        if isinstance(node, ast.Assign) and [ast.unparse(each) for each in node.targets] == ["DOCUMENTATION"]:
             found: dict[str, Any] = yaml.safe_load(ast.literal_eval(node.value))
             return found
     raise GenerateError(f"{path} has no DOCUMENTATION: write it.")
