@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 from .._api.transport import Connection
+from .._core.api_urls import canonical_url
 from .._core.bounds import check_bounds
 from .._core.errors import InvalidInputError
 from .._core.url_secrets import url_secrets, without_secrets
@@ -48,7 +49,7 @@ def connection(params: Mapping[str, Any]) -> Connection:
 
 
 def _api_url(value: str) -> str:
-    """Return the whole URL: one without a path gets ``/api.php``.
+    """Return the whole URL as ``canonical_url`` spells it: one without a path gets ``/api.php``.
 
     Raises:
         InvalidInputError: it is not an http(s) URL of a host, or has credentials, a query or a fragment.
@@ -69,4 +70,4 @@ def _api_url(value: str) -> str:
         raise InvalidInputError(
             f"api_url '{without_secrets(value)}' is not valid: give http or https, a host and a path, as in https://host/api.php."
         )
-    return urlunsplit(parts._replace(path=parts.path if parts.path.strip("/") else "/api.php"))
+    return canonical_url(urlunsplit(parts._replace(path=parts.path if parts.path.strip("/") else "/api.php")))

@@ -9,6 +9,7 @@ import contextlib
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
+from .._core.api_urls import canonical_url
 from .._core.change_id import check_alone
 from .._core.clock import Clock, elapsed
 from .._core.states import ChangeStatus, RowState
@@ -280,11 +281,12 @@ def find_change(ledger: Ledger, change_id: str, server: Server | None = None) ->
         change_id: the change's name.
         server: the URL of its API, and the node; None for the server that was planned first.
     """
-    which = [changes.c.change_id == change_id, *(_is_on(server) if server else ())]
+    shards = sa.select(changes.c.number, *_BY_SERVER).where(changes.c.change_id == change_id)
 
     def find() -> int | None:
         with ledger.read() as connection:
-            return connection.execute(sa.select(changes.c.number).where(*which).order_by(changes.c.number)).scalar()
+            found = connection.execute(shards.order_by(changes.c.number)).all()
+        return next((shard.number for shard in found if server is None or _is_on(server, shard)), None)
 
     number = ledger.outage.repeat(find)
     return None if number is None else Change(ledger, number)
@@ -316,15 +318,14 @@ def create_change(
     Raises:
         InvalidInputError: the name of a recorded one differs only by case, blanks or Unicode form.
     """
-    is_here = _is_on((facts["api_url"], facts["node"]))
+    here = facts["api_url"], facts["node"]
 
     def create() -> int:
         with ledger.write() as connection:
             ledger.lock_names(connection)
             check_alone(change_id, connection.execute(sa.select(changes.c.change_id).distinct()).scalars())
             shards = lock_shards(connection, changes.c.change_id == change_id)
-            own = sa.select(changes.c.number).where(changes.c.change_id == change_id, *is_here)
-            number = connection.execute(own).scalar()
+            number = next((shard.number for shard in shards if _is_on(here, shard)), None)
             others = [shard for shard in shards if shard.number != number]
             if check:
                 check(others)
@@ -338,6 +339,6 @@ def create_change(
     return Change(ledger, ledger.outage.repeat(create))
 
 
-def _is_on(server: Server) -> tuple[sa.ColumnElement[bool], ...]:
-    api_url, node = server
-    return changes.c.api_url == api_url, changes.c.node == node
+def _is_on(server: Server, shard: Any) -> bool:
+    """Return whether a row of ``yateota_changes`` is for a server. Release 1.0.0 recorded its URL as it was given."""
+    return shard.node == server[1] and canonical_url(shard.api_url) == canonical_url(server[0])

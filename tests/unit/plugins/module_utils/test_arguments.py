@@ -73,8 +73,17 @@ def test_the_secret_is_hidden_by_ansible() -> None:
         ("HTTPS://h:8443", "https://h:8443/api.php"),
         (" http://h/api.php ", "http://h/api.php"),
         ("http://h/sub/other.php", "http://h/sub/other.php"),
-        ("http://[::1]:80", "http://[::1]:80/api.php"),
+        ("http://[::1]:80", "http://[::1]/api.php"),
+        ("http://[0:0::1]:8080/", "http://[::1]:8080/api.php"),
         ("http://bücher.example", "http://bücher.example/api.php"),
+        ("https://OTA.Example.NET:443//sub///Api.php//", "https://ota.example.net/sub/Api.php"),
+        ("https://h:80/", "https://h:80/api.php"),
+        ("http://h:443/", "http://h:443/api.php"),
+        ("http://h:/api.php", "http://h/api.php"),
+        ("http://h//", "http://h/api.php"),
+        ("http://h/folder/", "http://h/folder/"),
+        ("http://h/v1.2/folder//", "http://h/v1.2/folder/"),
+        ("http://h/folder", "http://h/folder"),
     ],
 )
 def test_api_url(given: str, url: str) -> None:

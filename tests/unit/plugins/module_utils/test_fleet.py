@@ -17,6 +17,7 @@ import pytest
 from ansible_collections.simops.yateota.plugins.module_utils._core.states import ChangeStatus, whole_status
 from ansible_collections.simops.yateota.plugins.module_utils._ledger.change import find_change
 from ansible_collections.simops.yateota.plugins.module_utils._ledger.database import open_ledger
+from ansible_collections.simops.yateota.plugins.module_utils._ledger.tables import changes
 from ansible_collections.simops.yateota.plugins.modules import yateota_bulk_info
 from ansible_collections.simops.yateota.tests.unit.plugins.module_utils.conftest import Bulk, acted_on
 from ansible_collections.simops.yateota.tests.unit.plugins.servers import RunTask, StartSandbox
@@ -95,6 +96,21 @@ def test_the_report_of_the_whole_has_all_participants(
     info(change_id="CHG1", report_dest=str(page), format="html")
     shown = page.read_text()
     assert all(api_url(box) in shown for box in fleet)
+
+
+def test_a_server_is_the_same_however_its_url_is_spelled(
+    bulk: Bulk, fleet: list[Sandbox], info: Any, ledger: str
+) -> None:
+    url = api_url(fleet[0])
+    bulk("planned", f" {url.replace('http://', 'HTTP://').replace('/api.php', '//api.php/')}")
+    assert not bulk("planned", url)["changed"]
+    assert [shard["api_url"] for shard in info(change_id="CHG1")["shards"]] == [url]
+    with contextlib.closing(open_ledger(ledger, None)) as opened, opened.write() as connection:
+        connection.execute(changes.update().values(api_url=f"{url}/"))  # as release 1.0.0 recorded it
+    assert not bulk("planned", url)["changed"]
+    assert bulk("applied", url)["change"]["counts"]["done"] == 44
+    assert len(info(change_id="CHG1")["shards"]) == 1
+    assert set(acted_on(fleet[0]).values()) == {1}
 
 
 @pytest.mark.parametrize(
