@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
-from driver import bulk
+from driver import bulk, move_clock
 
 LEASE = 4.0
 """The option `lease_seconds` of the trials whose runs are stopped beyond it."""
@@ -31,7 +31,6 @@ ROOM = 400_000
 """The most bytes by which a file may grow before its disk is full."""
 
 _fork = multiprocessing.get_context("fork")  # a run's imports are loaded already
-_now = time.time
 
 
 @dataclass
@@ -145,15 +144,11 @@ def skew_clocks(options: dict[str, Any], chance: random.Random, _database: Datab
 
     The clock of the next one may be as wrong in the other direction.
     """
-    run = Run(options, lambda: _skew(chance.uniform(-CLOCKS_APART, CLOCKS_APART)))
+    run = Run(options, lambda: move_clock(chance.uniform(-CLOCKS_APART, CLOCKS_APART)))
     if chance.random() < 0.5:
         run.wait(chance.uniform(0, 0.4))
         run.signal(signal.SIGKILL)
     return [run.result()]
-
-
-def _skew(seconds: float) -> None:
-    time.time = lambda: _now() + seconds  # in this process alone
 
 
 def fill_disk(options: dict[str, Any], chance: random.Random, _database: Database) -> Results:

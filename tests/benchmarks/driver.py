@@ -2,7 +2,8 @@
 
 The benchmarks get the collection's code from here.
 
-`python driver.py '{"change_id": ...}'` prints the result as the last line.
+`python driver.py '{"change_id": ...}' [SECONDS]` prints the result as the last line. SECONDS moves the clock of the
+machine on which it seems to run.
 """
 
 from __future__ import annotations
@@ -11,7 +12,9 @@ import contextlib
 import functools
 import json
 import resource
+import sqlite3
 import sys
+import time
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -41,6 +44,7 @@ __all__ = [
     "audit_problems",
     "bulk",
     "bulk_info",
+    "move_clock",
     "participant_info",
 ]
 
@@ -72,6 +76,20 @@ def audit_problems(options: dict[str, Any]) -> list[str]:
     return [] if is_whole else [f"its audit chain is {found}"]
 
 
+def move_clock(seconds: float) -> None:
+    """Move the clock that can be set, as this process sees it: Python's, and that of SQLite."""
+    now, connect = time.time, sqlite3.connect
+
+    def connect_moved(*arguments: Any, **options: Any) -> sqlite3.Connection:
+        connection = connect(*arguments, **options)
+        connection.create_function("julianday", 1, lambda _now: time.time() / 86400 + 2440587.5)
+        return connection
+
+    time.time = lambda: now() + seconds
+    sqlite3.connect = connect_moved  # type: ignore[assignment]
+
+
 if __name__ == "__main__":
+    move_clock(float(sys.argv[2]) if len(sys.argv) > 2 else 0.0)
     result = bulk(json.loads(sys.argv[1]))
     print(json.dumps({**result, "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}))

@@ -17,6 +17,7 @@ from .._core.states import ENDED_STATUSES, ChangeStatus, RowState
 from .._core.tallies import Tally
 from .._ledger.change import Change
 from .._ledger.fleet import abort_all, all_rows, resume_all
+from .._ledger.lease_time import lease_remaining
 from .._ledger.siblings import Siblings
 from .abort import check_resumable
 from .options import FLEET, RolloutOptions
@@ -45,7 +46,7 @@ class FleetPart:
         self._siblings: Siblings | None = None
         self._shares_rate = options.rate_scope == FLEET and options.maximum_per_second is not None
         if change.lease and (options.scope == FLEET or self._shares_rate):
-            self._siblings = change.lease.siblings = Siblings(change.number, change.ledger.clock())
+            self._siblings = change.lease.siblings = Siblings(change.number, lease_remaining(change.ledger))
             self._share(is_sending=False)
 
     @property

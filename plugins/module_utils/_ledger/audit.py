@@ -12,6 +12,7 @@ from typing import Any
 from .._core.states import ENDED_STATUSES, REMAINING_STATES, AuditStatus, ChangeStatus, RowState
 from .change import Change
 from .entries import APPROVAL, FACTS, START, LinkDigest, as_stored, entries, found_runs, planned_rows
+from .lease_time import lease_remaining
 from .tables import changes, earlier_attempts, links, participants, runs, sa, waves
 
 _GRAVITY = (AuditStatus.INTACT, AuditStatus.NONE, AuditStatus.UNCHECKED, AuditStatus.ALTERED)
@@ -114,7 +115,7 @@ class _Check:
     def __init__(self, connection: sa.Connection, change: Change) -> None:
         self._connection = connection
         self._number = change.number
-        self._clock = change.ledger.clock()
+        self._lease_remaining = lease_remaining(change.ledger)
         own = changes.c.number == change.number
         self._record = connection.execute(sa.select(changes).where(own)).one()
         self._links = self._all(sa.select(links).where(links.c.change == change.number).order_by(links.c.link))
@@ -249,7 +250,5 @@ class _Check:
         unended = sa.select(runs.c.number).where(
             runs.c.change == self._number, runs.c.finished.is_(None), runs.c.number >= self._links[-1].run
         )
-        leased = sa.select(changes.c.number).where(
-            changes.c.number == self._number, changes.c.lease_expires > self._clock
-        )
+        leased = sa.select(changes.c.number).where(changes.c.number == self._number, self._lease_remaining > 0)
         return any(self._connection.execute(query.limit(1)).first() for query in (unended, leased))

@@ -61,7 +61,8 @@ class Ledger:
         return self
 
     @property
-    def _is_file(self) -> bool:
+    def is_file(self) -> bool:
+        """Return whether it is a SQLite file."""
         return self._engine.dialect.name == "sqlite"
 
     @contextlib.contextmanager
@@ -101,7 +102,7 @@ class Ledger:
 
     def clock(self) -> sa.ColumnElement[float]:
         """Return the Unix seconds of the clock that all users of this ledger share."""
-        if self._is_file:
+        if self.is_file:
             return (sa.func.julianday("now", type_=sa.Double) - 2440587.5) * 86400.0
         return sa.cast(sa.extract("epoch", sa.func.clock_timestamp()), sa.Double)
 
@@ -114,7 +115,7 @@ class Ledger:
         Args:
             kinds: the columns and their types: ``integer``, ``float`` or ``string``.
         """
-        function = sa.func.json_each if self._is_file else sa.func.json_array_elements
+        function = sa.func.json_each if self.is_file else sa.func.json_array_elements
         rows = function(sa.bindparam("rows", type_=sa.JSON)).table_valued(sa.column("value", sa.JSON), name="listed")
         columns = [
             getattr(rows.c.value[place], f"as_{kind}")().label(name) for place, (name, kind) in enumerate(kinds.items())
@@ -129,7 +130,7 @@ class Ledger:
 
         A block of rows is then one step of the database, for the reason given in ``given``.
         """
-        on_sqlite = self._is_file
+        on_sqlite = self.is_file
         gather = sa.func.json_group_array if on_sqlite else sa.func.json_agg
         array = sa.func.json_array if on_sqlite else sa.func.json_build_array
         return sa.select(gather(array(*query.subquery().c), type_=sa.JSON))
@@ -142,7 +143,7 @@ class Ledger:
 
     def insert_new(self, table: sa.Table, rows: sa.Select[Any], columns: Iterable[str]) -> Any:
         """Return an INSERT of the rows of a query that skips rows that already exist."""
-        dialect = tables.sqlite if self._is_file else tables.postgresql
+        dialect = tables.sqlite if self.is_file else tables.postgresql
         return dialect.insert(table).from_select(list(columns), rows).on_conflict_do_nothing()
 
     def fold(self, connection: sa.Connection) -> None:
@@ -151,7 +152,7 @@ class Ledger:
         A copy of that file alone then shows what was sent. As a part of the commit, this takes no Python lock from the
         sending threads.
         """
-        if self._is_file and not connection.info.get("folds"):
+        if self.is_file and not connection.info.get("folds"):
             connection.exec_driver_sql("PRAGMA wal_autocheckpoint = 1")
             connection.info["folds"] = True
 
@@ -160,13 +161,13 @@ class Ledger:
 
         Raises as ``write``.
         """
-        if self._is_file:
+        if self.is_file:
             with self._raw() as connection:
                 connection.execute("VACUUM")
 
     def backups(self) -> list[str]:
         """Return the copies of a SQLite ledger's file that upgrades made beside it."""
-        return sqlite.backups(self.shown) if self._is_file else []
+        return sqlite.backups(self.shown) if self.is_file else []
 
     @repeatable
     def empty_log(self) -> None:
@@ -175,7 +176,7 @@ class Ledger:
         Raises:
             LedgerBusyError: another program keeps reading the ledger, so that the log cannot be emptied.
         """
-        if not self._is_file:
+        if not self.is_file:
             return
         with self._raw() as connection:
             if not sqlite.empty_log(connection):
@@ -204,7 +205,7 @@ class Ledger:
         try:
             yield
         except (sa_exc.SQLAlchemyError, sqlite3.Error) as error:
-            if self._is_file:
+            if self.is_file:
                 raise sqlite.failure(self.shown, error) from None
             raise postgresql.failure(self.shown, error, self._in_use) from None
 
@@ -218,14 +219,14 @@ class Ledger:
             InvalidInputError: the database belongs to another program, or to a newer version of the collection.
         """
         with self.write() as connection:
-            if not self._is_file:
+            if not self.is_file:
                 connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_CREATION_LOCK)))
             version = self._version(connection)
             if version is None:
                 tables.create_all(connection)
                 connection.execute(tables.ledger.insert().values(version=SCHEMA_VERSION))
             elif version < SCHEMA_VERSION:
-                backup = sqlite.back_up(connection, version) if self._is_file else None
+                backup = sqlite.back_up(connection, version) if self.is_file else None
                 migrations.upgrade(connection, version)
                 self.notice = migrations.upgraded(self.shown, version, backup)
         self._in_use = True
@@ -240,7 +241,7 @@ class Ledger:
             version = self._version(connection)
             if version is not None and version < SCHEMA_VERSION and self.notice is None:
                 migrations.read_as_present(connection)
-                self.notice = migrations.to_upgrade(self.shown, version, self._is_file)
+                self.notice = migrations.to_upgrade(self.shown, version, self.is_file)
         self._in_use = True
         return version is not None
 
@@ -249,7 +250,7 @@ class Ledger:
         found = set(sa.inspect(connection).get_table_names())
         if tables.ledger.name not in found:
             # A PostgreSQL database may hold other programs' tables; a file is either a ledger or not.
-            if found & {table.name for table in tables.all_tables()} or (found and self._is_file):
+            if found & {table.name for table in tables.all_tables()} or (found and self.is_file):
                 raise InvalidInputError(
                     f"ledger '{self.shown}' is the database of another program: give a ledger, or one to be made."
                 )

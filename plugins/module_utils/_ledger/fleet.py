@@ -16,6 +16,7 @@ from .._core.states import ENDED_STATUSES, ChangeStatus, RowState, whole_status
 from .change import Change, find_change, no_counts
 from .database import Ledger
 from .halts import HALT_COLUMNS, halt_of
+from .lease_time import lease_remaining
 from .queries import change_facts
 from .tables import changes, participants, sa
 
@@ -102,7 +103,7 @@ def void_approvals(change: Change) -> None:
 def shard_facts(change: Change) -> list[dict[str, Any]]:
     """Return the facts of all shards, each with its counts and its lease holder."""
     of_change = sa.select(changes.c.number).where(change.whole)
-    is_leased = (changes.c.lease_expires > change.ledger.clock()).label("is_leased")
+    is_leased = (lease_remaining(change.ledger) > 0).label("is_leased")
     counted = sa.select(participants.c.change, participants.c.state, sa.func.count()).where(
         participants.c.change.in_(of_change)
     )

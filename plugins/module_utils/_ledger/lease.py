@@ -17,11 +17,14 @@ from .._core.clock import elapsed
 from .._core.errors import InvalidInputError, YateotaError
 from .database import Ledger
 from .halts import HALT_COLUMNS, Halt, halt_of
+from .lease_time import boot_id, lease_end, lease_remaining
 from .siblings import Siblings
 from .tables import changes, sa
 
 _SENDING_SHARE = 2 / 3
 """The share of a lease in which requests may leave without a renewal. During the rest, requests under way end."""
+
+_NO_LEASE = {"lease_token": None, "lease_holder": None, "lease_expires": 0, "lease_boot": None}
 
 
 def least_seconds(timeout: float) -> float:
@@ -39,9 +42,9 @@ class LeaseLostError(InvalidInputError):
 class Lease:
     """The right of one run to write a change.
 
-    Two runs never have it at once: it is taken under the ledger's lock and renewed in one statement, by the ledger's
-    clock. Sending stops when a third of it remains, so that a request under way ends before another run can take the
-    change over.
+    Two runs never have it at once: it is taken under the ledger's lock and renewed in one statement, by a clock that is
+    the same for all runs (see ``lease_time``). Sending stops when a third of it remains, so that a request under way
+    ends before another run can take the change over.
 
     Args:
         ledger: the ledger of the change.
@@ -67,7 +70,7 @@ class Lease:
         self._renewal = (
             changes.update()
             .where(*self._mine())
-            .values(lease_expires=ledger.clock() + seconds)
+            .values(lease_end(ledger, seconds))
             .returning(*HALT_COLUMNS)  # so that each transaction of the run sees whether it may continue
         )
         self.halt: Halt | None = None
@@ -94,7 +97,9 @@ class Lease:
         moment = elapsed()
         with self._ledger.write() as connection:
             found = connection.execute(
-                sa.select(changes, self._ledger.clock().label("now"))
+                sa.select(
+                    changes, self._ledger.clock().label("now"), lease_remaining(self._ledger).label("lease_remaining")
+                )
                 .where(changes.c.number == self._number, changes.c.change_id == self._change_id)
                 .with_for_update()  # simultaneous runs enter one after the other; on SQLite all writers do
             ).one_or_none()
@@ -103,9 +108,10 @@ class Lease:
                     f"Change {self._change_id} is no longer in the ledger: the run that planned it ended without "
                     "a plan. Run this again."
                 )
-            held = found.lease_token not in (None, self._token) and found.lease_expires > found.now
+            held = found.lease_token not in (None, self._token) and found.lease_remaining > 0
             if held and not _has_died(found.lease_place, found.lease_pid):
-                until = datetime.datetime.fromtimestamp(found.lease_expires, datetime.UTC).strftime("%H:%M:%S UTC")
+                ends = found.now + found.lease_remaining
+                until = datetime.datetime.fromtimestamp(ends, datetime.UTC).strftime("%H:%M:%S UTC")
                 raise InvalidInputError(
                     f"Change {self._change_id} is being run by {found.lease_holder}: wait for that run to end. "
                     f"If it has died, its lease ends at {until}."
@@ -118,7 +124,7 @@ class Lease:
                     lease_holder=self._holder,
                     lease_place=_place(),
                     lease_pid=os.getpid(),
-                    lease_expires=self._ledger.clock() + self._seconds,
+                    **lease_end(self._ledger, self._seconds),
                 )
             )
         self.note_halt(found, moment)
@@ -136,9 +142,7 @@ class Lease:
 
     def _give_back(self) -> None:
         with self._ledger.write() as connection:
-            connection.execute(
-                changes.update().where(*self._mine()).values(lease_token=None, lease_holder=None, lease_expires=0)
-            )
+            connection.execute(changes.update().where(*self._mine()).values(_NO_LEASE))
 
     def renew(self, connection: sa.Connection) -> float:
         """Renew the lease as part of a transaction.
@@ -213,9 +217,9 @@ class Lease:
 
 def _place() -> str | None:
     """Return what makes a process id unique: the machine, its boot, the namespace."""
+    boot = boot_id()
     try:
-        with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
-            return f"{socket.gethostname()} {file.read().strip()} {os.readlink('/proc/self/ns/pid')}"
+        return boot and f"{socket.gethostname()} {boot} {os.readlink('/proc/self/ns/pid')}"
     except OSError:
         return None
 

@@ -13,6 +13,7 @@ from .attempt_facts import AttemptFacts, attempt_facts
 from .change import no_counts
 from .database import Ledger
 from .fleet import latest, whole_facts
+from .lease_time import lease_remaining
 from .queries import change_facts, iso
 from .tables import changes, participants, runs, sa
 
@@ -52,7 +53,7 @@ def changes_of(ledger: Ledger) -> list[dict[str, Any]]:
 
 
 def _records(connection: sa.Connection, ledger: Ledger) -> Sequence[Any]:
-    now = ledger.clock()
+    now, remaining = ledger.clock(), lease_remaining(ledger)
     began = (
         sa.select(sa.func.max(runs.c.started))
         .where(runs.c.change == changes.c.number, runs.c.finished.is_(None))
@@ -61,8 +62,8 @@ def _records(connection: sa.Connection, ledger: Ledger) -> Sequence[Any]:
     return connection.execute(
         sa.select(
             changes,
-            (changes.c.lease_expires > now).label("is_leased"),
-            (changes.c.lease_expires - now).label("lease_remaining"),
+            (remaining > 0).label("is_leased"),
+            remaining.label("lease_remaining"),
             (now - began).label("lease_age"),
         ).order_by(changes.c.number)
     ).all()

@@ -17,6 +17,7 @@ from .._core.states import BAD_STATES, RowState
 from .attempt_facts import attempts_made, due_at, earlier_attempts_of, is_exhausted
 from .change import Change, no_counts
 from .halts import hold_of, status_of, stop_of
+from .lease_time import lease_remaining
 from .outage import repeatable
 from .tables import canonical_column, changes, participants, runs, sa, waves
 
@@ -98,7 +99,7 @@ class Report:
         with self.ledger.read() as connection:
             return connection.execute(
                 sa.select(changes.c.lease_holder).where(
-                    changes.c.number == self._change.number, changes.c.lease_expires > self.ledger.clock()
+                    changes.c.number == self._change.number, lease_remaining(self.ledger) > 0
                 )
             ).scalar()
 

@@ -22,7 +22,7 @@ class Siblings:
 
     Args:
         number: the number of this run's shard.
-        clock: the ledger's.
+        remaining: the seconds that remain of a lease, as ``lease_remaining`` returns them.
 
     Attributes:
         executed, bad: their attempts and the bad ones among them, together.
@@ -30,10 +30,10 @@ class Siblings:
         looks: how often they were read.
     """
 
-    def __init__(self, number: int, clock: sa.ColumnElement[float]) -> None:
+    def __init__(self, number: int, remaining: sa.ColumnElement[float]) -> None:
         own = changes.alias("own")
         change_id = sa.select(own.c.change_id).where(own.c.number == number).scalar_subquery()
-        sends = changes.c.is_sending & (changes.c.lease_expires > clock)
+        sends = changes.c.is_sending & (remaining > 0)
         summed = (changes.c.executed, changes.c.bad, sa.case((sends, 1), else_=0))
         self._query = sa.select(*(sa.func.coalesce(sa.func.sum(each), 0) for each in summed)).where(
             changes.c.change_id == change_id, changes.c.number != number

@@ -64,6 +64,9 @@ changes = sa.Table(
     sa.Column("lease_place", sa.Text),
     sa.Column("lease_pid", sa.Integer),
     sa.Column("lease_expires", _moment, nullable=False, default=0),
+    # In a SQLite file also by a clock that cannot be set: which one, and its seconds.
+    sa.Column("lease_boot", sa.Text),
+    sa.Column("lease_ends", sa.Double),
     # What is approved: the SHA-256 of the plan, and the rollout, abort, window and attempts as planned.
     sa.Column("plan_digest", sa.Text),
     sa.Column("limits", sa.JSON(none_as_null=True)),

@@ -48,7 +48,8 @@ NOT_COVERED = {
     "yateota_links": set(),
     "yateota_changes": {
         *("number", "status", "approved_by", "created", "started", "finished", "reading", "read_at", "judged_from"),
-        *("lease_token", "lease_holder", "lease_place", "lease_pid", "lease_expires", "compacted_at", "stage"),
+        *("lease_token", "lease_holder", "lease_place", "lease_pid", "lease_expires", "lease_boot", "lease_ends"),
+        *("compacted_at", "stage"),
         *("held_at", "held_by", "held_reason", "released_at", "released_by", "stopped_at", "stopped_by", "stop_reason"),
         *("executed", "bad", "is_sending", "aborted_at", "abort_reason"),
     },

@@ -16,6 +16,7 @@ from ansible_collections.simops.yateota.plugins.module_utils._change.limits impo
 from ansible_collections.simops.yateota.plugins.module_utils._ledger.change import Change, find_change
 from ansible_collections.simops.yateota.plugins.module_utils._ledger.database import open_ledger
 from ansible_collections.simops.yateota.plugins.module_utils._ledger.fleet import abort_all, resume_all
+from ansible_collections.simops.yateota.plugins.module_utils._ledger.lease_time import lease_remaining
 from ansible_collections.simops.yateota.plugins.module_utils._ledger.siblings import Siblings
 from ansible_collections.simops.yateota.plugins.module_utils._ledger.tables import changes, sa
 from ansible_collections.simops.yateota.tests.unit.plugins.module_utils.conftest import Bulk
@@ -144,7 +145,7 @@ def test_a_run_reads_no_participants_to_know_of_the_others(bulk: Bulk, fleet: li
             others = changes.c.number != shard.number
             busy = {"executed": 7, "bad": 2, "is_sending": True, "lease_expires": opened.clock() + 60}
             connection.execute(changes.update().where(others).values(busy))
-            siblings = Siblings(shard.number, opened.clock())
+            siblings = Siblings(shard.number, lease_remaining(opened))
             statements: list[str] = []
             sa.event.listen(connection, "before_cursor_execute", lambda *given: statements.append(given[2]))
             siblings.look(connection)
