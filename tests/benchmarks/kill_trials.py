@@ -48,6 +48,9 @@ KINDS = (
     {"kind": "code", "code": 401, "message": "Invalid value"},
     {"kind": "code", "code": 200, "message": "Timeout waiting for Yate response."},
 )
+NOTICED_WITHIN = 1.0
+"""The seconds within which a run notices that its ledger is away, and sends nothing more."""
+
 ENDS = ("done", "unknown", "refused", "failed")
 MOST_RUNS = 40
 DATABASES = tuple(DISTURBANCES)
@@ -146,6 +149,7 @@ def run_trial(server: Server, kind: str, database: Database, number: int, chance
     Return the trial, checked against the journal.
     """
     trial = Trial(number)
+    database.away.clear()
     server.admin("DELETE", "journal")
     server.admin("DELETE", "faults")
     trial.faults = chance.randint(0, 8)
@@ -161,11 +165,22 @@ def run_trial(server: Server, kind: str, database: Database, number: int, chance
         trial.problems += [f"a run failed: {said}" for said in map(unexpected, results) if said and turn >= wanted]
         if any(result and result.get("change", {}).get("status") == "applied" for result in results):
             check(trial, server, rows_of(options, folder))
-            trial.problems += audit_problems(options)
+            trial.problems += audit_problems(options) + sent_while_away(server, database)
             break
     else:
         trial.problems.append(f"the change has not ended after {MOST_RUNS} runs: {results}")
     return trial
+
+
+def sent_while_away(server: Server, database: Database) -> list[str]:
+    """Return when requests were sent while the database was away, later than in its first second."""
+    moments = [entry["time"] for entry in server.admin("GET", "journal") if entry["write"]]
+    return [
+        f"a request came {moment - begun:.1f} s after the database had stopped, {ended - moment:.1f} s before its start"
+        for begun, ended in database.away
+        for moment in moments
+        if begun + NOTICED_WITHIN < moment < ended
+    ]
 
 
 def trial_options(

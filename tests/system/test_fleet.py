@@ -1,4 +1,4 @@
-"""One change over eight servers, run by four workers as AWX's slices are: each participant is acted on once."""
+"""One change over eight servers: run by four workers as AWX's slices are, and stopped on all of them at once."""
 
 from __future__ import annotations
 
@@ -10,65 +10,27 @@ import signal
 import socket
 import subprocess
 import sys
-import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
-from ansible_collections.simops.yateota.tests.system.harness import Ansible
-from ansible_collections.simops.yateota.tests.system.test_hold import crowd, ledger
+from ansible_collections.simops.yateota.tests.system.conftest import SECRET
+from ansible_collections.simops.yateota.tests.system.harness import COLLECTION, Ansible
+from ansible_collections.simops.yateota.tests.system.line import Line
+from ansible_collections.simops.yateota.tests.system.test_hold import crowd, ledger, moment
 
 __all__ = ["ledger"]
 
-SERVERS, WORKERS, SIMS = 8, 4, 2000
+SERVERS, WORKERS = 8, 4
+SIMS = int(os.environ.get("YATEOTA_FLEET_SIMS", "2000"))
+"""SIMs of each server in the longest test."""
+
 PATIENCE_SECONDS = 1800
 RUNNER = str(Path(sys.executable).parent / "ansible-runner")
-
-
-class Line:
-    """The network line to a server, which can be cut and made again; its URL stays."""
-
-    def __init__(self, url: str) -> None:
-        self._target = int(url.partition("://127.0.0.1:")[2].partition("/")[0])
-        self._ends: list[socket.socket] = []
-        self.port = 0
-        self.mend()
-        self.url = f"http://127.0.0.1:{self.port}/api.php"
-
-    def mend(self) -> None:
-        listener = socket.socket()
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind(("127.0.0.1", self.port))
-        listener.listen(50)
-        self.port = listener.getsockname()[1]
-        self._ends = [listener]
-        threading.Thread(target=self._accept, args=(listener, self._ends), daemon=True).start()
-
-    def cut(self) -> None:
-        for end in self._ends:
-            with contextlib.suppress(OSError):
-                end.shutdown(socket.SHUT_RDWR)
-            end.close()
-
-    def _accept(self, listener: socket.socket, ends: list[socket.socket]) -> None:
-        with contextlib.suppress(OSError):
-            while True:
-                near, _address = listener.accept()
-                far = socket.create_connection(("127.0.0.1", self._target))
-                ends += [near, far]
-                for source, target in ((near, far), (far, near)):
-                    threading.Thread(target=pump, args=(source, target), daemon=True).start()
-
-
-def pump(source: socket.socket, target: socket.socket) -> None:
-    with contextlib.suppress(OSError):
-        while data := source.recv(65536):
-            target.sendall(data)
-    with contextlib.suppress(OSError):
-        target.shutdown(socket.SHUT_RDWR)
 
 
 class Worker:
@@ -118,11 +80,16 @@ class Worker:
         return self._process.wait(timeout=PATIENCE_SECONDS)
 
 
+def line_to(url: str) -> Line:
+    host, port = urlsplit(url).netloc.split(":")
+    return Line(lambda: socket.create_connection((host, int(port))))
+
+
 @pytest.fixture
 def lines(start_sandbox: Callable[..., Any]) -> Iterator[list[tuple[Any, Line]]]:
     """The servers, each behind its line."""
     boxes = [start_sandbox(scenario=crowd(SIMS)) for _server in range(SERVERS)]
-    found = [(box, Line(box.url)) for box in boxes]
+    found = [(box, line_to(box.url)) for box in boxes]
     yield found
     for _box, line in found:
         line.cut()
@@ -145,7 +112,7 @@ def test_each_participant_of_a_fleet_is_acted_on_once(
         f"server{place}": {
             "ansible_connection": "local",
             "ansible_python_interpreter": sys.executable,
-            "yateota_connection": {"api_url": line.url, "api_secret": "correct-horse"},
+            "yateota_connection": {"api_url": f"http://127.0.0.1:{line.port}/api.php", "api_secret": SECRET},
         }
         for place, (_box, line) in enumerate(lines)
     }
@@ -187,3 +154,75 @@ def test_each_participant_of_a_fleet_is_acted_on_once(
         assert acted_on == dict.fromkeys(range(1, SIMS + 1), 1)
     status = ansible("bulk_status", {"change_id": "CHG1"})
     assert f"Change CHG1 is applied: retry on {SERVERS} servers" in status.words, status.output
+
+
+# --- What stops all servers -------------------------------------------------------------------------------------------
+
+STOPS_WITHIN = 2.0  # seconds
+LIMITS = {"abort": {"scope": "fleet", "threshold_percentage": 5}, "rollout": {"maximum_per_second": 20}}
+
+
+def run_module(box: Any, ledger: str, state: str, **options: Any) -> subprocess.Popen[str]:
+    """Run the bulk module in a process of its own, as a runner does."""
+    given = {"api_url": box.url, "api_secret": SECRET, "ledger": ledger, "change_id": "CHG1", "state": state, **LIMITS}
+    planned = {"action": "retry", "selection": {"campaign_id": 1, "state": "failed"}} if state == "planned" else {}
+    command = [
+        sys.executable,
+        str(COLLECTION / "tests/benchmarks/driver.py"),
+        json.dumps({**given, **planned, **options}),
+    ]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+
+
+def result_of(run: subprocess.Popen[str]) -> dict[str, Any]:
+    said, _errors = run.communicate(timeout=PATIENCE_SECONDS)
+    return dict(json.loads(said.splitlines()[-1]))
+
+
+@pytest.fixture
+def sending(start_sandbox: Callable[..., Any], ledger: str) -> tuple[list[Any], list[subprocess.Popen[str]]]:
+    """Eight servers, and a run for each of them, which sends."""
+    boxes = [start_sandbox(scenario=crowd(500)) for _server in range(SERVERS)]
+    for plan in [run_module(box, ledger, "planned") for box in boxes]:
+        assert result_of(plan)["changed"]
+    runs = [run_module(box, ledger, "applied") for box in boxes]
+    wait_until(lambda: all(len(box.writes()) >= 10 for box in boxes))
+    return boxes, runs
+
+
+def seconds_after(box: Any, begun: float) -> float:
+    """Return how long after a moment a server got its last request."""
+    return float(max(entry["time"] for entry in box.writes())) - begun
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("ledger", ["postgresql"], indirect=True)
+def test_the_budget_of_a_fleet_trips_at_one_server_and_the_seven_others_end(
+    sending: tuple[list[Any], list[subprocess.Popen[str]]],
+) -> None:
+    boxes, runs = sending
+    boxes[3].fault(request="action_participant", kind="code", code=404, message="Participant not found", times=1000)
+    results = [result_of(run) for run in runs]
+    assert {result["change"]["status"] for result in results} == {"aborted"}
+    assert "on all servers went wrong" in results[3]["msg"]
+    tripped = max(entry["time"] for entry in boxes[3].writes())
+    late = [seconds_after(box, tripped) for box in boxes]
+    print(f"after the budget had tripped, the last requests came after {[round(each, 2) for each in late]} s")
+    assert max(late) < STOPS_WITHIN
+    assert all(10 <= len(box.writes()) < 500 for box in boxes)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("ledger", ["postgresql"], indirect=True)
+def test_a_hold_from_a_ninth_process_ends_all_eight(
+    sending: tuple[list[Any], list[subprocess.Popen[str]]], ledger: str
+) -> None:
+    boxes, runs = sending
+    ninth = run_module(boxes[0], ledger, "held", requested_by="ann", reason="The SMSC queues.")
+    held = moment(result_of(ninth)["change"]["held"]["since"])
+    results = [result_of(run) for run in runs]
+    assert {result["failure"]["kind"] for result in results} == {"held"}
+    late = [seconds_after(box, held) for box in boxes]
+    print(f"after the hold, the last requests came after {[round(each, 2) for each in late]} s")
+    assert max(late) < STOPS_WITHIN
+    assert all(10 <= len(box.writes()) < 500 for box in boxes)

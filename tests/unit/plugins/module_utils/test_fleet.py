@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import csv
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -221,10 +222,12 @@ def test_a_hold_is_seen_by_the_runs_of_all_servers(bulk: Bulk, fleet: list[Sandb
         change = find_change(opened, "CHG1")
         assert change
         assert change.hold("ann", "now")
+    held = time.time()
     for run in runs:
         run.join()
     assert [result["failure"]["kind"] for result in results] == ["held"] * 3
     assert all(len(box.writes()) < 44 for box in fleet)
+    assert max(entry["time"] for box in fleet for entry in box.writes()) < held + 2
 
 
 def test_a_shard_that_ended_does_not_keep_the_others_from_being_held(bulk: Bulk, fleet: list[Sandbox]) -> None:
