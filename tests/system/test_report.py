@@ -41,6 +41,9 @@ OUTSIDE = """width => [...document.querySelectorAll('body *')].filter(each => {
 SMALLEST_TEXT = """() => Math.min(...[...document.querySelectorAll('body *')]
   .filter(each => [...each.childNodes].some(node => node.nodeType == 3 && node.textContent.trim()))
   .map(each => parseFloat(getComputedStyle(each).fontSize)))"""
+NARROWEST_SERVER = """() => Math.min(
+  1000, ...[...document.querySelectorAll('#servers td:first-child, #waves td.server')].map(each => each.offsetWidth)
+)"""
 LABELS = """() => [...document.querySelectorAll('.labels.under > span > span')]
   .filter(each => each.textContent).map(each => each.getBoundingClientRect()).map(box => [box.left, box.right])"""
 # The contrast of each text with the nearest background behind it, as WCAG 2 defines it.
@@ -248,8 +251,9 @@ def told(waves: list[dict[str, Any]]) -> dict[str, Any]:
     }
 
 
-def account(waves: list[dict[str, Any]]) -> str:
+def account(waves: list[dict[str, Any]], servers: int = 1) -> str:
     """The page of a change with eight reasons, cohorts, a curve and all the sections."""
+    waves = [{**each, **(server(place % servers) if servers > 1 else {})} for place, each in enumerate(waves)]
     change = told(waves)
     change |= {"api_url": "https://ota-north-7.example.net:8443/yateota/api.php", "change_id": "CHG0012345"}
     change |= {"status": "applied", "started": "2026-06-01T20:00:00.000Z", "finished": "2026-06-01T23:42:10.000Z"}
@@ -279,8 +283,29 @@ def account(waves: list[dict[str, Any]]) -> str:
         tallies.add_total(size, failed)
         tallies.add(cohorts.Kind.ICCID_PREFIX, prefix, size, failed)
     sent = [(1_780_344_000.0 + 130 * number, dict(each["counts"])) for number, each in enumerate(waves)]
-    details = page.Details(failures, reasons, (), cohorts.cohorts_result(tallies), [(1_780_343_990.0, {}), *sent])
+    exhausted = [{**failure, "msisdn": "882990000011", "state_now": "failed"}] * 3
+    if servers > 1:
+        change["attempts"] = dict.fromkeys(("maximum", "interval", "outstanding", "next_due", "exhausted"), 3)
+        change["attempts"]["next_due"] = "2026-06-02T20:00:00.000Z"
+        for each in (change["runs"], failures, exhausted):
+            each[:] = [{**one, **server(place % servers)} for place, one in enumerate(each)]
+        change |= {"api_url": None, "shards": [shard(waves, place) for place in range(servers)]}
+    told_beside = (exhausted if servers > 1 else (), cohorts.cohorts_result(tallies))
+    details = page.Details(failures, reasons, *told_beside, [(1_780_343_990.0, {}), *sent])
     return page.page(change, details)
+
+
+def server(place: int) -> dict[str, str]:
+    name = ("north", "south", "east", "west")[place % 4]
+    return {"api_url": f"https://ota-{name}-{place}.example.net:8443/yateota/api.php", "node": "ota"}
+
+
+def shard(waves: list[dict[str, Any]], place: int) -> dict[str, Any]:
+    own = [each for each in waves if each["api_url"] == server(place)["api_url"]]
+    counts = {state: sum(each["counts"][state] for each in own) for state in STATES}
+    times = {"started": "2026-06-01T20:00:00.000Z", "finished": None if place == 7 else "2026-06-01T23:42:10.000Z"}
+    status = "waiting_for_stage" if place == 7 else "applied"
+    return {**server(place), **times, "status": status, "selected": sum(counts.values()), "counts": counts}
 
 
 SMALL = [wave(number, done=17, failed=1, refused=number, unknown=2 - number) for number in (1, 2)]
@@ -290,23 +315,28 @@ LARGE = [
 ]
 
 
-@pytest.mark.parametrize(("waves", "size"), [(SMALL, 40), (LARGE, 20_000)], ids=["40", "20000"])
+@pytest.mark.parametrize(
+    ("waves", "size", "servers"),
+    [(SMALL, 40, 1), (LARGE, 20_000, 1), (LARGE, 20_000, 8)],
+    ids=["40", "20000", "fleet"],
+)
 def test_it_can_be_read_at_every_width(
-    waves: list[dict[str, Any]], size: int, browser: Browser, tmp_path: Path
+    waves: list[dict[str, Any]], size: int, servers: int, browser: Browser, tmp_path: Path
 ) -> None:
     assert sum(each["size"] for each in waves) == size
-    (tmp_path / "page.html").write_text(account(waves), encoding="utf-8")
+    (tmp_path / "page.html").write_text(account(waves, servers), encoding="utf-8")
     opened = browser.new_page()
     opened.goto((tmp_path / "page.html").as_uri())
     for scheme, width in itertools.product(("light", "dark"), (390, 820, 1440)):
         opened.set_viewport_size({"width": width, "height": 900})
         opened.emulate_media(color_scheme=scheme)
         if PICTURES:
-            opened.screenshot(path=f"{PICTURES}/report-{size}-{scheme}-{width}.png", full_page=True)
+            opened.screenshot(path=f"{PICTURES}/report-{size}-{servers}-{scheme}-{width}.png", full_page=True)
         assert opened.evaluate("document.documentElement.scrollWidth") <= width
         # What is larger than the screen is in a part that scrolls by itself, and no text is too small to read.
         assert opened.evaluate(OUTSIDE, width) == []
         assert opened.evaluate(SMALLEST_TEXT) >= 12
+        assert opened.evaluate(NARROWEST_SERVER) >= 100
         assert opened.evaluate(LOWEST_CONTRAST) >= 4.5
         first = opened.locator("#verdict").bounding_box()
         assert first

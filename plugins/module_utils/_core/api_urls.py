@@ -36,3 +36,8 @@ def _canonical_host(host: str) -> str:
     except ValueError:
         return host
     return f"[{address}]" if address.version == 6 else str(address)
+
+
+def short_url(url: str) -> str:
+    """Return what distinguishes a server's URL from those of others, for a narrow column."""
+    return url.partition("://")[2].removesuffix("/api.php")

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from .._core.api_urls import short_url
 from .._core.errors import InvalidInputError
 from .._core.libraries import guarded, missing
 from .._core.states import AuditStatus, RowState, altered_place
@@ -84,7 +85,7 @@ def page(change: Mapping[str, Any], details: Details) -> str:
     environment = jinja2.Environment(
         autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    environment.filters["moment"] = moment
+    environment.filters |= {"moment": moment, "short_url": short_url}
     waves = change["waves"]
     # The texts of the charts are escaped.
     charts = {

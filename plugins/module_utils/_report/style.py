@@ -51,6 +51,8 @@ th { font-weight: 600; }
 thead th { border-bottom: 1px solid var(--line); color: var(--quiet); }
 td { overflow-wrap: anywhere; }
 td.text { min-width: 14em; }
+td.server { min-width: 12em; }
+td.when { min-width: 7em; }
 #reasons td.text { min-width: 8.5em; }
 .number { text-align: right; }
 .number, .fixed { font-variant-numeric: tabular-nums; white-space: nowrap; overflow-wrap: normal; }
@@ -95,6 +97,7 @@ code { background: var(--grid); padding: .1em .3em; border-radius: 3px; }
   #reasons tr { display: flex; flex-wrap: wrap; justify-content: space-between; border-bottom: 1px solid var(--grid); }
   #reasons td { border: 0; }
   #reasons td.text { order: 1; width: 100%; padding: 0 0 .4em; }
+  td.server { min-width: 8em; }
   .facts th { display: block; border: 0; padding-bottom: 0; }
   .facts td { display: block; }
 }
@@ -110,7 +113,7 @@ code { background: var(--grid); padding: .1em .3em; border-radius: 3px; }
   .wide { overflow: visible; }
   .wide table { font-size: 7.5pt; }
   .number, .fixed { white-space: normal; }
-  td.text { min-width: 0; }
+  td.text, td.server, td.when { min-width: 0; }
   th, td { padding-right: .5em; }
 }
 """

@@ -8,6 +8,14 @@ The policy in its head forbids the page to load or run anything, even if a serve
 
 from __future__ import annotations
 
+_MACROS = """\
+{% macro server_cell(row) %}
+{% if shards %}
+<td class="server">{{ row.api_url | short_url }}{{ "" if change.node else " " ~ row.node }}</td>
+{% endif %}
+{% endmacro %}
+"""
+
 _HEAD = """\
 <!DOCTYPE html>
 <html lang="en">
@@ -97,13 +105,15 @@ _SERVERS = """\
 {% if shards | length > 1 %}
 <section><h2>Servers</h2>
 <div class="wide"><table id="servers">
-<thead><tr><th>Server</th><th>Node</th><th>Status</th><th>First sent</th><th>Nothing more to send</th>
-<th class="number">Selected</th>{% for state in states %}<th class="number">{{ state }}</th>{% endfor %}</tr></thead>
+<thead><tr><th>Server</th>{% if not change.node %}<th>Node</th>{% endif %}<th>Status</th>
+<th class="number">Selected</th>{% for state in states %}<th class="number">{{ state }}</th>{% endfor %}
+<th>First sent</th><th>Nothing more to send</th></tr></thead>
 {% for shard in shards %}
-<tr><td>{{ shard.api_url }}</td><td>{{ shard.node }}</td><td class="fixed">{{ shard.status }}</td>
-<td class="fixed">{{ shard.started | moment }}</td><td class="fixed">{{ shard.finished | moment }}</td>
-<td class="number">{{ shard.selected }}</td>
-{% for state in states %}<td class="number">{{ shard.counts[state] }}</td>{% endfor %}</tr>
+<tr><td class="server">{{ shard.api_url }}</td>
+{% if not change.node %}<td class="fixed">{{ shard.node }}</td>{% endif %}
+<td class="fixed">{{ shard.status }}</td><td class="number">{{ shard.selected }}</td>
+{% for state in states %}<td class="number">{{ shard.counts[state] }}</td>{% endfor %}
+<td class="when">{{ shard.started | moment }}</td><td class="when">{{ shard.finished | moment }}</td></tr>
 {% endfor %}
 </table></div>
 </section>
@@ -135,10 +145,12 @@ _RESULTS = """\
 {% if exhausted %}
 <p>The first of those that would need another attempt, and have had the most allowed:</p>
 <div class="wide"><table id="exhausted">
-<thead><tr><th class="number">Participant</th><th class="number">Campaign</th><th>ICCID</th><th>IMSI</th><th>MSISDN</th>
+<thead><tr>{% if shards %}<th>Server</th>{% endif %}
+<th class="number">Participant</th><th class="number">Campaign</th><th>ICCID</th><th>IMSI</th><th>MSISDN</th>
 <th>Server state</th></tr></thead>
 {% for each in exhausted %}
-<tr><td class="number">{{ each.participant_id or "" }}</td><td class="number">{{ each.campaign_id or "" }}</td>
+<tr>{{ server_cell(each) }}
+<td class="number">{{ each.participant_id or "" }}</td><td class="number">{{ each.campaign_id or "" }}</td>
 <td class="fixed">{{ each.iccid or "" }}</td><td class="fixed">{{ each.imsi or "" }}</td>
 <td class="fixed">{{ each.msisdn or "" }}</td><td class="fixed">{{ each.state_now or "" }}</td></tr>
 {% endfor %}
@@ -165,10 +177,12 @@ _REASONS = """\
 
 <section><h2>The first of them</h2>
 <div class="wide"><table>
-<thead><tr><th class="number">Participant</th><th class="number">Campaign</th><th>ICCID</th><th>IMSI</th><th>MSISDN</th>
+<thead><tr>{% if shards %}<th>Server</th>{% endif %}
+<th class="number">Participant</th><th class="number">Campaign</th><th>ICCID</th><th>IMSI</th><th>MSISDN</th>
 <th>State</th><th>Message</th></tr></thead>
 {% for each in failures %}
-<tr><td class="number">{{ each.participant_id or "" }}</td><td class="number">{{ each.campaign_id or "" }}</td>
+<tr>{{ server_cell(each) }}
+<td class="number">{{ each.participant_id or "" }}</td><td class="number">{{ each.campaign_id or "" }}</td>
 <td class="fixed">{{ each.iccid or "" }}</td><td class="fixed">{{ each.imsi or "" }}</td>
 <td class="fixed">{{ each.msisdn or "" }}</td><td class="fixed">{{ each.state }}</td>
 <td class="text">{{ each.message or "" }}</td></tr>
@@ -196,7 +210,7 @@ _RECORD = """\
 {% for state in wave_states %}<th class="number">{{ state }}</th>{% endfor %}
 {% if judged %}<th class="number">at its end</th>{% endif %}</tr></thead>
 {% for wave in waves %}
-<tr>{% if shards %}<td>{{ wave.api_url }}</td>{% endif %}
+<tr>{{ server_cell(wave) }}
 <td class="number">{{ wave.wave }}</td><td class="fixed">{{ wave.started | moment }}</td>
 <td class="fixed">{{ wave.finished | moment or "not yet" }}</td>
 <td class="number">{{ wave.size }}</td>
@@ -215,7 +229,7 @@ _RECORD = """\
 <th>Run</th><th>Requested by</th><th>Approved by</th><th>Job</th><th>Host</th><th>From</th><th>To</th>
 <th>Change afterwards</th></tr></thead>
 {% for each in runs %}
-<tr>{% if shards %}<td>{{ each.api_url }}</td>{% endif %}
+<tr>{{ server_cell(each) }}
 <td class="fixed">{{ each.numbers }}</td><td>{{ each.requested_by or "" }}</td>
 <td>{{ each.approved_by or "" }}</td>
 <td class="fixed">{{ each.job_id or "" }}</td><td class="fixed">{{ each.host }}</td>
@@ -231,5 +245,5 @@ _RECORD = """\
 </html>
 """
 
-TEMPLATE = "".join((_HEAD, _SERVERS, _PROGRESS, _COHORTS, _UNKNOWN, _RESULTS, _REASONS, _RECORD))
+TEMPLATE = "".join((_MACROS, _HEAD, _SERVERS, _PROGRESS, _COHORTS, _UNKNOWN, _RESULTS, _REASONS, _RECORD))
 """The page: the verdict and the pictures first, then what they are made of, then the record."""
