@@ -1,7 +1,7 @@
 """Measure one change over many servers, each a shard in one PostgreSQL ledger.
 
 `python fleet_speed.py '[{"change_id": ...}, ...]'` runs the bulk module for each of these options at once, as a runner
-does.
+does, and prints as the last line how many seconds it computed.
 """
 
 from __future__ import annotations
@@ -13,7 +13,9 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +24,7 @@ from driver import bulk
 
 HERE = Path(__file__).parent
 RUNNERS = 4
+SHARDS = (4, 8, 32)
 SERVICE_SECONDS = 0.02
 
 
@@ -53,7 +56,7 @@ def bare_servers(number: int, participants: int, places: int) -> Iterator[list[s
             servers.terminate()
 
 
-def shard(url: str, ledger: str, state: str, **rollout: Any) -> dict[str, Any]:
+def shard(url: str, ledger: str, state: str, **options: Any) -> dict[str, Any]:
     """Return the options of one server's shard."""
     return {
         "api_url": url,
@@ -63,31 +66,36 @@ def shard(url: str, ledger: str, state: str, **rollout: Any) -> dict[str, Any]:
         "action": "retry",
         "selection": {"campaign_id": 1, "state": "failed"},
         "abort": {"scope": "fleet"},
-        "rollout": {"wave_size": 1_000_000, **rollout},
+        "rollout": {"wave_size": 1_000_000, **options},
     }
 
 
-def run_all(tasks: Sequence[dict[str, Any]]) -> None:
-    """Carry tasks out at once, shared out among runners that are processes of their own."""
+def run_all(tasks: Sequence[dict[str, Any]]) -> float:
+    """Carry tasks out at once, shared out among runners that are processes of their own.
+
+    Return the seconds that the runners have computed.
+    """
     slices = [tasks[place::RUNNERS] for place in range(RUNNERS) if tasks[place::RUNNERS]]
     command = [sys.executable, str(HERE / "fleet_speed.py")]
     runners = [subprocess.Popen([*command, json.dumps(each)], stdout=subprocess.PIPE, text=True) for each in slices]
+    seconds = 0.0
     for runner in runners:
         said, _nothing = runner.communicate()
         if runner.returncode or "failed" in said:
             raise RuntimeError(said)
+        seconds += float(said.splitlines()[-1])
+    return seconds
 
 
-def rate(ledger: str, expected: int) -> tuple[float, float]:
-    """Return the requests per second, without the first and the last tenth of them, and the seconds of all."""
-    engine = sa.create_engine(ledger, poolclass=sa.NullPool)
-    query = "SELECT sent_at FROM yateota_participants WHERE state = 'done' ORDER BY sent_at"
-    with engine.connect() as connection:
-        moments = connection.exec_driver_sql(query).scalars().all()
-    if len(moments) != expected:
-        raise RuntimeError(f"{len(moments)} of {expected} were sent for")
-    first, last = expected // 10, expected - expected // 10 - 1
-    return (last - first) / (moments[last] - moments[first]), moments[-1] - moments[0]
+def sent_at(ledgers: Iterable[str]) -> list[float]:
+    """Return when the requests of all ledgers were sent."""
+    moments: list[float] = []
+    for each in ledgers:
+        engine = sa.create_engine(each if "://" in each else f"sqlite:///{each}", poolclass=sa.NullPool)
+        with engine.connect() as connection:
+            query = "SELECT sent_at FROM yateota_participants WHERE state = 'done'"
+            moments += connection.exec_driver_sql(query).scalars()
+    return sorted(moments)
 
 
 def computed(first: int) -> float:
@@ -103,40 +111,88 @@ def computed(first: int) -> float:
     return ticks / os.sysconf("SC_CLK_TCK")
 
 
-def measured(servers: int, participants: int, places: int, **rollout: Any) -> tuple[float, float]:
-    """Carry a change out over as many servers; return its requests per second, and the database's cores."""
+@dataclass(frozen=True)
+class Speed:
+    """The speed of runs that carried a change out at once.
+
+    Attributes:
+        per_second: the requests per second, without the first and the last tenth of them.
+        runner_seconds: the seconds that the runners computed for each request.
+        database_cores: the cores that the database used.
+    """
+
+    per_second: float
+    runner_seconds: float
+    database_cores: float
+
+
+def speed_of(tasks: Sequence[dict[str, Any]], expected: int, first: int = 0) -> Speed:
+    """Carry planned changes out at once.
+
+    Args:
+        tasks: the options of their runs.
+        expected: how many requests leave.
+        first: the id of the first process of the database, if there is one.
+    """
+    begun = computed(first) if first else 0.0
+    runners = run_all(tasks)
+    cores = computed(first) - begun if first else 0.0
+    moments = sent_at({task["ledger"] for task in tasks})
+    if len(moments) != expected:
+        raise RuntimeError(f"{len(moments)} of {expected} were sent for")
+    start, end = expected // 10, expected - expected // 10 - 1
+    per_second = (end - start) / (moments[end] - moments[start])
+    return Speed(per_second, runners / expected, cores / (moments[-1] - moments[0]))
+
+
+def together(servers: int, participants: int, places: int, **rollout: Any) -> Speed:
+    """Carry one change out over as many servers, each a shard in one ledger."""
     with database() as (ledger, first), bare_servers(servers, participants, places) as urls:
         for url in urls:
             bulk(shard(url, ledger, "planned", **rollout))
-        begun = computed(first)
-        run_all([shard(url, ledger, "applied", **rollout) for url in urls])
-        cores = computed(first) - begun
-        per_second, seconds = rate(ledger, servers * participants)
-        return per_second, cores / seconds
+        tasks = [shard(url, ledger, "applied", **rollout) for url in urls]
+        return speed_of(tasks, servers * participants, first)
 
 
-def many_shards(folder: Path, servers: int = 32, participants: int = 1000) -> dict[str, Any]:
-    """Compare as many shards on one database with one shard alone.
+def apart(folder: Path, servers: int, participants: int) -> Speed:
+    """Carry as many changes out at once, each in a SQLite ledger of its own, so that none knows of the others."""
+    with bare_servers(servers, participants, 1) as urls:
+        ledgers = [str(folder / f"{place}.sqlite") for place in range(servers)]
+        given = [{**shard(*each, "planned", concurrency=1), "abort": {}} for each in zip(urls, ledgers, strict=True)]
+        for task in given:
+            bulk(task)
+        return speed_of([{**task, "state": "applied"} for task in given], servers * participants)
 
-    Each server works on one request at a time, since two cores could not load 32 that work on three.
+
+def many_shards(folder: Path, participants: int = 1000) -> dict[str, Any]:
+    """Compare shards on one database with one shard alone, and with as many changes that share nothing.
+
+    Each server works on one request at a time, since two cores could not load 32 that work on three. Where the cores
+    are the limit, the changes that share nothing show what the machine is able to.
     """
-    del folder  # the database's user may not enter it
-    alone, _cores = measured(1, participants, 1, concurrency=1)
-    together, cores = measured(servers, participants, 1, concurrency=1)
-    return {
-        "alone_per_second": alone,
-        "together_per_second": together,
-        "share_of_the_possible": together / (servers * alone),
-        "database_cores": cores,
-        "database_microseconds_each": cores / together * 1e6,
+    alone = together(1, participants, 1, concurrency=1)
+    figures = {"alone_per_second": alone.per_second, "alone_runner_microseconds_each": alone.runner_seconds * 1e6}
+    for servers in SHARDS:
+        found = together(servers, participants, 1, concurrency=1)
+        figures |= {
+            f"{servers}_per_second": found.per_second,
+            f"{servers}_share_of_the_possible": found.per_second / (servers * alone.per_second),
+            f"{servers}_runner_microseconds_each": found.runner_seconds * 1e6,
+            f"{servers}_database_cores": found.database_cores,
+        }
+    unshared = apart(folder, SHARDS[-1], participants)
+    return figures | {
+        "unshared_per_second": unshared.per_second,
+        "unshared_runner_microseconds_each": unshared.runner_seconds * 1e6,
+        "share_of_the_unshared": found.per_second / unshared.per_second,
     }
 
 
 def shared_rate(folder: Path, servers: int = 8, participants: int = 400) -> dict[str, Any]:
     """Measure a rate of 100 a second that eight servers share."""
     del folder
-    per_second, _cores = measured(servers, participants, 3, maximum_per_second=100, rate_scope="fleet")
-    return {"requests_per_second": per_second}
+    found = together(servers, participants, 3, maximum_per_second=100, rate_scope="fleet")
+    return {"requests_per_second": found.per_second}
 
 
 def run_here(tasks: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -151,5 +207,7 @@ def run_here(tasks: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 if __name__ == "__main__":
+    begun = time.process_time()  # without what the imports take
     for result in run_here(json.loads(sys.argv[1])):
         print(json.dumps({name: result[name] for name in ("failed", "msg") if name in result}))
+    print(time.process_time() - begun)

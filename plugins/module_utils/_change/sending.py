@@ -17,13 +17,13 @@ from .._core.identification import request_names
 from .._core.policy import LeftOut, RequestOutcome, states_after_request
 from .._core.states import RowState
 from .._ledger.attempts import Attempt, Attempts
+from .meters import LedgerTime, LoadMeter, SendingRate
 
-AHEAD_SECONDS = 0.05
 AHEAD_MOST = 128
-"""How far marks run ahead of requests: as many as leave in these seconds, and never more than this number.
+"""The most marks that run ahead of requests: an interrupted run leaves the outcome of marked attempts unknown.
 
-An interrupted run leaves the outcome of marked attempts unknown, so they are few. Each marking costs a sync of the
-disk, so they are not marked one at a time.
+Marks are as many as leave in the seconds of ``LedgerTime``. Each marking costs a sync of the disk, so they are not
+marked one at a time.
 """
 
 _LEFT_OUT_MOST = 128
@@ -36,14 +36,8 @@ Python computes in one thread at a time. A process with much to compute spends t
 thread to thread: one sender is then as quick as four, and leaves more of the lock to the ledger.
 """
 
-_MEASURED_OVER = 0.2
-"""Seconds over which the load of this process is measured: longer than a pause of the machine."""
-
 _TRIAL_FIRST = 1.0
 """Seconds until one sender is tried again if it was not enough; twice as many after each further trial."""
-
-_LATEST_WEIGHT = 0.25
-"""The weight of the latest rate in the running average: it follows a server that slows down within a few rounds."""
 
 _NO_ANSWER = "no answer shows whether it was carried out"
 
@@ -191,37 +185,6 @@ def request_params(action: str, attempt: Attempt) -> dict[str, object]:
     return {**request_names(action, attempt.identification, attempt.named_by), "action": action}
 
 
-class _SendingRate:
-    """The rate at which attempts end: a running average, updated once a round."""
-
-    def __init__(self) -> None:
-        self.per_second = 0.0
-        self._since = time.monotonic()
-
-    def note(self, ended: int) -> None:
-        """Add a round, and how many attempts ended in it."""
-        now = time.monotonic()
-        self.per_second += (ended / max(now - self._since, 1e-6) - self.per_second) * _LATEST_WEIGHT
-        self._since = now
-
-
-class _LoadMeter:
-    """The load of this process on the machine's cores."""
-
-    def __init__(self) -> None:
-        self._since, self._computed = time.monotonic(), time.process_time()
-
-    def busy_cores(self) -> float | None:
-        """Return the number of cores used since the last figure; None if too recent."""
-        now = time.monotonic()
-        if now - self._since < _MEASURED_OVER:
-            return None
-        computed = time.process_time()
-        busy = (computed - self._computed) / (now - self._since)
-        self._since, self._computed = now, computed
-        return busy
-
-
 class Pipeline:
     """The way of a wave's attempts past the ledger to the senders and back.
 
@@ -245,7 +208,7 @@ class Pipeline:
         self._senders = senders
         self._number = number
         self._switch = switch
-        self._rate, self._load = _SendingRate(), _LoadMeter()
+        self._rate, self._load, self._ledger_time = SendingRate(), LoadMeter(), LedgerTime()
         self.sent = 0
 
     def run(self, coming: Iterator[tuple[Attempt, LeftOut | None]], ended: Callable[[Attempt], None]) -> None:
@@ -277,7 +240,8 @@ class Pipeline:
                 return
             self._begun |= {attempt.seq: attempt for attempt in marked}
             if marked or passed or back:
-                self._attempts.record(passed + back, marked)
+                with self._ledger_time:
+                    self._attempts.record(passed + back, marked)
             else:
                 self._attempts.look(sum(attempt.sent_at is not None for attempt in self._begun.values()))
             for attempt in marked:
@@ -327,7 +291,8 @@ class Pipeline:
 
     def _most_under_way(self) -> int:
         """Return how many may be marked and not back: one per thread, and those ahead."""
-        return self._number + min(AHEAD_MOST, max(self._number, round(self._rate.per_second * AHEAD_SECONDS)))
+        leaving = round(self._rate.per_second * self._ledger_time.ahead_seconds())
+        return self._number + min(AHEAD_MOST, max(self._number, leaving))
 
     def _collect(self, under_way: int) -> list[Attempt]:
         """Wait until most attempts that were marked ahead are back, or for some time."""
@@ -335,7 +300,8 @@ class Pipeline:
             return []
         ahead = self._most_under_way() - self._number
         # Two thirds: the threads work on the last third while the ledger records these and marks as many again.
-        back = self._senders.collect(min(under_way, max(1, ahead * 2 // 3)), AHEAD_SECONDS)
+        wanted = min(under_way, max(1, ahead * 2 // 3))
+        back = self._senders.collect(wanted, self._ledger_time.ahead_seconds())
         if not back and not self._senders.are_alive:
             raise RuntimeError("no thread can send any more")
         self._rate.note(len(back))

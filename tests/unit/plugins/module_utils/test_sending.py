@@ -7,9 +7,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from types import SimpleNamespace
 
 import pytest
 from ansible_collections.simops.yateota.plugins.module_utils._api.delivery import Delivery, RateLimiter, StopSwitch
+from ansible_collections.simops.yateota.plugins.module_utils._change import meters
+from ansible_collections.simops.yateota.plugins.module_utils._change.meters import LedgerTime
 from ansible_collections.simops.yateota.plugins.module_utils._change.sending import SenderPool
 from ansible_collections.simops.yateota.plugins.module_utils._ledger.attempts import Attempt
 from ansible_collections.simops.yateota.tests.unit.plugins.servers import Connect, StartSandbox
@@ -72,3 +75,18 @@ def test_threads_that_do_not_work_end_too(senders: SenderPool) -> None:
     send_for(senders, THREADS)
     senders.__exit__(None, None, None)
     assert not [thread for thread in senders._threads if thread.is_alive()]
+
+
+@pytest.mark.parametrize(("takes", "ahead"), [(0.002, 0.05), (0.015, 0.15), (5.0, 0.25)])
+def test_marks_run_further_ahead_where_the_ledger_is_slow(
+    takes: float, ahead: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They never run so far ahead that a hold is seen late."""
+    shown = [1000.0]
+    monkeypatch.setattr(meters, "time", SimpleNamespace(monotonic=lambda: shown[0]))
+    ledger_time = LedgerTime()
+    assert ledger_time.ahead_seconds() == 0.05
+    for _transaction in range(20):
+        with ledger_time:
+            shown[0] += takes
+    assert ledger_time.ahead_seconds() == pytest.approx(ahead, rel=0.01)
