@@ -10,7 +10,7 @@ short_description: Act on thousands of YateOTA participants under a change, none
 version_added: 1.0.0
 description:
   - Selects participants (SIMs), records them in a ledger, and sends one action for each of them in waves.
-  - Every attempt is recorded before its request leaves. If a run is killed, or loses the server or the ledger, the same task resumes it, and
+  - Every attempt is recorded before its request is sent. If a run is killed, or loses the server or the ledger, the same task resumes it, and
     no participant is acted on twice.
   - A participant is V(unknown) if its request was sent and its outcome is not known. If its new state proves the outcome, it is settled. Otherwise
     it is reported, and a request is sent again only with O(unknown=resend).

@@ -131,7 +131,7 @@ def speed_of(tasks: Sequence[dict[str, Any]], expected: int, first: int = 0) -> 
 
     Args:
         tasks: the options of their runs.
-        expected: how many requests leave.
+        expected: how many requests are sent.
         first: the id of the first process of the database, if there is one.
     """
     begun = computed(first) if first else 0.0

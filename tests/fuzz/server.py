@@ -191,7 +191,7 @@ class MutatingServer(socketserver.ThreadingTCPServer):
         return chosen(chance), chance
 
     def handle_error(self, *_arguments: Any) -> None:
-        """Ignore errors: clients may leave at any time."""
+        """Ignore errors: clients may close their connections at any time."""
 
 
 class _Handler(socketserver.StreamRequestHandler):

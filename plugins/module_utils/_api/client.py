@@ -35,7 +35,7 @@ class Client:
         connection: the server, the secret and the limits.
         connections: how many threads may send at once, each over a kept-alive connection of its own.
         sleep: waits between two tries, in seconds.
-        may_send: called before each try of a request, and right before its bytes leave; by default always true.
+        may_send: called before each try of a request, and right before its bytes are sent; by default always true.
 
     Attributes:
         may_send: as given.

@@ -57,7 +57,7 @@ class StopSwitch:
 class RateLimiter:
     """A limiter that gives threads their turns to send.
 
-    At most ``per_second`` requests leave in a second.
+    At most ``per_second`` requests are sent in a second.
 
     Args:
         per_second: the limit; None for none.
@@ -140,7 +140,7 @@ class Delivery:
         client: sends the requests.
         limiter: gives the turns.
         switch: turned on when the next request would fail like the last.
-        may_send: called before each try, and right before the bytes leave.
+        may_send: called before each try, and right before the bytes are sent.
     """
 
     def __init__(self, client: Client, limiter: RateLimiter, switch: StopSwitch, may_send: Callable[[], bool]) -> None:
@@ -150,7 +150,7 @@ class Delivery:
         self._may_send = may_send
         self.refusals = Refusals()
 
-    def call(self, request: str, params: Mapping[str, Any], may_leave_now: Callable[[], bool]) -> dict[str, Any]:
+    def call(self, request: str, params: Mapping[str, Any], may_send_now: Callable[[], bool]) -> dict[str, Any]:
         """Send one write, and repeat it while the server rejects it unread.
 
         Such a server asks for pauses; each is waited for.
@@ -161,7 +161,7 @@ class Delivery:
         while True:
             self._limiter.wait()
             try:
-                answer = self._client.call(request, params, may_leave_now)
+                answer = self._client.call(request, params, may_send_now)
             except TransportError as error:
                 if not _asks_for_pause(error):
                     raise
@@ -175,24 +175,24 @@ class Delivery:
                 self._limiter.end_pauses()
                 return answer
 
-    def deliver(self, params: Mapping[str, Any], subject: Any, leaves: Callable[[], None]) -> AttemptResult:
+    def deliver(self, params: Mapping[str, Any], subject: Any, note_sending: Callable[[], None]) -> AttemptResult:
         """Send one action on a participant.
 
         Args:
             params: the request's ``params``.
             subject: the participant, for ``refusals``.
-            leaves: called each time it may leave. It may be called though nothing leaves: what it notes must be undone
-                for ``NOT_CARRIED_OUT``.
+            note_sending: called each time right before it is sent. If nothing is sent after all, the result is
+                ``NOT_CARRIED_OUT``: undo what was noted then.
         """
 
-        def may_leave_now() -> bool:
+        def may_send_now() -> bool:
             if not self._may_send():
                 return False
-            leaves()
+            note_sending()
             return True
 
         try:
-            self.call("action_participant", params, may_leave_now)
+            self.call("action_participant", params, may_send_now)
         except OutcomeUnknownError as error:
             return AttemptResult(RequestOutcome.UNKNOWN, error)
         except NotSentError:
@@ -213,7 +213,7 @@ class Delivery:
         Args:
             error: the exception.
             params: the request's ``params``, as far as they are known.
-            outcome: its outcome: unknown, unless it certainly did not leave.
+            outcome: its outcome: unknown, unless it certainly was not sent.
         """
         failure = UnexpectedError(error, f"action_participant for {described(params)}")
         self._switch.stop(failure)

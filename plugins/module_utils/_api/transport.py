@@ -169,7 +169,7 @@ class Transport:
         Args:
             body: the request's body.
             largest: the largest allowed size of the answer's body, in bytes after decompression.
-            may_send: called before anything is done, and right before the request leaves.
+            may_send: called before anything is done, and right before the request is sent.
 
         Raises:
             HeldBackError: it returned false; nothing was sent.

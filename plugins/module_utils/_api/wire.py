@@ -125,7 +125,7 @@ class Wire:
             body: the body.
             timeout: seconds that sending and the whole answer may take, interim answers included.
             largest: the largest allowed size of the answer's body, in bytes after decompression.
-            may_send: called right before the request leaves.
+            may_send: called right before the request is sent.
 
         Raises:
             HeldBackError: it returned false.

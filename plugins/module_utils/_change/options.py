@@ -24,7 +24,7 @@ class RolloutOptions:
     """The options by which a change is carried out, as the module has them.
 
     Attributes:
-        window: when requests may leave.
+        window: when requests may be sent.
         on_reason: the codes and texts; None if all bad attempts count.
         scope: whether the abort threshold is for this server's shard or for all, ``CHANGE`` or ``FLEET``.
         rate_scope: the same of ``maximum_per_second``.

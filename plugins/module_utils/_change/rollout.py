@@ -38,9 +38,9 @@ from .states_reader import StateReader
 from .waiting import wait_for
 
 _SEEN_WITHIN = 0.6
-"""The maximum age in seconds of the last reading of holds and stops when a request leaves.
+"""The maximum age in seconds of the last reading of holds and stops when a request is sent.
 
-It is less than the second within which a hold must be seen: the time until the bytes leave is not measured.
+It is less than the second within which a hold must be seen: the time until the bytes are sent is not measured.
 """
 _PAUSE = 0.2  # seconds between two checks while nothing is sent
 
@@ -82,7 +82,7 @@ class Rollout:
         self._stopped = stopped
         self._switch = StopSwitch()
         limiter = RateLimiter(options.maximum_per_second, self._switch)
-        self._delivery = Delivery(client, limiter, self._switch, self._may_leave)
+        self._delivery = Delivery(client, limiter, self._switch, self._may_send_now)
         self._fleet = FleetPart(change, options, limiter)
         record = change.record()
         # A person can have looked at refusals only if the change has stopped because of them.
@@ -290,8 +290,8 @@ class Rollout:
             self._switch.stop(aborted)
             self._fleet.abort(tally)
 
-    def _may_leave(self) -> bool:
-        """Return whether a request may leave now: nobody held the change a moment ago."""
+    def _may_send_now(self) -> bool:
+        """Return whether a request may be sent now: nobody held the change a moment ago."""
         lease = self._change.lease
         while self._may_send():
             if lease is None or lease.seconds_since_look() < _SEEN_WITHIN:

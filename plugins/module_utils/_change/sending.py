@@ -20,9 +20,9 @@ from .._ledger.attempts import Attempt, Attempts
 from .meters import LedgerTime, LoadMeter, SendingRate
 
 AHEAD_MOST = 128
-"""The most marks that run ahead of requests: an interrupted run leaves the outcome of marked attempts unknown.
+"""The most attempts that are marked ahead of their requests. If the run is interrupted, their outcomes are unknown.
 
-Marks are as many as leave in the seconds of ``LedgerTime``. Each marking costs a sync of the disk, so they are not
+Marks are as many as are sent in the seconds of ``LedgerTime``. Each marking costs a sync of the disk, so they are not
 marked one at a time.
 """
 
@@ -156,10 +156,10 @@ class SenderPool:
                 self._enough.set()
 
     def _try(self, attempt: Attempt) -> None:
-        def leaves() -> None:
+        def note_sending() -> None:
             attempt.sent_at = self._moment()
 
-        self._note(attempt, self._delivery.deliver(request_params(self._action, attempt), attempt, leaves))
+        self._note(attempt, self._delivery.deliver(request_params(self._action, attempt), attempt, note_sending))
 
     def _note(self, attempt: Attempt, result: AttemptResult) -> None:
         outcome, error = result
@@ -186,7 +186,7 @@ def request_params(action: str, attempt: Attempt) -> dict[str, object]:
 
 
 class Pipeline:
-    """The way of a wave's attempts past the ledger to the senders and back.
+    """Mark a wave's attempts in the ledger, have them sent, and record their outcomes.
 
     Args:
         attempts: records them.
@@ -211,53 +211,53 @@ class Pipeline:
         self._rate, self._load, self._ledger_time = SendingRate(), LoadMeter(), LedgerTime()
         self.sent = 0
 
-    def run(self, coming: Iterator[tuple[Attempt, LeftOut | None]], ended: Callable[[Attempt], None]) -> None:
+    def run(self, coming: Iterator[tuple[Attempt, LeftOut | None]], note_recorded: Callable[[Attempt], None]) -> None:
         """Make the attempts that come, until they end or the switch is on.
 
         All attempts that were begun are recorded at the end.
 
         Args:
             coming: attempts and verdicts; attempts that are left out are recorded so, and not sent.
-            ended: called for each attempt whose request was sent, when that is recorded.
+            note_recorded: called for each attempt whose request was sent, when its outcome is recorded.
 
         Raises:
             YateotaError: the ledger failed. What is known by then is recorded nevertheless, if possible.
         """
         try:
-            self._run(coming, ended)
+            self._run(coming, note_recorded)
         except BaseException:
             self._switch.stop(None)
             self._senders.end()
             self._record_rest()
             raise
 
-    def _run(self, coming: Iterator[tuple[Attempt, LeftOut | None]], ended: Callable[[Attempt], None]) -> None:
+    def _run(self, coming: Iterator[tuple[Attempt, LeftOut | None]], note_recorded: Callable[[Attempt], None]) -> None:
         under_way = 0
-        back: list[Attempt] = []
+        ended: list[Attempt] = []
         while True:
-            marked, passed = self._take_next(coming, self._most_under_way() - under_way)
-            if not (marked or passed or back or under_way):
+            marked, left_out = self._take_next(coming, self._most_under_way() - under_way)
+            if not (marked or left_out or ended or under_way):
                 return
             self._begun |= {attempt.seq: attempt for attempt in marked}
-            if marked or passed or back:
+            if marked or left_out or ended:
                 with self._ledger_time:
-                    self._attempts.record(passed + back, marked)
+                    self._attempts.record(left_out + ended, marked)
             else:
                 self._attempts.look(sum(attempt.sent_at is not None for attempt in self._begun.values()))
             for attempt in marked:
                 if attempt.state != RowState.SENDING:  # somebody holds or has stopped the change
                     del self._begun[attempt.seq]
             marked = [attempt for attempt in marked if attempt.seq in self._begun]
-            for attempt in back:
+            for attempt in ended:
                 del self._begun[attempt.seq]
                 if attempt.sent_at:
                     self.sent += 1
-                    ended(attempt)
+                    note_recorded(attempt)
             for attempt in marked:
                 self._senders.put(attempt)
             under_way += len(marked)
-            back = self._collect(under_way)
-            under_way -= len(back)
+            ended = self._collect(under_way)
+            under_way -= len(ended)
 
     def _record_rest(self) -> None:
         """Record what is known of the begun attempts, after the senders have ended."""
@@ -275,36 +275,36 @@ class Pipeline:
     ) -> tuple[list[Attempt], list[Attempt]]:
         """Take as many attempts to mark as there is room for, and those left out."""
         marked: list[Attempt] = []
-        passed: list[Attempt] = []
+        left_out: list[Attempt] = []
         if not self._may_send():
-            return marked, passed
-        while len(marked) < room and len(passed) < _LEFT_OUT_MOST:
-            attempt, left_out = next(coming, (None, None))
+            return marked, left_out
+        while len(marked) < room and len(left_out) < _LEFT_OUT_MOST:
+            attempt, verdict = next(coming, (None, None))
             if attempt is None:
                 break
-            if left_out:
-                attempt.state, attempt.reason = left_out
-                passed.append(attempt)
+            if verdict:
+                attempt.state, attempt.reason = verdict
+                left_out.append(attempt)
             else:
                 marked.append(attempt)
-        return marked, passed
+        return marked, left_out
 
     def _most_under_way(self) -> int:
-        """Return how many may be marked and not back: one per thread, and those ahead."""
+        """Return how many may be marked and not ended: one per thread, and those ahead."""
         leaving = round(self._rate.per_second * self._ledger_time.ahead_seconds())
         return self._number + min(AHEAD_MOST, max(self._number, leaving))
 
     def _collect(self, under_way: int) -> list[Attempt]:
-        """Wait until most attempts that were marked ahead are back, or for some time."""
+        """Wait until most attempts that were marked ahead have ended, or for some time; return them."""
         if not under_way:
             return []
         ahead = self._most_under_way() - self._number
         # Two thirds: the threads work on the last third while the ledger records these and marks as many again.
         wanted = min(under_way, max(1, ahead * 2 // 3))
-        back = self._senders.collect(wanted, self._ledger_time.ahead_seconds())
-        if not back and not self._senders.are_alive:
+        ended = self._senders.collect(wanted, self._ledger_time.ahead_seconds())
+        if not ended and not self._senders.are_alive:
             raise RuntimeError("no thread can send any more")
-        self._rate.note(len(back))
+        self._rate.note(len(ended))
         if (busy := self._load.busy_cores()) is not None:
             self._senders.adapt(busy)
-        return back
+        return ended

@@ -64,7 +64,7 @@ class Window:
         self._lock = threading.Lock()
 
     def allows(self, moment: float) -> bool:
-        """Return whether a request may leave at a moment, in Unix seconds."""
+        """Return whether a request may be sent at a moment, in Unix seconds."""
         start, end, is_open = self._last
         if start <= moment < end:
             return is_open

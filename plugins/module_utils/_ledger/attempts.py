@@ -133,8 +133,8 @@ class Attempts:
 
         Args:
             ended: attempts whose ``state``, with its details, is recorded.
-            marked: attempts that get the row state ``SENDING``. Their requests must not leave before this returns. They
-                stay planned if a person holds or has stopped the change.
+            marked: attempts that get the row state ``SENDING``. Their requests must not be sent before this returns.
+                They stay planned if a person holds or has stopped the change.
         """
         outcomes = sum(attempt.sent_at is not None for attempt in ended)
         link = self.chain.number

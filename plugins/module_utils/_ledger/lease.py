@@ -22,7 +22,7 @@ from .siblings import Siblings
 from .tables import changes, sa
 
 _SENDING_SHARE = 2 / 3
-"""The share of a lease in which requests may leave without a renewal. During the rest, requests under way end."""
+"""The share of a lease in which requests may be sent without a renewal. During the rest, requests under way end."""
 
 _NO_LEASE = {"lease_token": None, "lease_holder": None, "lease_expires": 0, "lease_boot": None}
 
@@ -193,7 +193,7 @@ class Lease:
         self._renewed = max(self._renewed, moment)
 
     def is_safe(self) -> bool:
-        """Return whether a request may leave now."""
+        """Return whether a request may be sent now."""
         return not self._ran_out and elapsed() - self._renewed < self._seconds * _SENDING_SHARE
 
     def is_lost(self) -> bool:

@@ -202,7 +202,7 @@ def test_a_plan_that_is_made_again_begins_a_new_chain(bulk: Bulk, database: Data
 
 def test_attempts_of_a_killed_run_fit_however_they_are_settled(bulk: Bulk, database: Database) -> None:
     bulk("applied", rollout={**WAVES, "canary": 1}, max_waves=1)
-    # As a run leaves them that is killed after it has marked them, before the first of their requests leaves.
+    # As a run leaves them that is killed after it has marked them, before the first of their requests is sent.
     database.run(
         "UPDATE yateota_participants SET state = 'sending', run = 1, wave = 1, state_before = 'failed', sent_at = 1 + "
         "(SELECT max(sent_at) FROM yateota_participants) WHERE seq IN (5, 6)"

@@ -23,7 +23,7 @@ def granted(times: int) -> Callable[[], bool]:
     return lambda: next(turn) < times
 
 
-@pytest.mark.parametrize("times", [0, 1], ids=["at once", "right before it leaves"])
+@pytest.mark.parametrize("times", [0, 1], ids=["at once", "right before it is sent"])
 @pytest.mark.parametrize("kept", [False, True], ids=["new connection", "kept connection"])
 def test_a_request_is_held_back_until_it_leaves(connect: Connect, sandbox: Sandbox, times: int, kept: bool) -> None:
     client = connect(sandbox)

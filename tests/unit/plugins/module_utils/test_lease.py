@@ -1,7 +1,7 @@
 # Copyright (c) 2026 simops.yateota contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""When a lease lets requests leave: as long as its renewal is durable, and never after it ran out."""
+"""When a lease lets requests be sent: as long as its renewal is durable, and never after it ran out."""
 
 from __future__ import annotations
 
