@@ -1,7 +1,7 @@
 # Copyright (c) 2026 simops.yateota contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Poll servers and a ledger, and hand over an event when something turns."""
+"""Poll servers and a ledger, and hand over an event when something changes."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from typing import Any, Protocol, TypeVar
 from .._api.client import Client
 from .._api.transport import Connection
 from .._core.errors import YateotaError
-from .looks import LOG, look_at_campaigns, look_at_changes, look_at_node
+from .detection import Event, Limits, Memory, change_events, server_events, unreachable_events
+from .readings import LOG, read_campaigns, read_changes, read_node
 from .state_file import StateFile
-from .turns import Limits, Memory, Turn, away_turns, change_turns, server_turns
 
 T = TypeVar("T")
 
@@ -139,27 +139,27 @@ class Source:
         with contextlib.closing(client):
             await self._poll(
                 server.name,
-                lambda: self._look_at_server(server.name, client),
-                lambda seen: self._server_turns(memory, *seen),
-                lambda why: away_turns(memory, why, self._settings.limits),
+                lambda: self._read_server(server.name, client),
+                lambda seen: self._server_events(memory, *seen),
+                lambda why: unreachable_events(memory, why, self._settings.limits),
                 where,
             )
 
-    def _look_at_server(self, name: str, client: Client) -> tuple[list[dict[str, Any]], dict[str, Any] | None, str]:
+    def _read_server(self, name: str, client: Client) -> tuple[list[dict[str, Any]], dict[str, Any] | None, str]:
         """Return the campaigns and the node's status, or why that cannot be read: campaigns are watched without it."""
-        campaigns = look_at_campaigns(client, self._settings.campaigns, lambda text: self._warn(f"{name}: {text}"))
+        campaigns = read_campaigns(client, self._settings.campaigns, lambda text: self._warn(f"{name}: {text}"))
         try:
-            return campaigns, look_at_node(client), ""
+            return campaigns, read_node(client), ""
         except YateotaError as error:
             return campaigns, None, str(error)
 
-    def _server_turns(
+    def _server_events(
         self, memory: Memory, campaigns: list[dict[str, Any]], node: dict[str, Any] | None, why: str
-    ) -> Iterator[Turn]:
+    ) -> Iterator[Event]:
         settings = self._settings
-        yield from server_turns(memory, campaigns, node, settings.limits, self._clock(), settings.campaigns)
+        yield from server_events(memory, campaigns, node, settings.limits, self._clock(), settings.campaigns)
         if node is None:
-            yield from away_turns(memory, why, settings.limits)
+            yield from unreachable_events(memory, why, settings.limits)
 
     def _warn(self, text: str) -> None:
         """Log a warning, once and not at each reading."""
@@ -170,8 +170,8 @@ class Source:
     async def _watch_ledger(self, ledger: str) -> None:
         await self._poll(
             "the ledger",
-            lambda: look_at_changes(ledger, self._settings.ledger_password),
-            lambda seen: change_turns(self._memory(f"ledger {seen[0]}"), seen[1]),
+            lambda: read_changes(ledger, self._settings.ledger_password),
+            lambda seen: change_events(self._memory(f"ledger {seen[0]}"), seen[1]),
             lambda _why: (),
             {},
         )
@@ -183,11 +183,11 @@ class Source:
         self,
         name: str,
         look: Callable[[], Any],
-        turns_of: Callable[[Any], Iterable[Turn]],
-        turns_away: Callable[[str], Iterable[Turn]],
+        events_of: Callable[[Any], Iterable[Event]],
+        events_of_failure: Callable[[str], Iterable[Event]],
         where: dict[str, Any],
     ) -> None:
-        """Read again and again, and hand over what has turned each time. Pauses grow while the reading fails."""
+        """Read again and again, and hand over what has changed each time. Pauses grow while the reading fails."""
         failed = 0
         while True:
             try:
@@ -195,12 +195,12 @@ class Source:
             except YateotaError as error:
                 failed += 1
                 LOG.log(logging.WARNING if failed == 1 else logging.DEBUG, "%s cannot be read: %s", name, error)
-                await self._note(turns_away(str(error)), where)
+                await self._note(events_of_failure(str(error)), where)
             else:
                 if failed:
                     LOG.warning("%s can be read again.", name)
                 failed = 0
-                await self._note(turns_of(seen), where)
+                await self._note(events_of(seen), where)
             longest = max(self._settings.interval, _LONGEST_PAUSE)
             await asyncio.sleep(min(self._settings.interval * 2 ** min(failed, 20), longest))
 
@@ -214,14 +214,14 @@ class Source:
             await asyncio.gather(task, return_exceptions=True)
             raise
 
-    async def _note(self, turns: Iterable[Turn], where: dict[str, Any]) -> None:
-        """Make events of turns, and hand them over.
+    async def _note(self, events: Iterable[Event], where: dict[str, Any]) -> None:
+        """Put events into the outbox, and hand them over.
 
         What is remembered and the events become durable together, before the first of them is handed over.
         """
         async with self._one_at_a_time:
             before = copy.deepcopy(self._state.memory)
-            for kind, said in turns:
+            for kind, said in events:
                 self._state.add({"kind": kind, "at": _iso(self._clock()), **where, **said})
             if self._state.memory != before or self._state.outbox:
                 await self._in_thread(self._state.save)

@@ -133,7 +133,7 @@ class StateFile:
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise InvalidInputError(
                 f"{self._name} cannot be read ({_reason(error)}): restore it. Or remove it to begin again: what has "
-                "turned since it was written is then not an event."
+                "changed since it was written is then not an event."
             ) from None
 
 

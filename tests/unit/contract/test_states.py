@@ -53,7 +53,7 @@ ELSEWHERE = {
     "module_utils/_core/cohorts.py": ({"failed"}, "keys of the result: how many failed"),
     "module_utils/_core/errors.py": ({"held", "stopped", "altered"}, "kinds of failures"),
     "module_utils/_core/watching.py": ({"finished", "held"}, "verdicts of the watch"),
-    "module_utils/_events/turns.py": ({"held", "stopped", "unknown"}, f"{HALTS}; a key of the memory"),
+    "module_utils/_events/detection.py": ({"held", "stopped", "unknown"}, f"{HALTS}; a key of the memory"),
     "module_utils/_ledger/change.py": ({"started"}, MOMENTS),
     "module_utils/_ledger/entries.py": ({"planned", "started"}, MOMENTS),
     "module_utils/_ledger/fleet.py": ({"planned", "started", "finished", "held", "stopped"}, f"{MOMENTS}; {HALTS}"),

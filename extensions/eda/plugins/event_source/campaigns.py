@@ -10,9 +10,9 @@ name: campaigns
 short_description: Watch YateOTA campaigns, nodes and bulk changes
 version_added: 1.1.0
 description:
-  - Polls the campaigns and the nodes of one or many servers, and the changes of a ledger, and sends an event when something turns.
+  - Polls the campaigns and the nodes of one or many servers, and the changes of a ledger, and sends an event when something changes.
   - It only reads. Nothing is sent to a server but reads, and the ledger is not written.
-  - All that an event says is under C(yateota). RV(yateota.kind) is what has turned. RV(yateota.id) is an id that the event keeps, also if it is
+  - All that an event says is under C(yateota). RV(yateota.kind) is what has changed. RV(yateota.id) is an id that the event keeps, also if it is
     delivered again after the source was killed. The guide C(docs/events.md) lists the kinds.
   - No event has a secret, an identifier of a SIM, or the name of a person.
 author:
@@ -199,7 +199,7 @@ def settings(args: dict[str, Any]) -> Any:
     taken = ("ledger", "ledger_password", "state_file", "interval", "campaigns")
     return source.Settings(
         servers=_servers(params["servers"], source),
-        limits=part("_events.turns").Limits(**{name: params[name] for name in limits}),
+        limits=part("_events.detection").Limits(**{name: params[name] for name in limits}),
         **{name: params[name] for name in taken},
     )
 
@@ -209,7 +209,7 @@ def _servers(given: list[dict[str, Any]], source: Any) -> list[Any]:
     servers = [source.Server(each["name"], connection(each)) for each in given]
     for server in servers:
         if server.connection.api_url.startswith("https:") and not server.connection.validate_certs:
-            part("_events.looks").LOG.warning("%s: %s", server.name, part("_ansible.module").UNCHECKED_CERTIFICATE)
+            part("_events.readings").LOG.warning("%s: %s", server.name, part("_ansible.module").UNCHECKED_CERTIFICATE)
         if sum(other.key == server.key for other in servers) > 1:
             raise InvalidInputError(f"servers names {server.key} twice: name each server and node once.")
         if sum(other.name == server.name for other in servers) > 1:

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 simops.yateota contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The event source: what turns on a real server and in a real ledger, each once, also when the source is killed."""
+"""The event source: what changes on a real server and in a real ledger, each once, also when the source is killed."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ import yaml
 from ansible_collections.simops.yateota.plugins.module_utils._api.transport import Connection
 from ansible_collections.simops.yateota.plugins.module_utils._core.errors import InvalidInputError
 from ansible_collections.simops.yateota.plugins.module_utils._events import source as source_module
-from ansible_collections.simops.yateota.plugins.module_utils._events.looks import name_of
+from ansible_collections.simops.yateota.plugins.module_utils._events.detection import (
+    Limits,
+    change_events,
+    server_events,
+    unreachable_events,
+)
+from ansible_collections.simops.yateota.plugins.module_utils._events.readings import name_of
 from ansible_collections.simops.yateota.plugins.module_utils._events.source import Server, Settings, Source
 from ansible_collections.simops.yateota.plugins.module_utils._events.state_file import StateFile
-from ansible_collections.simops.yateota.plugins.module_utils._events.turns import (
-    Limits,
-    away_turns,
-    change_turns,
-    server_turns,
-)
 from ansible_collections.simops.yateota.tests.unit.plugins.module_utils.conftest import Bulk
 from ansible_collections.simops.yateota.tests.unit.plugins.servers import SECRET, Connect, StartSandbox
 
@@ -45,7 +45,7 @@ LIMITS = Limits(max_failed_percentage=20, minimum=5, stalled_after=900, unreacha
 Event = dict[str, Any]
 
 
-# --- What has turned -----------------------------------------------------------
+# --- What has changed ----------------------------------------------------------
 
 
 def campaign(state: str | None = "started", finished: int = 0, failed: int = 0, **others: Any) -> Event:
@@ -57,7 +57,7 @@ def campaign(state: str | None = "started", finished: int = 0, failed: int = 0, 
 def kinds(memory: Event, *looks: Event, now: float = 0.0, step: float = 1.0) -> list[list[str]]:
     """The kinds of events that each look at one campaign gives."""
     return [
-        [kind for kind, _said in server_turns(memory, [look], None, LIMITS, now + step * place)]
+        [kind for kind, _said in server_events(memory, [look], None, LIMITS, now + step * place)]
         for place, look in enumerate(looks)
     ]
 
@@ -83,8 +83,8 @@ def test_states_are_told_once() -> None:
 
 def test_a_campaign_that_appears_is_told() -> None:
     memory: Event = {}
-    assert list(server_turns(memory, [], None, LIMITS, 0)) == []
-    ((kind, said),) = server_turns(memory, [campaign()], None, LIMITS, 1)
+    assert list(server_events(memory, [], None, LIMITS, 0)) == []
+    ((kind, said),) = server_events(memory, [campaign()], None, LIMITS, 1)
     assert (kind, said["before"], said["campaign"]["state"]) == ("campaign_state_changed", {"state": None}, "started")
     memory = {"campaigns": {}}
     assert kinds(memory, campaign("finished", 40)) == [["campaign_finished"]]
@@ -131,18 +131,18 @@ def test_a_campaign_without_progress_has_stalled() -> None:
 def test_a_campaign_that_is_not_listed_for_a_moment_is_not_told_again() -> None:
     memory: Event = {}
     assert kinds(memory, campaign("started"), campaign("finished", 40)) == [[], ["campaign_finished"]]
-    assert list(server_turns(memory, [], None, LIMITS, 0)) == []  # a server that starts may list none
+    assert list(server_events(memory, [], None, LIMITS, 0)) == []  # a server that starts may list none
     assert kinds(memory, campaign("finished", 40)) == [[]]
 
 
-def test_a_campaign_that_is_watched_from_now_on_has_not_turned() -> None:
+def test_a_campaign_that_is_watched_from_now_on_has_not_changed() -> None:
     """Otherwise a retry would be planned for each campaign that has ever finished."""
     memory: Event = {}
     others = [{**campaign("finished", 20, 20), "campaign_id": each} for each in (6, 7)]
 
     def look(*seen: Event, only: list[int]) -> list[Any]:
-        turned = server_turns(memory, seen, None, LIMITS, 0, only)
-        return [(kind, said["campaign"]["campaign_id"]) for kind, said in turned]
+        found = server_events(memory, seen, None, LIMITS, 0, only)
+        return [(kind, said["campaign"]["campaign_id"]) for kind, said in found]
 
     assert look(campaign(), only=[5]) == []
     assert look(campaign(), others[0], only=[5, 6]) == []
@@ -153,11 +153,11 @@ def test_a_campaign_that_is_watched_from_now_on_has_not_turned() -> None:
 
 def test_an_event_names_no_number_that_may_be_a_phones() -> None:
     memory: Event = {"campaigns": {}}
-    ((_kind, said),) = server_turns(memory, [{**campaign(), "name": "For +882990000011"}], None, LIMITS, 0)
+    ((_kind, said),) = server_events(memory, [{**campaign(), "name": "For +882990000011"}], None, LIMITS, 0)
     assert said["campaign"]["name"] == "For +*"
     assert "extra" not in said["campaign"]
     busy = {"operational": False, "state": "Busy with 001010000000011"}
-    ((_kind, said),) = server_turns({}, None, busy, LIMITS, 0)
+    ((_kind, said),) = server_events({}, None, busy, LIMITS, 0)
     assert said["status"]["detail"] == "Busy with *"
 
 
@@ -166,10 +166,12 @@ def test_a_node_is_down_once_and_up_once() -> None:
     well, ill = {"operational": True, "state": "Full service"}, {"operational": False, "state": "Stopping"}
 
     def look(node: Event) -> list[Any]:
-        return [(kind, said["status"]["reason"]) for kind, said in server_turns(memory, None, node, LIMITS, 0)]
+        return [(kind, said["status"]["reason"]) for kind, said in server_events(memory, None, node, LIMITS, 0)]
 
     def away() -> list[Any]:
-        return [(kind, said["status"]["reason"]) for kind, said in away_turns(memory, "Connection refused", LIMITS)]
+        return [
+            (kind, said["status"]["reason"]) for kind, said in unreachable_events(memory, "Connection refused", LIMITS)
+        ]
 
     assert [look(well), look(ill), look(ill)] == [[], [("node_down", "not_operational")], []]
     assert [look({}), away(), away(), look(well)] == [[("node_up", "not_operational")], [], [], []]
@@ -198,25 +200,25 @@ def test_changes() -> None:
         ([change("verified", 1)], ["change_status_changed"]),
     ]
     for seen, expected in looks:
-        events = list(change_turns(memory, seen))
+        events = list(change_events(memory, seen))
         assert [kind for kind, _said in events] == expected
         assert '"ann"' not in json.dumps(events)
-    assert [kind for kind, _said in change_turns({}, [change("applied", 1)])] == []
-    assert [kind for kind, _said in change_turns({}, [change("in_progress", 1)])] == ["change_unknowns"]
+    assert [kind for kind, _said in change_events({}, [change("applied", 1)])] == []
+    assert [kind for kind, _said in change_events({}, [change("in_progress", 1)])] == ["change_unknowns"]
 
 
 def test_a_change_that_is_held_again_between_two_looks_is_told_again() -> None:
     memory: Event = {}
     first, second = ({"by": "the rollout", "since": f"2026-01-01T0{hour}:00:00Z", "reason": "x"} for hour in (1, 2))
     looks = [change("in_progress"), *(change("held", held=each) for each in (first, first, second, second))]
-    told = [[kind for kind, _said in change_turns(memory, [seen])] for seen in looks]
+    told = [[kind for kind, _said in change_events(memory, [seen])] for seen in looks]
     assert told == [[], ["change_held"], [], ["change_held"], []]
 
 
 def test_a_ledger_that_is_away_for_a_moment_is_not_told_again() -> None:
     memory: Event = {}
     told = [
-        [kind for kind, _said in change_turns(memory, seen)] for seen in ([change("applied")], [], [change("applied")])
+        [kind for kind, _said in change_events(memory, seen)] for seen in ([change("applied")], [], [change("applied")])
     ]
     assert told == [[], [], []]
 
@@ -234,14 +236,14 @@ def test_a_change_that_waits_says_when_to_run_it_again_and_who_has_spent_all_att
         ([change("applied", exhausted=7)], ["change_finished"]),
     ]
     for seen, expected in looks:
-        events = list(change_turns(memory, seen))
+        events = list(change_events(memory, seen))
         assert [kind for kind, _said in events] == expected
         assert all(
             (said["change"]["next_due"], said["change"]["exhausted"]) == (seen[0]["next_due"], seen[0]["exhausted"])
             for _kind, said in events
         )
-    assert [kind for kind, _said in change_turns({}, [change("waiting", exhausted=1)])] == ["change_exhausted"]
-    assert [kind for kind, _said in change_turns({}, [change("applied", exhausted=1)])] == []
+    assert [kind for kind, _said in change_events({}, [change("waiting", exhausted=1)])] == ["change_exhausted"]
+    assert [kind for kind, _said in change_events({}, [change("applied", exhausted=1)])] == []
 
 
 # --- The source on a real server -----------------------------------------------
@@ -301,7 +303,7 @@ def watch(given: Settings, *steps: Callable[[], Any] | int, box: Sandbox | None 
     return [queue.get_nowait() for _each in range(queue.qsize())]
 
 
-def test_what_turns_is_told_once_and_not_again_after_a_restart(
+def test_what_changes_is_reported_once_and_not_again_after_a_restart(
     sandbox: Sandbox, connect: Connect, state_file: str
 ) -> None:
     client = connect(sandbox)
@@ -322,7 +324,7 @@ def test_what_turns_is_told_once_and_not_again_after_a_restart(
     assert first[0]["meta"] == {"uuid": failing["id"]}
     assert first[1]["yateota"]["before"] == {"state": "started"}
 
-    # The next run reports what turned while no source ran.
+    # The next run reports what changed while no source ran.
     client.call("action_campaign", {"campaign_id": 167, "action": "stop"})
     second = watch(settings(state_file, sandbox), 3, box=sandbox)
     assert [(each["yateota"]["kind"], each["yateota"]["before"]) for each in second] == [

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 simops.yateota contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Compare what is seen of a server and of a ledger with what was seen before, and say what has turned.
+"""Compare what is seen of a server and of a ledger with what was seen before, and find what has changed.
 
 These functions know neither time nor files: they change the memory that they are given, which is a JSON object.
 """
@@ -17,7 +17,7 @@ from .._core.states import COUNTED_STATES, ENDED_STATUSES, CampaignState, Change
 from .._core.watching import BAD, watched
 
 Memory = dict[str, Any]
-Turn = tuple[str, dict[str, Any]]
+Event = tuple[str, dict[str, Any]]
 """The kind of an event, and what it says of its subject."""
 
 NOT_OPERATIONAL, UNREACHABLE = "not_operational", "unreachable"
@@ -53,15 +53,15 @@ class Limits:
     unreachable_after: int
 
 
-def server_turns(
+def server_events(
     memory: Memory,
     campaigns: Sequence[Mapping[str, Any]] | None,
     node: Mapping[str, Any] | None,
     limits: Limits,
     now: float,
     only: Collection[int] = (),
-) -> Iterator[Turn]:
-    """Yield what has turned on a server that was read, and remember it.
+) -> Iterator[Event]:
+    """Yield the events of a server that was read, and remember what was seen.
 
     A campaign that the server does not list at the moment is remembered: when it comes back, it is not a new one.
 
@@ -76,7 +76,7 @@ def server_turns(
     if node is not None:
         memory["failed_looks"] = 0
         is_down = node.get("operational") is False
-        yield from _node_turns(memory, NOT_OPERATIONAL if is_down else None, str(node.get("state") or ""))
+        yield from _node_events(memory, NOT_OPERATIONAL if is_down else None, str(node.get("state") or ""))
     if campaigns is None:
         return
     is_first, watched_before = "campaigns" not in memory, memory.get("watched", [])
@@ -86,22 +86,22 @@ def server_turns(
         campaign_id = campaign["campaign_id"]
         if campaign_id is None:
             continue
-        # One that was not watched until now has not turned since.
+        # One that was not watched until now has not changed since.
         is_new = not is_first and (not watched_before or campaign_id in watched_before)
         key = str(campaign_id)
         is_told = key in known or is_new
-        yield from _campaign_turns(known.setdefault(key, _new(campaign, now)), campaign, limits, now, is_told)
+        yield from _campaign_events(known.setdefault(key, _new(campaign, now)), campaign, limits, now, is_told)
 
 
-def away_turns(memory: Memory, why: str, limits: Limits) -> Iterator[Turn]:
-    """Yield what has turned on a server that could not be read, and remember it."""
+def unreachable_events(memory: Memory, why: str, limits: Limits) -> Iterator[Event]:
+    """Yield the events of a server that could not be read, and remember this."""
     memory["failed_looks"] = memory.get("failed_looks", 0) + 1
     if memory["failed_looks"] >= limits.unreachable_after:
-        yield from _node_turns(memory, UNREACHABLE, why)
+        yield from _node_events(memory, UNREACHABLE, why)
 
 
-def change_turns(memory: Memory, changes: Sequence[Mapping[str, Any]]) -> Iterator[Turn]:
-    """Yield what has turned in a ledger, and remember it.
+def change_events(memory: Memory, changes: Sequence[Mapping[str, Any]]) -> Iterator[Event]:
+    """Yield the events of a ledger, and remember what was seen.
 
     A change that is not listed is remembered, as when the folder of the ledger is away for a moment.
 
@@ -130,7 +130,7 @@ def change_turns(memory: Memory, changes: Sequence[Mapping[str, Any]]) -> Iterat
                 yield kind, {"change": _said(change)}
 
 
-def _node_turns(memory: Memory, reason: str | None, detail: str) -> Iterator[Turn]:
+def _node_events(memory: Memory, reason: str | None, detail: str) -> Iterator[Event]:
     was = memory.get("down")
     memory["down"] = reason
     detail = LONG_NUMBER.sub("*", detail)  # the server's own words
@@ -150,10 +150,10 @@ def _new(campaign: Mapping[str, Any], now: float) -> Memory:
     }
 
 
-def _campaign_turns(
+def _campaign_events(
     mine: Memory, campaign: Mapping[str, Any], limits: Limits, now: float, is_told: bool
-) -> Iterator[Turn]:
-    """Yield what has turned with one campaign. A first look shows only what is so, and not what has changed."""
+) -> Iterator[Event]:
+    """Yield the events of one campaign. A first reading shows only what is so, and not what has changed."""
     state, was = campaign["state"], mine["state"]
     has_ended = state == CampaignState.FINISHED or (state is None and campaign["progress"] == 100)
     runs = not has_ended and state in (None, CampaignState.STARTED)

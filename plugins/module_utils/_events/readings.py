@@ -26,7 +26,7 @@ _PATIENCE = 5.0
 LOG = logging.getLogger("simops.yateota.campaigns")
 
 
-def look_at_campaigns(client: Client, only: Collection[int], warn: Callable[[str], None]) -> list[dict[str, Any]]:
+def read_campaigns(client: Client, only: Collection[int], warn: Callable[[str], None]) -> list[dict[str, Any]]:
     """Return the campaigns of a server, as ``yateota_campaign_info`` returns them.
 
     Args:
@@ -41,7 +41,7 @@ def look_at_campaigns(client: Client, only: Collection[int], warn: Callable[[str
     return [each.result() for each in campaigns if not only or each.campaign_id in only]
 
 
-def look_at_node(client: Client) -> dict[str, Any]:
+def read_node(client: Client) -> dict[str, Any]:
     """Return the status that the node reports; empty if the server refuses that request, as one that does not know it.
 
     Raises:
@@ -67,7 +67,7 @@ def name_of(ledger: str) -> str:
     return name_of_url(ledger) if "://" in ledger else os.path.realpath(ledger)
 
 
-def look_at_changes(ledger: str, password: str | None) -> tuple[str, list[dict[str, Any]]]:
+def read_changes(ledger: str, password: str | None) -> tuple[str, list[dict[str, Any]]]:
     """Return the name of a ledger, and its changes; none if it does not exist yet.
 
     Raises:
