@@ -26,8 +26,8 @@ from typing import Any
 
 import pytest
 from ansible_collections.simops.yateota.plugins.module_utils._api.transport import Connection
+from ansible_collections.simops.yateota.plugins.module_utils._events.detection import Limits
 from ansible_collections.simops.yateota.plugins.module_utils._events.source import Server, Settings, Source
-from ansible_collections.simops.yateota.plugins.module_utils._events.turns import Limits
 from ansible_collections.simops.yateota.plugins.module_utils._ledger.database import look_into
 from ansible_collections.simops.yateota.plugins.module_utils._ledger.listing import changes_of
 from ansible_collections.simops.yateota.tests.system.conftest import SECRET
