@@ -44,7 +44,6 @@ def _read(change: Change, bad_rule: BadRule) -> tuple[Tallies, Reasons]:
     tallies, reasons = Tallies(), Reasons()
     # A moment is rounded to the second, the same on both databases.
     hour = sa.cast(columns.sent_at, sa.BigInteger) // 3600
-    prefixes = sa.func.substr(columns.iccid, 1, max(ICCID_DIGITS)), sa.func.substr(columns.imsi, 1, max(IMSI_DIGITS))
     with change.ledger.read() as connection:
         for campaign, wave, number, size, failed in _groups(
             connection, change, is_bad, columns.campaign_id, columns.wave, hour
@@ -54,9 +53,13 @@ def _read(change: Change, bad_rule: BadRule) -> tuple[Tallies, Reasons]:
                 tallies.add(kind, value, size, failed)
         if not tallies.failed:
             return tallies, reasons
-        for iccid, imsi, size, failed in _groups(connection, change, is_bad, *prefixes):
-            tallies.add(Kind.ICCID_PREFIX, iccid, size, failed)
-            tallies.add(Kind.IMSI_PREFIX, imsi, size, failed)
+        # Apart, because there are many more pairs of prefixes than prefixes.
+        for kind, column, digits in (
+            (Kind.ICCID_PREFIX, columns.iccid, max(ICCID_DIGITS)),
+            (Kind.IMSI_PREFIX, columns.imsi, max(IMSI_DIGITS)),
+        ):
+            for prefix, size, failed in _groups(connection, change, is_bad, sa.func.substr(column, 1, digits)):
+                tallies.add(kind, prefix, size, failed)
         for code, text, count in _reasons(connection, change, is_bad):
             reasons.add(code, _shown(text, count), count)
     return tallies, reasons
