@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import datetime
 import itertools
 import json
 import os
@@ -186,7 +187,7 @@ def test_the_page_renders_and_loads_nothing(report: Path, browser: Browser) -> N
     assert page.locator("#verdict b").inner_text() == "1 outcome is unknown"
     assert "-e campaign_id=167 -e participant_id=" in page.locator("#unknown").inner_text()
     bars = [drawn.bounding_box() for drawn in page.locator(".bars .bar i").all()]
-    cells = [cell.inner_text() for cell in page.locator("#waves tbody td.number:nth-child(n+5)").all()]
+    cells = [cell.inner_text() for cell in page.locator("#waves tbody td.state").all()]
     assert len(bars) == sum(cell != "0" for cell in cells)
     assert all(box and box["width"] * box["height"] > 100 for box in bars)
     areas = [drawn.bounding_box() for drawn in page.locator("figure polygon").all()]
@@ -254,35 +255,39 @@ def told(waves: list[dict[str, Any]]) -> dict[str, Any]:
 def account(waves: list[dict[str, Any]], servers: int = 1) -> str:
     """The page of a change with eight reasons, cohorts, a curve and all the sections."""
     waves = [{**each, **(server(place % servers) if servers > 1 else {})} for place, each in enumerate(waves)]
-    change = told(waves)
+    waves = [{**each, **dict(zip(("started", "finished"), times_of(each), strict=True))} for each in waves]
+    change, last = told(waves), waves[-1]["finished"]
     change |= {"api_url": "https://ota-north-7.example.net:8443/yateota/api.php", "change_id": "CHG0012345"}
-    change |= {"status": "applied", "started": "2026-06-01T20:00:00.000Z", "finished": "2026-06-01T23:42:10.000Z"}
+    change |= {"action": "retry", "node": "ota", "selection": {"campaign_id": 167, "state": "failed"}}
+    change |= {"requested_by": "lena", "approved_by": "ann", "planned": waves[0]["started"]}
+    change |= {"status": "applied", "started": waves[0]["started"], "finished": last}
     change |= {
         "states": {"finished": change["counts"]["done"] - 3, "failed": 3},
         "plan_digest": "7d3f5b0c91aa" * 5 + "7d3f",
     }
-    change["runs"] = [
-        {
-            **dict.fromkeys(("requested_by", "approved_by"), "noc"),
-            "run": 1,
-            "job_id": "4711",
-            "host": "controller-3.example.net",
-            "outcome": "applied",
-            **dict.fromkeys(("started", "finished"), "2026-06-01T20:00:00.000Z"),
-        }
-    ]
+    run = {"run": 1, "requested_by": "lena", "approved_by": "ann", "job_id": "4711", "host": "controller-3.example.net"}
+    change["runs"] = [{**run, "outcome": "applied", "started": change["started"], "finished": last}]
     kinds = [("unknown", None), ("failed", 500), ("failed", 200), *(("refused", code) for code in range(401, 406))]
+    shared = Counter(state for state, _code in kinds)
     reasons = [
-        {"state": state, "code": code, "reason": f"the server's reason number {place}, " * 3, "count": 90 - 10 * place}
+        {
+            "state": state,
+            "code": code,
+            "reason": f"the server's reason number {place}, " * 3,
+            "count": max(1, change["counts"][state] // shared[state] - 13 * place),
+        }
         for place, (state, code) in enumerate(kinds)
     ]
     failure = {"participant_id": 123456, "campaign_id": 167, "iccid": "8943101000000000873", "imsi": "262010000000011"}
     failures = [{**failure, "msisdn": "882990000011", "state": each["state"], "message": MESSAGE} for each in reasons]
-    tallies = cohorts.Tallies()
-    for prefix, size, failed in (("89431010000", 400, 124), ("89491010000", 16_000, 400), ("89431012000", 90, 20)):
+    tallies, all_sent = cohorts.Tallies(), change["selected"]
+    for prefix, size, failed in (
+        ("89431010000", all_sent // 2, all_sent // 5),
+        ("89491010000", all_sent // 2, all_sent // 50),
+    ):
         tallies.add_total(size, failed)
         tallies.add(cohorts.Kind.ICCID_PREFIX, prefix, size, failed)
-    sent = [(1_780_344_000.0 + 130 * number, dict(each["counts"])) for number, each in enumerate(waves)]
+    sent = [(1_780_344_000.0 + 130 * each["wave"], dict(each["counts"])) for each in waves]
     exhausted = [{**failure, "msisdn": "882990000011", "state_now": "failed"}] * 3
     if servers > 1:
         change["attempts"] = dict.fromkeys(("maximum", "interval", "outstanding", "next_due", "exhausted"), 3)
@@ -291,7 +296,7 @@ def account(waves: list[dict[str, Any]], servers: int = 1) -> str:
             each[:] = [{**one, **server(place % servers)} for place, one in enumerate(each)]
         change |= {"api_url": None, "shards": [shard(waves, place) for place in range(servers)]}
     told_beside = (exhausted if servers > 1 else (), cohorts.cohorts_result(tallies))
-    details = page.Details(failures, reasons, *told_beside, [(1_780_343_990.0, {}), *sent])
+    details = page.Details(failures, reasons, *told_beside, [(1_780_344_000.0, {}), *sent])
     return page.page(change, details)
 
 
@@ -306,6 +311,14 @@ def shard(waves: list[dict[str, Any]], place: int) -> dict[str, Any]:
     times = {"started": "2026-06-01T20:00:00.000Z", "finished": None if place == 7 else "2026-06-01T23:42:10.000Z"}
     status = "waiting_for_stage" if place == 7 else "applied"
     return {**server(place), **times, "status": status, "selected": sum(counts.values()), "counts": counts}
+
+
+def times_of(given: dict[str, Any]) -> list[str]:
+    """When a wave of an account begins and ends: each takes 130 seconds."""
+    first = datetime.datetime(2026, 6, 1, 20)
+    return [
+        f"{first + datetime.timedelta(seconds=130 * (given['wave'] - ago)):%Y-%m-%dT%H:%M:%S}.000Z" for ago in (1, 0)
+    ]
 
 
 SMALL = [wave(number, done=17, failed=1, refused=number, unknown=2 - number) for number in (1, 2)]
@@ -347,8 +360,8 @@ def test_it_can_be_read_at_every_width(
     opened.close()
 
 
-@pytest.mark.parametrize("waves", [SMALL, LARGE], ids=["40", "20000"])
-def test_it_prints_light_on_a4(waves: list[dict[str, Any]], browser: Browser, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("waves", "size"), [(SMALL, 40), (LARGE, 20_000)], ids=["40", "20000"])
+def test_it_prints_light_on_a4(waves: list[dict[str, Any]], size: int, browser: Browser, tmp_path: Path) -> None:
     (tmp_path / "page.html").write_text(account(waves), encoding="utf-8")
     opened = browser.new_page(color_scheme="dark", viewport={"width": 688, "height": 1000})  # A4 within its margins
     opened.goto((tmp_path / "page.html").as_uri())
@@ -356,7 +369,7 @@ def test_it_prints_light_on_a4(waves: list[dict[str, Any]], browser: Browser, tm
     assert opened.evaluate("document.documentElement.scrollWidth") <= 688
     assert opened.evaluate("getComputedStyle(document.querySelector('h1')).color") == "rgb(28, 33, 38)"
     if PICTURES:
-        opened.screenshot(path=f"{PICTURES}/report-{len(waves)}-print.png", full_page=True)
+        opened.pdf(path=f"{PICTURES}/report-{size}-print.pdf", format="A4", prefer_css_page_size=True)
     opened.close()
 
 

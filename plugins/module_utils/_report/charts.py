@@ -42,7 +42,7 @@ _TOP = """\
 <figure class="chart" role="img" aria-label="{{ summary }}">
 <div class="plot">
 {% for tick in ticks %}
-<div class="tick" style="bottom: {{ tick.bottom }}%"><span>{{ tick.value }}</span></div>
+<div class="tick" style="bottom: {{ tick.bottom }}%"><span>{{ "{:,}".format(tick.value) }}</span></div>
 {% endfor %}
 """
 _LEGEND = """

@@ -17,7 +17,7 @@ from .._core.states import AuditStatus, RowState, altered_place
 from .charts import STACKED, progress_chart, waves_chart
 from .style import STYLE
 from .template import TEMPLATE
-from .verdict import moment, tiles_of, unknown_of, verdict_of
+from .verdict import moment, number, tiles_of, unknown_of, verdict_of
 
 jinja2 = guarded("jinja2")
 markupsafe = guarded("markupsafe")
@@ -85,7 +85,7 @@ def page(change: Mapping[str, Any], details: Details) -> str:
     environment = jinja2.Environment(
         autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    environment.filters |= {"moment": moment, "short_url": short_url}
+    environment.filters |= {"moment": moment, "number": number, "short_url": short_url}
     waves = change["waves"]
     # The texts of the charts are escaped.
     charts = {

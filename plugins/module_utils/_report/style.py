@@ -28,21 +28,22 @@ STYLE = """\
 }
 * { box-sizing: border-box; }
 body { font: 15px/1.5 system-ui, sans-serif; color: var(--ink); background: var(--page); margin: 0; }
-main { max-width: 1040px; margin: 0 auto; padding: 1.5em 1em 3em; }
+main { max-width: 1200px; margin: 0 auto; padding: 1.5em 1em 3em; }
 h1 { font-size: 1.6em; line-height: 1.2; margin: 0; overflow-wrap: anywhere; }
 h2 { font-size: 1.15em; margin: 0 0 .6em; }
 p { margin: .4em 0; overflow-wrap: anywhere; }
 section, .tile { background: var(--card); border: 1px solid var(--line); border-radius: 8px; }
 section { padding: 1em 1.2em; margin-top: 1em; }
 .quiet { color: var(--quiet); }
-.tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(9.5em, 1fr)); gap: .8em; margin-top: 1em; }
-.tile { padding: .8em 1em; min-width: 0; }
-.tile b { display: block; font-size: 1.6em; line-height: 1.2; overflow-wrap: anywhere; }
+.tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(8.2em, 1fr)); gap: .6em; margin-top: 1em; }
+.tile { padding: .8em .9em; min-width: 0; }
+.tile b { display: block; font-size: 1.4em; line-height: 1.2; overflow-wrap: anywhere; }
 .tile span { color: var(--quiet); font-size: .9em; }
-.verdict { grid-column: 1 / -1; border-left: 6px solid var(--calm); }
+.verdict { margin-top: 1em; border-left: 6px solid var(--calm); }
 .verdict.good { border-left-color: var(--good); } .verdict.good b { color: var(--good); }
 .verdict.warn { border-left-color: var(--warn); } .verdict.warn b { color: var(--warn); }
 .verdict.bad { border-left-color: var(--bad); } .verdict.bad b { color: var(--bad); }
+.verdict b { font-size: 1.6em; }
 .verdict p { margin: .2em 0 0; }
 table { border-collapse: collapse; width: 100%; }
 th, td { text-align: left; vertical-align: top; padding: .3em .9em .3em 0; border-bottom: 1px solid var(--grid); }
@@ -50,18 +51,20 @@ tr:last-child > * { border-bottom: 0; }
 th { font-weight: 600; }
 thead th { border-bottom: 1px solid var(--line); color: var(--quiet); }
 td { overflow-wrap: anywhere; }
-td.text { min-width: 14em; }
+td.text { min-width: 13.5em; }
+@media (min-width: 600px) { td.text { min-width: 20em; } }
 td.server { min-width: 12em; }
 td.when { min-width: 7em; }
 #reasons td.text { min-width: 8.5em; }
 .number { text-align: right; }
+.number + :not(.number) { padding-left: .9em; }
 .number, .fixed { font-variant-numeric: tabular-nums; white-space: nowrap; overflow-wrap: normal; }
 .wide { overflow-x: auto; }
 code { font: .92em ui-monospace, monospace; overflow-wrap: anywhere; }
 code { background: var(--grid); padding: .1em .3em; border-radius: 3px; }
 .swatch { display: inline-block; width: .8em; height: .8em; margin-right: .5em; border-radius: 2px; }
 .chart { margin: 0; }
-.plot { position: relative; height: 210px; margin: .8em 0 0 3.4em; border-bottom: 1px solid var(--quiet); }
+.plot { position: relative; height: 210px; margin: .8em 0 0 64px; border-bottom: 1px solid var(--quiet); }
 .tick { position: absolute; left: 0; right: 0; border-top: 1px solid var(--grid); }
 .tick span { position: absolute; right: 100%; margin-right: .6em; line-height: 1; transform: translateY(-50%); }
 .tick span, .labels { color: var(--quiet); font-size: 12px; font-variant-numeric: tabular-nums; white-space: nowrap; }
@@ -70,7 +73,7 @@ code { background: var(--grid); padding: .1em .3em; border-radius: 3px; }
 .bar { flex: 1 1 0; max-width: 110px; height: 100%; display: flex; flex-direction: column-reverse; min-width: 0; }
 .bar i { display: block; position: relative; min-height: 1px; font: 12px/1 system-ui, sans-serif; text-align: center; }
 .value { position: absolute; left: 0; right: 0; top: 50%; transform: translateY(-50%); }
-.labels { display: flex; justify-content: center; gap: 2px; margin-left: 3.6em; padding-top: .3em; min-height: 1.6em; }
+.labels { display: flex; justify-content: center; gap: 2px; margin-left: 64px; padding-top: .3em; min-height: 1.6em; }
 .labels.even { justify-content: space-between; }
 .labels.under > span { flex: 1 1 0; max-width: 110px; min-width: 0; text-align: center; }
 .labels.under > span > span { display: inline-block; margin: 0 -2em; }
@@ -92,7 +95,11 @@ code { background: var(--grid); padding: .1em .3em; border-radius: 3px; }
   section { padding: .8em .8em; }
   .tiles { grid-template-columns: 1fr 1fr; gap: .5em; }
   .tile { padding: .6em .7em; }
-  .tile b { font-size: 1.3em; }
+  .wide th, .wide td { padding-right: .6em; }
+  .wide .number + :not(.number) { padding-left: 0; }
+  td.text { min-width: 12.4em; }
+  .tiles .tile:last-child:nth-child(odd) { grid-column: 1 / -1; }
+  .tile b, .verdict b { font-size: 1.3em; }
   #reasons thead { display: none; }
   #reasons tr { display: flex; flex-wrap: wrap; justify-content: space-between; border-bottom: 1px solid var(--grid); }
   #reasons td { border: 0; }

@@ -35,14 +35,14 @@ _HEAD = """\
 {%- if change.node %}, node {{ change.node }}{% endif %}:
 <strong>{{ change.status }}</strong></p>
 
-<div class="tiles">
 <div class="tile verdict {{ verdict.tone }}" id="verdict"><b>{{ verdict.title }}</b>
 {% for line in verdict.lines %}
 <p>{{ line }}</p>
 {% endfor %}
 </div>
+<div class="tiles">
 {% for tile in tiles %}
-<div class="tile"><b>{{ tile.value }}</b><span>{{ tile.name }}</span></div>
+<div class="tile"><b>{{ tile.value | number }}</b><span>{{ tile.name }}</span></div>
 {% endfor %}
 </div>
 """
@@ -68,15 +68,16 @@ _COHORTS = """\
 <div class="meter"><i class="failed" style="width: {{ each.percentage }}%"></i>\
 <i class="range" style="left: {{ each.percentage_low }}%; right: {{ (100 - each.percentage_high) | round(2) }}%"></i>\
 <i class="rest" style="left: {{ each.rest_percentage }}%"></i></div>
-<span class="quiet">{{ each.failed }} of {{ each.size }} failed
+<span class="quiet">{{ each.failed | number }} of {{ each.size | number }} failed
 (95 %: {{ each.percentage_low }} to {{ each.percentage_high }} %),
 {{ each.rest_percentage }} % of the rest. Lift {{ each.lift if each.lift is not none else "not known" }} \
 ({{ each.lift_low }} to {{ each.lift_high }}).</span></div>
 {% else %}
 <p>No group of 20 SIMs or more fails more often than the rest.</p>
 {% endfor %}
-<p class="quiet">Of {{ cohorts.size }} sent for, {{ cohorts.failed }} failed ({{ cohorts.percentage }} %).
-{{ cohorts.compared }} groups were compared. The line across a bar is its 95 % interval, the upright one the rest.</p>
+<p class="quiet">Of {{ cohorts.size | number }} sent for, {{ cohorts.failed | number }} failed
+({{ cohorts.percentage }} %). {{ cohorts.compared | number }} groups were compared. The line across a bar is its 95 %
+interval, the upright one the rest.</p>
 </section>
 {% endif %}
 """
@@ -84,7 +85,7 @@ _COHORTS = """\
 _UNKNOWN = """\
 {% if change.counts.unknown %}
 <section id="unknown"><h2>Unknown outcomes, and what to do</h2>
-<p>For {{ change.counts.unknown }} the request was sent, and nothing proves whether the action was carried out.
+<p>For {{ change.counts.unknown | number }} the request was sent, and nothing proves whether the action was carried out.
 The collection does not send for them again by itself.</p>
 <ol>
 <li>Look at one: <code>ansible-playbook simops.yateota.participant_trace {{ unknown.trace }}</code></li>
@@ -111,8 +112,8 @@ _SERVERS = """\
 {% for shard in shards %}
 <tr><td class="server">{{ shard.api_url }}</td>
 {% if not change.node %}<td class="fixed">{{ shard.node }}</td>{% endif %}
-<td class="fixed">{{ shard.status }}</td><td class="number">{{ shard.selected }}</td>
-{% for state in states %}<td class="number">{{ shard.counts[state] }}</td>{% endfor %}
+<td class="fixed">{{ shard.status }}</td><td class="number">{{ shard.selected | number }}</td>
+{% for state in states %}<td class="number">{{ shard.counts[state] | number }}</td>{% endfor %}
 <td class="when">{{ shard.started | moment }}</td><td class="when">{{ shard.finished | moment }}</td></tr>
 {% endfor %}
 </table></div>
@@ -125,13 +126,14 @@ _RESULTS = """\
 <table id="counts">
 {% for state in states %}
 <tr><td><span class="swatch {{ state }}"></span>{{ titles[state] }}</td>
-<td class="number" data-state="{{ state }}">{{ change.counts[state] }}</td></tr>
+<td class="number" data-state="{{ state }}">{{ change.counts[state] | number }}</td></tr>
 {% endfor %}
-<tr><th>selected</th><td class="number" data-state="selected">{{ change.selected }}</td></tr>
+<tr><th>selected</th><td class="number" data-state="selected">{{ change.selected | number }}</td></tr>
 </table>
 {% if change.states %}
 <p>Participants acted on, by their last server state:
-{% for state, count in change.states.items() %}{{ count }} {{ state }}{{ ", " if not loop.last }}{% endfor %}.</p>
+{% for state, count in change.states.items() %}
+{{- " " ~ count | number }} {{ state }}{{ "," if not loop.last }}{% endfor %}.</p>
 {% endif %}
 </section>
 
@@ -170,7 +172,7 @@ _REASONS = """\
 <td class="number">{{ "" if each.code is none else each.code }}</td>
 <td class="text"><span>{{ each.reason }}</span><div class="meter" aria-hidden="true">\
 <i class="{{ each.state }}" style="width: {{ (100 * each.count / most) | round(2) }}%"></i></div></td>
-<td class="number">{{ each.count }}</td></tr>
+<td class="number">{{ each.count | number }}</td></tr>
 {% endfor %}
 </table></div>
 </section>
@@ -178,14 +180,14 @@ _REASONS = """\
 <section><h2>The first of them</h2>
 <div class="wide"><table>
 <thead><tr>{% if shards %}<th>Server</th>{% endif %}
-<th class="number">Participant</th><th class="number">Campaign</th><th>ICCID</th><th>IMSI</th><th>MSISDN</th>
-<th>State</th><th>Message</th></tr></thead>
+<th class="number">Participant</th><th>State</th><th>Message</th><th class="number">Campaign</th>
+<th>ICCID</th><th>IMSI</th><th>MSISDN</th></tr></thead>
 {% for each in failures %}
 <tr>{{ server_cell(each) }}
-<td class="number">{{ each.participant_id or "" }}</td><td class="number">{{ each.campaign_id or "" }}</td>
+<td class="number">{{ each.participant_id or "" }}</td><td class="fixed">{{ each.state }}</td>
+<td class="text">{{ each.message or "" }}</td><td class="number">{{ each.campaign_id or "" }}</td>
 <td class="fixed">{{ each.iccid or "" }}</td><td class="fixed">{{ each.imsi or "" }}</td>
-<td class="fixed">{{ each.msisdn or "" }}</td><td class="fixed">{{ each.state }}</td>
-<td class="text">{{ each.message or "" }}</td></tr>
+<td class="fixed">{{ each.msisdn or "" }}</td></tr>
 {% endfor %}
 </table></div>
 </section>
@@ -206,18 +208,17 @@ _RECORD = """\
 {% set judged = waves | rejectattr("success_percentage", "none") | list %}
 <div class="wide"><table id="waves">
 <thead><tr>{% if shards %}<th>Server</th>{% endif %}
-<th class="number">Wave</th><th>Started</th><th>Ended</th><th class="number">Size</th>
+<th class="number">Wave</th><th class="number">Size</th>
 {% for state in wave_states %}<th class="number">{{ state }}</th>{% endfor %}
-{% if judged %}<th class="number">at its end</th>{% endif %}</tr></thead>
+{% if judged %}<th class="number">at its end</th>{% endif %}<th>Started</th><th>Ended</th></tr></thead>
 {% for wave in waves %}
 <tr>{{ server_cell(wave) }}
-<td class="number">{{ wave.wave }}</td><td class="fixed">{{ wave.started | moment }}</td>
-<td class="fixed">{{ wave.finished | moment or "not yet" }}</td>
-<td class="number">{{ wave.size }}</td>
-{% for state in wave_states %}<td class="number">{{ wave.counts[state] }}</td>{% endfor %}
+<td class="number">{{ wave.wave }}</td><td class="number">{{ wave.size | number }}</td>
+{% for state in wave_states %}<td class="number state">{{ wave.counts[state] | number }}</td>{% endfor %}
 {% if judged %}<td class="number">
 {{- "" if wave.success_percentage is none else "%g %%" | format(wave.success_percentage) -}}
-</td>{% endif %}</tr>
+</td>{% endif %}
+<td class="fixed">{{ wave.started | moment }}</td><td class="fixed">{{ wave.finished | moment or "not yet" }}</td></tr>
 {% endfor %}
 </table></div>
 </section>

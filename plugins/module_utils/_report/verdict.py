@@ -73,7 +73,7 @@ def _end(change: Mapping[str, Any]) -> tuple[str, str]:
         return BAD, f"{_outcomes(counts[RowState.UNKNOWN])} unknown"
     bad = _bad(change)
     if bad:
-        return WARN, f"{bad} of {change['selected']} went wrong"
+        return WARN, f"{bad:,} of {change['selected']:,} went wrong"
     if change["status"] == ChangeStatus.VERIFIED:
         return GOOD, "All went well, and all have reached the goal"
     return GOOD, "All went well"
@@ -87,12 +87,12 @@ def _lines(change: Mapping[str, Any]) -> Iterator[str]:
     if change.get("forecast"):
         yield change["forecast"]["sentence"]
     counts = change["counts"]
-    bad = [f"{counts[state]} {state}" for state in BAD_STATES if counts[state]]
+    bad = [f"{counts[state]:,} {state}" for state in BAD_STATES if counts[state]]
     again = change["states"].get(ServerState.FAILED, 0)
     if again:
-        bad.append(f"{again} accepted but failed again")
+        bad.append(f"{again:,} accepted but failed again")
     if spent := _exhausted(change):
-        bad.append(f"{spent} had their last attempt and need another")
+        bad.append(f"{spent:,} had their last attempt and need another")
     if bad:
         yield f"{', '.join(bad)}."
     if change["status"] == ChangeStatus.APPLIED and not again:
@@ -128,6 +128,11 @@ def unknown_of(change: Mapping[str, Any], failures: Sequence[Mapping[str, Any]])
     return {"trace": " ".join(given), "resets": change["action"] == Action.RERUN}
 
 
+def number(value: Any) -> str:
+    """Return a number with its thousands apart, and anything else as text."""
+    return f"{value:,}" if isinstance(value, int) else str(value)
+
+
 def moment(iso: str | None) -> str:
     """Return a moment in a readable form, to the second."""
     return iso[:19].replace("T", " ") if iso else ""
@@ -147,11 +152,11 @@ def _exhausted(change: Mapping[str, Any]) -> int:
 
 
 def _participants(count: int) -> str:
-    return f"{count} participant{'' if count == 1 else 's'}"
+    return f"{count:,} participant{'' if count == 1 else 's'}"
 
 
 def _outcomes(count: int) -> str:
-    return "1 outcome is" if count == 1 else f"{count} outcomes are"
+    return "1 outcome is" if count == 1 else f"{count:,} outcomes are"
 
 
 def _percent(part: int, whole: int) -> str:
