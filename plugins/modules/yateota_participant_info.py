@@ -267,7 +267,7 @@ from typing import Any
 from ..module_utils._ansible.module import Task, run_module
 from ..module_utils._api.models import PARTICIPANT_COLUMNS, Participant, row_of
 from ..module_utils._core.bounds import check_bounds
-from ..module_utils._core.cohorts import ICCID_DIGITS, IMSI_DIGITS, Kind, Tallies, cohorts_result
+from ..module_utils._core.cohorts import ICCID_DIGITS, IMSI_DIGITS, GroupCounts, Kind, cohorts_result
 from ..module_utils._core.states import ServerState
 from ..module_utils._report.rows import Export, RowWriter
 
@@ -312,10 +312,10 @@ def run(task: Task) -> dict[str, Any]:
         if count is not None:  # else the list is read and counted
             return {"changed": False, "count": count, "states": {}}
     states: Counter[str] = Counter()
-    tallies = Tallies()
+    groups = GroupCounts()
     read = counted(pages(task), states)
     if params["analyze"]:
-        read = analyzed(read, tallies)
+        read = analyzed(read, groups)
     result: dict[str, Any] = {"changed": False}
     if params["dest"]:
         with Export(params["dest"], task.check_mode) as export:
@@ -329,7 +329,7 @@ def run(task: Task) -> dict[str, Any]:
     else:
         result["participants"] = [participant.result() for page in read for participant in page]
     if params["analyze"]:
-        result["cohorts"] = cohorts_result(tallies)
+        result["cohorts"] = cohorts_result(groups)
     return {**result, "count": states.total(), "states": dict(states)}
 
 
@@ -342,11 +342,11 @@ def pages(task: Task) -> Iterable[list[Participant]]:
     return task.reader.participants(params["campaign_id"], params["state"], params["page_size"])
 
 
-def analyzed(read: Iterable[list[Participant]], tallies: Tallies) -> Iterator[list[Participant]]:
+def analyzed(read: Iterable[list[Participant]], groups: GroupCounts) -> Iterator[list[Participant]]:
     """The pages, those in them whose delivery has ended tallied on the way."""
     for page in read:
         ended = [each for each in page if each.state in (ServerState.FINISHED, ServerState.FAILED)]
-        tallies.add_total(len(ended), sum(each.state == ServerState.FAILED for each in ended))
+        groups.add_total(len(ended), sum(each.state == ServerState.FAILED for each in ended))
         # A page has few different prefixes: they are counted first.
         for kind, digits in ((Kind.ICCID_PREFIX, max(ICCID_DIGITS)), (Kind.IMSI_PREFIX, max(IMSI_DIGITS))):
             names = [(each.iccid if kind is Kind.ICCID_PREFIX else each.imsi) or "" for each in ended]
@@ -355,7 +355,7 @@ def analyzed(read: Iterable[list[Participant]], tallies: Tallies) -> Iterator[li
                 name[:digits] for name, each in zip(names, ended, strict=True) if each.state == ServerState.FAILED
             )
             for prefix, size in sizes.items():
-                tallies.add(kind, prefix, size, failed[prefix])
+                groups.add(kind, prefix, size, failed[prefix])
         yield page
 
 

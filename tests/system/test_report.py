@@ -280,13 +280,13 @@ def account(waves: list[dict[str, Any]], servers: int = 1) -> str:
     ]
     failure = {"participant_id": 123456, "campaign_id": 167, "iccid": "8943101000000000873", "imsi": "262010000000011"}
     failures = [{**failure, "msisdn": "882990000011", "state": each["state"], "message": MESSAGE} for each in reasons]
-    tallies, all_sent = cohorts.Tallies(), change["selected"]
+    groups, all_sent = cohorts.GroupCounts(), change["selected"]
     for prefix, size, failed in (
         ("89431010000", all_sent // 2, all_sent // 5),
         ("89491010000", all_sent // 2, all_sent // 50),
     ):
-        tallies.add_total(size, failed)
-        tallies.add(cohorts.Kind.ICCID_PREFIX, prefix, size, failed)
+        groups.add_total(size, failed)
+        groups.add(cohorts.Kind.ICCID_PREFIX, prefix, size, failed)
     sent = [(1_780_344_000.0 + 130 * each["wave"], dict(each["counts"])) for each in waves]
     exhausted = [{**failure, "msisdn": "882990000011", "state_now": "failed"}] * 3
     if servers > 1:
@@ -295,7 +295,7 @@ def account(waves: list[dict[str, Any]], servers: int = 1) -> str:
         for each in (change["runs"], failures, exhausted):
             each[:] = [{**one, **server(place % servers)} for place, one in enumerate(each)]
         change |= {"api_url": None, "shards": [shard(waves, place) for place in range(servers)]}
-    told_beside = (exhausted if servers > 1 else (), cohorts.cohorts_result(tallies))
+    told_beside = (exhausted if servers > 1 else (), cohorts.cohorts_result(groups))
     details = page.Details(failures, reasons, *told_beside, [(1_780_344_000.0, {}), *sent])
     return page.page(change, details)
 

@@ -10,9 +10,9 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from .._core.rollout_policy import covers, read_reasons
+from .._core.rollout_policy import covers
 from .hours import DAYS, read_hours
-from .options import FLEET
+from .options import FLEET, read_reasons
 from .windows import read_moment
 
 LIMITS = ("rollout", "abort", "window", "attempts")

@@ -5,16 +5,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
 from .._core.errors import InvalidInputError
-from .._core.rollout_policy import Reasons, bad_rule, read_reasons
+from .._core.rollout_policy import BadReasons, bad_rule
 from .._core.tallies import BadRule
 from .windows import Window, window_of
 
-REPORT, RESEND = "report", "resend"
+RESEND = "resend"
 CHANGE, FLEET = SCOPES = "change", "fleet"
 """What a limit is for: the change on one server, or on all."""
 
@@ -41,7 +41,7 @@ class RolloutOptions:
     threshold_percentage: float
     minimum_executed: int
     count_unanswered: bool
-    on_reason: Reasons | None
+    on_reason: BadReasons | None
     window: Window
     wait_for_window: bool
     resume_aborted: bool
@@ -108,3 +108,35 @@ def rollout_options(params: Mapping[str, Any], arguments: Mapping[str, Mapping[s
         recheck_after=params["recheck_after"],
         max_waves=params["max_waves"],
     )
+
+
+def read_reasons(option: str, given: Sequence[Any] | None) -> BadReasons | None:
+    """Read a list of codes and texts; digits are a code.
+
+    Returns:
+        The entries, each once and in order, codes as numbers. None if none are given.
+
+    Raises:
+        InvalidInputError: the list is empty, or an entry is neither a code nor a text.
+    """
+    if given is None:
+        return None
+    if not given:
+        raise InvalidInputError(
+            f"{option} must name one or more codes or texts, got an empty list. Leave it out, so that all bad attempts "
+            "count."
+        )
+    return tuple(dict.fromkeys(_reason(option, each) for each in given))
+
+
+def _reason(option: str, given: Any) -> int | str:
+    text = " ".join(given.split()) if isinstance(given, str) else str(given)
+    is_code = isinstance(given, (int, str)) and not isinstance(given, bool) and text.isascii() and text.isdecimal()
+    if is_code and int(text) > 0:
+        return int(text)
+    if is_code or not isinstance(given, str) or not text:
+        raise InvalidInputError(
+            f"{option} must have codes of 1 or more and texts, got {given!r}. Give the code of an answer, such as 404, "
+            "or a part of its message."
+        )
+    return text

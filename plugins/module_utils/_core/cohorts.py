@@ -66,7 +66,7 @@ _SUBJECTS = {
 }
 
 
-class Tallies:
+class GroupCounts:
     """The number of participants and of failures in each group, in bounded memory.
 
     Attributes:
@@ -128,7 +128,7 @@ class Cohort:
     """A group of participants and the rest.
 
     Attributes:
-        kind, value: what they have in common, as for ``Tallies.add``.
+        kind, value: what they have in common, as for ``GroupCounts.add``.
         size, failed: the number of participants and of failures among them.
         rest, rest_failed: the same of all others.
     """
@@ -239,13 +239,13 @@ def _log_choose(size: int, chosen: int) -> float:
     return math.lgamma(size + 1) - math.lgamma(chosen + 1) - math.lgamma(size - chosen + 1)
 
 
-def worst(tallies: Tallies) -> list[Cohort]:
+def worst(groups: GroupCounts) -> list[Cohort]:
     """Return the cohorts that fail more often than the rest, the worst first.
 
     The order is by the lower limit of the lift.
     """
-    compared = tallies.cohorts()
-    if not tallies.failed or not compared:
+    compared = groups.cohorts()
+    if not groups.failed or not compared:
         return []
     most = _BY_CHANCE / len(compared)
     found = [cohort for cohort in compared if _is_worse(cohort, most)]
@@ -272,7 +272,7 @@ def _largest_parts(cohort: Cohort, kept: Sequence[Cohort]) -> list[Cohort]:
     return [part for part in parts if not any(part.is_part_of(other) for other in parts)]
 
 
-class Reasons:
+class ReasonCounts:
     """The failures by the server's code and message, in bounded memory."""
 
     def __init__(self) -> None:
@@ -310,17 +310,17 @@ def _reason(code: int | None, text: str, count: int, failed: int) -> dict[str, A
     }
 
 
-def cohorts_result(tallies: Tallies, reasons: Reasons | None = None) -> dict[str, Any]:
+def cohorts_result(groups: GroupCounts, reasons: ReasonCounts | None = None) -> dict[str, Any]:
     """Return the analysis as modules return it."""
-    compared = tallies.cohorts()
+    compared = groups.cohorts()
     return {
-        "size": tallies.size,
-        "failed": tallies.failed,
-        "percentage": _percent(tallies.failed / tallies.size) if tallies.size else None,
+        "size": groups.size,
+        "failed": groups.failed,
+        "percentage": _percent(groups.failed / groups.size) if groups.size else None,
         "compared": len(compared),
-        "complete": tallies.is_complete,
-        "worst": [cohort.result() for cohort in worst(tallies)[:MOST_FOUND]],
-        "reasons": reasons.result(tallies.failed) if reasons else [],
+        "complete": groups.is_complete,
+        "worst": [cohort.result() for cohort in worst(groups)[:MOST_FOUND]],
+        "reasons": reasons.result(groups.failed) if reasons else [],
     }
 
 

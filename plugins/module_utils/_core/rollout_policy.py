@@ -10,18 +10,15 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Sequence
-from typing import Any
 
-from .errors import InvalidInputError
 from .states import BAD_STATES, ServerState
 from .tallies import BadRule, WaveCount
 
-Reasons = tuple["int | str", ...]
+BadReasons = tuple["int | str", ...]
 """What makes an attempt count as bad: codes of the server's answer, and texts of its message."""
 
 
-def bad_rule(reasons: Reasons | None = None, unanswered_after: float | None = None) -> BadRule:
+def bad_rule(reasons: BadReasons | None = None, unanswered_after: float | None = None) -> BadRule:
     """Return the rule by which attempts count as bad for the abort threshold.
 
     The server gives no reason for an attempt that it has carried out: a participant that failed afterwards has none of
@@ -40,7 +37,7 @@ def bad_rule(reasons: Reasons | None = None, unanswered_after: float | None = No
     )
 
 
-def has_reason(reasons: Reasons, code: int | None, message: str | None) -> bool:
+def has_reason(reasons: BadReasons, code: int | None, message: str | None) -> bool:
     """Return whether one of the reasons is the code, or a part of the message in upper or lower case."""
     text = (message or "").casefold()
     return any(code == each if isinstance(each, int) else each.casefold() in text for each in reasons)
@@ -62,39 +59,7 @@ def must_abort(executed: int, bad: int, minimum_executed: int, threshold_percent
     return executed >= minimum_executed and bad * 100 >= threshold_percentage * executed
 
 
-def read_reasons(option: str, given: Sequence[Any] | None) -> Reasons | None:
-    """Read a list of codes and texts; digits are a code.
-
-    Returns:
-        The entries, each once and in order, codes as numbers. None if none are given.
-
-    Raises:
-        InvalidInputError: the list is empty, or an entry is neither a code nor a text.
-    """
-    if given is None:
-        return None
-    if not given:
-        raise InvalidInputError(
-            f"{option} must name one or more codes or texts, got an empty list. Leave it out, so that all bad attempts "
-            "count."
-        )
-    return tuple(dict.fromkeys(_reason(option, each) for each in given))
-
-
-def _reason(option: str, given: Any) -> int | str:
-    text = " ".join(given.split()) if isinstance(given, str) else str(given)
-    is_code = isinstance(given, (int, str)) and not isinstance(given, bool) and text.isascii() and text.isdecimal()
-    if is_code and int(text) > 0:
-        return int(text)
-    if is_code or not isinstance(given, str) or not text:
-        raise InvalidInputError(
-            f"{option} must have codes of 1 or more and texts, got {given!r}. Give the code of an answer, such as 404, "
-            "or a part of its message."
-        )
-    return text
-
-
-def covers(wider: Reasons, reasons: Reasons) -> bool:
+def covers(wider: BadReasons, reasons: BadReasons) -> bool:
     """Return whether each attempt that has one of ``reasons`` also has one of ``wider``."""
     return all(
         any(

@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from .._core.cohorts import ICCID_DIGITS, IMSI_DIGITS, SMALLEST, Kind, Reasons, Tallies
+from .._core.cohorts import ICCID_DIGITS, IMSI_DIGITS, SMALLEST, GroupCounts, Kind, ReasonCounts
 from .._core.identifiers import LONG_NUMBER
 from .._core.states import EXECUTED_STATES, RowState
 from .._core.tallies import BadRule
@@ -26,7 +26,7 @@ _BLOCK = 1000
 _NUMBER = re.compile(r"[0-9]+")
 
 
-def failures_of(change: Change, bad_rule: BadRule) -> tuple[Tallies, Reasons]:
+def failures_of(change: Change, bad_rule: BadRule) -> tuple[GroupCounts, ReasonCounts]:
     """Count the participants that were sent for, and the failures among them.
 
     Args:
@@ -39,30 +39,30 @@ def failures_of(change: Change, bad_rule: BadRule) -> tuple[Tallies, Reasons]:
     return change.ledger.outage.repeat(lambda: _read(change, bad_rule))
 
 
-def _read(change: Change, bad_rule: BadRule) -> tuple[Tallies, Reasons]:
+def _read(change: Change, bad_rule: BadRule) -> tuple[GroupCounts, ReasonCounts]:
     columns, is_bad = participants.c, _is_bad(bad_rule)
-    tallies, reasons = Tallies(), Reasons()
+    groups, reasons = GroupCounts(), ReasonCounts()
     # A moment is rounded to the second, the same on both databases.
     hour = sa.cast(columns.sent_at, sa.BigInteger) // 3600
     with change.ledger.read() as connection:
         for campaign, wave, number, size, failed in _groups(
             connection, change, is_bad, columns.campaign_id, columns.wave, hour
         ):
-            tallies.add_total(size, failed)
+            groups.add_total(size, failed)
             for kind, value in ((Kind.CAMPAIGN, campaign), (Kind.WAVE, wave), (Kind.HOUR, number)):
-                tallies.add(kind, value, size, failed)
-        if not tallies.failed:
-            return tallies, reasons
+                groups.add(kind, value, size, failed)
+        if not groups.failed:
+            return groups, reasons
         # Apart, because there are many more pairs of prefixes than prefixes.
         for kind, column, digits in (
             (Kind.ICCID_PREFIX, columns.iccid, max(ICCID_DIGITS)),
             (Kind.IMSI_PREFIX, columns.imsi, max(IMSI_DIGITS)),
         ):
             for prefix, size, failed in _groups(connection, change, is_bad, sa.func.substr(column, 1, digits)):
-                tallies.add(kind, prefix, size, failed)
+                groups.add(kind, prefix, size, failed)
         for code, text, count in _reasons(connection, change, is_bad):
             reasons.add(code, _shown(text, count), count)
-    return tallies, reasons
+    return groups, reasons
 
 
 def _is_bad(rule: BadRule) -> sa.ColumnElement[bool]:

@@ -18,9 +18,9 @@ from ansible_collections.simops.yateota.plugins.module_utils._core import cohort
 from ansible_collections.simops.yateota.plugins.module_utils._core.cohorts import (
     SMALLEST,
     Cohort,
+    GroupCounts,
     Kind,
-    Reasons,
-    Tallies,
+    ReasonCounts,
     chance_of,
     cohorts_result,
     lift_interval,
@@ -126,13 +126,13 @@ def plain_counts(read: Iterable[tuple[str, str, bool]]) -> dict[tuple[Kind, str]
     return {name: (size, failures[name]) for name, size in sizes.items()}
 
 
-def tallied(read: Iterable[tuple[str, str, bool]]) -> Tallies:
-    tallies = Tallies()
+def tallied(read: Iterable[tuple[str, str, bool]]) -> GroupCounts:
+    groups = GroupCounts()
     for iccid, imsi, is_bad in read:
-        tallies.add_total(1, is_bad)
-        tallies.add(Kind.ICCID_PREFIX, iccid, 1, is_bad)
-        tallies.add(Kind.IMSI_PREFIX, imsi, 1, is_bad)
-    return tallies
+        groups.add_total(1, is_bad)
+        groups.add(Kind.ICCID_PREFIX, iccid, 1, is_bad)
+        groups.add(Kind.IMSI_PREFIX, imsi, 1, is_bad)
+    return groups
 
 
 @given(rows)
@@ -156,41 +156,41 @@ def test_cohorts_are_counted_as_a_plain_reading_does(read: list[tuple[str, str, 
         assert each["percentage_low"] <= each["percentage"] <= each["percentage_high"]
 
 
-def counted(*groups: tuple[str, int, int]) -> Tallies:
-    """Tallies of ICCID prefixes, each with its size and failures."""
-    tallies = Tallies()
-    for prefix, size, failed in groups:
-        tallies.add_total(size, failed)
-        tallies.add(Kind.ICCID_PREFIX, prefix, size, failed)
-    return tallies
+def counted(*sizes: tuple[str, int, int]) -> GroupCounts:
+    """Counts of ICCID prefixes, each with its size and failures."""
+    groups = GroupCounts()
+    for prefix, size, failed in sizes:
+        groups.add_total(size, failed)
+        groups.add(Kind.ICCID_PREFIX, prefix, size, failed)
+    return groups
 
 
-def sentences(tallies: Tallies) -> list[str]:
-    return [each["sentence"] for each in cohorts_result(tallies)["worst"]]
+def sentences(groups: GroupCounts) -> list[str]:
+    return [each["sentence"] for each in cohorts_result(groups)["worst"]]
 
 
 def test_the_sentence_has_the_share_and_the_lift() -> None:
     # 31 % of 400 against 7.42 % of 1,600; batches of one issuer each, so that longer prefixes add nothing
-    tallies = counted(("89431010000", 400, 124), ("89491020000", 800, 60), ("89331020000", 800, 58))
-    assert sentences(tallies) == ["SIMs 8943101: 31 % failed, 4.2 times the rest"]
+    groups = counted(("89431010000", 400, 124), ("89491020000", 800, 60), ("89331020000", 800, 58))
+    assert sentences(groups) == ["SIMs 8943101: 31 % failed, 4.2 times the rest"]
     assert sentences(counted(("89431010000", 40, 20), ("89491020000", 800, 0))) == [
         "SIMs 8943101: 50 % failed, none of the rest"
     ]
 
 
 def test_a_bad_batch_is_named_and_not_the_issuer_that_has_it() -> None:
-    tallies = counted(("89431010000", 400, 200), ("89431012000", 900, 45), ("89491010000", 5000, 250))
-    assert sentences(tallies) == ["SIMs 894310100: 50 % failed, 10 times the rest"]
+    groups = counted(("89431010000", 400, 200), ("89431012000", 900, 45), ("89491010000", 5000, 250))
+    assert sentences(groups) == ["SIMs 894310100: 50 % failed, 10 times the rest"]
 
 
 def test_a_bad_issuer_is_named_and_not_each_of_its_batches() -> None:
-    tallies = counted(*((f"89431010{batch}00", 400, 120) for batch in range(5)), ("89491010000", 5000, 250))
-    assert sentences(tallies) == ["SIMs 8943101: 30 % failed, 6 times the rest"]
+    groups = counted(*((f"89431010{batch}00", 400, 120) for batch in range(5)), ("89491010000", 5000, 250))
+    assert sentences(groups) == ["SIMs 8943101: 30 % failed, 6 times the rest"]
 
 
 def test_a_worse_batch_of_a_bad_issuer_is_named_beside_it() -> None:
-    tallies = counted(("89431010000", 400, 360), ("89431012000", 2000, 600), ("89491010000", 5000, 250))
-    assert {each.split(":")[0] for each in sentences(tallies)} == {"SIMs 894310100", "SIMs 8943101"}
+    groups = counted(("89431010000", 400, 360), ("89431012000", 2000, 600), ("89491010000", 5000, 250))
+    assert {each.split(":")[0] for each in sentences(groups)} == {"SIMs 894310100", "SIMs 8943101"}
 
 
 def test_fewer_than_the_smallest_never_show() -> None:
@@ -212,16 +212,16 @@ def test_noise_finds_nothing() -> None:
 
 def test_memory_is_bounded_and_the_large_groups_stay(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cohorts, "MOST_KEPT", 60)
-    tallies = Tallies()
+    groups = GroupCounts()
     for number in range(1000):
-        tallies.add_total(2, number % 2)
-        tallies.add(Kind.ICCID_PREFIX, "89431010000", 1, number % 2)
-        tallies.add(Kind.ICCID_PREFIX, f"{number:05}123456", 1, 0)
-        assert len(tallies._groups[Kind.ICCID_PREFIX]) <= 60 + 3
-    assert not tallies.is_complete
-    assert sentences(tallies) == ["SIMs 8943101: 50 % failed, none of the rest"]
-    assert cohorts_result(tallies)["complete"] is False
-    reasons = Reasons()
+        groups.add_total(2, number % 2)
+        groups.add(Kind.ICCID_PREFIX, "89431010000", 1, number % 2)
+        groups.add(Kind.ICCID_PREFIX, f"{number:05}123456", 1, 0)
+        assert len(groups._groups[Kind.ICCID_PREFIX]) <= 60 + 3
+    assert not groups.is_complete
+    assert sentences(groups) == ["SIMs 8943101: 50 % failed, none of the rest"]
+    assert cohorts_result(groups)["complete"] is False
+    reasons = ReasonCounts()
     for number in range(500):
         reasons.add(403, "locked", 1)
         reasons.add(500, f"error {number}", 1)
@@ -337,8 +337,8 @@ def test_only_those_sent_for_count_and_those_that_came_back_failed(ledger: str, 
         *(row(seq, "done", read_at=moment, state_now="finished") for seq in range(230, 300)),
         *(row(seq, "done", read_at=BEGUN, state_now="failed") for seq in range(300, 400)),  # read before it was sent
     ]
-    tallies, reasons = failures_of(record(opened, iter(rows)), BAD_RULE)
-    assert (tallies.size, tallies.failed) == (200, 30)
+    groups, reasons = failures_of(record(opened, iter(rows)), BAD_RULE)
+    assert (groups.size, groups.failed) == (200, 30)
     assert [(each["code"], each["message"], each["failed"]) for each in reasons.result(30)] == [(None, CAME_BACK, 30)]
 
 

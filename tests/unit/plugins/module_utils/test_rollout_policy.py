@@ -8,16 +8,16 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from ansible_collections.simops.yateota.plugins.module_utils._change.options import read_reasons
 from ansible_collections.simops.yateota.plugins.module_utils._core.errors import InvalidInputError
 from ansible_collections.simops.yateota.plugins.module_utils._core.rollout_policy import (
     BAD_RULE,
-    Reasons,
+    BadReasons,
     bad_rule,
     covers,
     is_proven,
     must_abort,
     pause_between_readings,
-    read_reasons,
     shortfall,
 )
 from ansible_collections.simops.yateota.plugins.module_utils._core.states import RowState
@@ -89,7 +89,7 @@ def test_reasons_that_are_neither(given: list[Any], words: str) -> None:
         (("40",), (404,), False),
     ],
 )
-def test_reasons_that_cover_others(wider: Reasons, reasons: Reasons, does: bool) -> None:
+def test_reasons_that_cover_others(wider: BadReasons, reasons: BadReasons, does: bool) -> None:
     assert covers(wider, reasons) is does
 
 
