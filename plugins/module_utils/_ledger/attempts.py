@@ -104,6 +104,8 @@ class Attempts:
         self.chain = Chain(change, run)
         columns = participants.c
         given = change.ledger.given(seq="integer").c
+        # PostgreSQL, whose statistics lag behind a new plan, would otherwise read the whole change for each block.
+        block = change.rows & columns.seq.between(sa.bindparam("first"), sa.bindparam("last"))
         # A mark of this run counts as made even if the answer to its commit was lost.
         own_mark = (columns.state == RowState.SENDING) & (columns.run == run)
         blank = dict.fromkeys(("answered_at", "code", "message", "reason"))
@@ -111,19 +113,19 @@ class Attempts:
         unlinked = columns.link.is_(None)
         self._mark = (
             participants.update()
-            .where(change.rows, columns.seq == given.seq, ((columns.state == RowState.PLANNED) & unlinked) | own_mark)
+            .where(block, columns.seq == given.seq, ((columns.state == RowState.PLANNED) & unlinked) | own_mark)
             .values(state=RowState.SENDING, state_before=columns.state_now, run=run, sent_at=sa.bindparam("moment"))
             .values(blank)
         )
         self._unmark = (
             participants.update()
-            .where(change.rows, columns.seq == given.seq, own_mark)
+            .where(block, columns.seq == given.seq, own_mark)
             .values(state=RowState.PLANNED, sent_at=None)
         )
         given = change.ledger.given(seq="integer", **_RECORDED_COLUMNS).c
         self._settle = (
             participants.update()
-            .where(change.rows, columns.seq == given.seq)
+            .where(block, columns.seq == given.seq)
             .values({name: given[name] for name in _RECORDED_COLUMNS})
             .values(link=sa.case((given.state != RowState.PLANNED, sa.bindparam("link", type_=sa.Integer))))
         )
@@ -170,16 +172,16 @@ class Attempts:
         """Record and mark; return whether any are marked."""
         with self._change.write() as connection:
             if ended:
-                connection.execute(self._settle, {"rows": ended, "link": values["link"]})
+                connection.execute(self._settle, _block(ended) | {"link": values["link"]})
             if not marked:
                 return False
             if self._change.halt:  # as this transaction has read it
-                connection.execute(self._unmark, {"rows": marked})  # marked if the answer to a commit was lost
+                connection.execute(self._unmark, _block(marked))  # marked if the answer to a commit was lost
                 return False
             self.ledger.fold(connection)
             if not self._has_marked:
                 self._note_approver(connection)
-            mark = {"rows": marked, "moment": values["moment"]}
+            mark = _block(marked) | {"moment": values["moment"]}
             if self.ledger.rows_changed(connection, self._mark, mark) != len(marked):
                 raise InvalidInputError(
                     "The next participants are not planned in the ledger any more: another program has changed it. "
@@ -311,6 +313,12 @@ class Attempts:
 def number_of(condition: sa.ColumnElement[bool]) -> sa.ColumnElement[int]:
     """Select how many rows meet a condition."""
     return sa.func.coalesce(sa.cast(sa.func.sum(sa.case((condition, 1), else_=0)), sa.Integer), 0)
+
+
+def _block(rows: Sequence[tuple[Any, ...]]) -> dict[str, Any]:
+    """Return the parameters of a statement for rows that begin with the place of their attempt."""
+    places = [row[0] for row in rows]
+    return {"rows": rows, "first": min(places), "last": max(places)}
 
 
 def _code_and_text(

@@ -13,18 +13,23 @@ from typing import Any
 
 import pytest
 from ansible_collections.simops.yateota.plugins.module_utils._change.limits import loosened
-from ansible_collections.simops.yateota.plugins.module_utils._ledger.change import Change, find_change
+from ansible_collections.simops.yateota.plugins.module_utils._core.states import RowState
+from ansible_collections.simops.yateota.plugins.module_utils._ledger.attempts import Attempt, Attempts
+from ansible_collections.simops.yateota.plugins.module_utils._ledger.change import Change, create_change, find_change
 from ansible_collections.simops.yateota.plugins.module_utils._ledger.database import open_ledger
 from ansible_collections.simops.yateota.plugins.module_utils._ledger.fleet import abort_all, resume_all
 from ansible_collections.simops.yateota.plugins.module_utils._ledger.lease_time import lease_remaining
 from ansible_collections.simops.yateota.plugins.module_utils._ledger.siblings import Siblings
-from ansible_collections.simops.yateota.plugins.module_utils._ledger.tables import changes, sa
+from ansible_collections.simops.yateota.plugins.module_utils._ledger.tables import changes, participants, sa
 from ansible_collections.simops.yateota.tests.unit.plugins.module_utils.conftest import Bulk
 from ansible_collections.simops.yateota.tests.unit.plugins.module_utils.test_fleet import acted_on, api_url, fleet
 
 from yateota_sandbox import Sandbox
 
 __all__ = ["fleet"]
+
+PLANNED = (sa.literal("planned"), sa.literal(0))
+"""The state of a participant, and how often it was found."""
 
 BUDGET = {"scope": "fleet", "threshold_percentage": 10, "minimum_executed": 10}
 
@@ -153,6 +158,33 @@ def test_a_run_reads_no_participants_to_know_of_the_others(bulk: Bulk, fleet: li
         assert (siblings.executed, siblings.bad, siblings.sending) == (14, 4, 2)
         assert len(statements) == 1
         assert "participants" not in statements[0]
+
+
+def test_a_block_reads_no_other_participants_of_a_new_plan(new_database: str) -> None:
+    """Also before PostgreSQL has statistics of it."""
+    number, read = 2000, []
+    fetched = "SELECT coalesce(sum(idx_tup_fetch + seq_tup_read), 0) FROM pg_stat_xact_user_tables WHERE relname = "
+    with contextlib.closing(open_ledger(new_database, None)) as opened:
+        change = create_change(opened, "CHG1", api_url="http://x", node="ota", action="retry", selection={})
+        plan = sa.select(sa.literal(change.number), sa.column("seq"), sa.cast(sa.column("seq"), sa.Text), *PLANNED)
+        given = plan.select_from(sa.func.generate_series(0, number - 1).alias("seq"))
+        with opened.write() as connection:
+            columns = ["change", "seq", "name", "state", "found"]
+            connection.execute(participants.insert().from_select(columns, given, include_defaults=False))
+        attempts = Attempts(change, 1)
+
+        def read_and_commit(connection: sa.Connection) -> None:
+            read.append(connection.exec_driver_sql(f"{fetched}'{participants.name}'").scalar_one())
+
+        sa.event.listen(opened._engine, "commit", read_and_commit)
+        change.update(started=change.clock.moment())  # the clock reads the change's moments once
+        block = [Attempt(seq, {}, "failed", True) for seq in range(100, 108)]
+        attempts.record([], block)
+        for attempt in block:
+            attempt.state = RowState.DONE
+        attempts.record(block, [])
+    assert len(read) == 3
+    assert read[-1] - read[0] < number / 10
 
 
 # --- Stages -----------------------------------------------------------------------------------------------------------
