@@ -152,46 +152,46 @@ class _Sims:
 
 
 def duplicates(kind: str, entries: Iterable[Candidate]) -> Iterator[tuple[int, int]]:
-    """Yield pairs of places (goes, stays) of entries that are duplicates by ``kind``.
+    """Yield pairs of places (dropped, kept) of entries that are duplicates by ``kind``.
 
-    They are equal in ``kind`` and are one SIM or participant. An ICCID belongs to only one SIM. An IMSI or a number may
-    have moved to another SIM: two entries that differ in a stronger identifier are two SIMs. For example, the number of
-    three entries with the ICCIDs A, B and A has moved: the first and the third entry are one SIM, and the second is
-    another. An entry with only the number counts as the first SIM.
+    Such entries are equal in ``kind``, and are one SIM or participant. An ICCID belongs to only one SIM. An IMSI or
+    a number may have moved to another SIM: two entries that differ in a stronger identifier are two SIMs. For
+    example, the number of three entries with the ICCIDs A, B and A has moved: the first and the third entry are one
+    SIM, and the second is another. An entry with only the number counts as the first SIM.
     """
     sims = _Sims(kind)
     for each in sorted(entries, key=lambda entry: (entry.iccid is None, entry.imsi is None, entry.place)):
         sims.add(each)
     for sim in sims.entries:
-        stays = min(sim, key=lambda entry: (entry.keep_rank, entry.place))
-        yield from ((each.place, stays.place) for each in sim if each is not stays)
+        kept = min(sim, key=lambda entry: (entry.keep_rank, entry.place))
+        yield from ((each.place, kept.place) for each in sim if each is not kept)
 
 
 def all_duplicates(
     action: str, known: Sequence[Mapping[str, Any]], ranks: Sequence[tuple[int, ...]]
 ) -> list[tuple[int, int]]:
-    """Return pairs of places (goes, stays) of entries that one request acts on.
+    """Return pairs of places (dropped, kept) of entries that one request acts on.
 
-    No entry both goes and stays.
+    No entry is both.
 
     Args:
         action: one of ``NAMINGS``.
         known: the identifiers of each entry, and ``campaign_id``; missing or None if they are not known.
-        ranks: the entries' ranks. Of several entries, the first one of the smallest rank stays.
+        ranks: the entries' ranks. Of several entries, the first one of the smallest rank is kept.
     """
     joined = {place: dict(each) for place, each in enumerate(known)}
-    stays_for: dict[int, int] = {}
+    kept_for: dict[int, int] = {}
     grows = True
     while grows:  # an entry that gets an identifier from a duplicate may be a duplicate of a third
         grows = False
         for kind in reversed(IDENTIFIERS):  # all numbers of one SIM are compared before one is kept
             for equal in _equal(kind, NAMINGS[action].unit, joined):
-                for goes, stays in duplicates(kind, [_candidate(each, ranks[each], joined[each]) for each in equal]):
-                    gone = joined.pop(goes)
-                    lacking = [name for name in SIM_IDENTIFIERS if joined[stays].get(name) is None]
-                    joined[stays].update({name: gone[name] for name in lacking if gone.get(name) is not None})
-                    stays_for[goes], grows = stays, True
-    return [(goes, _last(stays_for, stays)) for goes, stays in stays_for.items()]
+                for dropped, kept in duplicates(kind, [_candidate(each, ranks[each], joined[each]) for each in equal]):
+                    gone = joined.pop(dropped)
+                    lacking = [name for name in SIM_IDENTIFIERS if joined[kept].get(name) is None]
+                    joined[kept].update({name: gone[name] for name in lacking if gone.get(name) is not None})
+                    kept_for[dropped], grows = kept, True
+    return [(dropped, _last(kept_for, kept)) for dropped, kept in kept_for.items()]
 
 
 def _candidate(place: int, keep_rank: tuple[int, ...], known: Mapping[str, Any]) -> Candidate:

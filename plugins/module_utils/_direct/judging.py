@@ -43,20 +43,22 @@ def judge(action: str, entries: Sequence[Entry], force: bool) -> str:
     """
     for entry in entries:
         entry.judge(_judged(action, entry, force))
-    for goes, stays in all_duplicates(
+    for dropped, kept in all_duplicates(
         action, [each.known for each in entries], [_keep_rank(action, each) for each in entries]
     ):
-        reason = f"the list names it twice; it is acted on once, as {described(entries[stays].given)}"
-        if entries[goes].send:
-            entries[goes].judge(ParticipantPlan(Verdict.SKIP, entries[goes].state, entries[goes].state, reason))
+        reason = f"the list names it twice; it is acted on once, as {described(entries[kept].given)}"
+        if entries[dropped].send:
+            entries[dropped].judge(
+                ParticipantPlan(Verdict.SKIP, entries[dropped].state, entries[dropped].state, reason)
+            )
     for place in named_again(action, [{} if each.outcome == EntryOutcome.REFUSED else each.known for each in entries]):
         if entries[place].send:
             entries[place].judge(ParticipantPlan(Verdict.REFUSE, None, None, NAMED_AGAIN))
     to_send = [entry for entry in entries if entry.send]
     unit = NAMINGS[action].unit
-    two = first_indistinct([(frozenset(entry.known), bool(entry.found)) for entry in to_send], unit)
-    sentence = may_be_one_sim(to_send[two[0]].given, to_send[two[1]].given) if two else ""
-    if two and unit == SIM:
+    pair = first_indistinct([(frozenset(entry.known), bool(entry.found)) for entry in to_send], unit)
+    sentence = may_be_one_sim(to_send[pair[0]].given, to_send[pair[1]].given) if pair else ""
+    if pair and unit == SIM:
         raise InvalidInputError(f"{action} is refused, nothing was sent. {sentence}")
     return sentence
 

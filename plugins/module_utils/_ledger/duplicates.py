@@ -95,22 +95,22 @@ class Duplicates:
 
     @repeatable
     def _pairs(self, kind: str, which: list[sa.ColumnElement[bool]]) -> tuple[bool, array.array[int], array.array[int]]:
-        """Pair entries that stay and go, in 16 bytes.
+        """Return whether a dropped entry has further identifiers, and the kept and the dropped entries in order.
 
-        Return whether one that goes has more identifiers.
+        A pair takes 16 bytes.
         """
-        stay, go, grown = array.array("q"), array.array("q"), False
+        all_kept, all_dropped, grown = array.array("q"), array.array("q"), False
         # An option of the statement, not of the connection, whose timeouts are set by statements without rows.
         equals = self._equal(kind, which).execution_options(yield_per=1000)
         with self.ledger.read() as connection, connection.execute(equals) as found:
             for _equal, rows in groupby(found, key=lambda row: tuple(row[: len(self._parts) + 1])):
                 equal = {row.seq: row for row in rows}
-                for goes, stays in duplicates(kind, map(self._candidate, equal.values())):
-                    stay.append(stays)
-                    go.append(goes)
-                    gone, kept = equal[goes]._mapping, equal[stays]._mapping
-                    grown = grown or any(gone[name] is not None and kept[name] is None for name in _SHARED)
-        return grown, stay, go
+                for dropped, kept in duplicates(kind, map(self._candidate, equal.values())):
+                    all_kept.append(kept)
+                    all_dropped.append(dropped)
+                    gone, stays = equal[dropped]._mapping, equal[kept]._mapping
+                    grown = grown or any(gone[name] is not None and stays[name] is None for name in _SHARED)
+        return grown, all_kept, all_dropped
 
     def _equal(self, kind: str, which: list[sa.ColumnElement[bool]]) -> sa.Select[Any]:
         """Select the entries that share an identifier of a kind, ordered by it."""
@@ -134,19 +134,16 @@ class Duplicates:
 
     @repeatable
     def _merge(self, pairs: list[list[int]]) -> None:
-        """Add the identifiers of entries that go to those that stay.
-
-        The entries that go are deleted or skipped.
-        """
+        """Add the identifiers of dropped entries to the kept ones; delete or skip the dropped ones."""
         columns, gone = participants.c, participants.alias()
-        given = self.ledger.given(stays="integer", goes="integer").c
+        given = self.ledger.given(kept="integer", dropped="integer").c
         fill = (
             participants.update()
-            .where(self._change.rows, columns.seq == given.stays)
-            .where(gone.c.change == self._change.number, gone.c.seq == given.goes)
+            .where(self._change.rows, columns.seq == given.kept)
+            .where(gone.c.change == self._change.number, gone.c.seq == given.dropped)
             .values({name: sa.func.coalesce(columns[name], gone.c[name]) for name in SIM_IDENTIFIERS})
         )
-        drop = self._gone.where(columns.seq.in_(sa.select(given.goes)))
+        drop = self._gone.where(columns.seq.in_(sa.select(given.dropped)))
         with self._change.write() as connection:
             for block in each_name_once(pairs):
                 connection.execute(fill, {"rows": block})
