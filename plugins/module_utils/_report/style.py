@@ -60,6 +60,7 @@ td.when { min-width: 7em; }
 .number + :not(.number) { padding-left: .9em; }
 .number, .fixed { font-variant-numeric: tabular-nums; white-space: nowrap; overflow-wrap: normal; }
 .wide { overflow-x: auto; }
+.wide thead th { white-space: nowrap; }
 code { font: .92em ui-monospace, monospace; overflow-wrap: anywhere; }
 code { background: var(--grid); padding: .1em .3em; border-radius: 3px; }
 .swatch { display: inline-block; width: .8em; height: .8em; margin-right: .5em; border-radius: 2px; }
@@ -119,7 +120,7 @@ code { background: var(--grid); padding: .1em .3em; border-radius: 3px; }
   thead { display: table-header-group; }
   .wide { overflow: visible; }
   .wide table { font-size: 7.5pt; }
-  .number, .fixed { white-space: normal; }
+  .number, .fixed, .wide thead th { white-space: normal; }
   td.text, td.server, td.when { min-width: 0; }
   th, td { padding-right: .5em; }
 }
