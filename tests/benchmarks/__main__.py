@@ -51,7 +51,7 @@ BENCHMARKS: dict[str, tuple[Callable[..., dict[str, Any]], Limits]] = {
     "resuming": (bulk_speed.resuming, {"seconds": ("<=", 3)}),
     "cohorts-sqlite": (cohort_speed.on_sqlite, {"seconds": ("<=", 30), "peak_mb": ("<=", 150)}),
     "cohorts-postgresql": (cohort_speed.on_postgresql, {"seconds": ("<=", 30), "peak_mb": ("<=", 150)}),
-    "forecasts": (forecasts.errors, {"median_percent": ("<=", 15), "worst_percent": ("<=", 40)}),
+    "forecasts": (forecasts.errors, {"median_percent": ("<=", 10), "worst_percent": ("<=", 30)}),
     "fleet": (
         fleet_speed.many_shards,
         {

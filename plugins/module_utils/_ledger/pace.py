@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import itertools
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,6 +20,9 @@ _LATEST = 10
 
 _SHORTEST = 1e-3  # seconds
 
+_LONGEST_BETWEEN = 60.0
+"""The most seconds from the end of a wave to the next one in a run that goes on: a task of Ansible takes a few."""
+
 
 @dataclass(frozen=True)
 class Pace:
@@ -26,8 +30,7 @@ class Pace:
 
     Attributes:
         rate: answers per second while it sends; None if it has sent nothing.
-        pause: the seconds between the end of one wave's sending and the start of the next's, the median; None if it is
-            not known.
+        pause: the seconds that a wave takes beside its sending, until the next one begins; None if it is not known.
         in_wave: how many remain in the wave that is under way; None if none is.
         answered: when the last answer came in that wave, in Unix seconds; None if none came or none is under way.
         waiting: how many remain that are in no wave yet.
@@ -152,17 +155,21 @@ def _rate(sent: Sequence[Any]) -> float | None:
 
 
 def _pause(begun: Sequence[Any], sent: Sequence[Any]) -> float | None:
-    """Return the median of the seconds that a wave takes beside its sending.
+    """Return the seconds that a wave takes beside its sending: its own, and those until the next one begins.
 
-    The wave that is under way, and waves of several runs, are left out. The median ignores the odd night between two.
+    Each is a median. The wave that is under way and waves of several runs have no own seconds that are known. Longer
+    waits between two waves are left out: a night, or a person. They are not part of a run that goes on.
     """
     of_wave: dict[int, list[float]] = {}
     for each in sent:
         of_wave.setdefault(each.wave, []).append(each.last - each.first)
-    following = [wave.started for wave in begun[1:]] + [begun[-1].finished] if begun else []
-    beside = [
-        until - wave.started - of_wave[wave.wave][0]
-        for wave, until in zip(begun, following, strict=True)
-        if until is not None and len(of_wave.get(wave.wave, ())) == 1
+    own = [
+        wave.finished - wave.started - of_wave[wave.wave][0]
+        for wave in begun
+        if wave.finished is not None and len(of_wave.get(wave.wave, ())) == 1
     ]
-    return max(0.0, statistics.median(beside)) if beside else None
+    between = [after.started - wave.finished for wave, after in itertools.pairwise(begun) if wave.finished is not None]
+    between = [each for each in between if 0 <= each <= _LONGEST_BETWEEN]
+    if not own:
+        return None
+    return max(0.0, statistics.median(own)) + (statistics.median_low(between) if between else 0.0)

@@ -167,6 +167,27 @@ def test_the_rate_and_the_pause_are_those_of_the_latest_waves(bulk: Bulk, ledger
         assert (found[0] if key == "changes" else found)["forecast"]["pause_seconds"] == 90
 
 
+def test_a_pause_has_the_gap_to_the_next_wave_and_no_night(bulk: Bulk, opened: Ledger) -> None:
+    """Each wave sends for 1 second and ends 2 seconds later; the next one begins 1 second or a night after that."""
+    bulk("applied", rollout={"wave_size": 10}, max_waves=3)
+    sent_at_ten_a_second(opened, 1_780_000_000.0, 10, 31)
+    change = find_change(opened, "CHG1")
+    assert change
+    night = 8 * 3600.0
+    for gaps, pause in (([1.0, 1.0], 3), ([1.0, night], 3), ([night, 1.0], 3), ([night, night], 2)):
+        with opened.write() as connection:
+            started = 1_780_000_000.0
+            for wave, gap in zip((1, 2, 3), [0.0, *gaps], strict=True):
+                started += gap
+                moved = participants.c.seq % 10 / 10 + started
+                mine = participants.update().where(participants.c.wave == wave)
+                connection.execute(mine.values(sent_at=moved, answered_at=moved + 0.1))
+                ended = {"started": started, "finished": started + 3}
+                connection.execute(waves.update().where(waves.c.wave == wave).values(ended))
+                started += 3
+        assert pace_of(change).pause == pytest.approx(pause)
+
+
 def test_another_change_of_the_server_lends_its_rate(bulk: Bulk, opened: Ledger) -> None:
     bulk("applied", selection={"campaign_id": 142, "state": "failed"}, change_id="CHG0")
     planned = bulk("planned")
