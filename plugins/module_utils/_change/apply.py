@@ -11,7 +11,6 @@ from .._api.delivery import UnexpectedError
 from .._core.errors import ApiError, InvalidInputError, OutcomeUnknownError, YateotaError
 from .._core.identifiers import described
 from .._core.states import BAD_STATES, ENDED_STATUSES, Action, ChangeStatus, RowState
-from .._ledger.attempt_facts import attempt_facts
 from .._ledger.attempts import Attempts
 from .._ledger.change import Change
 from .._ledger.halts import abort_of
@@ -61,9 +60,10 @@ def _has_nothing_to_do(task: BulkTask, change: Change, counts: Mapping[str, int]
 
     A run that was interrupted after it planned participants again leaves planned ones in an ended change.
     """
-    status, further = change.record().status, attempts_of(task, change)
+    status = change.record().status
     if counts[RowState.UNKNOWN] + counts[RowState.PLANNED] or status not in (*ENDED_STATUSES, ChangeStatus.WAITING):
         return False
+    further = attempts_of(task, change)
     outlook = further.outlook(task.rollout.recheck_after) if further else None
     if status == ChangeStatus.WAITING:
         return outlook is not None and outlook.outstanding > 0 and not (outlook.may_send or outlook.is_stale)
@@ -72,9 +72,11 @@ def _has_nothing_to_do(task: BulkTask, change: Change, counts: Mapping[str, int]
 
 def warn_of_resending(task: BulkTask, change: Change) -> None:
     """Warn of the effect of a second rerun, if some SIMs would get one."""
+    if not task.rollout.resend or change.record().action != Action.RERUN:
+        return
     counts = change.counts()
     unknown = counts[RowState.UNKNOWN] + counts[RowState.SENDING]
-    if unknown and task.rollout.resend and change.record().action == Action.RERUN:
+    if unknown:
         task.warn(
             f"unknown=resend sends rerun once more for up to {unknown} SIMs: where the first was carried out, "
             "their OTA counters are reset a second time, which can lock a SIM out of OTA. Look at them first."
@@ -105,9 +107,10 @@ def _would_change(task: BulkTask, change: Change, may: bool = False) -> bool:
     """Return whether the task would send, or ``may`` send, by the states as recorded."""
     if not (task.rollout.wait_for_window or task.rollout.is_open(change.clock.now())):
         return False
-    counts, further = change.counts(), attempts_of(task, change)
+    counts = change.counts()
     if counts[RowState.PLANNED] or (task.rollout.resend and counts[RowState.UNKNOWN] + counts[RowState.SENDING]):
         return True
+    further = attempts_of(task, change)
     outlook = further.outlook(task.rollout.recheck_after) if further else None
     return outlook is not None and (outlook.may_send if may else outlook.will_send)
 
@@ -118,9 +121,10 @@ def _check_end(task: BulkTask, change: Change) -> None:
     Raises:
         OutcomeUnknownError, ApiError: some are unknown; some are refused or failed.
     """
-    counts, report = change.counts(), Report(change, masked=False)
+    report = Report(change, masked=False)
+    counts = report.summary.counts
     bad = {str(state): counts[state] for state in BAD_STATES if counts[state]}
-    if exhausted := attempt_facts(change.ledger, change.number)[change.number].exhausted:
+    if exhausted := report.summary.attempts.exhausted:
         bad["exhausted"] = exhausted
     if counts[RowState.PLANNED] or not bad or change.record().status == ChangeStatus.WAITING:
         return

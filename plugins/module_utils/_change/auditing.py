@@ -11,7 +11,7 @@ from typing import Any
 
 from .._core.errors import AlteredError, InvalidInputError
 from .._core.states import AuditStatus, altered_place
-from .._ledger.audit import SHORTEST_HEAD, audit, has_link, head_of, joined, planned_again
+from .._ledger.audit import SHORTEST_HEAD, audit, has_link, head_of, joined
 from .._ledger.change import Change
 from .._ledger.fleet import shards_in
 
@@ -39,7 +39,7 @@ def check_still_planned(change: Change) -> None:
     Raises:
         AlteredError: says how many there are.
     """
-    count = planned_again(change)
+    count = change.summary().planned_again
     if count:
         raise AlteredError(
             f"{count} participants of change {change.record().change_id} are planned again in the ledger, although "

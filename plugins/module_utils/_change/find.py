@@ -12,9 +12,10 @@ from typing import Any
 from .._core.change_id import check_alone
 from .._core.errors import InvalidInputError
 from .._core.states import NOT_BEGUN_STATUSES, ChangeStatus
-from .._ledger.change import Change, create_change, find_change, recorded_ids
+from .._ledger.change import Change, create_change, find_change
 from .._ledger.database import Ledger
 from .._ledger.fleet import shards_of
+from .._ledger.listing import recorded_ids
 from .bulk_task import BulkTask, ModuleState
 from .limits import first_difference
 from .selection import same_selection, words

@@ -37,7 +37,7 @@ class WholeReport:
         reports = [report for _record, report in self._reports]
         states: Counter[str] = Counter()
         for report in reports:
-            states.update(report.states())
+            states.update(report.summary.states)
         selection = self._reports[0][0].selection
         same = all(record.selection == selection for record, _report in self._reports)
         return {
@@ -45,13 +45,17 @@ class WholeReport:
             "selection": selection if same else {},
             "duplicates": sum(record.duplicates for record, _report in self._reports),
             "states": dict(states),
-            "attempts": _attempts([attempts_fact(shard, planned_attempts(shard.record())) for shard in self._shards]),
+            "attempts": _attempts(self._attempts_facts()),
             "forecast": latest([forecast(shard) for shard in self._shards]),
             "waves_done": sum(report.waves_done() for report in reports),
             "waves": self._by_time("waves", "started"),
             "runs": self._by_time("runs", "run"),
             "shards": shard_rows(shards),
         }
+
+    def _attempts_facts(self) -> Iterator[dict[str, Any] | None]:
+        for shard, (record, report) in zip(self._shards, self._reports, strict=True):
+            yield attempts_fact(shard, report.summary.attempts, planned_attempts(record))
 
     def _by_time(self, what: str, order: str) -> list[dict[str, Any]]:
         """Return the waves or runs of all shards in order, each with its server."""

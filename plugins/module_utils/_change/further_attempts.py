@@ -14,7 +14,7 @@ from typing import Any
 from .._core.attempt_policy import ATTEMPT_ACTIONS, AttemptLimits, prospect
 from .._core.errors import InvalidInputError
 from .._core.states import ChangeStatus
-from .._ledger.attempt_facts import AttemptFacts, attempt_facts
+from .._ledger.attempt_facts import AttemptFacts
 from .._ledger.change import Change
 from .._ledger.further_attempts import FurtherAttempts, Outlook
 from .._ledger.queries import iso
@@ -68,14 +68,14 @@ def attempts_of(task: BulkTask, change: Change) -> FurtherAttempts | None:
     return FurtherAttempts(change, limits.interval, lambda state, made: prospect(action, state, made, most))
 
 
-def attempts_fact(change: Change, limits: Mapping[str, Any] | None) -> dict[str, Any] | None:
+def attempts_fact(change: Change, facts: AttemptFacts, limits: Mapping[str, Any] | None) -> dict[str, Any] | None:
     """Return how the attempts of a change stand, for its result; None if it has no further ones.
 
     Args:
         change: the change.
+        facts: as its summary has them.
         limits: the option ``attempts``; None if it is not given and not in the plan.
     """
-    facts = attempt_facts(change.ledger, change.number).get(change.number, AttemptFacts())
     if limits is None and facts == AttemptFacts():
         return None
     allowed = limits or dict.fromkeys(AttemptLimits._fields)

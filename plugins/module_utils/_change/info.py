@@ -15,11 +15,11 @@ from .._core.errors import InvalidInputError, YateotaError
 from .._core.rollout_policy import BAD_RULE
 from .._core.states import RowState
 from .._core.task_result import TaskResult
-from .._ledger.change import Change, Server, find_change, recorded_ids
+from .._ledger.change import Change, Server, find_change
 from .._ledger.cohorts import failures_of
 from .._ledger.database import Ledger, look_into
 from .._ledger.fleet import all_rows, shard_rows
-from .._ledger.listing import changes_of, joined
+from .._ledger.listing import changes_of, joined, recorded_ids
 from .._ledger.queries import LATEST, Report
 from .._report.metrics import change_metrics, check_metrics, write_metrics
 from .auditing import altered, audited, check_head
@@ -121,13 +121,14 @@ def _recorded(ledger: Ledger, change_id: str, server: Server | None) -> tuple[Ch
 
 def _result_and_facts(change: Change) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return the result, which shows the latest waves and runs, and the whole change."""
-    report, counts = Report(change, masked=False), change.counts()
+    report = Report(change, masked=False)
+    counts = report.summary.counts
     facts = {
         **report.facts(),
         "selected": sum(counts.values()),
         "counts": counts,
-        "states": report.states(),
-        "attempts": attempts_fact(change, planned_attempts(change.record())),
+        "states": report.summary.states,
+        "attempts": attempts_fact(change, report.summary.attempts, planned_attempts(change.record())),
         "waves_done": report.waves_done(),
         "waves": report.waves(),
         "held_by": report.held_by(),

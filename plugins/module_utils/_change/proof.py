@@ -72,8 +72,7 @@ class Soak:
         Raises:
             YateotaError: as ``StateReader.read``, when the soak is over. Before, a server that is away is asked again.
         """
-        last_sent = self._waves.last_sent(wave)
-        if not self._options.soak or last_sent is None:
+        if not self._options.soak or (last_sent := self._waves.last_sent(wave)) is None:
             return True
         while True:
             remaining = last_sent + self._options.soak - self._now()

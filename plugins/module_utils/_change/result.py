@@ -75,7 +75,7 @@ def failure(
 
 def _result(task: BulkTask, change: Change, work: Work, before: Mapping[str, int] | None) -> dict[str, Any]:
     report = Report(change, masked=False)
-    counts = change.counts()
+    counts = report.summary.counts
     done = report.waves_done()
     opens = task.rollout.waits_until(change.clock.now())
     foreseen = forecast(change, course_of(task.rollout))
@@ -87,8 +87,10 @@ def _result(task: BulkTask, change: Change, work: Work, before: Mapping[str, int
             **report.facts(),
             "selected": sum(counts.values()),
             "counts": counts,
-            "states": report.states(),
-            "attempts": attempts_fact(change, task.limits.get("attempts") or planned_attempts(change.record())),
+            "states": report.summary.states,
+            "attempts": attempts_fact(
+                change, report.summary.attempts, task.limits.get("attempts") or planned_attempts(change.record())
+            ),
             "waves_done": done,
             "waves_total": done + _waves_left(report, task.rollout),
             "waves": report.waves(LATEST),
@@ -146,7 +148,7 @@ def _waves_left(report: Report, rollout: RolloutOptions) -> int:
 
     The wave that is under way is one of them.
     """
-    total, waiting = report.waves_begun(), report.waiting()
+    total, waiting = report.waves_begun(), report.summary.waiting
     remaining = total - report.waves_done()
     if not total and waiting and rollout.canary:
         remaining, waiting = 1, max(0, waiting - rollout.canary)

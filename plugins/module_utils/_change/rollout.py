@@ -174,7 +174,7 @@ class Rollout:
     def _carry_out_wave(self) -> bool:
         """Send the next wave, or the rest of a begun one; return whether it ended."""
         wave = self._waves.current()
-        if wave is None and not self._change.counts()[RowState.PLANNED]:
+        if wave is None and not self._waves.is_any_waiting():
             return False
         self._options.window.refresh(self._change.clock.now())
         if not self._may_send():

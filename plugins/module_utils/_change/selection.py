@@ -190,12 +190,8 @@ class GivenRows:
         check_named(self._action, given)
         first = named_by(self._action, given)
         kinds = sorted((name for name in IDENTIFIERS if name in given), key=lambda name: name != first)
-        return {
-            **{name: given.get(name) for name in COLUMNS},
-            "name": row_name(kinds, given, given["campaign_id"]),
-            "state_planned": None,
-            "found": 0,
-        }
+        identified = {name: given.get(name) for name in COLUMNS}
+        return Row(row_name(kinds, given, given["campaign_id"]), **identified, state_planned=None, found=0)
 
 
 def _in_one_form(entry: Mapping[str, Any]) -> dict[str, Any]:
@@ -233,15 +229,15 @@ def _listed_rows(page: list[Participant]) -> list[Row]:
             "selection.campaign_id cannot be used: the server returns no participant_id. Give participants or source."
         )
     return [
-        {
-            "participant_id": found.participant_id,
-            "iccid": found.iccid,
-            "imsi": found.imsi,
-            "msisdn": found.msisdn,
-            "campaign_id": found.campaign_id,
-            "name": participant_name(int(found.participant_id or 0), found.campaign_id),
-            "state_planned": found.state,
-            "found": 1,
-        }
+        Row(
+            participant_name(int(found.participant_id or 0), found.campaign_id),
+            found.participant_id,
+            found.campaign_id,
+            found.iccid,
+            found.imsi,
+            found.msisdn,
+            found.state,
+            found=1,
+        )
         for found in page
     ]

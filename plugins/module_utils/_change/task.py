@@ -96,19 +96,20 @@ def _bring(task: BulkTask, state: ModuleState, ledger: Ledger) -> TaskResult:
     The change is found or made, and the state is carried out under its lease.
     """
     change = find_planned(task, state, ledger) or create(task, state, ledger)
-    before = change.counts()
+    before = None
     if state.plans:
         warn_of_resending(task, change)
     work = Work()
     try:
-        with _leased(task, state, change) as leased:
-            work = _in_recorded_run(task, state, leased)
+        with _leased(task, state, change) as change:
+            before = change.counts()
+            work = _in_recorded_run(task, state, change)
             if work.is_empty:
-                nothing_done = result.success(task, leased, replace(work, changed=False), before)
-                leased.discard()  # an empty change would always show that nothing remains to be done
+                nothing_done = result.success(task, change, replace(work, changed=False), before)
+                change.discard()  # an empty change would always show that nothing remains to be done
                 return nothing_done
             if not work.error and not task.check_mode:
-                state.check_end(task, leased)
+                state.check_end(task, change)
     except YateotaError as error:
         work = replace(work, error=work.error or error)
     if work.error is None:

@@ -7,12 +7,29 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from .identifiers import canonical
 
-Row = dict[str, Any]
-"""An entry as the ledger stores it: ``name``, the identifiers, ``campaign_id``, ``state_planned`` and ``found``."""
+
+class Row(NamedTuple):
+    """An entry as the ledger stores it when it is planned.
+
+    Attributes:
+        name: its ``row_name``.
+        participant_id, campaign_id, iccid, imsi, msisdn: its identifiers, or None.
+        state_planned: its server state, if it is from a server's list.
+        found: how many participants of its campaign's list fit it, as far as the list was read.
+    """
+
+    name: str
+    participant_id: int | None
+    campaign_id: int | None
+    iccid: str | None
+    imsi: str | None
+    msisdn: str | None
+    state_planned: str | None
+    found: int
 
 
 class Listed(Protocol):

@@ -46,8 +46,8 @@ class AttemptFacts(NamedTuple):
     exhausted: int = 0
 
 
-def attempt_facts(ledger: Ledger, number: int | None = None) -> dict[int, AttemptFacts]:
-    """Read what is to come for each change, or for one, by its number in the ledger."""
+def attempt_facts(ledger: Ledger) -> dict[int, AttemptFacts]:
+    """Read what is to come for each change, by its number in the ledger."""
     columns = participants.c
     counted = (
         sa.func.count(due_at()),
@@ -55,8 +55,6 @@ def attempt_facts(ledger: Ledger, number: int | None = None) -> dict[int, Attemp
         sa.func.sum(sa.case((is_exhausted(), 1), else_=0)),
     )
     query = sa.select(columns.change, *counted).group_by(columns.change)
-    if number is not None:
-        query = query.where(columns.change == number)
 
     def read() -> dict[int, AttemptFacts]:
         with ledger.read() as connection:

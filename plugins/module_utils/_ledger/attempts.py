@@ -199,6 +199,8 @@ class Attempts:
     @repeatable
     def mark_interrupted(self) -> None:
         """Mark attempts without an outcome of an interrupted run as unknown."""
+        if not self._change.counts()[RowState.SENDING]:
+            return
         link = self.chain.number
         self.chain.note_anywhere()
         with self._change.write() as connection:
@@ -215,6 +217,8 @@ class Attempts:
         Args:
             proves: returns whether a server state before the attempt and one read after it prove that.
         """
+        if not self._change.counts()[RowState.UNKNOWN]:
+            return
         columns = participants.c
         latest = sa.select(changes.c.reading).where(changes.c.number == self._change.number).scalar_subquery()
         link = self.chain.number
@@ -252,7 +256,7 @@ class Attempts:
         columns = participants.c
         has_left = sa.true() if maximum is None else columns.attempt + 1 < maximum
         with self._change.write() as connection:
-            keep_and_plan_again(connection, self._change.rows, columns.state == RowState.UNKNOWN, has_left)
+            keep_and_plan_again(connection, self._change, columns.state == RowState.UNKNOWN, has_left)
 
     def take_back(self, refused: Sequence[Attempt]) -> None:
         """Plan participants again whose refusal concerned every request, not them.
@@ -268,8 +272,8 @@ class Attempts:
     def _leave_ended_waves(self, places: Sequence[int]) -> None:
         ended = sa.select(waves.c.wave).where(waves.c.change == self._change.number, waves.c.finished.is_not(None))
         with self._change.write() as connection:
-            which = self._change.rows, participants.c.seq.in_(places), participants.c.wave.in_(ended)
-            keep_and_plan_again(connection, *which, is_counted=False)
+            which = participants.c.seq.in_(places), participants.c.wave.in_(ended)
+            keep_and_plan_again(connection, self._change, *which, is_counted=False)
 
     @repeatable
     def tally(self, judged_from: float, rule: BadRule) -> Tally:
@@ -288,15 +292,19 @@ class Attempts:
         )
         is_read = (columns.state == RowState.DONE) & (columns.read_at > columns.sent_at)
         judged = (self._change.rows, columns.sent_at >= judged_from, columns.state.in_(EXECUTED_STATES))
-        # Reasons are read only for a rule that needs them: there can be as many as participants.
-        kinds = [columns.state, *([columns.code, columns.message, columns.reason] if rule.has_reason else [])]
+        ended_bad = columns.state.in_(rule.row_states)
+        conditions = (is_read & has_come_back, is_read & is_unanswered, ended_bad)
+        kinds = columns.state, columns.code, columns.message, columns.reason
         with self.ledger.read() as connection:
-            executed, came_back, unanswered = connection.execute(
-                sa.select(
-                    sa.func.count(), number_of(is_read & has_come_back), number_of(is_read & is_unanswered)
-                ).where(*judged)
-            ).one()
-            found = connection.execute(sa.select(sa.func.count(), *kinds).where(*judged).group_by(*kinds)).all()
+            totals = sa.select(sa.func.count(), *map(number_of, conditions)).where(*judged)
+            executed, came_back, unanswered, bad = map(int, connection.execute(totals).one())
+            if bad and rule.has_reason:  # reasons are read only for a rule that needs them: they can be many
+                groups = sa.select(sa.func.count(), *kinds).where(*judged, ended_bad).group_by(*kinds)
+                bad = sum(
+                    count
+                    for count, state, code, message, reason in connection.execute(groups)
+                    if rule.counts(state, code, message or reason)
+                )
             earlier = earlier_attempts.c
             failed = connection.execute(
                 sa.select(sa.func.count()).where(
@@ -305,7 +313,6 @@ class Attempts:
                     earlier.outcome == RowState.DONE,
                 )
             ).scalar_one()
-        bad = sum(count for count, state, *reason in found if rule.counts(state, *_code_and_text(*reason)))
         came_back += failed if rule.came_back else 0
         return Tally(executed + failed, bad + came_back + unanswered, came_back, unanswered)
 
@@ -319,9 +326,3 @@ def _block(rows: Sequence[tuple[Any, ...]]) -> dict[str, Any]:
     """Return the parameters of a statement for rows that begin with the place of their attempt."""
     places = [row[0] for row in rows]
     return {"rows": rows, "first": min(places), "last": max(places)}
-
-
-def _code_and_text(
-    code: int | None = None, message: str | None = None, reason: str | None = None
-) -> tuple[int | None, str | None]:
-    return code, message or reason

@@ -9,7 +9,7 @@ import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from .._core.states import ENDED_STATUSES, REMAINING_STATES, AuditStatus, ChangeStatus, RowState
+from .._core.states import ENDED_STATUSES, REMAINING_STATES, AuditStatus, ChangeStatus
 from .change import Change
 from .entries import APPROVAL, FACTS, START, LinkDigest, as_stored, entries, found_runs, planned_rows
 from .lease_time import lease_remaining
@@ -92,18 +92,6 @@ def joined(audits: Sequence[tuple[Any, Mapping[str, Any]]], problem: str | None)
     }
 
 
-def planned_again(change: Change) -> int:
-    """Count the participants that are planned although a link has their outcome."""
-    columns = participants.c
-    again = (change.rows, columns.state == RowState.PLANNED, columns.link.is_not(None))
-
-    def count() -> int:
-        with change.ledger.read() as connection:
-            return int(connection.execute(sa.select(sa.func.count()).where(*again)).scalar_one())
-
-    return change.ledger.outage.repeat(count)
-
-
 class _Check:
     """One check of a chain, in a transaction that sees it at one moment.
 
@@ -152,6 +140,7 @@ class _Check:
         yield from self._links_that_do_not_fit()
         yield from self._rows_outside()
         yield from self._waves_without_link()
+        yield from self._rows_out_of_place()
         yield from self._facts_that_do_not_fit()
         if self._unlinked and not self._may_be_unlinked():
             yield (
@@ -227,6 +216,15 @@ class _Check:
         for number, wave in sorted(self._waves.items()):
             if wave.finished is not None and number not in ended:
                 yield number, "the link that ended the wave is missing"
+
+    def _rows_out_of_place(self) -> Iterator[tuple[int, str]]:
+        """Find participants that a run would not find in their wave."""
+        columns = participants.c
+        own = (columns.change == self._number) & (waves.c.change == self._number) & (columns.wave == waves.c.wave)
+        outside = (columns.seq < waves.c.first_place) | (columns.seq > waves.c.last_place)
+        wave = self._connection.execute(sa.select(sa.func.min(columns.wave)).where(own, outside)).scalar()
+        if wave is not None:
+            yield wave, "participants are not among the places of their wave"
 
     def _facts_that_do_not_fit(self) -> Iterator[tuple[int, str]]:
         """Compare the change's row with what the links say of it."""

@@ -20,12 +20,12 @@ from typing import Any
 from .change import Change
 from .entries import APPROVAL, FACTS, START, LinkDigest, as_stored, entries, found_runs, planned_rows
 from .outage import repeatable
-from .tables import changes, links, sa, waves
+from .tables import LAST_PLACE, changes, links, runs, sa, waves
 
 Link = dict[str, Any]
 """A row of ``yateota_links``."""
 
-_ANYWHERE, _NOWHERE = (0, (1 << 31) - 1), ((1 << 31) - 1, -1)
+_ANYWHERE, _NOWHERE = (0, LAST_PLACE), (LAST_PLACE, -1)
 
 
 class Chain:
@@ -50,8 +50,6 @@ class Chain:
         self._approval: dict[str, Any] = {}
         # Made once, since to make such a statement takes as long as to add some thousands of rows.
         self._entries = entries(change.number, of_one=True)
-        # The first and the last place among the rows since the last link; None if they may be anywhere.
-        self._span: tuple[int, int] | None = None
 
     @property
     def number(self) -> int | None:
@@ -67,19 +65,33 @@ class Chain:
         with self.ledger.read() as connection:
             last = connection.execute(latest.order_by(links.c.link.desc()).limit(1)).first()
             self._salt = connection.execute(salted).scalar()
+            if self._change.unlinked is None:
+                self._change.unlinked = _ANYWHERE if self._may_be_unlinked(connection, last) else _NOWHERE
         if last:
             self._number, self._previous = last.link + 1, last.digest
             self._approval = {name: (last.facts or {}).get(name) for name in APPROVAL}
         self._is_read = True
 
+    def _may_be_unlinked(self, connection: sa.Connection, last: Any) -> bool:
+        """Return whether rows may have been recorded since the last link, by a run that was killed.
+
+        Each other run ends with a link. A change that is not written under a lease may have been written anyhow.
+        """
+        if last is None or self._change.lease is None:
+            return True
+        others = runs.c.change == self._change.number, runs.c.number != self._run
+        killed = sa.select(runs.c.number).where(*others, runs.c.finished.is_(None), runs.c.number >= last.run)
+        return connection.execute(killed.limit(1)).first() is not None
+
     def note(self, places: Collection[int]) -> None:
         """Note the places of rows that are recorded for the next link, to find them quickly."""
-        if self._span is not None and places:
-            self._span = min(self._span[0], *places), max(self._span[1], *places)
+        if self._change.unlinked is not None and places:
+            first, last = self._change.unlinked
+            self._change.unlinked = min(first, *places), max(last, *places)
 
     def note_anywhere(self) -> None:
         """Note that rows of the next link may be anywhere."""
-        self._span = None
+        self._change.unlinked = _ANYWHERE
 
     def begin(self, **values: Any) -> None:
         """Record that the plan is complete, and the first link, in one transaction.
@@ -88,6 +100,7 @@ class Chain:
             values: columns of the change's row.
         """
         record = self._change.record()
+        self.note_anywhere()
         self._is_read, self._number, self._previous, self._salt = True, 0, START, secrets.token_hex(32)
         self._append({**values, "salt": self._salt}, {name: getattr(record, name) for name in FACTS})
 
@@ -142,7 +155,7 @@ class Chain:
     def note_written(self, link: Link | None) -> None:
         """Note that the transaction with a link is durable."""
         if link:
-            self._number, self._previous, self._span = link["link"] + 1, link["digest"], _NOWHERE
+            self._number, self._previous, self._change.unlinked = link["link"] + 1, link["digest"], _NOWHERE
             self._approval = {name: link["facts"].get(name) for name in APPROVAL}
 
     @repeatable
@@ -152,7 +165,7 @@ class Chain:
 
     def _next_ones(self) -> dict[str, int | None]:
         """Return the parameters that select what the next link covers."""
-        return dict(zip(("link", "first", "last"), (self._number, *(self._span or _ANYWHERE)), strict=True))
+        return dict(zip(("link", "first", "last"), (self._number, *(self._change.unlinked or _ANYWHERE)), strict=True))
 
     def _present_approval(self, values: Mapping[str, Any]) -> dict[str, Any]:
         record = self._change.record()
@@ -176,12 +189,12 @@ class Chain:
             if link["link"] == 0:
                 digest.add_plan(connection.execute(planned_rows(change)))
             digest.add(connection.execute(self._entries, self._next_ones()))
-            runs = {run.number: tuple(run) for run in connection.execute(found_runs(change))}
-        return {"wave": wave, "digest": digest.end(runs)}
+            made_by = {run.number: tuple(run) for run in connection.execute(found_runs(change))}
+        return {"wave": wave, "digest": digest.end(made_by)}
 
     @repeatable
     def _write(self, link: Link | None, values: Mapping[str, Any]) -> None:
-        with self._change.write() as connection:
+        with self._change.write(participants_too=False) as connection:
             if values:
                 connection.execute(changes.update().where(changes.c.number == self._change.number).values(**values))
             self.insert(connection, link)

@@ -12,11 +12,12 @@ from typing import Any
 from .._core.api_urls import canonical_url
 from .._core.change_id import check_alone
 from .._core.clock import Clock, elapsed
-from .._core.states import ChangeStatus, RowState
+from .._core.states import ChangeStatus
 from .database import Ledger
 from .halts import HALT_COLUMNS, IS_HELD, Halt
 from .lease import Lease
 from .outage import repeatable
+from .summary import Summary, summarize
 from .tables import changes, links, participants, runs, sa
 
 Server = tuple[str, str]
@@ -42,6 +43,8 @@ class Change:
         ledger, number, lease: as given.
         rows: the condition that a participant belongs to the change.
         whole: the condition that a row of ``yateota_changes`` is a shard of the same change, this one included.
+        unlinked: the first and the last place among the rows that this run or a killed one has recorded since the last
+            link of the audit chain; None if that is not known. ``Chain`` keeps it, for all that write in this run.
     """
 
     def __init__(self, ledger: Ledger, number: int, lease: Lease | None = None) -> None:
@@ -51,7 +54,9 @@ class Change:
         self.rows = participants.c.change == number
         own = changes.alias("own")
         self.whole = changes.c.change_id == sa.select(own.c.change_id).where(own.c.number == number).scalar_subquery()
+        self.unlinked: tuple[int, int] | None = None
         self._clock: Clock | None = None
+        self._summary: Summary | None = None
 
     def under(self, lease: Lease) -> Change:
         """Return the same change, written under a lease.
@@ -71,30 +76,33 @@ class Change:
     @repeatable
     def _read_clock(self) -> Clock:
         """Read the ledger's clock, and the latest moment in the change's record."""
-        recorded = sa.select(
-            self.ledger.clock(),
-            *(sa.func.max(participants.c[name]) for name in ("read_at", "sent_at", "answered_at")),
-        ).where(self.rows)
+        own = (changes.c[name] for name in ("recorded_at", "read_at", "judged_from"))
         with self.ledger.read() as connection:
-            now, *moments = connection.execute(recorded).one()
-            own = sa.select(changes.c.read_at, changes.c.judged_from).where(changes.c.number == self.number)
-            moments += connection.execute(own).first() or ()
+            now = connection.execute(sa.select(self.ledger.clock())).scalar_one()
+            moments = list(connection.execute(sa.select(*own).where(changes.c.number == self.number)).first() or (0.0,))
+            if moments[0] is None:
+                rows = (sa.func.max(participants.c[name]) for name in ("read_at", "sent_at", "answered_at"))
+                moments += connection.execute(sa.select(*rows).where(self.rows)).one()
         self._clock = Clock(now, max(moment or 0.0 for moment in moments))
         return self._clock
 
     @contextlib.contextmanager
-    def write(self, whole: bool = False) -> Iterator[sa.Connection]:
+    def write(self, whole: bool = False, participants_too: bool = True) -> Iterator[sa.Connection]:
         """Begin a transaction on the change.
 
         Raises as ``Ledger.write`` and ``Lease.renew``.
 
         Args:
             whole: the transaction also writes the rows of its other shards, which are locked as by ``write_whole``.
+            participants_too: whether it may write its participants.
         """
+        if participants_too:
+            self._summary = None
         with self.ledger.write() as connection:
             if whole:
                 lock_shards(connection, self.whole)
-            renewed = self.lease.renew(connection) if self.lease else None
+            moment = self._clock.moment() if self._clock else None
+            renewed = self.lease.renew(connection, moment) if self.lease else None
             yield connection
         if self.lease and renewed is not None:
             self.lease.confirm(renewed)
@@ -119,17 +127,26 @@ class Change:
     @repeatable
     def update(self, **values: Any) -> None:
         """Set columns of its row."""
-        with self.write() as connection:
+        with self.write(participants_too=False) as connection:
             connection.execute(changes.update().where(changes.c.number == self.number).values(**values))
 
-    @repeatable
     def counts(self) -> dict[str, int]:
         """Count the participants in each row state."""
+        return dict(self.summary().counts)
+
+    def summary(self) -> Summary:
+        """Sum its participants up.
+
+        With the lease, they are read again only once this run has written since: no other run writes them.
+        """
+        summary = self._summary or self._read_summary()
+        self._summary = summary if self.lease else None
+        return summary
+
+    @repeatable
+    def _read_summary(self) -> Summary:
         with self.ledger.read() as connection:
-            found = connection.execute(
-                sa.select(participants.c.state, sa.func.count()).where(self.rows).group_by(participants.c.state)
-            )
-            return no_counts() | dict(found.all())
+            return summarize(connection, self.number, self.rows)
 
     # --- All shards ------------------------------------------------------------------------------------------------
 
@@ -237,7 +254,7 @@ class Change:
     @repeatable
     def _begin_run(self, facts: dict[str, Any]) -> int:
         same = [runs.c[name] == facts[name] for name in ("change", "started", "host", "pid")]
-        with self.write() as connection:
+        with self.write(participants_too=False) as connection:
             # Its own row exists if the answer to the commit was lost.
             run = connection.execute(sa.select(runs.c.number).where(*same)).scalar()
             return int(run or connection.execute(runs.insert().values(facts).returning(runs.c.number)).scalar_one())
@@ -246,7 +263,7 @@ class Change:
     def end_run(self, run: int, outcome: str) -> None:
         """Record the outcome of a run."""
         moment = self.clock.moment()
-        with self.write() as connection:
+        with self.write(participants_too=False) as connection:
             connection.execute(runs.update().where(runs.c.number == run).values(finished=moment, outcome=outcome))
 
     @repeatable
@@ -260,11 +277,6 @@ class Change:
 
 def _of_hold(by: str, reason: str) -> dict[str, Any]:
     return {"held_by": by, "held_reason": reason, "released_at": None, "released_by": None}
-
-
-def no_counts() -> dict[str, int]:
-    """Return a count of 0 for each row state."""
-    return dict.fromkeys(map(str, RowState), 0)
 
 
 def lock_shards(connection: sa.Connection, which: sa.ColumnElement[bool]) -> Sequence[Any]:
@@ -290,16 +302,6 @@ def find_change(ledger: Ledger, change_id: str, server: Server | None = None) ->
 
     number = ledger.outage.repeat(find)
     return None if number is None else Change(ledger, number)
-
-
-def recorded_ids(ledger: Ledger) -> list[str]:
-    """List the names of all changes of a ledger."""
-
-    def read() -> list[str]:
-        with ledger.read() as connection:
-            return list(connection.execute(sa.select(changes.c.change_id).distinct()).scalars())
-
-    return ledger.outage.repeat(read)
 
 
 def create_change(

@@ -9,7 +9,7 @@ import contextlib
 import os
 import sqlite3
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from .._core.errors import InvalidInputError, YateotaError
@@ -140,11 +140,6 @@ class Ledger:
         changed = int(connection.execute(statement, values).rowcount)
         # Python's SQLite module counts no rows (-1) of a statement that begins with WITH.
         return changed if changed >= 0 else int(connection.execute(sa.text("SELECT changes()")).scalar_one())
-
-    def insert_new(self, table: sa.Table, rows: sa.Select[Any], columns: Iterable[str]) -> Any:
-        """Return an INSERT of the rows of a query that skips rows that already exist."""
-        dialect = tables.sqlite if self.is_file else tables.postgresql
-        return dialect.insert(table).from_select(list(columns), rows).on_conflict_do_nothing()
 
     def fold(self, connection: sa.Connection) -> None:
         """Write each commit to the SQLite file at once, not only to its log.

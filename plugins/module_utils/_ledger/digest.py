@@ -6,12 +6,12 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Mapping
 from typing import Any
 
 from .._core.identifiers import SIM_IDENTIFIERS
 from .change import Change
+from .json_lines import line, lines
 from .tables import participants, sa
 
 # The name is how the selection names it; the others are what requests name it by. Nothing of it changes once the plan
@@ -45,17 +45,10 @@ def plan_digest(change: Change, limits: Mapping[str, Any] | None) -> str:
     )
 
     def compute() -> str:
-        digest = hashlib.sha256(_line(plan))
+        digest = hashlib.sha256(line(plan))
         with change.ledger.read() as connection, connection.execute(rows) as found:
             for block in found.partitions():
-                digest.update(b"".join(_line(tuple(row)) for row in block))
+                digest.update(b"".join(lines(list(map(tuple, block)))))
         return digest.hexdigest()
 
     return change.ledger.outage.repeat(compute)
-
-
-def _line(value: Any) -> bytes:
-    return _ENCODER.encode(value).encode() + b"\n"
-
-
-_ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"))

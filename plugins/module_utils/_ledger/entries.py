@@ -17,6 +17,7 @@ from typing import Any
 
 from .._core.identifiers import IDENTIFIERS
 from .._core.states import RowState
+from .json_lines import ENCODER, line, lines
 from .tables import earlier_attempts, participants, runs, sa
 
 START = "0" * 64
@@ -51,7 +52,6 @@ PRIVATE = ("name", *IDENTIFIERS)
 _BLOCK = 2000
 _STREAM = {"yield_per": _BLOCK}
 _RUN = 5  # the place of the run in an entry
-_ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"))
 
 
 def planned_rows(change: int) -> sa.Select[Any]:
@@ -154,20 +154,17 @@ class LinkDigest:
             "wave_began": started,
             "wave_ended": ended,
         }
-        self._digest = hashlib.sha256(_line(header))
+        self._digest = hashlib.sha256(line(header))
         self._runs = {link["run"]}
         self._salt = salt
 
     def add_plan(self, rows: Iterable[Sequence[Any]]) -> None:
         """Add rows of ``planned_rows``."""
         for block in _blocks(rows):
-            self._add([self._planned(*row) for row in block])
-
-    def _planned(
-        self, seq: int, campaign_id: int | None, state: str | None, kept: str | None, *private: Any
-    ) -> tuple[Any, ...]:
-        is_purged = self._salt is None and private == (str(seq), *[None] * len(IDENTIFIERS))
-        return seq, campaign_id, state, _standing(self._salt, None if is_purged else private, kept)
+            standing: Iterable[Any] = map(_kept, block)
+            if self._salt is not None:
+                standing = map(_fitting, all_salted(self._salt, [row[4:] for row in block]), (row[3] for row in block))
+            self._add([(*row[:3], each) for row, each in zip(block, standing, strict=True)])
 
     def add(self, rows: Iterable[Sequence[Any]]) -> None:
         """Add rows of ``entries``."""
@@ -181,7 +178,7 @@ class LinkDigest:
 
     def _add(self, rows: Sequence[Sequence[Any]]) -> None:
         # Each row with a comma behind it, so that it does not matter which are in one block.
-        self._digest.update(_ENCODER.encode(rows)[1:-1].encode() + b",")
+        self._digest.update(ENCODER.encode(rows)[1:-1].encode() + b",")
 
     def end(self, known: Mapping[int, Sequence[Any]]) -> str:
         """Add the runs that made the attempts, and return the digest.
@@ -190,8 +187,19 @@ class LinkDigest:
             known: a run's number -> its ``RUN_FACTS``.
         """
         made = [list(known.get(run, ())) for run in sorted(run for run in self._runs if run is not None)]
-        self._digest.update(_line(made))
+        self._digest.update(line(made))
         return self._digest.hexdigest()
+
+
+def all_salted(salt: str, rows: Sequence[Sequence[Any]]) -> list[str]:
+    """Return ``salted`` of each row."""
+    base = hashlib.sha256(salt.encode())
+    digests = []
+    for each in lines(rows):
+        digest = base.copy()
+        digest.update(each)
+        digests.append(digest.hexdigest())
+    return digests
 
 
 def salted(salt: str, plain: Any) -> str | None:
@@ -201,7 +209,7 @@ def salted(salt: str, plain: Any) -> str | None:
         salt: the change's secret, without which the data could be found by trying all that are possible.
         plain: the data.
     """
-    return None if plain is None else hashlib.sha256(salt.encode() + _line(plain)).hexdigest()
+    return None if plain is None else hashlib.sha256(salt.encode() + line(plain)).hexdigest()
 
 
 def _standing(salt: str | None, plain: Any, kept: str | None) -> Any:
@@ -217,8 +225,18 @@ def _standing(salt: str | None, plain: Any, kept: str | None) -> Any:
     """
     if salt is None:
         return kept if plain is None else [kept, plain]
-    computed = salted(salt, plain)
+    return _fitting(salted(salt, plain), kept)
+
+
+def _fitting(computed: str | None, kept: str | None) -> Any:
     return computed if kept in (None, computed) else [computed, kept]
+
+
+def _kept(row: Sequence[Any]) -> Any:
+    """Return what stands for a purged participant's private data, from its row of ``planned_rows``."""
+    seq, _campaign, _state, kept, *private = row
+    is_purged = private == [str(seq), *[None] * len(IDENTIFIERS)]
+    return _standing(None, None if is_purged else private, kept)
 
 
 def as_stored(facts: Mapping[str, Any]) -> dict[str, Any]:
@@ -226,12 +244,11 @@ def as_stored(facts: Mapping[str, Any]) -> dict[str, Any]:
     return dict(json.loads(json.dumps(facts)))
 
 
-def _line(value: Any) -> bytes:
-    return _ENCODER.encode(value).encode() + b"\n"
-
-
-def _blocks(rows: Iterable[Any]) -> Iterator[list[Any]]:
+def _blocks(rows: Iterable[Any]) -> Iterator[Sequence[Any]]:
     """Split rows into blocks: to encode each row by itself would take three times as long."""
+    if isinstance(rows, sa.Result):
+        yield from rows.partitions(_BLOCK)
+        return
     rest = iter(rows)
     while block := list(itertools.islice(rest, _BLOCK)):
         yield block

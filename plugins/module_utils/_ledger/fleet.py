@@ -13,11 +13,12 @@ from typing import Any
 
 from .._core.errors import InvalidInputError
 from .._core.states import ENDED_STATUSES, ChangeStatus, RowState, whole_status
-from .change import Change, find_change, no_counts
+from .change import Change, find_change
 from .database import Ledger
 from .halts import HALT_COLUMNS, halt_of
 from .lease_time import lease_remaining
 from .queries import change_facts
+from .summary import no_counts
 from .tables import changes, participants, sa
 
 _COMMON = ("action", "requested_by", "approved_by", "job_id", "api_url", "node")

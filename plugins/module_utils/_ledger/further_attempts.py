@@ -31,7 +31,9 @@ class Outlook:
     is_stale: bool
 
 
-def keep_and_plan_again(connection: sa.Connection, *which: sa.ColumnElement[bool], is_counted: bool = True) -> None:
+def keep_and_plan_again(
+    connection: sa.Connection, change: Change, *which: sa.ColumnElement[bool], is_counted: bool = True
+) -> None:
     """Move the attempts of participants to the earlier ones, and plan the participants again.
 
     They are in no wave then. It takes one transaction, so that no attempt is lost. The audit chain covers the kept
@@ -39,21 +41,22 @@ def keep_and_plan_again(connection: sa.Connection, *which: sa.ColumnElement[bool
 
     Args:
         connection: the transaction.
-        which: the conditions for participants, one on the change among them.
+        change: the change.
+        which: the conditions for its participants.
         is_counted: whether the attempts count for the most that a participant gets.
     """
     columns = participants.c
     kept = [name for name in earlier_attempts.columns.keys() if name != "outcome"]  # noqa: SIM118 (they are no dict)
     connection.execute(
         earlier_attempts.insert().from_select(
-            [*kept, "outcome"], sa.select(*(columns[name] for name in kept), columns.state).where(*which)
+            [*kept, "outcome"], sa.select(*(columns[name] for name in kept), columns.state).where(change.rows, *which)
         )
     )
     blank = dict.fromkeys(name for name in kept if name not in ("change", "seq", "state_before"))
     made = columns.attempt + (1 if is_counted else 0)
-    connection.execute(
-        participants.update().where(*which).values(state=RowState.PLANNED, attempt=made, exhausted_at=None, **blank)
-    )
+    again = {"state": RowState.PLANNED, "attempt": made, "exhausted_at": None, **blank}
+    connection.execute(participants.update().where(change.rows, *which).values(again))
+    connection.execute(changes.update().where(changes.c.number == change.number).values(none_waiting_before=0))
 
 
 class FurtherAttempts:
@@ -114,12 +117,10 @@ class FurtherAttempts:
     def note_missed(self, reading: int) -> None:
         """Record that a whole reading has not found participants that were acted on."""
         missed = sa.func.coalesce(participants.c.reading, -1) < reading
+        note = participants.update().where(*self._acted, missed)
+        unread = {"state_now": None, "read_at": self._change.clock.moment()}
         with self._change.write() as connection:
-            connection.execute(
-                participants.update()
-                .where(*self._acted, missed)
-                .values(state_now=None, read_at=self._change.clock.moment())
-            )
+            connection.execute(note.values(unread))
 
     @repeatable
     def judge(self) -> None:
@@ -147,7 +148,9 @@ class FurtherAttempts:
         columns, moment = participants.c, self._change.clock.moment()
         with self._change.write() as connection:
             again = self._by_prospect(connection)[Prospect.AGAIN]
-            keep_and_plan_again(connection, *self._acted, again, self._due <= moment, columns.reading >= self._latest)
+            keep_and_plan_again(
+                connection, self._change, *self._acted, again, self._due <= moment, columns.reading >= self._latest
+            )
 
     def _by_prospect(self, connection: sa.Connection) -> dict[Prospect, sa.ColumnElement[bool]]:
         """Return for each prospect the condition that a participant that was acted on has it."""

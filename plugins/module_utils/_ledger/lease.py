@@ -144,10 +144,14 @@ class Lease:
         with self._ledger.write() as connection:
             connection.execute(changes.update().where(*self._mine()).values(_NO_LEASE))
 
-    def renew(self, connection: sa.Connection) -> float:
+    def renew(self, connection: sa.Connection, recorded: float | None = None) -> float:
         """Renew the lease as part of a transaction.
 
         The transaction succeeds only while this run has the lease.
+
+        Args:
+            connection: the transaction.
+            recorded: the latest moment that it may record of the change; None if none.
 
         Returns:
             The argument for ``confirm``, to be called once the transaction is durable: until then nothing is renewed.
@@ -156,7 +160,8 @@ class Lease:
             LeaseLostError: another run has it.
         """
         moment = elapsed()
-        renewal = self._renewal.values(self.shared) if self.shared else self._renewal
+        values = {**self.shared, **({} if recorded is None else {"recorded_at": recorded})}
+        renewal = self._renewal.values(values) if values else self._renewal
         record = connection.execute(renewal).one_or_none()
         if record is None:
             self._renewed = -self._seconds

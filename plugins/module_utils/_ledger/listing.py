@@ -10,15 +10,25 @@ from typing import Any
 
 from .._core.states import RowState
 from .attempt_facts import AttemptFacts, attempt_facts
-from .change import no_counts
 from .database import Ledger
 from .fleet import latest, whole_facts
 from .lease_time import lease_remaining
 from .queries import change_facts, iso
+from .summary import no_counts
 from .tables import changes, participants, runs, sa
 
 _RATE_OVER = 60.0
 """Seconds over which the rate of a running change is measured."""
+
+
+def recorded_ids(ledger: Ledger) -> list[str]:
+    """List the names of all changes of a ledger."""
+
+    def read() -> list[str]:
+        with ledger.read() as connection:
+            return list(connection.execute(sa.select(changes.c.change_id).distinct()).scalars())
+
+    return ledger.outage.repeat(read)
 
 
 def changes_of(ledger: Ledger) -> list[dict[str, Any]]:

@@ -14,6 +14,7 @@ from typing import Any
 from .._core.states import EXECUTED_STATES, RowState
 from .change import Change
 from .tables import changes, participants, sa, waves
+from .wave_rows import SPAN, in_waves
 
 _LATEST = 10
 """The number of waves that are measured, so that the measure follows the server."""
@@ -60,18 +61,19 @@ def rate_before(change: Change) -> float | None:
 
 
 def _read(change: Change) -> Pace:
+    summary = change.summary()
     with change.ledger.read() as connection:
         begun = _latest_waves(connection, change.number)
-        sent = _sendings(connection, change.number, begun[0].wave) if begun else []
+        sent = _sendings(connection, change.number, begun)
         current = begun[-1].wave if begun and begun[-1].finished is None else None
-        in_wave, waiting, later, due = _left(connection, change, current)
+        later, due = _later(connection, change) if summary.waiting_due else (0, None)
     ends = [each.last for each in sent if each.wave == current]
     return Pace(
         rate=_rate(sent),
         pause=_pause(begun, sent),
-        in_wave=None if current is None else in_wave,
+        in_wave=None if current is None else summary.counts[RowState.PLANNED] - summary.waiting,
         answered=max(ends, default=None),
-        waiting=waiting,
+        waiting=summary.waiting,
         later=later,
         due=due,
         is_first=not begun,
@@ -95,12 +97,12 @@ def _rate_before(change: Change) -> float | None:
         if number is None:
             return None
         begun = _latest_waves(connection, number)
-        return _rate(_sendings(connection, number, begun[0].wave)) if begun else None
+        return _rate(_sendings(connection, number, begun))
 
 
 def _latest_waves(connection: sa.Connection, number: int) -> list[Any]:
     found = connection.execute(
-        sa.select(waves.c.wave, waves.c.started, waves.c.finished)
+        sa.select(waves.c.wave, waves.c.started, waves.c.finished, *SPAN)
         .where(waves.c.change == number)
         .order_by(waves.c.wave.desc())
         .limit(_LATEST)
@@ -108,7 +110,7 @@ def _latest_waves(connection: sa.Connection, number: int) -> list[Any]:
     return list(reversed(found))
 
 
-def _sendings(connection: sa.Connection, number: int, first: int) -> Sequence[Any]:
+def _sendings(connection: sa.Connection, number: int, begun: Sequence[Any]) -> Sequence[Any]:
     """Return how many each run has sent in each wave, and from when to when.
 
     Runs stand apart, because a night may lie between two of them.
@@ -124,7 +126,7 @@ def _sendings(connection: sa.Connection, number: int, first: int) -> Sequence[An
         )
         .where(
             columns.change == number,
-            columns.wave >= first,
+            in_waves(begun),
             columns.sent_at.is_not(None),
             columns.state.in_(EXECUTED_STATES),
         )
@@ -132,20 +134,13 @@ def _sendings(connection: sa.Connection, number: int, first: int) -> Sequence[An
     ).all()
 
 
-def _left(connection: sa.Connection, change: Change, current: int | None) -> tuple[int, int, int, float | None]:
-    """Count what remains: in the wave, in none, due later; and return when the last is due."""
+def _later(connection: sa.Connection, change: Change) -> tuple[int, float | None]:
+    """Count those in no wave that are due later only, and return when the last of them is due."""
     columns = participants.c
-    is_later = sa.func.coalesce(columns.due_at, 0) > change.ledger.clock()
-    in_wave = columns.wave == (current or 0)
-    found = connection.execute(
-        sa.select(
-            sa.func.count(sa.case((in_wave, 1))),
-            sa.func.count(sa.case((columns.wave.is_(None), 1))),
-            sa.func.count(sa.case((columns.wave.is_(None) & is_later, 1))),
-            sa.func.max(sa.case((columns.wave.is_(None) & is_later, columns.due_at))),
-        ).where(change.rows, columns.state == RowState.PLANNED)
-    ).one()
-    return found[0], found[1], found[2], found[3]
+    waits = change.rows, columns.state == RowState.PLANNED, columns.wave.is_(None)
+    query = sa.select(sa.func.count(), sa.func.max(columns.due_at)).where(*waits)
+    count, due = connection.execute(query.where(columns.due_at > change.ledger.clock())).one()
+    return count, due
 
 
 def _rate(sent: Sequence[Any]) -> float | None:

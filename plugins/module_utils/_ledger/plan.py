@@ -10,21 +10,17 @@ from typing import Any
 
 from .._core.entries import Row
 from .._core.identification import NAMED_AGAIN
-from .._core.identifiers import SIM_IDENTIFIERS
 from .._core.states import ChangeStatus, RowState
 from .chain import Chain
 from .change import Change
+from .new_rows import NewRows
 from .outage import repeatable
 from .tables import links, participants, sa
 
-_GIVEN = {
-    "name": "string",
-    "participant_id": "integer",
-    "campaign_id": "integer",
-    **dict.fromkeys((*SIM_IDENTIFIERS, "state_planned"), "string"),
-    "found": "integer",
-}
-"""The columns of ``Row``, and their types in a statement's rows."""
+_NUMBERS = ("participant_id", "campaign_id", "found")
+_GIVEN = dict.fromkeys((*Row._fields, "state_now"), "string") | dict.fromkeys((*_NUMBERS, "seq"), "integer")
+"""The columns of ``Row`` and those that follow it in a statement's rows, with their types."""
+_COMMON = ("change", "state", "read_at", "reading", "attempt")
 
 
 class Plan:
@@ -41,20 +37,7 @@ class Plan:
         self.ledger = change.ledger
         self._change = change
         self._planned = (change.rows, participants.c.state == RowState.PLANNED)
-        given = change.ledger.given(**_GIVEN, seq="integer").c
-        was_found = given.found > 0
-        values: dict[str, sa.ColumnElement[Any]] = {
-            **{name: given[name] for name in (*_GIVEN, "seq")},
-            "change": sa.literal(change.number),
-            "state": sa.literal(str(RowState.PLANNED)),
-            "state_now": given.state_planned,
-            "read_at": sa.case((was_found, sa.bindparam("moment", type_=sa.Double))),
-            "reading": sa.case((was_found, 0)),
-            "attempt": sa.literal(0),
-        }
-        # SQLite takes what follows a bare FROM for a join.
-        selected = sa.select(*values.values()).where(sa.true()).order_by(given.seq)
-        self._add = change.ledger.insert_new(participants, selected, values)
+        self._new = NewRows(change.ledger, participants, _GIVEN, _COMMON)
 
     @repeatable
     def begin(self) -> None:
@@ -76,10 +59,12 @@ class Plan:
         """
         if not rows:
             return
-        given = [[*map(row.__getitem__, _GIVEN), seq] for seq, row in enumerate(rows, start=first)]
-        moment = self._change.clock.moment()
+        given = [(*row, row.state_planned, seq) for seq, row in enumerate(rows, start=first)]
+        listed = rows[0].found > 0  # all of a block are from a server's list, or none is
+        read_at, reading = (self._change.clock.moment(), 0) if listed else (None, None)
+        own: dict[str, Any] = {"change": self._change.number, "state": str(RowState.PLANNED), "read_at": read_at}
         with self._change.write() as connection:
-            connection.execute(self._add, {"rows": given, "moment": moment})
+            self._new.insert(connection, given, **own, reading=reading, attempt=0)
 
     @repeatable
     def leave_out_misidentified(self, missing: str, several: str, unnamed: str, sent_by: Sequence[str]) -> None:
@@ -121,9 +106,10 @@ class Plan:
             for state in states:
                 if (reason := left_out(state)) is not None:
                     self._leave_out(connection, *reason, state_now == state)
-            link = sa.case((participants.c.state != RowState.PLANNED, 0))  # the plan's own link
-            everything = participants.update().where(self._change.rows)
-            connection.execute(everything.values(state_planned=state_now, link=link))
+            # Those of a server's own list were recorded with it: nothing of them is written again.
+            state_planned = participants.c.state_planned
+            differs = state_planned.is_distinct_from(state_now)
+            connection.execute(participants.update().where(self._change.rows, differs).values(state_planned=state_now))
 
     def finish(self, chain: Chain, offered: int, **values: Any) -> None:
         """Record that the plan is complete.
@@ -142,4 +128,4 @@ class Plan:
         self, connection: sa.Connection, state: RowState, reason: str, *which: sa.ColumnElement[bool]
     ) -> None:
         update = participants.update().where(*self._planned, *which)
-        connection.execute(update.values(state=state, reason=reason))
+        connection.execute(update.values(state=state, reason=reason, link=0))  # the plan's own link

@@ -11,7 +11,7 @@ from typing import Any
 from .._core.identifiers import IDENTIFIERS
 from .._core.states import ChangeStatus
 from .change import Change
-from .entries import PRIVATE, salted
+from .entries import PRIVATE, all_salted, salted
 from .outage import repeatable
 from .tables import changes, earlier_attempts, participants, sa
 
@@ -63,7 +63,8 @@ class _Purge:
         """Record digests of what is to be removed."""
         after = -1
         while block := self._block(after):
-            rows = [[seq, salted(salt, private), salted(salt, message)] for seq, message, *private in block]
+            identities = all_salted(salt, [row[2:] for row in map(tuple, block)])
+            rows = [[row.seq, each, salted(salt, row.message)] for row, each in zip(block, identities, strict=True)]
             self._write(self._keep, rows)
             after = block[-1][0]
         rows = [[seq, sent_at, salted(salt, message)] for seq, sent_at, message in self._messages()]

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import datetime
+import functools
 import itertools
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -15,11 +16,13 @@ from .._core.identifiers import LONG_NUMBER, SIM_IDENTIFIERS
 from .._core.masking import mask_row, words_of
 from .._core.states import BAD_STATES, RowState
 from .attempt_facts import attempts_made, due_at, earlier_attempts_of, is_exhausted
-from .change import Change, no_counts
+from .change import Change
 from .halts import hold_of, status_of, stop_of
 from .lease_time import lease_remaining
 from .outage import repeatable
+from .summary import Summary, no_counts, state_since
 from .tables import canonical_column, changes, participants, runs, sa, waves
+from .wave_rows import SPAN, in_waves
 
 SHOWN = 20
 """The number of participants or reasons that a result shows."""
@@ -108,15 +111,14 @@ class Report:
         """List the waves or the latest of them in order, with sizes, counts and moments."""
         with self.ledger.read() as connection:
             found = connection.execute(
-                sa.select(waves.c.wave, waves.c.started, waves.c.finished, waves.c.success_percentage)
+                sa.select(waves.c.wave, waves.c.started, waves.c.finished, waves.c.success_percentage, *SPAN)
                 .where(waves.c.change == self._change.number)
                 .order_by(waves.c.wave.desc())
                 .limit(most)
             ).all()
-            first = found[-1].wave if found else 0
             counted = connection.execute(
                 sa.select(participants.c.wave, participants.c.state, sa.func.count())
-                .where(self._change.rows, participants.c.wave >= first)
+                .where(self._change.rows, in_waves(found))
                 .group_by(participants.c.wave, participants.c.state)
             ).all()
         counts: dict[int, dict[str, int]] = {}
@@ -131,7 +133,7 @@ class Report:
                 "finished": iso(finished),
                 "success_percentage": None if share is None else round(share, 1),
             }
-            for wave, started, finished, share in reversed(found)
+            for wave, started, finished, share, *_span in reversed(found)
         ]
 
     def waves_begun(self) -> int:
@@ -142,21 +144,15 @@ class Report:
         """Count the waves that have ended."""
         return self._count(waves.c.change == self._change.number, waves.c.finished.is_not(None))
 
-    def waiting(self) -> int:
-        """Count the planned participants that are in no wave yet."""
-        return self._count(self._change.rows, participants.c.state == RowState.PLANNED, participants.c.wave.is_(None))
-
-    @repeatable
-    def states(self) -> dict[str, int]:
-        """Count those acted on by server state; the last reading missed ``unread`` ones."""
-        with self.ledger.read() as connection:
-            acted = sa.select(self._state_now().label("state"))
-            states = acted.where(self._change.rows, participants.c.state == RowState.DONE).subquery()
-            found = connection.execute(sa.select(states.c.state, sa.func.count()).group_by(states.c.state)).all()
-        return {state or "unread": count for state, count in found}
+    @functools.cached_property
+    def summary(self) -> Summary:
+        """Return the change's summary, as it was when it was first asked for."""
+        return self._change.summary()
 
     def failures(self) -> list[dict[str, Any]]:
         """List the first participants in ``BAD_STATES``."""
+        if not any(self.summary.counts[state] for state in BAD_STATES):
+            return []
         order = sa.case({state: place for place, state in enumerate(BAD_STATES)}, value=participants.c.state)
         return self._first(participants.c.state.in_(BAD_STATES), order)
 
@@ -193,11 +189,12 @@ class Report:
 
     def exhausted(self) -> list[dict[str, Any]]:
         """List the first participants that have had all attempts allowed, and would get another."""
-        return self._first(is_exhausted(), participants.c.seq)
+        return [] if not self.summary.attempts.exhausted else self._first(is_exhausted(), participants.c.seq)
 
     def unfinished(self, goal: str) -> tuple[int, list[dict[str, Any]]]:
         """Count those acted on that are not in the goal's server state; list the first."""
-        which = sa.and_(participants.c.state == RowState.DONE, sa.func.coalesce(self._state_now(), "") != goal)
+        since = sa.func.coalesce(state_since(self._change.number), "")
+        which = sa.and_(participants.c.state == RowState.DONE, since != goal)
         return self._count(self._change.rows, which), self._first(which, participants.c.seq)
 
     def rows(self) -> Iterator[dict[str, Any]]:
@@ -248,12 +245,6 @@ class Report:
     def _count(self, *which: Any) -> int:
         with self.ledger.read() as connection:
             return int(connection.execute(sa.select(sa.func.count()).where(*which)).scalar_one())
-
-    def _state_now(self) -> Any:
-        """Select the server state after the attempt; null if the last reading lacks it."""
-        reading = sa.select(changes.c.reading).where(changes.c.number == self._change.number).scalar_subquery()
-        is_new = sa.and_(participants.c.reading >= reading, participants.c.read_at > participants.c.sent_at)
-        return sa.case((is_new, participants.c.state_now))
 
     @repeatable
     def _first(self, which: Any, order: Any) -> list[dict[str, Any]]:

@@ -30,6 +30,9 @@ __all__ = ["postgresql", "sa", "sa_exc", "sqlite"]
 
 SCHEMA_VERSION = 2
 
+LAST_PLACE = (1 << 31) - 1
+"""The last place that a participant can have in a change."""
+
 _metadata = sa.MetaData()
 _moment = sa.Double
 
@@ -57,6 +60,10 @@ changes = sa.Table(
     # The number of the latest reading of states, and when it began; no moment while it is not whole.
     sa.Column("reading", sa.Integer, nullable=False, default=0),
     sa.Column("read_at", _moment),
+    # The latest moment that a run with the lease may have recorded; None if only release 1.0.0 has run.
+    sa.Column("recorded_at", _moment),
+    # No participant before this place is planned and in no wave.
+    sa.Column("none_waiting_before", sa.Integer, nullable=False, server_default="0"),
     # The moment from which attempts count for the abort. It moves when an aborted change is resumed.
     sa.Column("judged_from", _moment, nullable=False, default=0),
     sa.Column("lease_token", sa.Text),
@@ -123,6 +130,10 @@ waves = sa.Table(
     sa.Column("wave", sa.Integer, primary_key=True),
     sa.Column("started", _moment, nullable=False),
     sa.Column("finished", _moment),
+    # Its participants are from this place to that one, with others between: to find them without a look at all. None
+    # if release 1.0.0 began it.
+    sa.Column("first_place", sa.Integer),
+    sa.Column("last_place", sa.Integer),
     # The share of it that had come to its goal when it ended, if it was judged by that.
     sa.Column("success_percentage", sa.Double),
 )

@@ -17,7 +17,8 @@ from .chain import Chain, Link
 from .change import Change
 from .halts import ROLLOUT, Halt
 from .outage import repeatable
-from .tables import changes, participants, sa, waves
+from .tables import LAST_PLACE, changes, participants, sa, waves
+from .wave_rows import SPAN, in_waves
 
 _BLOCK = 500
 _IDENTITY = (*IDENTIFIERS, "campaign_id")
@@ -39,6 +40,8 @@ class Waves:
         self._change = change
         self._chain = chain
         self._open = sa.select(waves.c.wave).where(waves.c.change == change.number, waves.c.finished.is_(None))
+        is_planned = participants.c.state == RowState.PLANNED
+        self._waiting = (change.rows, is_planned, participants.c.wave.is_(None))
 
     @repeatable
     def current(self) -> int | None:
@@ -47,29 +50,56 @@ class Waves:
             return connection.execute(self._open).scalar()
 
     @repeatable
+    def is_any_waiting(self) -> bool:
+        """Return whether a planned participant is in no wave yet."""
+        with self.ledger.read() as connection:
+            return self._next_places(connection, 1) is not None
+
+    @repeatable
     def begin(self, first_size: int, size: int) -> int:
         """Make a wave of the next planned participants, and return its number."""
         with self._change.write() as connection:
             begun = connection.execute(self._open).scalar()
             if begun:
                 return int(begun)  # by this call, if the answer to the commit was lost
-            last = connection.execute(
-                sa.select(sa.func.max(waves.c.wave)).where(waves.c.change == self._change.number)
-            ).scalar()
-            number = (last or 0) + 1
-            chosen = (
-                sa.select(participants.c.seq)
-                .where(self._change.rows, participants.c.state == RowState.PLANNED, participants.c.wave.is_(None))
-                .order_by(participants.c.seq)
-                .limit(first_size if number == 1 else size)
-            )
-            connection.execute(
-                participants.update().where(self._change.rows, participants.c.seq.in_(chosen)).values(wave=number)
-            )
-            connection.execute(
-                waves.insert().values(change=self._change.number, wave=number, started=self._change.clock.moment())
-            )
+            latest = sa.select(sa.func.max(waves.c.wave)).where(waves.c.change == self._change.number)
+            number = (connection.execute(latest).scalar() or 0) + 1
+            first, last = self._next_places(connection, first_size if number == 1 else size) or (0, -1)
+            chosen = participants.update().where(*self._waiting, participants.c.seq.between(first, last))
+            connection.execute(chosen.values(wave=number))
+            row = {"change": self._change.number, "wave": number, "first_place": first, "last_place": last}
+            connection.execute(waves.insert().values(row | {"started": self._change.clock.moment()}))
+            own = changes.update().where(changes.c.number == self._change.number)
+            connection.execute(own.values(none_waiting_before=last + 1))
         return number
+
+    def _next_places(self, connection: sa.Connection, most: int) -> tuple[int, int] | None:
+        """Return the first and the last place of the next planned participants; None if there are none.
+
+        Those before, which are in waves, are not looked at again for each wave.
+        """
+        own = sa.select(changes.c.none_waiting_before).where(changes.c.number == self._change.number)
+        seq = participants.c.seq
+        waiting = sa.select(seq).where(*self._waiting).order_by(seq).limit(most)
+        # From the first place too: another program may have planned one again that must be sent for, or refused.
+        for start in dict.fromkeys((connection.execute(own).scalar_one(), 0)):
+            places = waiting.where(seq >= start).subquery()
+            first, last = connection.execute(sa.select(sa.func.min(places.c.seq), sa.func.max(places.c.seq))).one()
+            if last is not None:
+                return first, last
+        return None
+
+    @repeatable
+    def _row_of(self, wave: int) -> Any:
+        """Read a wave's number and span."""
+        columns = waves.c
+        query = sa.select(columns.wave, *SPAN).where(columns.change == self._change.number, columns.wave == wave)
+        with self.ledger.read() as connection:
+            return connection.execute(query).one()
+
+    def _rows_of(self, wave: int) -> tuple[sa.ColumnElement[bool], ...]:
+        """Return the condition that a participant is in a wave."""
+        return self._change.rows, in_waves([self._row_of(wave)])
 
     def end(self, wave: int, percentage: float | None = None) -> None:
         """Record that a wave has ended, its soak included.
@@ -126,10 +156,9 @@ class Waves:
     @repeatable
     def last_sent(self, wave: int) -> float | None:
         """Return when a wave's last request was sent, in Unix seconds; None if none was."""
+        query = sa.select(sa.func.max(participants.c.sent_at)).where(*self._rows_of(wave))
         with self.ledger.read() as connection:
-            return connection.execute(
-                sa.select(sa.func.max(participants.c.sent_at)).where(self._change.rows, participants.c.wave == wave)
-            ).scalar()
+            return connection.execute(query).scalar()
 
     @repeatable
     def count(self, wave: int, goal: str) -> WaveCount:
@@ -146,13 +175,14 @@ class Waves:
         has_not_moved = columns.moved_at.is_(None) | (columns.moved_at <= columns.sent_at)
         as_before = at_goal & (columns.state_before == goal) & has_not_moved
         counted = sa.select(sa.func.count(), number_of(at_goal), number_of(as_before))
-        sent = (columns.wave == wave, columns.sent_at.is_not(None), columns.state.in_(EXECUTED_STATES))
+        sent = (*self._rows_of(wave), columns.sent_at.is_not(None), columns.state.in_(EXECUTED_STATES))
         with self.ledger.read() as connection:
-            return WaveCount(*map(int, connection.execute(counted.where(self._change.rows, *sent)).one()))
+            return WaveCount(*map(int, connection.execute(counted.where(*sent)).one()))
 
     def planned(self, wave: int) -> Iterator[Attempt]:
         """Yield an attempt for each planned participant of a wave, in order."""
         columns = participants.c
+        begun = self._row_of(wave)
         after = sa.bindparam("after", type_=sa.Integer)
         query = self.ledger.gathered(
             sa.select(
@@ -165,13 +195,14 @@ class Waves:
                 *(columns[name] for name in _IDENTITY),
             )
             .join(changes, changes.c.number == columns.change)
-            .where(self._change.rows, columns.wave == wave, columns.state == RowState.PLANNED, columns.seq > after)
+            .where(self._change.rows, columns.wave == wave, columns.state == RowState.PLANNED)
+            .where(columns.seq > after, columns.seq <= (LAST_PLACE if begun.last_place is None else begun.last_place))
             .order_by(columns.seq)
             .limit(_BLOCK)
         )
-        last = -1
+        done = (begun.first_place or 0) - 1
         while True:
-            block = self._block(query, last)
+            block = self._block(query, done)
             if not block:
                 return
             for seq, name, state_now, is_further, made, is_read, *identification in block:
@@ -185,7 +216,7 @@ class Waves:
                     is_further=bool(is_further),
                     made=made,
                 )
-            last = block[-1][0]
+            done = block[-1][0]
 
     @repeatable
     def _block(self, query: sa.Select[tuple[Any]], after: int) -> list[Any]:

@@ -338,8 +338,8 @@ def test_a_mark_whose_answer_was_lost_is_taken_back(
     write, lost = Change.write, []
 
     @contextlib.contextmanager
-    def write_and_lose(change: Change) -> Iterator[Any]:
-        with write(change) as connection:
+    def write_and_lose(change: Change, **options: Any) -> Iterator[Any]:
+        with write(change, **options) as connection:
             yield connection
         with opened(ledger) as other:
             marked = other.counts()["sending"]
