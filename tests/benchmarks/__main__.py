@@ -26,6 +26,8 @@ import forecasts
 import growth
 import kill_trials
 import list_speed
+import released
+import role_speed
 import task_speed
 from driver import COLLECTION
 
@@ -34,6 +36,7 @@ sys.path.insert(0, str(COLLECTION / "tests/fuzz"))
 from workers import fuzz
 
 Limits = dict[str, tuple[str, float]]
+GROWTH: Limits = {f"{step}_exponent": ("<=", 1.05) for step in growth.STEPS}
 BENCHMARKS: dict[str, tuple[Callable[..., dict[str, Any]], Limits]] = {
     "ledger": (
         bulk_speed.ledger_cost,
@@ -47,7 +50,11 @@ BENCHMARKS: dict[str, tuple[Callable[..., dict[str, Any]], Limits]] = {
         {"to_csv_microseconds_each": ("<=", 15), "to_ledger_microseconds_each": ("<=", 25)},
     ),
     "planning": (bulk_speed.planning, {"peak_mb": ("<=", 200)}),
-    "growth": (growth.growth, {f"{step}_exponent": ("<=", 1.05) for step in growth.STEPS}),
+    "growth-sqlite": (growth.on_sqlite, GROWTH),
+    "growth-postgresql": (growth.on_postgresql, GROWTH),
+    "finished-again": (growth.finished_again, {f"{each}_seconds": ("<=", 2) for each in growth.DATABASES}),
+    "role": (role_speed.wave_overhead, {"seconds_a_wave": ("<=", 0.25), "gated_seconds_a_wave": ("<=", 0.25)}),
+    "released": (released.beside_release, {}),
     "resuming": (bulk_speed.resuming, {"seconds": ("<=", 3)}),
     "cohorts-sqlite": (cohort_speed.on_sqlite, {"seconds": ("<=", 30), "peak_mb": ("<=", 150)}),
     "cohorts-postgresql": (cohort_speed.on_postgresql, {"seconds": ("<=", 30), "peak_mb": ("<=", 150)}),
@@ -83,7 +90,7 @@ def main() -> int:
     parser.add_argument("--trials", type=int, default=200)
     parser.add_argument("--answers", type=int, default=100_000, help="answers that `fuzz` spoils")
     parser.add_argument(
-        "--sizes", nargs="+", type=int, default=growth.SIZES, help="numbers of participants for `growth`, ascending"
+        "--sizes", nargs="+", type=int, default=growth.SIZES, help="numbers of participants for `growth-...`, ascending"
     )
     parser.add_argument("--seed", type=int, default=1)
     given = parser.parse_args()
@@ -94,7 +101,8 @@ def main() -> int:
         if name in BENCHMARKS:
             measure, limits = BENCHMARKS[name]
             with tempfile.TemporaryDirectory() as folder:
-                figures = measure(Path(folder), given.sizes) if name == "growth" else measure(Path(folder))
+                sizes = [given.sizes] if name.startswith("growth") else []
+                figures = measure(Path(folder), *sizes)
         elif name == "fuzz":
             limits = FUZZ
             figures = fuzz(given.answers, given.seed, jobs=2)

@@ -36,7 +36,7 @@ def bare_server(participants: int, service_time: float = 0.0) -> Iterator[str]:
             server.terminate()
 
 
-def change(url: str, ledger: Path, change_id: str, **options: Any) -> dict[str, Any]:
+def change(url: str, ledger: Path | str, change_id: str, **options: Any) -> dict[str, Any]:
     """Return the options of a change that retries the whole of campaign 1."""
     return {
         "api_url": url,

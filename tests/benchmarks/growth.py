@@ -1,72 +1,91 @@
 """Measure how the cost of each step of a change grows with the number of its participants.
 
-`python growth.py PARTICIPANTS FOLDER` takes all steps of a change once, in this process, and prints what each cost.
+`python growth.py PARTICIPANTS FOLDER DATABASE` takes all steps of a change once, in this process, and prints what each
+cost.
 """
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import json
 import math
 import resource
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import sqlalchemy as sa
 from driver import bulk, bulk_info
 
 HERE = Path(__file__).parent
+DATABASES = ("sqlite", "postgresql")
 SIZES = (10_000, 100_000)
-WAVES = 10
+WAVE = 1000
 STEPS = ("planning", "rolling_out", "running_again", "verifying", "reporting", "bulk_status", "purging")
 
+Seconds = Callable[[], float]
 
-def steps(url: str, folder: Path, participants: int) -> dict[str, Callable[[], dict[str, Any]]]:
-    """Return the steps of a change of that size, in their order, each ready to be taken."""
+
+@contextlib.contextmanager
+def ledger(folder: Path, database: str) -> Iterator[tuple[str, Seconds]]:
+    """Yield a ledger, and what returns the seconds that this process and the database's have computed."""
+    if database == "sqlite":
+        yield str(folder / "growth.sqlite"), time.process_time
+        return
+    from fleet_speed import computed
+    from fleet_speed import database as postgresql
+
+    with postgresql() as (url, first):
+        yield url, lambda: time.process_time() + computed(first)
+
+
+def steps(url: str, where: str, folder: Path) -> dict[str, Callable[[], dict[str, Any]]]:
+    """Return the steps of a change, in their order, each ready to be taken."""
     from bulk_speed import change
 
-    ledger = folder / "growth.sqlite"
-    options = change(url, ledger, "CHG", rollout={"wave_size": max(1, participants // WAVES)})
-    which = {"ledger": str(ledger), "change_id": "CHG"}
+    options = change(url, where, "CHG", rollout={"wave_size": WAVE})
+    which = {"ledger": where, "change_id": "CHG"}
     return {
         "planning": lambda: bulk({**options, "state": "planned"}),
         "rolling_out": lambda: bulk({**options, "state": "applied"}),
         "running_again": lambda: bulk({**options, "state": "applied"}),
         "verifying": lambda: bulk({**options, "state": "verified"}),
         "reporting": lambda: bulk_info({**which, "report_dest": str(folder / "report.csv"), "format": "csv"}),
-        "bulk_status": lambda: bulk_info(which),
+        "bulk_status": lambda: bulk_info({"ledger": where}),
         "purging": lambda: bulk({**which, "api_url": url, "state": "purged"}),
     }
 
 
-def costs(participants: int, folder: Path) -> dict[str, float]:
-    """Return the seconds of CPU of each step, and the peak of memory in MB at its end."""
+def costs(participants: int, folder: Path, database: str) -> dict[str, float]:
+    """Return the seconds of CPU of each step, and the peak of this process's memory in MB at its end."""
     from bulk_speed import bare_server
 
     found = {}
-    with bare_server(participants) as url:
-        for name, step in steps(url, folder, participants).items():
-            begun = time.process_time()
+    with bare_server(participants) as url, ledger(folder, database) as (where, computed):
+        for name, step in steps(url, where, folder).items():
+            begun = computed()
             result = step()
-            found[name] = time.process_time() - begun
+            found[name] = computed() - begun
             if result.get("failed"):
                 raise RuntimeError(f"{name}: {result['msg']}")
             found[f"{name}_peak_mb"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     return found
 
 
-def growth(folder: Path, sizes: Sequence[int] = SIZES) -> dict[str, Any]:
+def growth(database: str, folder: Path, sizes: Sequence[int] = SIZES) -> dict[str, Any]:
     """Return the exponent of each step's CPU time between the two largest sizes, and print its seconds at each size.
 
-    An exponent of 1 means that twice as many participants take twice as long.
+    An exponent of 1 means that twice as many participants take twice as long. There are as many more waves.
     """
     by_size = {}
     for size in sizes:
         own = folder / str(size)
         own.mkdir()
-        command = [sys.executable, str(HERE / "growth.py"), str(size), str(own)]
+        command = [sys.executable, str(HERE / "growth.py"), str(size), str(own), database]
         done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
         by_size[size] = json.loads(done.stdout.splitlines()[-1])
     print(f"{'seconds of CPU':18}" + "".join(f"{size:>14,}" for size in sizes) + "   MB of memory")
@@ -81,5 +100,39 @@ def growth(folder: Path, sizes: Sequence[int] = SIZES) -> dict[str, Any]:
     }
 
 
+on_sqlite = functools.partial(growth, "sqlite")
+on_postgresql = functools.partial(growth, "postgresql")
+
+_DONE = (
+    "UPDATE yateota_participants SET state = 'done', wave = seq / :size + 1, run = 1, code = 0, "
+    "state_before = 'failed', sent_at = read_at + 1, answered_at = read_at + 2",
+    "INSERT INTO yateota_waves (change, wave, started, finished, first_place, last_place) SELECT change, wave, "
+    "min(sent_at), max(answered_at), min(seq), max(seq) FROM yateota_participants GROUP BY change, wave",
+    "UPDATE yateota_changes SET status = 'applied', started = planned, finished = planned + 3",
+)
+
+
+def finished_again(folder: Path, participants: int = 1_000_000) -> dict[str, Any]:
+    """Measure the run of a change of a million that has ended: the seconds of CPU, the database's included.
+
+    The change is planned, and recorded as carried out.
+    """
+    from bulk_speed import bare_server, change, expect
+
+    found = {}
+    for database in DATABASES:
+        with bare_server(participants) as url, ledger(folder, database) as (where, computed):
+            bulk(change(url, where, "CHG", state="planned"))
+            engine = sa.create_engine(where if "://" in where else f"sqlite:///{where}", poolclass=sa.NullPool)
+            with engine.begin() as connection:
+                for statement in _DONE:
+                    connection.execute(sa.text(statement), {"size": WAVE})
+            begun = computed()
+            again = bulk(change(url, where, "CHG", state="applied", rollout={"wave_size": WAVE}))
+            found[f"{database}_seconds"] = computed() - begun
+            expect((again["changed"], again["change"]["counts"]["done"]), (False, participants))
+    return found
+
+
 if __name__ == "__main__":
-    print(json.dumps(costs(int(sys.argv[1]), Path(sys.argv[2]))))
+    print(json.dumps(costs(int(sys.argv[1]), Path(sys.argv[2]), sys.argv[3])))

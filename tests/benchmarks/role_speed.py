@@ -1,0 +1,45 @@
+"""Measure what the role `bulk_change` adds to a wave of the module."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from bulk_speed import bare_server, change
+from task_speed import seconds_of
+
+
+def wave_overhead(folder: Path, waves: int = 100, wave_size: int = 100) -> dict[str, Any]:
+    """Return the seconds that the role takes for each wave, more than one task of the module for all of them.
+
+    The role runs with its line of progress after each wave, and with a gate before each wave. Its other tasks, such as
+    the plan, are shared out among the waves.
+    """
+    gate = folder / "gate.yml"
+    gate.write_text("- name: Allow the wave\n  ansible.builtin.meta: noop\n")
+    with bare_server(waves * wave_size) as url:
+
+        def seconds(name: str, task: dict[str, Any]) -> float:
+            where = str(folder / f"{name}.sqlite")
+            variables = {
+                "bulk_change_id": "CHG",
+                "bulk_change_action": "retry",
+                "bulk_change_campaign_id": 1,
+                "bulk_change_state": "failed",
+                "bulk_change_ledger": where,
+                "bulk_change_require_approval": False,
+                "bulk_change_wave_size": wave_size,
+                "bulk_change_verify": False,
+            }
+            return seconds_of([{**task, "vars": {**variables, **task.get("vars", {})}}], url, folder)
+
+        options = change(url, folder / "module.sqlite", "CHG", state="applied", rollout={"wave_size": wave_size})
+        role = {"ansible.builtin.include_role": {"name": "simops.yateota.bulk_change"}}
+        module = seconds("module", {"simops.yateota.yateota_bulk": options})
+        by_role = seconds("role", role)
+        gated = seconds("gated", {**role, "vars": {"bulk_change_gate_tasks": str(gate)}})
+    return {
+        "module_seconds": module,
+        "seconds_a_wave": (by_role - module) / waves,
+        "gated_seconds_a_wave": (gated - module) / waves,
+    }
