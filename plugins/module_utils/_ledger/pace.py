@@ -167,4 +167,5 @@ def _pause(begun: Sequence[Any], sent: Sequence[Any]) -> float | None:
     between = [each for each in between if 0 <= each <= _LONGEST_BETWEEN]
     if not own:
         return None
-    return max(0.0, statistics.median(own)) + (statistics.median_low(between) if between else 0.0)
+    gap = statistics.median_low(between) if between else 0.0
+    return float(max(0.0, statistics.median(own)) + gap)
