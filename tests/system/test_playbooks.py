@@ -106,7 +106,12 @@ CASES = [
 ]
 # One of those that need variables stands for all of them: what they need is checked by the same tasks.
 NAMELESS = [case for case in CASES if not case.needs or case.name == "campaign_pause"]
-MISSING = [(case, needed) for case in CASES for needed in case.needs]
+# Each playbook's first need; the further ones of a playbook are checked by the same sentence.
+MISSING = [
+    pytest.param(case, needed, marks=[pytest.mark.slow] * bool(number))
+    for case in CASES
+    for number, needed in enumerate(case.needs)
+]
 
 
 def given(case: Case, folder: Path, without: tuple[str, ...] = ()) -> list[str]:

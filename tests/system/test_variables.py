@@ -101,6 +101,7 @@ def test_every_role_runs_with_all_else_left_empty(bulk: Ansible, box: Sandbox, t
     assert box.writes() == []
 
 
+@pytest.mark.slow
 def test_every_playbook_runs_with_all_else_left_empty(bulk: Ansible, box: Sandbox, tmp_path: Path) -> None:
     names = [name for name in playbook_names() if name not in LEDGER_PLAYBOOKS]
     empty = emptied({name for playbook in playbook_names() for name in playbook_scope(playbook).known})
@@ -200,6 +201,7 @@ def test_a_campaign_by_its_name(playbook: str, sends: str, bulk: Ansible, box: S
     assert [entry["params"]["action"] for entry in box.writes()] == [sends]
 
 
+@pytest.mark.slow
 def test_reports_of_two_changes_are_two(bulk: Ansible, tmp_path: Path) -> None:
     given = {"campaign_id": 144, "bulk_change_approved_by": "j.doe"}
     given |= {"bulk_change_report_directory": str(tmp_path / "reports"), "bulk_change_report_formats": ["csv"]}
