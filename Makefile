@@ -35,15 +35,13 @@ UNITS       := $(addprefix units-,$(TESTED))
 INTEGRATION := $(addprefix integration-,2.16 $(NEWEST))
 # The commands of README and docs, on the installed tarball.
 GUIDES      := $(addprefix guides-,$(TESTED))
-# The two ways that a task can run (see docs/in_process.md) are compared on the version that changes, and on the others by
-# `make bench`.
-WAYS        := $(or $(NEWEST),2.19)
-# Slow and seldom fails: what is the same on other versions, the roles and targets as modules, the system tests that are marked
-# `slow`, and the rulebooks under ansible-rulebook. `make bench` runs them.
-SLOW        := rulebooks integration-as-module molecule-as-module system-slow $(addprefix system-ways-,$(filter-out $(WAYS),$(TESTED))) $(filter-out guides-2.16,$(GUIDES)) \
-               $(SANITY) $(filter-out integration-2.16,$(INTEGRATION)) $(if $(NEWEST),units-newest-whole)
+# The two ways that a task can run, see docs/in_process.md.
+WAYS        := $(addprefix system-ways-,$(TESTED))
+# Slow and seldom fails: what is the same on other versions, the roles and targets as modules, the tests that are marked `slow`,
+# and the rulebooks under ansible-rulebook. `make bench` runs them.
+SLOW        := rulebooks integration-as-module molecule-as-module system-slow $(WAYS) $(GUIDES) $(SANITY) $(filter-out integration-2.16,$(INTEGRATION)) $(if $(NEWEST),units-newest-whole)
 # The longest first, so that the last to end is a short one.
-GATES       := system system-awx system-changes system-ways-$(WAYS) molecule integration-2.16 guides-2.16 fuzz $(TARBALL) $(UNITS) $(LINT)
+GATES       := system-changes system molecule system-awx guides fuzz integration-2.16 $(TARBALL) $(UNITS) $(LINT)
 
 .DEFAULT_GOAL := help
 .PHONY: help generate demo sandbox test bench setup venv tree browser pooler site clean lint sanity units integration gates gate-names $(GATES) $(SLOW)
@@ -123,7 +121,7 @@ system: ## run the system tests: real playbooks, TLS, secrets, memory, speed
 	  --ignore-glob='*/test_rulebooks.py' \
 	  --ignore-glob='*/test_readme.py' --ignore-glob='*/test_guides.py' --ignore-glob='*/test_role_readmes.py'
 system-slow: $(AWX)/.ready $(patsubst %,$(CORES)/%/.ready,2.18 $(TESTED))
-	@$(GATE) $(VENV) --count junit $@ -- env $(WITH_AWX) pytest --junit-xml tests/output/junit/system.xml -m slow tests/system
+	@$(GATE) $(VENV) --count junit $@ -- env $(OLDEST) $(WITH_AWX) pytest --junit-xml tests/output/junit/system.xml -m slow tests/system
 rulebooks: $(RULEBOOK)/.ready ## run the rulebooks under ansible-rulebook
 	@$(GATE) $(VENV) --count junit $@ -- env YATEOTA_TEST_CORE=$(RULEBOOK) \
 	  pytest --junit-xml tests/output/junit/system.xml tests/system/test_rulebooks.py
@@ -134,21 +132,23 @@ WITH_AWX := YATEOTA_AWX_COLLECTIONS=$(AWX) YATEOTA_CORES=$(CORES)
 # The playbooks run on the oldest ansible-core, the tests and all other tools on the main one.
 OLDEST := YATEOTA_TEST_CORE=$(CORES)/2.16
 system system-changes: $(CORES)/2.16/.ready
+guides: $(CORES)/2.16/.ready $(VENV)/.dev
+	@$(GATE) $(VENV) --count junit $@ -- tests/gates/guides.sh $(<D) $(VENV)/bin/pytest -m 'not slow'
 $(GUIDES): guides-%: $(CORES)/%/.ready $(VENV)/.dev
 	@$(GATE) $(VENV) --count junit $@ -- tests/gates/guides.sh $(CORES)/$* $(VENV)/bin/pytest
-$(addprefix system-ways-,$(TESTED)): system-ways-%: $(CORES)/%/.ready $(VENV)/.dev
+$(WAYS): system-ways-%: $(CORES)/%/.ready $(VENV)/.dev
 	@$(GATE) $(VENV) --count junit $@ -- env YATEOTA_TEST_CORES="$(CORES)/$*" \
 	  pytest --junit-xml tests/output/junit/system.xml tests/system/test_in_process.py
 system-awx: $(AWX)/.ready $(patsubst %,$(CORES)/%/.ready,2.18 $(TESTED))
 	@$(GATE) $(VENV) --count junit $@ -- env $(WITH_AWX) \
 	  sh -c 'exec pytest --junit-xml tests/output/junit/system.xml -m "not slow" --ignore-glob="*_guide.py" tests/system/test_awx_*.py'
-# pylint is half the time, and its rules hardly differ: the tarball meets them, on the oldest and on the newest. Tests that ask
-# nothing of Ansible, each in an environment of its own, run on one version.
-SKIPPED = pylint $(if $(filter-out 2.19,$*),changelog pep8 yamllint)
+# Tests that ask nothing of Ansible, each in an environment of its own, run on one version.
+SKIPPED = $(if $(filter-out 2.19,$*),changelog pep8 yamllint)
 $(SANITY): sanity-%: $(CORES)/%/.ready
 	@$(GATE) $(CORES)/$* --count sanity $@ -- ansible-test sanity --venv --python {python} --color no $(SKIPPED:%=--skip-test %)
+# pylint is half the time, and its rules hardly differ: of these two, the newest meets them.
 $(TARBALL): tarball-%: $(CORES)/%/.ready
-	@$(GATE) $(CORES)/$* --count sanity $@ -- tests/gates/tarball.sh {python}
+	@$(GATE) $(CORES)/$* --count sanity $@ -- tests/gates/tarball.sh {python} $(if $(filter 2.16,$*),$(NEWEST:newest=--skip-test pylint))
 # All but the slow ones on the oldest, and all of them by `make bench` on the newest. Those that ask something of Ansible run on
 # the newest too, and on the main ansible-core by ansible-test, which runs each test in a fork at twice the cost.
 OF_ANSIBLE = tests/unit/contract/ $(filter-out %/module_utils/,$(wildcard tests/unit/plugins/*/))

@@ -1,5 +1,6 @@
 #!/bin/sh
-# Build the collection, unpack the tarball as a user does, and run ansible-test sanity on it: tarball.sh PYTHON_VERSION.
+# Build the collection, unpack the tarball as a user does, and run ansible-test sanity on it:
+# tarball.sh PYTHON_VERSION [OPTION ...].
 # The importer of Galaxy and Automation Hub does the same in a container.
 set -eu
 output=$PWD/tests/output/tarball
@@ -12,4 +13,4 @@ cd "$tree"
 # A repository of its own: below one that ignores it, ansible-test finds no files. What it leaves is no part of the tarball.
 git init --quiet
 echo /tests/output/ > .git/info/exclude
-exec ansible-test sanity --venv --python "$1" --color no
+exec ansible-test sanity --venv --color no --python "$@"

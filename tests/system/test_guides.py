@@ -70,6 +70,7 @@ def test_getting_started(ansible_playbook: Ansible, tmp_path: Path) -> None:
     assert (tmp_path / "failed.csv").read_text().count("\n") == 45
 
 
+@pytest.mark.slow
 def test_how_to(ansible_playbook: Ansible, sandbox: Any, tmp_path: Path) -> None:
     """A change is looked at and undone from its report; a playbook chooses what to do by the kind of a failure."""
     environ = ansible_playbook.environ({"YATEOTA_LEDGER": str(tmp_path / "ledger.sqlite")})
@@ -129,6 +130,7 @@ def fleet(ansible_playbook: Ansible, start_sandbox: Callable[..., Any], tmp_path
     return boxes
 
 
+@pytest.mark.slow
 def test_fleets(fleet: dict[str, Any], ansible_playbook: Ansible, tmp_path: Path) -> None:
     (tmp_path / "vault-password").write_text("battery-staple")
     environ = ansible_playbook.environ(
@@ -149,6 +151,7 @@ def test_fleets(fleet: dict[str, Any], ansible_playbook: Ansible, tmp_path: Path
     assert [box.writes() for box in fleet.values()] == [[], [], []]
 
 
+@pytest.mark.slow
 def test_one_change_on_many_servers(fleet: dict[str, Any], ansible_playbook: Ansible, tmp_path: Path) -> None:
     """A server that is down fails by itself, and the next run does its part alone."""
     change = {
