@@ -30,6 +30,8 @@ from ansible_collections.simops.yateota.tests.unit.plugins.servers import RunTas
 
 from yateota_sandbox import Sandbox
 
+pytestmark = pytest.mark.any_database
+
 SELECTION = {"campaign_id": 167}
 LEFT_OUT = 35  # of 80: those that have not failed
 WAVES = {"canary": 4, "wave_size": 30, "concurrency": 1}
@@ -310,8 +312,7 @@ OF_THE_PLAN = {
 }
 
 
-@pytest.mark.any_database
-@pytest.mark.parametrize("purges", [False, True], ids=["whole", "purged"])
+@pytest.mark.parametrize("purges", [False, pytest.param(True, marks=pytest.mark.slow)], ids=["whole", "purged"])
 def test_each_column_that_the_chain_covers_is_checked(applied: Database, bulk: Bulk, purges: bool) -> None:
     if purges:
         bulk("purged", action=None, selection=None)
@@ -327,7 +328,7 @@ def test_each_column_that_the_chain_covers_is_checked(applied: Database, bulk: B
             assert found["waves"] <= named, (table_name, name)
 
 
-@pytest.mark.any_database
+@pytest.mark.slow
 def test_columns_that_the_chain_leaves_out_may_change(applied: Database) -> None:
     tables = {table.name: table for table in all_tables()}
     for table_name, names in NOT_COVERED.items():
@@ -388,7 +389,6 @@ ALTERATIONS: list[tuple[list[str], int]] = [
 ]
 
 
-@pytest.mark.any_database
 def test_what_was_deleted_added_or_swapped_is_named_by_its_wave(applied: Database) -> None:
     rows = applied.rows()["yateota_participants"]
     places = {

@@ -79,6 +79,7 @@ def open_sessions(url: str) -> None:
                     time.sleep(0.05)
 
 
+@pytest.mark.slow
 def test_a_change_of_many_waves(bulk: Bulk, sandbox: Sandbox, tmp_path: Path) -> None:
     many = tmp_path / "many.csv"
     many.write_text("imsi\n" + "".join(f"00101{number:010}\n" for number in range(3_000)))
