@@ -68,7 +68,7 @@ class Waves:
             chosen = participants.update().where(*self._waiting, participants.c.seq.between(first, last))
             connection.execute(chosen.values(wave=number))
             row = {"change": self._change.number, "wave": number, "first_place": first, "last_place": last}
-            connection.execute(waves.insert().values(row | {"started": self._change.clock.moment()}))
+            connection.execute(waves.insert().values(**row, started=self._change.clock.moment()))
             own = changes.update().where(changes.c.number == self._change.number)
             connection.execute(own.values(none_waiting_before=last + 1))
         return number
