@@ -104,14 +104,14 @@ def progress_line(result: Mapping[str, Any]) -> str:
     change, remaining = result["change"], result["remaining"]
     wave = max((each["wave"] for each in change["waves"]), default=0)
     pace = [f"{change['rate']}/s"] if change["sent"] else []
-    ahead = time_left(change)
+    ahead = remaining_time(change)
     if pace and ahead:
         pace.append(ahead)
     line = f"Wave {wave} of {change['waves_total']}: {tally(change, remaining)}"
     return f"{line}; {', '.join(pace)}" if pace else line
 
 
-def time_left(change: Mapping[str, Any]) -> str:
+def remaining_time(change: Mapping[str, Any]) -> str:
     """Return the remaining time or, if a window closes before the end, its moment.
 
     The text is empty if there is no forecast.

@@ -20,7 +20,7 @@ from .approve import check_approved
 from .auditing import check_still_planned
 from .bulk_task import BulkTask, ModuleState, Work
 from .foresight import check_provable
-from .further_attempts import attempts_of, rounds_of
+from .further_attempts import attempts_of, planner_of
 from .hold import check_not_halted, check_seen
 from .one_sim import separate_sims
 from .rollout import Rollout
@@ -38,8 +38,8 @@ def apply(task: BulkTask, change: Change, run: int) -> Work:
         return Work()
     separate_sims(change)
     states = StateReader(change, task.reader(), task.stopped, check_seen)
-    rounds = rounds_of(task, change, states)
-    rollout = Rollout(change, Attempts(change, run), task.client(), states, task.rollout, task.stopped, rounds)
+    planner = planner_of(task, change, states)
+    rollout = Rollout(change, Attempts(change, run), task.client(), states, task.rollout, task.stopped, planner)
     changed, error = False, None
     try:
         rollout.carry_out()

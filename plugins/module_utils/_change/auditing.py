@@ -11,7 +11,7 @@ from typing import Any
 
 from .._core.errors import AlteredError, InvalidInputError
 from .._core.states import AuditStatus, altered_place
-from .._ledger.audit import SHORTEST_HEAD, audit, has_link, head_of, joined
+from .._ledger.audit import SHORTEST_HEAD, audit, has_link, head_of, join_audits
 from .._ledger.change import Change
 from .._ledger.fleet import shards_in
 
@@ -48,7 +48,7 @@ def check_still_planned(change: Change) -> None:
         )
 
 
-def audited(change: Change, options: Mapping[str, Any], is_whole: bool) -> dict[str, Any]:
+def audit_result(change: Change, options: Mapping[str, Any], is_whole: bool) -> dict[str, Any]:
     """Return how the audit chain of a change stands, checked if the options say so.
 
     Args:
@@ -62,13 +62,13 @@ def audited(change: Change, options: Mapping[str, Any], is_whole: bool) -> dict[
     shards = {shard.number: shard for shard in shards_in(change)}
     found = {number: audit(shard) if checks else head_of(shard) for number, shard in shards.items()}
     has_head = not head or any(has_link(shard, head) for shard in shards.values())
-    return joined(
+    return join_audits(
         [(shard.record(), found[number]) for number, shard in shards.items()],
         None if has_head else f"the chain of no server has a link {head}",
     )
 
 
-def altered(change: Mapping[str, Any]) -> AlteredError | None:
+def altered_error(change: Mapping[str, Any]) -> AlteredError | None:
     """Return the failure of a change whose record was altered; None if it was not, or was not checked.
 
     Args:

@@ -15,7 +15,7 @@ from .._ledger.change import Change
 from .._ledger.fleet import latest, shard_facts, shard_rows, shards_in, whole_facts
 from .._ledger.queries import SHOWN, Report
 from .forecast import forecast
-from .further_attempts import attempts_fact, planned_attempts
+from .further_attempts import attempts_result, recorded_attempts
 
 
 class WholeReport:
@@ -55,7 +55,7 @@ class WholeReport:
 
     def _attempts_facts(self) -> Iterator[dict[str, Any] | None]:
         for shard, (record, report) in zip(self._shards, self._reports, strict=True):
-            yield attempts_fact(shard, report.summary.attempts, planned_attempts(record))
+            yield attempts_result(shard, report.summary.attempts, recorded_attempts(record))
 
     def _by_time(self, what: str, order: str) -> list[dict[str, Any]]:
         """Return the waves or runs of all shards in order, each with its server."""

@@ -36,8 +36,8 @@ def check_attempts(task: BulkTask, action: str | None) -> None:
         )
 
 
-def planned_attempts(record: Any) -> Mapping[str, Any] | None:
-    """Return the option ``attempts`` as a change was planned with it; None without."""
+def recorded_attempts(record: Any) -> Mapping[str, Any] | None:
+    """Return the option ``attempts`` that the plan of a change recorded; None without."""
     return (record.limits or {}).get("attempts")
 
 
@@ -49,7 +49,7 @@ def limits_of_attempts(task: BulkTask, change: Change) -> AttemptLimits | None:
     """
     record = change.record()
     check_attempts(task, record.action)
-    limits = task.limits.get("attempts") or planned_attempts(record)
+    limits = task.limits.get("attempts") or recorded_attempts(record)
     if not limits or record.action not in ATTEMPT_ACTIONS or record.status == ChangeStatus.PURGED:
         return None
     return AttemptLimits(limits["maximum"], limits["interval"])
@@ -68,7 +68,7 @@ def attempts_of(task: BulkTask, change: Change) -> FurtherAttempts | None:
     return FurtherAttempts(change, limits.interval, lambda state, made: prospect(action, state, made, most))
 
 
-def attempts_fact(change: Change, facts: AttemptFacts, limits: Mapping[str, Any] | None) -> dict[str, Any] | None:
+def attempts_result(change: Change, facts: AttemptFacts, limits: Mapping[str, Any] | None) -> dict[str, Any] | None:
     """Return how the attempts of a change stand, for its result; None if it has no further ones.
 
     Args:
@@ -93,8 +93,8 @@ def warn_of_single_attempts(task: BulkTask, change: Change) -> None:
         )
 
 
-class Rounds:
-    """The further attempts of a change, for one run.
+class AttemptPlanner:
+    """Plan the further attempts of a change in one run, by the states that it reads.
 
     Args:
         further: the further attempts.
@@ -113,7 +113,7 @@ class Rounds:
         self._recheck_after = recheck_after
 
     def outlook(self) -> Outlook:
-        """Read what is to come."""
+        """Return what is to come."""
         return self._further.outlook(self._recheck_after)
 
     def plan_due(self) -> None:
@@ -133,8 +133,8 @@ class Rounds:
         return self.outlook().outstanding > 0
 
 
-def rounds_of(task: BulkTask, change: Change, states: StateReader) -> Rounds | None:
-    """Return the further attempts of a change for one run; None if it has none.
+def planner_of(task: BulkTask, change: Change, states: StateReader) -> AttemptPlanner | None:
+    """Return the planner of a change's further attempts for one run; None if it has none.
 
     Raises:
         InvalidInputError: as ``check_attempts``.
@@ -142,4 +142,4 @@ def rounds_of(task: BulkTask, change: Change, states: StateReader) -> Rounds | N
     limits, further = limits_of_attempts(task, change), attempts_of(task, change)
     if limits is None or further is None:
         return None
-    return Rounds(further, limits.maximum, states, task.options["recheck_after"])
+    return AttemptPlanner(further, limits.maximum, states, task.options["recheck_after"])

@@ -19,14 +19,14 @@ from .._ledger.change import Change, Server, find_change
 from .._ledger.cohorts import failures_of
 from .._ledger.database import Ledger, look_into
 from .._ledger.fleet import all_rows, shard_rows
-from .._ledger.listing import changes_of, joined, recorded_ids
+from .._ledger.listing import changes_of, join_shards, recorded_ids
 from .._ledger.queries import LATEST, Report
 from .._report.metrics import change_metrics, check_metrics, write_metrics
-from .auditing import altered, audited, check_head
+from .auditing import altered_error, audit_result, check_head
 from .fleet import WholeReport
 from .forecast import forecast
 from .foresight import check_seconds
-from .further_attempts import attempts_fact, planned_attempts
+from .further_attempts import attempts_result, recorded_attempts
 from .report_file import PAGE, check_report, nearest, write_page, write_rows
 
 Shown = Callable[[Mapping[str, Any]], Any]
@@ -60,12 +60,12 @@ def run_info(options: Mapping[str, Any], check_mode: bool, shown: Shown, server:
         error: YateotaError | None = None
         if options["change_id"]:
             result = _one(ledger, options, check_mode, shown, server)
-            error = altered(result["change"])
+            error = altered_error(result["change"])
         if options["change_id"] and not options["metrics_dest"]:
             return TaskResult(result, error)
         listed = [{**each, "forecast": _forecast(ledger, each)} for each in changes_of(ledger)]
         if not options["change_id"]:
-            result["changes"] = joined(listed)
+            result["changes"] = join_shards(listed)
         if options["metrics_dest"]:
             result["changed"] |= write_metrics(options["metrics_dest"], change_metrics(listed), check_mode)
             if not check_mode:
@@ -87,7 +87,7 @@ def _one(
     """Return the result for one change, and write its report."""
     change, is_whole = _recorded(ledger, options["change_id"], server)
     result, facts = _whole_result_and_facts(change) if is_whole else _result_and_facts(change)
-    result["change"]["audit"] = facts["audit"] = audited(change, options, is_whole)
+    result["change"]["audit"] = facts["audit"] = audit_result(change, options, is_whole)
     if options["report_dest"]:
         if options["format"] == PAGE:
             result["changed"] = write_page(change, options, check_mode, shown(facts), result["cohorts"], is_whole)
@@ -128,7 +128,7 @@ def _result_and_facts(change: Change) -> tuple[dict[str, Any], dict[str, Any]]:
         "selected": sum(counts.values()),
         "counts": counts,
         "states": report.summary.states,
-        "attempts": attempts_fact(change, report.summary.attempts, planned_attempts(change.record())),
+        "attempts": attempts_result(change, report.summary.attempts, recorded_attempts(change.record())),
         "waves_done": report.waves_done(),
         "waves": report.waves(),
         "held_by": report.held_by(),

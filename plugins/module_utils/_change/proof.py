@@ -61,16 +61,16 @@ class Soak:
         self._wait = wait
         self._recount = recount
         self._reading_seconds = 0.0
-        self._read_after = 0.0
+        self._waited_at_reading = 0.0
 
-    def carry_out(self, wave: int) -> bool:
+    def wait_for(self, wave: int) -> bool:
         """Wait for a wave, and read its new states; return False if the run must end.
 
         With ``success_percentage`` they are read again and again, until enough are at their goal or the soak is over.
         The soak begins with the wave's last request, also if another run has sent that.
 
         Raises:
-            YateotaError: as ``StateReader.read``, when the soak is over. Before, a server that is away is asked again.
+            YateotaError: as ``StateReader.read``, when the soak is over. Before, an unreachable server is asked again.
         """
         if not self._options.soak or (last_sent := self._waves.last_sent(wave)) is None:
             return True
@@ -80,7 +80,8 @@ class Soak:
             if not self._wait(min(remaining, pause)):
                 return False
             is_last = remaining <= pause
-            with contextlib.suppress(*() if is_last else (TransportError,)):
+            passing = () if is_last else (TransportError,)  # before the soak is over, the server may be away
+            with contextlib.suppress(*passing):
                 self._read(self._now() - last_sent)
                 if not self._recount():
                     return False
@@ -98,7 +99,7 @@ class Soak:
             self._states.read(include_done=True)
         finally:
             self._reading_seconds = elapsed() - begun
-        self._read_after = waited
+        self._waited_at_reading = waited
 
     def _is_proven(self, wave: int) -> bool:
         wanted = self._options.success_percentage
@@ -110,5 +111,5 @@ class Soak:
         if wanted is None:
             return Judgment(None, None)
         count = self._waves.count(wave, self._goal)
-        why = None if is_proven(count, wanted) else shortfall(wave, count, wanted, self._goal, self._read_after)
+        why = None if is_proven(count, wanted) else shortfall(wave, count, wanted, self._goal, self._waited_at_reading)
         return Judgment(count.percentage, why)

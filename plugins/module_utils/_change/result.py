@@ -19,7 +19,7 @@ from .._ledger.fleet import shard_facts, shard_rows
 from .._ledger.queries import LATEST, Report, iso
 from .bulk_task import BulkTask, Work
 from .forecast import course_of, forecast
-from .further_attempts import attempts_fact, planned_attempts
+from .further_attempts import attempts_result, recorded_attempts
 from .options import RolloutOptions
 from .report_file import write_rows
 
@@ -88,11 +88,11 @@ def _result(task: BulkTask, change: Change, work: Work, before: Mapping[str, int
             "selected": sum(counts.values()),
             "counts": counts,
             "states": report.summary.states,
-            "attempts": attempts_fact(
-                change, report.summary.attempts, task.limits.get("attempts") or planned_attempts(change.record())
+            "attempts": attempts_result(
+                change, report.summary.attempts, task.limits.get("attempts") or recorded_attempts(change.record())
             ),
             "waves_done": done,
-            "waves_total": done + _waves_left(report, task.rollout),
+            "waves_total": done + _waves_remaining(report, task.rollout),
             "waves": report.waves(LATEST),
             "audit": head_of(change),
             "window_opens": iso(opens),
@@ -143,7 +143,7 @@ def _identifiers(task: BulkTask, change: Change, *texts: str) -> frozenset[str]:
     return frozenset(Report(change, masked=False).named_in([*task.warned(), *texts]))
 
 
-def _waves_left(report: Report, rollout: RolloutOptions) -> int:
+def _waves_remaining(report: Report, rollout: RolloutOptions) -> int:
     """Return how many waves remain, by the present sizes.
 
     The wave that is under way is one of them.

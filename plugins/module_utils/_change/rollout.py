@@ -29,7 +29,7 @@ from .._ledger.tables import changes, sa
 from .._ledger.waves import Waves
 from .abort import AbortedError, why_aborted, with_reasons
 from .fleet_rollout import FleetPart
-from .further_attempts import Rounds
+from .further_attempts import AttemptPlanner
 from .hold import why_halted
 from .options import RolloutOptions
 from .proof import Soak
@@ -55,7 +55,7 @@ class Rollout:
         states: reads server states.
         options: how it is carried out.
         stopped: set by the caller to stop cleanly.
-        rounds: gives participants further attempts; None if there are none.
+        planner: plans further attempts; None if there are none.
 
     Attributes:
         sent: how many requests were sent for participants.
@@ -71,10 +71,10 @@ class Rollout:
         states: StateReader,
         options: RolloutOptions,
         stopped: threading.Event,
-        rounds: Rounds | None = None,
+        planner: AttemptPlanner | None = None,
     ) -> None:
         self._change = change
-        self._rounds = rounds
+        self._planner = planner
         self._attempts = attempts
         self._waves = Waves(change, attempts.chain)
         self._states = states
@@ -91,7 +91,7 @@ class Rollout:
         self._change_id, self._action, self._status = record.change_id, record.action, record.status
         self._tally_since = record.judged_from
         self._tally, self._bad_rule = Tally(), options.bad_rule
-        if rounds and not options.soak:
+        if planner and not options.soak:
             # Where there are further attempts, states are read to find who needs one: only a soak judges by them.
             self._bad_rule = self._bad_rule._replace(came_back=())
         goal, moment = policy.goal_of(self._action), change.clock.moment
@@ -118,10 +118,10 @@ class Rollout:
             self._settle_unknown()
             if self._options.resend and is_judged and self._change.counts()[RowState.UNKNOWN]:
                 self._change.update(status=ChangeStatus.IN_PROGRESS, finished=None)  # first: none planned has ended
-                self._attempts.plan_unknown_again(self._rounds.maximum if self._rounds else None)
+                self._attempts.plan_unknown_again(self._planner.maximum if self._planner else None)
         if self._fleet.waits_for_stage():
             return
-        if self._change.counts()[RowState.PLANNED] or (self._rounds and self._rounds.outlook().may_send):
+        if self._change.counts()[RowState.PLANNED] or (self._planner and self._planner.outlook().may_send):
             self._wait_for_window()
         if is_judged:
             self._plan_due()
@@ -134,8 +134,8 @@ class Rollout:
     def _plan_due(self) -> None:
         """Plan the next attempts that are due. Those that are planned already come first."""
         is_open = self._options.is_open(self._change.clock.now())
-        if self._rounds and is_open and not self._change.counts()[RowState.PLANNED]:
-            self._rounds.plan_due()
+        if self._planner and is_open and not self._change.counts()[RowState.PLANNED]:
+            self._planner.plan_due()
 
     def _wait_for_window(self) -> None:
         """Wait for the window if the options say so, with the lease, so that no other run begins."""
@@ -155,7 +155,7 @@ class Rollout:
 
         It is judged before any of its participants is planned again and leaves it.
         """
-        plans_again = self._options.resend or self._rounds
+        plans_again = self._options.resend or self._planner
         wave = self._waves.current() if plans_again and self._options.success_percentage is not None else None
         if wave is None or next(self._waves.planned(wave), None):
             return True
@@ -193,7 +193,7 @@ class Rollout:
             # the module reports what went wrong by ``ModuleState.check_end``.
             self._waves.end(wave)
             return True
-        if not self._soak.carry_out(wave):
+        if not self._soak.wait_for(wave):
             self._may_send()
             return self._stop()
         return self._judge(wave)
@@ -217,7 +217,7 @@ class Rollout:
         for attempt in self._waves.planned(wave):
             state, is_read = attempt.state_now, attempt.is_read
             if attempt.is_further:
-                most = self._rounds.maximum if self._rounds else None
+                most = self._planner.maximum if self._planner else None
                 yield attempt, left_out_of_further(self._action, state, is_read, attempt.made, most)
             else:
                 yield attempt, policy.left_out_of_wave(self._action, attempt.identification, state, is_read)
@@ -342,7 +342,7 @@ class Rollout:
             self._settle_unknown()
         if counts[RowState.PLANNED]:
             return
-        if self._rounds and self._rounds.end():
+        if self._planner and self._planner.end():
             self._change.update(status=ChangeStatus.WAITING, finished=None)
         elif self._change.record().status not in ENDED_STATUSES or self.sent:
             self._change.update(status=ChangeStatus.APPLIED, finished=self._change.clock.moment())

@@ -18,7 +18,7 @@ from .._ledger.attempts import Attempts
 from .._ledger.change import Change
 from .._ledger.queries import Report
 from .bulk_task import BulkTask, ModuleState, Work
-from .further_attempts import rounds_of
+from .further_attempts import planner_of
 from .states_reader import StateReader
 
 _INTERVAL = 5.0  # seconds between two readings, more if a reading takes longer
@@ -44,8 +44,8 @@ def verify(task: BulkTask, change: Change, run: int) -> Work:
         pause = min(max(_INTERVAL, now - begun), deadline - now)
         if not remaining or pause <= 0 or task.stopped.wait(pause):
             break
-    rounds = rounds_of(task, change, states)
-    is_waiting = rounds is not None and rounds.end()
+    planner = planner_of(task, change, states)
+    is_waiting = planner is not None and planner.end()
     if is_waiting and record.status in ENDED_STATUSES:
         change.update(status=ChangeStatus.WAITING, finished=None)
     elif not is_waiting and record.status in (*ENDED_STATUSES, ChangeStatus.WAITING):

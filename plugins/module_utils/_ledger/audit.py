@@ -72,7 +72,7 @@ def has_link(change: Change, head: str) -> bool:
     return change.ledger.outage.repeat(read)
 
 
-def joined(audits: Sequence[tuple[Any, Mapping[str, Any]]], problem: str | None) -> dict[str, Any]:
+def join_audits(audits: Sequence[tuple[Any, Mapping[str, Any]]], problem: str | None) -> dict[str, Any]:
     """Join the audits of the shards of a change.
 
     Args:

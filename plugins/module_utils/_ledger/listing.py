@@ -122,7 +122,7 @@ def _lease(record: Any) -> dict[str, float | None] | None:
     return {"age": None if age is None else round(max(0.0, age), 1), "remaining": round(record.lease_remaining, 1)}
 
 
-def joined(listed: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+def join_shards(listed: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     """Join the entries of ``changes_of`` to one for each change, with ``servers``, the number of its servers.
 
     A value that differs from server to server is None.
