@@ -15,12 +15,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from .._core.clock import iso
 from .._core.errors import InvalidInputError
 from .._core.states import NOT_BEGUN_STATUSES, ChangeStatus
 from .._ledger.change import Change
 from .._ledger.halts import status_of
 from .._ledger.pace import Pace, pace_of, rate_before
-from .._ledger.queries import iso
 from .options import RolloutOptions
 from .windows import Window, window_of
 

@@ -12,12 +12,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from .._core.attempt_policy import ATTEMPT_ACTIONS, AttemptLimits, prospect
+from .._core.clock import iso
 from .._core.errors import InvalidInputError
 from .._core.states import ChangeStatus
 from .._ledger.attempt_facts import AttemptFacts
 from .._ledger.change import Change
 from .._ledger.further_attempts import FurtherAttempts, Outlook
-from .._ledger.queries import iso
 from .._ledger.readings import Readings
 from .bulk_task import BulkTask
 from .states_reader import StateReader

@@ -9,16 +9,16 @@ run that is under way sees what they record within a second, and ends.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+from .._core.clock import iso, readable
 from .._core.errors import ApiError, HeldError, InvalidInputError, StoppedError, YateotaError
 from .._core.states import ENDED_STATUSES, ChangeStatus
 from .._ledger.change import Change
 from .._ledger.halts import Halt, hold_of, stop_of
-from .._ledger.queries import halt_facts, iso
+from .._ledger.queries import halt_facts
 from .bulk_task import BulkTask, ModuleState, Work
 
 
@@ -27,7 +27,7 @@ def why_halted(change_id: str, halt: Halt) -> YateotaError:
 
     It says who did it, since when, and why.
     """
-    moment = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(halt.since))
+    moment = readable(halt.since)
     reason = halt.reason.rstrip(" .")
     if halt.status == ChangeStatus.STOPPED:
         return StoppedError(

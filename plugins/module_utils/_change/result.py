@@ -10,13 +10,14 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from .._core.clock import iso
 from .._core.errors import YateotaError
 from .._core.states import ChangeStatus, RowState
 from .._core.task_result import TaskResult
 from .._ledger.audit import head_of
 from .._ledger.change import Change
 from .._ledger.fleet import shard_facts, shard_rows
-from .._ledger.queries import LATEST, Report, iso
+from .._ledger.queries import LATEST, Report
 from .bulk_task import BulkTask, Work
 from .forecast import course_of, forecast
 from .further_attempts import attempts_result, recorded_attempts

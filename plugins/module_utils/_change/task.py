@@ -12,11 +12,11 @@ from __future__ import annotations
 import contextlib
 import os
 import socket
-import time
 from collections.abc import Iterator
 from dataclasses import replace
 
 from .._core.change_id import check_change_id
+from .._core.clock import readable
 from .._core.errors import HeldError, InvalidInputError, YateotaError
 from .._core.states import ChangeStatus
 from .._core.task_result import TaskResult
@@ -144,7 +144,7 @@ def _leased(task: BulkTask, state: ModuleState, change: Change) -> Iterator[Chan
         yield change
         return
     job = f", job {task.options['job_id']}" if task.options["job_id"] else ""
-    since = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(change.clock.now()))
+    since = readable(change.clock.now())
     holder = f"{task.requested_by} on {socket.gethostname()} (process {os.getpid()}{job}) since {since}"
     with Lease(change.ledger, change.number, task.change_id, holder, task.options["lease_seconds"]) as lease:
         yield change.under(lease)

@@ -1,14 +1,27 @@
 # Copyright (c) 2026 simops.yateota contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Read moments that can be compared between the machines that run a change."""
+"""Read moments that can be compared between the machines that run a change, and write moments as text."""
 
 from __future__ import annotations
 
+import datetime
 import time
 
 _STEP = 0.001
 """Seconds between the latest moment that is recorded and the first of a further run."""
+
+
+def iso(moment: float | None, timespec: str = "milliseconds") -> str | None:
+    """Write Unix seconds as ISO 8601 in UTC."""
+    if moment is None:
+        return None
+    return datetime.datetime.fromtimestamp(moment, datetime.UTC).isoformat(timespec=timespec).replace("+00:00", "Z")
+
+
+def readable(moment: float) -> str:
+    """Write Unix seconds in UTC for a sentence."""
+    return time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(moment))
 
 
 def elapsed() -> float:

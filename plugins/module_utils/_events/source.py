@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import copy
-import datetime
 import logging
 import threading
 import time
@@ -19,6 +18,7 @@ from typing import Any, Protocol, TypeVar
 
 from .._api.client import Client
 from .._api.transport import Connection
+from .._core.clock import iso
 from .._core.errors import YateotaError
 from .detection import Event, Limits, Memory, change_events, server_events, unreachable_events
 from .readings import LOG, read_campaigns, read_changes, read_node
@@ -222,7 +222,7 @@ class Source:
         async with self._one_at_a_time:
             before = copy.deepcopy(self._state.memory)
             for kind, said in events:
-                self._state.add({"kind": kind, "at": _iso(self._clock()), **where, **said})
+                self._state.add({"kind": kind, "at": iso(self._clock(), "seconds"), **where, **said})
             if self._state.memory != before or self._state.outbox:
                 await self._in_thread(self._state.save)
                 await self._hand_over()
@@ -249,7 +249,3 @@ async def _confirmed(feedback: asyncio.Queue[dict[str, Any]], event_id: str) -> 
     except TimeoutError:
         return False
     return True
-
-
-def _iso(moment: float) -> str:
-    return datetime.datetime.fromtimestamp(moment, datetime.UTC).isoformat(timespec="seconds").replace("+00:00", "Z")

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from .._core.states import RowState
 from .database import Ledger
-from .tables import earlier_attempts, participants, sa
+from .tables import count_where, earlier_attempts, participants, sa
 
 
 # In functions, because SQLAlchemy may not be installed where this is imported.
@@ -52,14 +52,14 @@ def attempt_facts(ledger: Ledger) -> dict[int, AttemptFacts]:
     counted = (
         sa.func.count(due_at()),
         sa.func.min(due_at()),
-        sa.func.sum(sa.case((is_exhausted(), 1), else_=0)),
+        count_where(is_exhausted()),
     )
     query = sa.select(columns.change, *counted).group_by(columns.change)
 
     def read() -> dict[int, AttemptFacts]:
         with ledger.read() as connection:
             found = connection.execute(query).all()
-        return {change: AttemptFacts(int(outstanding), due, int(spent)) for change, outstanding, due, spent in found}
+        return {change: AttemptFacts(*facts) for change, *facts in found}
 
     return ledger.outage.repeat(read)
 

@@ -19,6 +19,7 @@ from .further_attempts import keep_and_plan_again
 from .outage import LedgerAwayError, repeatable
 from .tables import (
     changes,
+    count_where,
     earlier_attempts,
     participants,
     runs,
@@ -296,7 +297,7 @@ class Attempts:
         conditions = (is_read & has_come_back, is_read & is_unanswered, ended_bad)
         kinds = columns.state, columns.code, columns.message, columns.reason
         with self.ledger.read() as connection:
-            totals = sa.select(sa.func.count(), *map(number_of, conditions)).where(*judged)
+            totals = sa.select(sa.func.count(), *map(count_where, conditions)).where(*judged)
             executed, came_back, unanswered, bad = map(int, connection.execute(totals).one())
             if bad and rule.has_reason:  # reasons are read only for a rule that needs them: they can be many
                 groups = sa.select(sa.func.count(), *kinds).where(*judged, ended_bad).group_by(*kinds)
@@ -315,11 +316,6 @@ class Attempts:
             ).scalar_one()
         came_back += failed if rule.came_back else 0
         return Tally(executed + failed, bad + came_back + unanswered, came_back, unanswered)
-
-
-def number_of(condition: sa.ColumnElement[bool]) -> sa.ColumnElement[int]:
-    """Select how many rows meet a condition."""
-    return sa.func.coalesce(sa.cast(sa.func.sum(sa.case((condition, 1), else_=0)), sa.Integer), 0)
 
 
 def _block(rows: Sequence[tuple[Any, ...]]) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from .._core.identifiers import LONG_NUMBER
 from .._core.states import EXECUTED_STATES, RowState
 from .._core.tallies import BadRule
 from .change import Change
-from .tables import participants, sa
+from .tables import count_where, participants, sa
 
 CAME_BACK = "accepted, and failed again"
 """The reason of a participant that was acted on and has failed since."""
@@ -79,7 +79,7 @@ def _groups(
     connection: sa.Connection, change: Change, is_bad: sa.ColumnElement[bool], *by: sa.ColumnElement[Any]
 ) -> Iterator[Any]:
     """Yield the groups of those sent for, with their sizes and failures."""
-    failed = sa.func.sum(sa.case((is_bad, 1), else_=0))
+    failed = count_where(is_bad)
     named = [column.label(f"by_{place}") for place, column in enumerate(by)]
     found = sa.select(*named, sa.func.count(), failed).where(*_executed(change)).group_by(*named)
     yield from connection.execute(found.execution_options(yield_per=_BLOCK))

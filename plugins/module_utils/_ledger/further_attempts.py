@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from .._core.states import Prospect, RowState
 from .change import Change
 from .outage import repeatable
-from .tables import changes, earlier_attempts, participants, sa
+from .tables import changes, count_where, earlier_attempts, participants, sa
 
 
 @dataclass(frozen=True)
@@ -109,9 +109,8 @@ class FurtherAttempts:
                 may_get_one & is_past & (again | ~since_due),
                 (may_get_one | last) & is_past & ~(is_fresh & is_latest),
             ]
-            counted = connection.execute(sa.select(*map(_count, conditions)).where(*self._acted)).one()
-        outstanding, *others = (int(each or 0) for each in counted)
-        return Outlook(outstanding, *map(bool, others))
+            counted = connection.execute(sa.select(*map(count_where, conditions)).where(*self._acted)).one()
+        return Outlook(counted[0], *map(bool, counted[1:]))
 
     @repeatable
     def note_missed(self, reading: int) -> None:
@@ -161,7 +160,3 @@ class FurtherAttempts:
             each = self._prospect(seen or None, earlier + 1)
             those[each] = those[each] | ((self._seen == seen) & (columns.attempt == earlier))
         return those
-
-
-def _count(condition: sa.ColumnElement[bool]) -> sa.ColumnElement[int]:
-    return sa.func.sum(sa.case((condition, 1), else_=0))

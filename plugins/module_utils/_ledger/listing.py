@@ -8,12 +8,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from .._core.clock import iso
 from .._core.states import RowState
 from .attempt_facts import AttemptFacts, attempt_facts
 from .database import Ledger
 from .fleet import latest, whole_facts
 from .lease_time import lease_remaining
-from .queries import change_facts, iso
+from .queries import change_facts
 from .summary import no_counts
 from .tables import changes, participants, runs, sa
 

@@ -5,13 +5,13 @@
 
 from __future__ import annotations
 
-import datetime
 import functools
 import itertools
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
+from .._core.clock import iso
 from .._core.identifiers import LONG_NUMBER, SIM_IDENTIFIERS
 from .._core.masking import mask_row, words_of
 from .._core.states import BAD_STATES, RowState
@@ -294,12 +294,3 @@ def halt_facts(record: Any) -> dict[str, Any]:
         name: halt and {"by": halt.by, "since": iso(halt.since), "reason": halt.reason}
         for name, halt in (("held", hold_of(record)), ("stopped", stop_of(record)))
     }
-
-
-def iso(moment: float | None) -> str | None:
-    """Write Unix seconds as ISO 8601 in UTC."""
-    if moment is None:
-        return None
-    return (
-        datetime.datetime.fromtimestamp(moment, datetime.UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-    )

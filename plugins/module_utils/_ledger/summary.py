@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from .._core.states import RowState, ServerState
 from .attempt_facts import AttemptFacts, due_at, is_exhausted
-from .tables import changes, participants, sa
+from .tables import changes, count_where, participants, sa
 
 
 class Summary(NamedTuple):
@@ -50,15 +50,15 @@ def summarize(connection: sa.Connection, number: int, rows: sa.ColumnElement[boo
     waits = is_planned & columns.wave.is_(None)
     others = is_done & since.not_in(list(ServerState))
     # One count for each known state: GROUP BY would sort all rows, which takes twice as long.
-    totals = [_count(columns.state == state) for state in RowState]
-    totals += [_count(is_done & (since == state)) for state in ServerState]
-    totals += [_count(is_done & since.is_(None)), _count(others)]
+    totals = [count_where(columns.state == state) for state in RowState]
+    totals += [count_where(is_done & (since == state)) for state in ServerState]
+    totals += [count_where(is_done & since.is_(None)), count_where(others)]
     totals += [
-        _count(waits),
-        _count(waits & columns.due_at.is_not(None)),
-        _count(is_planned & columns.link.is_not(None)),
+        count_where(waits),
+        count_where(waits & columns.due_at.is_not(None)),
+        count_where(is_planned & columns.link.is_not(None)),
     ]
-    totals += [sa.func.count(due), sa.func.min(due), _count(is_exhausted())]
+    totals += [sa.func.count(due), sa.func.min(due), count_where(is_exhausted())]
     found = iter(connection.execute(sa.select(*totals).where(rows)).one())
     counts = {str(state): next(found) for state in RowState}
     states = {state: count for state in (*map(str, ServerState), "unread") if (count := next(found))}
@@ -67,10 +67,6 @@ def summarize(connection: sa.Connection, number: int, rows: sa.ColumnElement[boo
         states |= dict(connection.execute(rest).tuples())
     waiting = [next(found) for _each in range(3)]
     return Summary(counts, states, AttemptFacts(*found), *waiting)
-
-
-def _count(condition: sa.ColumnElement[bool]) -> sa.ColumnElement[int]:
-    return sa.func.count().filter(condition)
 
 
 def no_counts() -> dict[str, int]:

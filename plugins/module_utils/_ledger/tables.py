@@ -237,6 +237,11 @@ def canonical_column(kind: str, column: sa.ColumnElement[str]) -> sa.ColumnEleme
     return sa.func.rtrim(sa.func.upper(column), "F") if kind == "iccid" else column
 
 
+def count_where(condition: sa.ColumnElement[bool]) -> sa.ColumnElement[int]:
+    """Select how many rows meet a condition."""
+    return sa.func.count().filter(condition)
+
+
 def create_all(connection: sa.Connection) -> None:
     """Create the missing tables."""
     _metadata.create_all(connection)

@@ -12,12 +12,12 @@ from .._core.entries import kinds_of
 from .._core.identifiers import IDENTIFIERS
 from .._core.states import EXECUTED_STATES, ChangeStatus, RowState
 from .._core.tallies import WaveCount
-from .attempts import Attempt, number_of
+from .attempts import Attempt
 from .chain import Chain, Link
 from .change import Change
 from .halts import ROLLOUT, Halt
 from .outage import repeatable
-from .tables import LAST_PLACE, changes, participants, sa, waves
+from .tables import LAST_PLACE, changes, count_where, participants, sa, waves
 from .wave_rows import SPAN, in_waves
 
 _BLOCK = 500
@@ -174,7 +174,7 @@ class Waves:
         at_goal = (columns.state == RowState.DONE) & (columns.state_now == goal) & is_new
         has_not_moved = columns.moved_at.is_(None) | (columns.moved_at <= columns.sent_at)
         as_before = at_goal & (columns.state_before == goal) & has_not_moved
-        counted = sa.select(sa.func.count(), number_of(at_goal), number_of(as_before))
+        counted = sa.select(sa.func.count(), count_where(at_goal), count_where(as_before))
         sent = (*self._rows_of(wave), columns.sent_at.is_not(None), columns.state.in_(EXECUTED_STATES))
         with self.ledger.read() as connection:
             return WaveCount(*map(int, connection.execute(counted.where(*sent)).one()))
