@@ -61,7 +61,6 @@ ELSEWHERE = {
     "module_utils/_ledger/queries.py": ({"planned", "started", "finished", "held", "stopped"}, f"{MOMENTS}; {HALTS}"),
     "module_utils/_ledger/sqlite.py": ({"failed"}, "a word of a message"),
     "module_utils/_ledger/tables.py": ({"planned", "started", "finished"}, MOMENTS),
-    "module_utils/_ledger/waves.py": ({"started"}, MOMENTS),
     "module_utils/_report/charts.py": ({"started"}, MOMENTS),
     "module_utils/_report/page.py": (
         {"planned", "started", "finished", "done", "sending", "unknown"},
