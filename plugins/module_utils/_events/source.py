@@ -171,10 +171,14 @@ class Source:
         await self._poll(
             "the ledger",
             lambda: read_changes(ledger, self._settings.ledger_password),
-            lambda seen: change_events(self._memory(f"ledger {seen[0]}"), seen[1]),
+            lambda seen: self._ledger_events(*seen),
             lambda _why: (),
             {},
         )
+
+    def _ledger_events(self, name: str, changes: list[dict[str, Any]]) -> Iterator[Event]:
+        # A generator, so that the memory grows only in ``_note``, while nobody saves it.
+        yield from change_events(self._memory(f"ledger {name}"), changes)
 
     def _memory(self, key: str) -> Memory:
         return self._state.memory.setdefault(key, {})
