@@ -145,7 +145,7 @@ class Rollout:
             wait_for(window, change.clock.now, self._may_wait, self._wait)
 
     def _may_wait(self) -> bool:
-        """Return whether to wait longer; ``_may_send`` gives the reason if not."""
+        """Return whether to wait longer; if not, ``_continue_or_stop`` finds the reason."""
         lease = self._change.lease
         is_over = self._stopped.is_set() or self._switch.is_on or self._change.halt
         return not (is_over or (lease and lease.is_lost()))
@@ -177,8 +177,8 @@ class Rollout:
         if wave is None and not self._waves.is_any_waiting():
             return False
         self._options.window.refresh(self._change.clock.now())
-        if not self._may_send():
-            return self._stop()
+        if not self._continue_or_stop():
+            return self._record_stop()
         if self._states.is_older_than(self._options.recheck_after):
             self._states.read()
         started = sa.func.coalesce(changes.c.started, self._change.clock.moment())
@@ -188,20 +188,20 @@ class Rollout:
         self._send_wave(wave)
         if self._switch.is_on:
             if self._change.counts()[RowState.PLANNED]:
-                return self._stop()
+                return self._record_stop()
             # If no participant remains, the reason to stop does not matter: ``_end`` records the change as applied, and
             # the module reports what went wrong by ``ModuleState.check_end``.
             self._waves.end(wave)
             return True
         if not self._soak.wait_for(wave):
-            self._may_send()
-            return self._stop()
+            self._continue_or_stop()
+            return self._record_stop()
         return self._judge(wave)
 
     def _send_wave(self, wave: int) -> None:
         number, begun = self._options.senders, time.monotonic()
         senders = SenderPool(self._delivery, self._action, number, self._switch, self._change.clock.moment)
-        pipeline = Pipeline(self._attempts, senders, number, self._switch, self._may_send)
+        pipeline = Pipeline(self._attempts, senders, number, self._switch, self._continue_or_stop)
         self._fleet.begin_sending()
         try:
             with senders:
@@ -245,8 +245,8 @@ class Rollout:
         if halt := self._waves.end_held(wave, percentage or 0.0, f"{why}{self._fleet.here()}"):
             self._switch.stop(why_halted(self._change_id, halt))
             self._end()  # perhaps nothing remains on this server
-        self._may_send()  # otherwise somebody else holds it
-        return self._stop()
+        self._continue_or_stop()  # otherwise somebody else holds it
+        return self._record_stop()
 
     def _wait(self, seconds: float) -> bool:
         """Wait; return False as soon as a signal, a hold or a stop ends the run."""
@@ -293,14 +293,14 @@ class Rollout:
     def _may_send_now(self) -> bool:
         """Return whether a request may be sent now: nobody held the change a moment ago."""
         lease = self._change.lease
-        while self._may_send():
+        while self._continue_or_stop():
             if lease is None or lease.seconds_since_look() < _SEEN_WITHIN:
                 return self._change.halt is None
             self._switch.wait(0.02)  # until the pipeline has looked, even if the ledger or the machine is slow
         return False
 
-    def _may_send(self) -> bool:
-        """Return whether sending may continue; stop if it may not."""
+    def _continue_or_stop(self) -> bool:
+        """Stop the sending if something forbids it; return whether it continues."""
         while self._change.ledger.outage.is_on and not self._switch.is_on:
             self._switch.wait(0.1)  # nothing is sent while the ledger is away
         if self._stopped.is_set():
@@ -320,7 +320,7 @@ class Rollout:
         self._fleet.share_rate()
         return not self._switch.is_on
 
-    def _stop(self) -> bool:
+    def _record_stop(self) -> bool:
         """Record why sending stops; raise a failure, or return False otherwise."""
         error = self._switch.error
         if error is None:
