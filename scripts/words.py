@@ -43,7 +43,7 @@ class Piece:
 
 
 def vocabulary() -> tuple[dict[str, str], list[str]]:
-    """Return each unwanted word -> the one to use, and the phrases in which unwanted words are allowed.
+    """Return each unwanted word -> the one to use, and the allowed phrases.
 
     `left (but: left out)` names such a phrase. A word with another remark needs a reader's judgment, and is not
     checked.
@@ -126,7 +126,10 @@ def all_pieces() -> Iterator[Piece]:
 
 
 def unwanted() -> Iterator[tuple[Piece, str, str]]:
-    """Yield each unwanted word: its piece, the word, and the one to use. A phrase may continue in the next line."""
+    """Yield each unwanted word: its piece, the word, and the one to use.
+
+    A phrase may continue in the next line.
+    """
     words, allowed = vocabulary()
     unwanted_words, allowed_phrases = _any_of(words), _any_of(allowed)
     for _path, group in itertools.groupby(all_pieces(), key=lambda piece: piece.path):

@@ -122,7 +122,7 @@ def _status(result: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _judged(change: Mapping[str, Any]) -> str:
-    """Return the shares by which the latest waves were judged, a sentence; empty if none was, or on several servers."""
+    """Return the shares of the latest judged waves, for one server; or nothing."""
     if not change["api_url"]:
         return ""
     shares = {wave["wave"]: wave.get("success_percentage") for wave in change.get("waves", [])}
@@ -144,7 +144,7 @@ def _attempts(change: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _audit(audit: Mapping[str, Any] | None) -> Iterator[str]:
-    """Yield the head of the audit chain, and what a check of the chain has found; nothing where there is no chain."""
+    """Yield the head of the audit chain, and what a check has found; or nothing."""
     if not audit or not audit["links"]:
         return
     found = {
@@ -167,7 +167,7 @@ def _shard(shard: Mapping[str, Any]) -> str:
 
 
 def _totals(result: Mapping[str, Any]) -> tuple[int, int, int, str]:
-    """Return how many are selected, planned and being sent on all servers of the change, and on how many servers."""
+    """Return how many are selected, planned and sending on how many servers."""
     shards = result.get("shards") or [result["change"]]
     selected = sum(shard["selected"] for shard in shards)
     planned, sending = (
@@ -177,7 +177,7 @@ def _totals(result: Mapping[str, Any]) -> tuple[int, int, int, str]:
 
 
 def _cohorts(cohorts: Mapping[str, Any] | None) -> Iterator[str]:
-    """Yield the groups that failed more often than the rest, and the most frequent reasons."""
+    """Yield the groups that failed more often, and the most frequent reasons."""
     if not cohorts:
         return
     first = f"Of {cohorts['size']} sent for, {cohorts['failed']} failed. "

@@ -59,7 +59,7 @@ def _of_playbooks(tree: Tree, roles: Mapping[str, Role]) -> Iterator[str]:
 
 
 def _taken(playbook: Mapping[str, Any], roles: Mapping[str, Role]) -> str:
-    """Return the variables that a playbook takes: those that it needs, its optional ones, and those of its roles."""
+    """Return the variables that a playbook needs and takes, and its roles'."""
     groups = [*playbook.get("needs", [])]
     settled = {name for group in groups for name in group} | {*playbook.get("sets", {})}
     prefixes = []

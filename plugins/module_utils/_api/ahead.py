@@ -48,7 +48,7 @@ class _PageAhead:
 
 
 class PagesAhead:
-    """The pages of one list: the caller takes one by one, while the expected next ones are under way.
+    """The pages of one list, taken one by one while the next ones are under way.
 
     Expectations may be wrong. If a page is taken at another offset than expected, all pages ahead are dropped. So the
     caller checks each page as if no other had been requested. A failure is raised when its page is taken, not earlier.

@@ -259,7 +259,7 @@ _BLOCK = _LONGEST_TEXT // 2
 
 
 def _is_clean_list(body: dict[str, Any], text: str) -> bool:
-    """Return whether cleaning would leave a body with one list of flat objects as it is.
+    """Return whether a body with one list of flat objects needs no cleaning.
 
     The body as a whole shows it at a small part of the cost, since a page of participants has thousands of texts.
 

@@ -90,7 +90,7 @@ class Client:
         return self._answer(exchange, body, largest, may_send or self.may_send)
 
     def _answer(self, exchange: Exchange, body: bytes, largest: int, may_send: Callable[[], bool]) -> dict[str, Any]:
-        """Return the answer of a request, which is tried again where that is safe and may help."""
+        """Return the answer of a request; try again where that is safe and may help."""
         write = exchange.is_write
         for tries_left in range(self._connection.retries, -1, -1):
             try:

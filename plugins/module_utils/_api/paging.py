@@ -82,7 +82,7 @@ def key_of(item: Item, name: str) -> int | str:
 
 
 def keys_of(items: Sequence[Item], name: str) -> list[int | str]:
-    """Return the keys of a page's items, as ``key_of`` does, at once if they are of one kind."""
+    """Return the keys of a page's items, quickly if all are numbers in text."""
     values: list[Any] = [item.get(name) for item in items]
     if set(map(type, values)) == {str} and all(values):
         text = "".join(values)
@@ -196,7 +196,7 @@ class _Walk:
         self.offset += max(0, items - 1)
 
     def expected(self) -> Iterator[int]:
-        """Yield the offsets of the next pages if the list rests, up to its end if that is known.
+        """Yield the offsets of the next pages, up to the end if known, of a list at rest.
 
         Nothing is expected after a page with fewer items than others, nor after the first one if it has fewer than
         were asked for, unless the number of all items shows that this is not the end.

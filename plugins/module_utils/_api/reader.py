@@ -257,7 +257,7 @@ class Reader:
             seen.close()
 
     def _warn_of_list(self, campaign_id: int, stateless: int, counted: int | None, read_in_all: int) -> None:
-        """Warn of participants without a state, and of a number that is not the server's own count."""
+        """Warn of participants without a state, and if the server counts others."""
         if stateless:
             self._warn(
                 f"Campaign {campaign_id}: the server's list shows no state for {stateless} participants. "

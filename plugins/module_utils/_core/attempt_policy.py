@@ -1,7 +1,7 @@
 # Copyright (c) 2026 simops.yateota contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Decide which participants of a change get a further attempt, and which have spent theirs.
+"""Decide which participants get a further attempt, and which are exhausted.
 
 As in ``policy``, these are pure functions over a table. [S] and [A] give the source of a claim about the API, as in
 docs/api.md.
@@ -73,7 +73,7 @@ def prospect(action: str, state: str | None, made: int, maximum: int) -> Prospec
 def left_out_of_further(
     action: str, state: str | None, is_read: bool, made: int, maximum: int | None
 ) -> LeftOut | None:
-    """Return why nothing is sent at a participant's turn for a further attempt, or None.
+    """Return why a further attempt is left out, or None.
 
     It was planned because of its state, and is left out if it has another state now.
 

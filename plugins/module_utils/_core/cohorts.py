@@ -141,13 +141,13 @@ class Cohort:
     rest_failed: int
 
     def lift(self) -> float | None:
-        """Return the share of failures divided by that of the rest; None if the rest has no failure."""
+        """Return the share of failures divided by the rest's; None if the rest has none."""
         if not self.rest_failed:
             return None
         return (self.failed / self.size) / (self.rest_failed / self.rest)
 
     def without(self, others: Iterable[Cohort]) -> Cohort:
-        """Return the cohort without others that are parts of it, compared with the same rest."""
+        """Return the cohort without some of its parts, compared with the same rest."""
         parts = list(others)
         size = self.size - sum(part.size for part in parts)
         failed = self.failed - sum(part.failed for part in parts)
@@ -172,7 +172,7 @@ class Cohort:
         return f"{_SUBJECTS[self.kind]} {self.shown_value()}: {share} % failed, {times}"
 
     def result(self) -> dict[str, Any]:
-        """Return the cohort as modules return it: shares in percent, rounded to two digits."""
+        """Return the cohort as modules return it, shares in percent with two digits."""
         low, high = wilson(self.failed, self.size)
         lift_low, lift_high = lift_interval(self)
         lift = self.lift()
@@ -216,7 +216,7 @@ def lift_interval(cohort: Cohort) -> tuple[float, float]:
 
 
 def chance_of(cohort: Cohort) -> float:
-    """Return the probability that so many failures or more are in the cohort by chance (Fisher's exact test).
+    """Return the chance of so many failures or more (Fisher's exact test).
 
     It is the upper tail of the hypergeometric distribution: all failures are dealt out over all participants.
     """
@@ -262,7 +262,10 @@ def worst(groups: GroupCounts) -> list[Cohort]:
 
 
 def _is_worse(cohort: Cohort, most: float) -> bool:
-    """Return whether a cohort fails more often than the rest, and chance explains that no more often than ``most``."""
+    """Return whether a cohort fails more often than the rest, and not by chance.
+
+    Chance explains it with a probability of at most ``most``.
+    """
     return cohort.size > 0 and chance_of(cohort) <= most and lift_interval(cohort)[0] > 1
 
 

@@ -88,7 +88,7 @@ def row_name(kinds: Iterable[str], identifiers: Mapping[str, Any], campaign_id: 
 
 
 def participant_name(participant_id: int, campaign_id: int | None) -> str:
-    """Write an identification by ``participant_id``, as ``row_name`` does, in the time that a long list leaves."""
+    """Write an identification by ``participant_id`` quickly, as ``row_name`` does."""
     return f"{campaign_id or ''}/participant_id/{participant_id}"
 
 

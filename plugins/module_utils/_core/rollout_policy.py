@@ -1,7 +1,7 @@
 # Copyright (c) 2026 simops.yateota contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Decide which attempts are bad, when a rollout aborts, and whether a wave is proven.
+"""Decide which attempts are bad, when to abort, and whether a wave is proven.
 
 All are pure functions on plain values.
 """
@@ -38,7 +38,7 @@ def bad_rule(reasons: BadReasons | None = None, unanswered_after: float | None =
 
 
 def has_reason(reasons: BadReasons, code: int | None, message: str | None) -> bool:
-    """Return whether one of the reasons is the code, or a part of the message in upper or lower case."""
+    """Return whether a reason is the code or, in any case, a part of the message."""
     text = (message or "").casefold()
     return any(code == each if isinstance(each, int) else each.casefold() in text for each in reasons)
 
@@ -60,7 +60,7 @@ def must_abort(executed: int, bad: int, minimum_executed: int, threshold_percent
 
 
 def covers(wider: BadReasons, reasons: BadReasons) -> bool:
-    """Return whether each attempt that has one of ``reasons`` also has one of ``wider``."""
+    """Return whether each attempt with one of ``reasons`` has one of ``wider`` too."""
     return all(
         any(
             each == other if isinstance(each, int) or isinstance(other, int) else other.casefold() in each.casefold()

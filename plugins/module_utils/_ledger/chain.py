@@ -53,7 +53,7 @@ class Chain:
 
     @property
     def number(self) -> int | None:
-        """Return the number of the next link, which the rows that it will cover have; None without a chain."""
+        """Return the number of the next link; None without a chain."""
         if not self._is_read:
             self._read()
         return self._number

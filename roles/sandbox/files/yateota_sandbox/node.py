@@ -98,7 +98,7 @@ class Node:
         return {"campaign" if by_name else "campaigns": items}
 
     def _states_of(self, msisdn: str) -> list[Answer]:
-        """Return the campaigns of a number, each with its participant's state [A], or with its own (``bare``)."""
+        """Return a number's campaigns with participants' states [A], or their own."""
         key = self.options.participant_state
         items = []
         for participant in self.store.participants({"msisdn": msisdn}):
