@@ -30,12 +30,20 @@ def released() -> Iterator[Path]:
     """Yield a folder with the collection of that release, from the history of this repository."""
     with tempfile.TemporaryDirectory() as folder:
         collection = Path(folder, "ansible_collections/simops/yateota")
-        archive = subprocess.run(
-            ["git", "-C", str(HERE), "archive", f"{RELEASED}:"], stdout=subprocess.PIPE, check=True
-        )
+        archive = subprocess.run(["git", "-C", _repository(), "archive", RELEASED], stdout=subprocess.PIPE, check=True)
         with tarfile.open(fileobj=io.BytesIO(archive.stdout)) as files:
             files.extractall(collection, filter="data")
         yield collection
+
+
+def _repository() -> str:
+    """Return the repository with the release: the copy that this runs in may be one of its own, without a history."""
+    for folder in HERE.parents:
+        found = subprocess.run(["git", "-C", str(folder), "cat-file", "-e", RELEASED], stderr=subprocess.DEVNULL)
+        if not found.returncode:
+            command = ["git", "-C", str(folder), "rev-parse", "--show-toplevel"]
+            return subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout.strip()
+    raise RuntimeError(f"no repository above {HERE} has the commit {RELEASED}: fetch its whole history")
 
 
 def steps(collection: Path, url: str, folder: Path) -> dict[str, Callable[[], dict[str, Any]]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +17,10 @@ def wave_overhead(folder: Path, waves: int = 100, wave_size: int = 100) -> dict[
     the plan, are shared out among the waves.
     """
     gate = folder / "gate.yml"
-    gate.write_text("- name: Allow the wave\n  ansible.builtin.meta: noop\n")
+    gate.write_text("- name: Allow the wave\n  ansible.builtin.assert: {that: true, quiet: true}\n")
     with bare_server(waves * wave_size) as url:
 
-        def seconds(name: str, task: dict[str, Any]) -> float:
+        def seconds(name: str, task: dict[str, Any]) -> tuple[float, float]:
             where = str(folder / f"{name}.sqlite")
             variables = {
                 "bulk_change_id": "CHG",
@@ -31,7 +32,9 @@ def wave_overhead(folder: Path, waves: int = 100, wave_size: int = 100) -> dict[
                 "bulk_change_wave_size": wave_size,
                 "bulk_change_verify": False,
             }
-            return seconds_of([{**task, "vars": {**variables, **task.get("vars", {})}}], url, folder)
+            begun = computed()
+            took = seconds_of([{**task, "vars": {**variables, **task.get("vars", {})}}], url, folder)
+            return took, computed() - begun
 
         options = change(url, folder / "module.sqlite", "CHG", state="applied", rollout={"wave_size": wave_size})
         role = {"ansible.builtin.include_role": {"name": "simops.yateota.bulk_change"}}
@@ -39,7 +42,15 @@ def wave_overhead(folder: Path, waves: int = 100, wave_size: int = 100) -> dict[
         by_role = seconds("role", role)
         gated = seconds("gated", {**role, "vars": {"bulk_change_gate_tasks": str(gate)}})
     return {
-        "module_seconds": module,
-        "seconds_a_wave": (by_role - module) / waves,
-        "gated_seconds_a_wave": (gated - module) / waves,
+        "module_seconds": module[0],
+        "seconds_a_wave": (by_role[0] - module[0]) / waves,
+        "gated_seconds_a_wave": (gated[0] - module[0]) / waves,
+        "cpu_seconds_a_wave": (by_role[1] - module[1]) / waves,
+        "gated_cpu_seconds_a_wave": (gated[1] - module[1]) / waves,
     }
+
+
+def computed() -> float:
+    """Return the seconds that ended processes of this one have computed."""
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
