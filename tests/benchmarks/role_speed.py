@@ -11,10 +11,10 @@ from task_speed import seconds_of
 
 
 def wave_overhead(folder: Path, waves: int = 100, wave_size: int = 100) -> dict[str, Any]:
-    """Return the seconds that the role takes for each wave, more than one task of the module for all of them.
+    """Return the seconds that the role takes for each wave, more than the module does.
 
-    The role runs with its line of progress after each wave, and with a gate before each wave. Its other tasks, such as
-    the plan, are shared out among the waves.
+    With its line of progress after each wave, it is compared with one task for all waves. With a gate before each wave,
+    it is compared with a task for each. The role's other tasks, such as the plan, are shared out among the waves.
     """
     gate = folder / "gate.yml"
     gate.write_text("- name: Allow the wave\n  ansible.builtin.assert: {that: true, quiet: true}\n")
@@ -36,17 +36,22 @@ def wave_overhead(folder: Path, waves: int = 100, wave_size: int = 100) -> dict[
             took = seconds_of([{**task, "vars": {**variables, **task.get("vars", {})}}], url, folder)
             return took, computed() - begun
 
-        options = change(url, folder / "module.sqlite", "CHG", state="applied", rollout={"wave_size": wave_size})
+        rollout = {"wave_size": wave_size}
+        at_once = change(url, folder / "module.sqlite", "CHG", state="applied", rollout=rollout)
+        each = change(url, folder / "each.sqlite", "CHG", state="applied", rollout=rollout, max_waves=1)
+        loop = {"loop": list(range(waves)), "loop_control": {"label": "-"}}
         role = {"ansible.builtin.include_role": {"name": "simops.yateota.bulk_change"}}
-        module = seconds("module", {"simops.yateota.yateota_bulk": options})
+        module = seconds("module", {"simops.yateota.yateota_bulk": at_once})
+        by_wave = seconds("each", {"simops.yateota.yateota_bulk": each, **loop})
         by_role = seconds("role", role)
         gated = seconds("gated", {**role, "vars": {"bulk_change_gate_tasks": str(gate)}})
     return {
         "module_seconds": module[0],
+        "module_by_wave_seconds": by_wave[0],
         "seconds_a_wave": (by_role[0] - module[0]) / waves,
-        "gated_seconds_a_wave": (gated[0] - module[0]) / waves,
+        "gated_seconds_a_wave": (gated[0] - by_wave[0]) / waves,
         "cpu_seconds_a_wave": (by_role[1] - module[1]) / waves,
-        "gated_cpu_seconds_a_wave": (gated[1] - module[1]) / waves,
+        "gated_cpu_seconds_a_wave": (gated[1] - by_wave[1]) / waves,
     }
 
 
