@@ -64,6 +64,7 @@ BENCHMARKS: dict[str, tuple[Callable[..., dict[str, Any]], Limits]] = {
         {
             **{f"{servers}_share_of_the_possible": (">=", 0.9) for servers in fleet_speed.SHARDS},
             **{f"{servers}_database_cores": ("<=", 0.5) for servers in fleet_speed.SHARDS},
+            "share_of_the_unshared": (">=", 0.9),
         },
     ),
     "fleet-rate": (fleet_speed.shared_rate, {"requests_per_second": (">=", 95)}),
