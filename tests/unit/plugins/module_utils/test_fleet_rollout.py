@@ -258,7 +258,8 @@ def test_scopes_are_limits(option: str, approved: str, given: str, is_looser: bo
 def test_a_run_that_ends_is_not_counted_as_sending(bulk: Bulk, fleet: list[Sandbox], ledger: str) -> None:
     rate = {"maximum_per_second": 500, "rate_scope": "fleet"}
     bulk("planned", fleet[0], rollout=rate)
-    bulk("applied", fleet[0], rollout=rate)
+    ended = bulk("applied", fleet[0], rollout=rate)
+    assert ended["change"]["counts"]["done"] == 44, ended.get("msg")
     with contextlib.closing(open_ledger(ledger, None)) as opened:
         change: Change | None = find_change(opened, "CHG1")
         assert change
