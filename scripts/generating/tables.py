@@ -30,18 +30,32 @@ _EXAMPLE = re.compile(r"(-e .+)$")
 _LIMITS = ("least", "above", "most")
 
 
+Row = tuple[str, ...]
+
+
 def write_tables(tree: Tree, roles: Mapping[str, Role]) -> None:
     """Write the tables."""
+    options = ("Variable", "Value", "Default", "Meaning")
     for name, role in roles.items():
-        tree.put_part(f"roles/{name}/README.md", "meta/argument_specs.yml", _of_role(role, role.variables))
+        rows = _of_role(role, role.variables)
+        tree.put_part(f"roles/{name}/README.md", "meta/argument_specs.yml", _table(options, rows))
     change = roles["bulk_change"]
-    tree.put_part("docs/bulk.md", "the documentation of yateota_bulk", _of_role(change, _waves(change)))
-    tree.put_part("README.md", documentation.FRAGMENT, _of_connection(documentation.connection_options(tree)))
-    tree.put_part("README.md", "the playbooks and playbooks/vars/playbooks.yml", _of_playbooks(tree, roles))
-    tree.put_part("README.md", PLAYBOOKS, _of_playbook_variables(tree))
-    tree.put_part("README.md", "the modules' documentation", _of_modules(tree))
-    tree.put_part("README.md", "roles/*/meta/options.yml", _of_roles(roles))
-    tree.put_part("docs/sandbox.md", "yateota_sandbox/options.py", _of_sandbox())
+    tree.put_part(
+        "docs/bulk.md", "the documentation of yateota_bulk", _table(options, _of_role(change, _waves(change)))
+    )
+    tree.put_part("docs/sandbox.md", "yateota_sandbox/options.py", _table(("Option", *options[1:]), _of_sandbox()))
+    for source, headings, rows in (
+        (documentation.FRAGMENT, ("Option", "Environment variable", *options[1:]), _of_connection(tree)),
+        (f"the playbooks and {PLAYBOOKS}", ("Playbook", "What it does", "Variables"), _of_playbooks(tree, roles)),
+        (PLAYBOOKS, ("Variable", "What to give"), _of_playbook_variables(tree)),
+        ("the modules' documentation", ("Module", "What it does"), _of_modules(tree)),
+        ("roles/*/meta/options.yml", ("Role", "What it does"), _of_roles(roles)),
+    ):
+        tree.put_part("README.md", source, _table(headings, rows))
+
+
+def _table(headings: Row, rows: Iterable[Row]) -> Iterator[str]:
+    yield from (f"| {' | '.join(cells)} |" for cells in (headings, ["---"] * len(headings), *rows))
 
 
 def _waves(role: Role) -> Iterator[str]:
@@ -50,12 +64,29 @@ def _waves(role: Role) -> Iterator[str]:
     yield from (name for path, name in role.passed.items() if "." in path and not path.startswith("selection."))
 
 
-def _of_playbooks(tree: Tree, roles: Mapping[str, Role]) -> Iterator[str]:
-    yield "| Playbook | What it does | Variables |"
-    yield "| --- | --- | --- |"
+def _of_role(role: Role, names: Iterable[str]) -> Iterator[Row]:
+    for name in names:
+        yield f"`{role.variable(name)}`", *_value_cells(role.variables[name])
+
+
+def _of_sandbox() -> Iterator[Row]:
+    for name, option in sandbox.options().items():
+        value, *others = _value_cells(option)
+        if option["type"] == "bool":
+            value = "flag that turns it off" if option["default"] else "flag"
+        yield f"`{sandbox.flag(name)}`", value, *others
+
+
+def _of_connection(tree: Tree) -> Iterator[Row]:
+    for name, option in documentation.connection_options(tree).items():
+        cells = _value_cells({**option, **documentation.bounds(option)})
+        yield f"`{name}`", f"`{documentation.environment(option)}`", *cells
+
+
+def _of_playbooks(tree: Tree, roles: Mapping[str, Role]) -> Iterator[Row]:
     for name, playbook in tree.data(PLAYBOOKS)["playbooks"].items():
         does = tree.data(f"playbooks/{name}.yml")[0]["name"]
-        yield f"| `simops.yateota.{name}` | {does} | {_taken(playbook, roles)} |"
+        yield f"`simops.yateota.{name}`", does, _taken(playbook, roles)
 
 
 def _taken(playbook: Mapping[str, Any], roles: Mapping[str, Role]) -> str:
@@ -75,62 +106,32 @@ def _taken(playbook: Mapping[str, Any], roles: Mapping[str, Role]) -> str:
     return "; ".join(parts) or "none"
 
 
-def _of_playbook_variables(tree: Tree) -> Iterator[str]:
-    yield "| Variable | What to give |"
-    yield "| --- | --- |"
-    for name, variable in tree.data(PLAYBOOKS)["variables"].items():
-        value = _EXAMPLE.sub(r"`\1`", variable["give"])
-        yield f"| `{name}` | {value} |"
-
-
 def _one_of(names: list[str]) -> str:
     """Return "`a`, `b` or `c`"."""
     *others, last = (f"`{name}`" for name in names)
     return f"{', '.join(others)} or {last}" if others else last
 
 
-def _of_modules(tree: Tree) -> Iterator[str]:
-    yield "| Module | What it does |"
-    yield "| --- | --- |"
+def _of_playbook_variables(tree: Tree) -> Iterator[Row]:
+    for name, variable in tree.data(PLAYBOOKS)["variables"].items():
+        yield f"`{name}`", _EXAMPLE.sub(r"`\1`", variable["give"])
+
+
+def _of_modules(tree: Tree) -> Iterator[Row]:
     for name in documentation.module_names(tree):
-        yield f"| `{name}` | {documentation.documentation_of(tree, name)['short_description']} |"
+        yield f"`{name}`", documentation.documentation_of(tree, name)["short_description"]
 
 
-def _of_roles(roles: Mapping[str, Role]) -> Iterator[str]:
-    yield "| Role | What it does |"
-    yield "| --- | --- |"
+def _of_roles(roles: Mapping[str, Role]) -> Iterator[Row]:
     for name, role in roles.items():
         url = f"https://github.com/simops/yateota/blob/main/roles/{name}/README.md"
-        yield f"| [`{name}`]({url}) | {role.source['short_description']} |"
+        yield f"[`{name}`]({url})", role.source["short_description"]
 
 
-def _of_role(role: Role, names: Iterable[str]) -> Iterator[str]:
-    yield "| Variable | Value | Default | Meaning |"
-    yield "| --- | --- | --- | --- |"
-    for name in names:
-        option = role.variables[name]
-        default = "(required)" if option.get("required") else _default(option)
-        yield f"| `{role.variable(name)}` | {_value(option)} | {default} | {_meaning(option)} |"
-
-
-def _of_sandbox() -> Iterator[str]:
-    yield "| Option | Value | Default | Meaning |"
-    yield "| --- | --- | --- | --- |"
-    for name, option in sandbox.options().items():
-        value = _value(option)
-        if option["type"] == "bool":
-            value = "flag that turns it off" if option["default"] else "flag"
-        yield f"| `{sandbox.flag(name)}` | {value} | {_default(option)} | {_meaning(option)} |"
-
-
-def _of_connection(options: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
-    yield "| Option | Environment variable | Value | Default | Meaning |"
-    yield "| --- | --- | --- | --- | --- |"
-    for name, option in options.items():
-        default = "(required)" if option.get("required") else _default(option)
-        variable = documentation.environment(option)
-        value = _value({**option, **documentation.bounds(option)})
-        yield f"| `{name}` | `{variable}` | {value} | {default} | {_meaning(option)} |"
+def _value_cells(option: Mapping[str, Any]) -> Row:
+    """Return the value, the default and the meaning of an option."""
+    default = "(required)" if option.get("required") else _default(option)
+    return _value(option), default, _meaning(option)
 
 
 def _value(option: Mapping[str, Any]) -> str:
