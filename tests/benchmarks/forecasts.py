@@ -4,7 +4,7 @@ Each change sends a third of its participants, in two waves or more, is asked wh
 error is the difference between the forecast and the end, in percent of the time that remained.
 
 The limits: half of the forecasts within a tenth, which is less than the reserve that a planner leaves in a window; and
-no change off by more than 30 %, which is what a stall of two seconds makes of the shortest, which last five. Real
+no change off by more than 30 %, which is what a stall of two seconds makes of the shortest, which last seven. Real
 changes last minutes or hours, of which such a stall is nothing.
 """
 
@@ -20,7 +20,7 @@ from typing import Any
 from bulk_speed import bare_server, change, expect
 from driver import bulk
 
-PARTICIPANTS = 900
+PARTICIPANTS = 1500
 ASKED_AFTER = PARTICIPANTS // 3
 SERVICE_TIME = 0.02
 
@@ -33,8 +33,8 @@ CHANGES: Mapping[str, Mapping[str, Any]] = {
     "soak": {"rollout": {"wave_size": 60, "soak": 0.5}},
     "long soak": {"rollout": {"wave_size": 150, "soak": 2}},
     "canary": {"rollout": {"canary": 10, "wave_size": 100, "soak": 0.3}},
-    "freeze": {"rollout": {"wave_size": 60, "maximum_per_second": 60}, "freeze": (9, 13)},
-    "two freezes": {"rollout": {"wave_size": 60, "maximum_per_second": 60}, "freeze": (8, 10, 13, 16)},
+    "freeze": {"rollout": {"wave_size": 60, "maximum_per_second": 60}, "freeze": (14, 18)},
+    "two freezes": {"rollout": {"wave_size": 60, "maximum_per_second": 60}, "freeze": (13, 15, 18, 21)},
 }
 """The changes, and the freezes by their seconds after the start."""
 

@@ -152,8 +152,8 @@ def _rate(sent: Sequence[Any]) -> float | None:
 def _pause(begun: Sequence[Any], sent: Sequence[Any]) -> float | None:
     """Return the seconds that a wave takes beside its sending: its own, and those until the next one begins.
 
-    Each is a median. The wave that is under way and waves of several runs have no own seconds that are known. Longer
-    waits between two waves are left out: a night, or a person. They are no part of a job that continues.
+    Each is a mean, as stalls add up. The wave that is under way and waves of several runs have no own seconds that are
+    known. Longer waits between two waves are left out: a night, or a person. They are no part of a job that continues.
     """
     of_wave: dict[int, list[float]] = {}
     for each in sent:
@@ -167,5 +167,5 @@ def _pause(begun: Sequence[Any], sent: Sequence[Any]) -> float | None:
     between = [each for each in between if 0 <= each <= _LONGEST_BETWEEN]
     if not own:
         return None
-    gap = statistics.median_low(between) if between else 0.0
-    return float(max(0.0, statistics.median(own)) + gap)
+    gap = statistics.fmean(between) if between else 0.0
+    return float(max(0.0, statistics.fmean(own)) + gap)
