@@ -13,8 +13,11 @@ _LATEST_WEIGHT = 0.25
 _MEASURED_OVER = 0.2
 """Seconds over which the load of this process is measured: longer than a pause of the machine."""
 
-_AHEAD_LEAST, _AHEAD_MOST = 0.05, 0.25
-"""The seconds by which marks run ahead of requests. The most is far below the second within which a hold is seen."""
+_WAIT_LEAST, _WAIT_MOST = 0.05, 0.25
+"""The seconds between two transactions. The most is far below the second within which a hold is seen."""
+
+_LONGEST = 1.0
+"""The seconds from which a transaction counts as one that waited for a database that was away."""
 
 _LEDGER_SHARE = 0.1
 """The share of a run's time that its ledger should take at most.
@@ -66,8 +69,13 @@ class LedgerTime:
         self._began = time.monotonic()
 
     def __exit__(self, *exception: object) -> None:
-        self._seconds += (time.monotonic() - self._began - self._seconds) * _LATEST_WEIGHT
+        taken = min(_LONGEST, time.monotonic() - self._began)
+        self._seconds += (taken - self._seconds) * _LATEST_WEIGHT
+
+    def wait_seconds(self) -> float:
+        """Return how many seconds to wait between two transactions, so that they take a small share of the time."""
+        return min(_WAIT_MOST, max(_WAIT_LEAST, self._seconds / _LEDGER_SHARE))
 
     def ahead_seconds(self) -> float:
-        """Return by how many seconds marks run ahead of requests, so that one transaction has them all."""
-        return min(_AHEAD_MOST, max(_AHEAD_LEAST, self._seconds / _LEDGER_SHARE))
+        """Return by how many seconds marks run ahead of requests: they last for the wait and the transaction."""
+        return self.wait_seconds() + self._seconds

@@ -301,7 +301,7 @@ class Pipeline:
         ahead = self._most_under_way() - self._number
         # Two thirds: the threads work on the last third while the ledger records these and marks as many again.
         wanted = min(under_way, max(1, ahead * 2 // 3))
-        ended = self._senders.collect(wanted, self._ledger_time.ahead_seconds())
+        ended = self._senders.collect(wanted, self._ledger_time.wait_seconds())
         if not ended and not self._senders.are_alive:
             raise RuntimeError("no thread can send any more")
         self._rate.note(len(ended))
