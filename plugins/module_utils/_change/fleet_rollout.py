@@ -69,9 +69,12 @@ class FleetPart:
 
     # --- The abort threshold ---------------------------------------------------------------------------------------
 
-    def total(self, tally: Tally) -> Tally:
-        """Return the tally that the abort threshold counts, and share that of this shard."""
+    def share(self, tally: Tally) -> None:
+        """Let the runs of the other shards know the tally of this one, with its next transaction."""
         self._share(executed=tally.executed, bad=tally.bad)
+
+    def total(self, tally: Tally) -> Tally:
+        """Return the tally that the abort threshold counts, by that of this shard."""
         if self._siblings is None or not self._counts_all:
             return tally
         others = self._siblings

@@ -234,6 +234,7 @@ class Rollout:
             self._attempts.take_back(refused)
             self.sent -= len(refused)
             self._tally = self._attempts.tally(self._tally_since, self._bad_rule)
+            self._fleet.share(self._tally)
 
     def _judge(self, wave: int) -> bool:
         """End a wave whose new states are read; hold the change if it is not proven and another one would follow."""
@@ -265,6 +266,7 @@ class Rollout:
     def _recount(self) -> None:
         """Count the recorded attempts; stop if too many went wrong and some remain."""
         self._tally = self._attempts.tally(self._tally_since, self._bad_rule)
+        self._fleet.share(self._tally)  # also if none remain: it decides whether a later stage begins
         if self._change.counts()[RowState.PLANNED]:
             self._check_threshold()
 
@@ -280,6 +282,7 @@ class Rollout:
         if attempt.state != RowState.PLANNED:
             text = attempt.message or attempt.reason
             self._tally = self._tally.plus(self._bad_rule.counts(attempt.state, attempt.code, text))
+            self._fleet.share(self._tally)
             self._check_threshold()
 
     def _check_threshold(self) -> None:

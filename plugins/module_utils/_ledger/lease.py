@@ -142,7 +142,8 @@ class Lease:
 
     def _give_back(self) -> None:
         with self._ledger.write() as connection:
-            connection.execute(changes.update().where(*self._mine()).values(_NO_LEASE))
+            # With what no renewal has written since.
+            connection.execute(changes.update().where(*self._mine()).values({**self.shared, **_NO_LEASE}))
 
     def renew(self, connection: sa.Connection, recorded: float | None = None) -> float:
         """Renew the lease as part of a transaction.

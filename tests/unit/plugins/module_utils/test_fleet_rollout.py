@@ -23,6 +23,8 @@ from ansible_collections.simops.yateota.plugins.module_utils._ledger.siblings im
 from ansible_collections.simops.yateota.plugins.module_utils._ledger.tables import changes, participants, sa
 from ansible_collections.simops.yateota.tests.unit.plugins.module_utils.conftest import Bulk
 from ansible_collections.simops.yateota.tests.unit.plugins.module_utils.test_fleet import acted_on, api_url, fleet
+from ansible_collections.simops.yateota.tests.unit.plugins.module_utils.test_rollout import scenario_that_fails
+from ansible_collections.simops.yateota.tests.unit.plugins.servers import StartSandbox
 
 from yateota_sandbox import Sandbox
 
@@ -212,6 +214,22 @@ def test_stage_two_does_not_begin_beyond_the_threshold(bulk: Bulk, fleet: list[S
     assert ended["change"]["status"] == "applied"
     given = {"threshold_percentage": 10, "minimum_executed": 40}
     assert bulk("applied", fleet[1], abort=given)["change"]["status"] == "waiting_for_stage"
+
+
+def test_stage_two_does_not_begin_if_what_was_sent_last_fails_within_the_soak(
+    bulk: Bulk, start_sandbox: StartSandbox
+) -> None:
+    """Nothing remains on stage 1 that an abort could keep from being sent."""
+    budget = {"threshold_percentage": 10, "minimum_executed": 40}
+    options = {"selection": {"campaign_id": 9, "state": "failed"}, "rollout": {"soak": 1.0}, "abort": budget}
+    # A thousand times as fast as life, so that messages fail within the soak.
+    boxes = [start_sandbox(scenario=scenario_that_fails(), speed=1000) for _server in range(2)]
+    for box, stage in zip(boxes, (1, 2), strict=True):
+        bulk("planned", box, stage=stage, **options)
+    ended = bulk("applied", boxes[0], **options)
+    assert (ended["change"]["status"], ended["change"]["states"]) == ("applied", {"failed": 40})
+    assert bulk("applied", boxes[1], **options)["change"]["status"] == "waiting_for_stage"
+    assert not boxes[1].writes()
 
 
 def test_another_stage_is_refused(bulk: Bulk, fleet: list[Sandbox]) -> None:
