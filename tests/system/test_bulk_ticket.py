@@ -88,7 +88,7 @@ both = pytest.mark.parametrize("desk", ["servicenow", "jira"], indirect=True)
 slow_for_jira = pytest.mark.parametrize(
     "desk", ["servicenow", pytest.param("jira", marks=pytest.mark.slow)], indirect=True
 )
-QUICK = {"servicenow-state", "jira-state"}
+QUICK = {"servicenow-state"}
 
 # --- Both examples ---------------------------------------------------------------------------------------------------
 
@@ -242,6 +242,7 @@ def test_in_check_mode_the_ticket_is_read_and_not_written(desk: Desk, sandbox: A
     assert (sandbox.writes(), desk.ticket.writes) == ([], [])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("desk", ["servicenow"], indirect=True)
 def test_a_change_that_is_aborted_leaves_the_ticket_open(desk: Desk, sandbox: Any) -> None:
     sandbox.fault(request="action_participant", kind="code", code=403, message="the card is locked", times=2)
@@ -284,6 +285,7 @@ def known(ansible: Ansible, name: str) -> Any:
     return yaml.safe_load((ansible.folder / name).read_text())
 
 
+@pytest.mark.slow
 def test_what_the_tasks_know_is_documented(ansible: Ansible, sandbox: Any) -> None:
     (returned,) = yaml.safe_load(change_progress.RETURN).values()
     gate, finish = KEEP % "wave-{{ bulk_change_progress.wave }}.json", KEEP % "end.json"

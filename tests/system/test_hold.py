@@ -165,7 +165,10 @@ def test_a_job_is_held_from_a_second_terminal_and_goes_on_when_released(
     assert acted_on(box) == Counter(range(1, size + 1))
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=["cancel", "ctrl-c"])
+@pytest.mark.parametrize(
+    "number",
+    [pytest.param(signal.SIGTERM, id="cancel"), pytest.param(signal.SIGINT, id="ctrl-c", marks=pytest.mark.slow)],
+)
 def test_a_job_that_is_canceled_loses_nothing(job_on: Callable[[int], tuple[Any, Ansible]], number: int) -> None:
     size = 600
     box, ansible = job_on(size)
@@ -207,6 +210,7 @@ def test_a_stopped_change_is_never_sent(job_on: Callable[[int], tuple[Any, Ansib
     assert box.writes() == []
 
 
+@pytest.mark.slow
 def test_all_changes_are_held_and_those_that_have_ended_are_left(
     job_on: Callable[[int], tuple[Any, Ansible]],
 ) -> None:

@@ -92,6 +92,7 @@ def region(folder: Path) -> Path:
     return folder / "region.yml"
 
 
+@pytest.mark.slow
 def test_a_region_takes_hardly_more_memory_than_a_city(tmp_path: Path) -> None:
     compare(tmp_path, str(region(tmp_path)), 150_000)
 

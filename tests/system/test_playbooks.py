@@ -106,6 +106,8 @@ CASES = [
 ]
 # One of those that need variables stands for all of them: what they need is checked by the same tasks.
 NAMELESS = [case for case in CASES if not case.needs or case.name == "campaign_pause"]
+# Their tasks are those of another playbook that is run.
+ALIKE = ("campaign_stop", "participant_hurry", "participants_retry_build")
 # Each playbook's first need; the further ones of a playbook are checked by the same sentence.
 MISSING = [
     pytest.param(case, needed, marks=[pytest.mark.slow] * bool(number))
@@ -136,7 +138,9 @@ def test_every_playbook_is_tested() -> None:
     assert {case.name for case in CASES} == {name for name in playbooks - roles if not name.startswith("bulk_")}
 
 
-@pytest.mark.parametrize("case", CASES, ids=str)
+@pytest.mark.parametrize(
+    "case", [pytest.param(case, marks=[pytest.mark.slow] * (case.name in ALIKE)) for case in CASES], ids=str
+)
 def test_check_then_real_then_again(case: Case, ansible_playbook: Ansible, sandbox: Any, tmp_path: Path) -> None:
     files = set(tmp_path.iterdir())
     checked = ansible_playbook(case.name, None, *given(case, tmp_path), "--check", "--diff")

@@ -83,6 +83,7 @@ def sent(sandbox: Any) -> Counter[str]:
     return Counter(entry["params"]["action"] for entry in sandbox.writes())
 
 
+@pytest.mark.slow
 def test_routine_operations_run_as_they_stand(ansible_playbook: Ansible, sandbox: Any, tmp_path: Path) -> None:
     commands = "".join(blocks("docs/routine_operations.md", "sh"))
     done = run(["bash", "-euxo", "pipefail", "-c", commands], ansible_playbook.environ(), tmp_path)
