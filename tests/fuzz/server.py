@@ -247,7 +247,11 @@ class _Handler(socketserver.StreamRequestHandler):
             acts = chance.random() < 0.5 if mutation.acts is None else mutation.acts
         if self._poison:  # bytes that the client may have found on the connection do not answer this request
             mutation = BY_NAME["cut_off"]
-        good = self._ask(content) if acts else Good({"code": 0}, b'{"code":0}')
+        try:
+            good = self._ask(content) if acts else Good({"code": 0}, b'{"code":0}')
+        except (OSError, http.client.HTTPException):  # the sandbox has closed a connection that rested
+            record.lost += 1
+            return False
         if self._poison:
             late = self._poison.late and begun - self._poisoned_at < LATE
             script = Script((CLOSE,), frozenset({UNKNOWN, OK, REFUSED, AGAIN} if late else {UNKNOWN}))
