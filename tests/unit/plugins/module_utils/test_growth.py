@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 from ansible_collections.simops.yateota.plugins.module_utils._ledger import sqlite
-from ansible_collections.simops.yateota.plugins.module_utils._ledger.change import Change
-from ansible_collections.simops.yateota.plugins.module_utils._ledger.database import look_into
+from ansible_collections.simops.yateota.plugins.module_utils._ledger.change import Change, find_change
+from ansible_collections.simops.yateota.plugins.module_utils._ledger.database import look_into, open_ledger
 from ansible_collections.simops.yateota.plugins.module_utils._ledger.json_lines import line, lines
 from ansible_collections.simops.yateota.plugins.module_utils._ledger.summary import Summary
 from ansible_collections.simops.yateota.plugins.module_utils._ledger.tables import participants
@@ -78,6 +78,19 @@ def test_what_a_run_keeps_is_that_of_the_rows_after_every_kind_of_step(
     bulk("planned", other)
     assert bulk("applied", other, **run)["change"]["counts"]["done"] == 44
     assert len(summaries) > 20
+
+
+def test_states_that_no_documentation_knows_are_counted_by_their_names(bulk: Bulk, ledger: str) -> None:
+    bulk("applied")
+    bulk("verified")
+    with contextlib.closing(open_ledger(ledger, None)) as opened:
+        with opened.write() as connection:
+            odd = sa.case((participants.c.seq < 3, "asleep"), (participants.c.seq == 3, "out_of_range"))
+            connection.execute(participants.update().where(participants.c.seq <= 3).values(state_now=odd))
+        change = find_change(opened, "CHG1")
+        assert change
+        states = change.summary().states
+    assert (states["asleep"], states["out_of_range"], sum(states.values())) == (3, 1, 44)
 
 
 # --- No wave looks at the whole change --------------------------------------------------------------------------------
