@@ -64,7 +64,7 @@ def summarize(connection: sa.Connection, number: int, rows: sa.ColumnElement[boo
     states = {state: count for state in (*map(str, ServerState), "unread") if (count := next(found))}
     if next(found):
         rest = sa.select(since.label("since"), sa.func.count()).where(rows, others).group_by("since")
-        states |= dict(connection.execute(rest).tuples().all())
+        states |= dict(connection.execute(rest).all())
     waiting = [next(found) for _each in range(3)]
     return Summary(counts, states, AttemptFacts(*found), *waiting)
 
