@@ -273,8 +273,10 @@ class _Handler(socketserver.StreamRequestHandler):
             exchange.overlong = elapsed > OVERLONG
             if elapsed > TIMEOUT / 2:  # the machine was slow, or the mutation was: the client need not have waited
                 exchange.verdict |= {UNKNOWN}
-        if not goes_on:  # a request that was sent before the client saw the end of the connection is lost
-            record.lost += bool(script.verdict - {UNKNOWN})
+        # After an answer, even one that says nothing, the client may send another request before it sees that the
+        # connection has ended: that request is lost.
+        if not goes_on:
+            record.lost += isinstance(script.steps[0], bytes) or script.verdict != {UNKNOWN}
         return goes_on
 
     def _client_has_gone(self) -> bool:
