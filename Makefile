@@ -39,7 +39,7 @@ GUIDES      := $(addprefix guides-,$(TESTED))
 WAYS        := $(addprefix system-ways-,$(TESTED))
 # Slow and seldom fails: what is the same on other versions, the roles and targets as modules, the tests that are marked `slow`,
 # and the rulebooks under ansible-rulebook. `make bench` runs them.
-SLOW        := rulebooks integration-as-module molecule-as-module system-slow $(WAYS) $(GUIDES) $(SANITY) $(filter-out integration-2.16,$(INTEGRATION)) $(if $(NEWEST),units-newest-whole)
+SLOW        := rulebooks integration-as-module molecule-as-module system-slow $(WAYS) $(GUIDES) $(SANITY) pylint-2.16 $(filter-out integration-2.16,$(INTEGRATION)) $(if $(NEWEST),units-newest-whole)
 # The longest first, so that the last to end is a short one.
 GATES       := system-changes system molecule system-awx guides fuzz integration-2.16 $(TARBALL) $(UNITS) $(LINT)
 
@@ -142,13 +142,16 @@ $(WAYS): system-ways-%: $(CORES)/%/.ready $(VENV)/.dev
 system-awx: $(AWX)/.ready $(patsubst %,$(CORES)/%/.ready,2.18 $(TESTED))
 	@$(GATE) $(VENV) --count junit $@ -- env $(WITH_AWX) \
 	  sh -c 'exec pytest --junit-xml tests/output/junit/system.xml -m "not slow" --ignore-glob="*_guide.py" tests/system/test_awx_*.py'
-# Tests that ask nothing of Ansible, each in an environment of its own, run on one version.
-SKIPPED = $(if $(filter-out 2.19,$*),changelog pep8 yamllint)
+# Pylint judges what users get, see below. Tests that ask nothing of Ansible, each in an environment of its own, run on one
+# version.
+SKIPPED = pylint $(if $(filter-out 2.19,$*),changelog pep8 yamllint)
 $(SANITY): sanity-%: $(CORES)/%/.ready
 	@$(GATE) $(CORES)/$* --count sanity $@ -- ansible-test sanity --venv --python {python} --color no $(SKIPPED:%=--skip-test %)
-# pylint is half the time, and its rules hardly differ: of these two, the newest meets them.
+# Pylint is half the time, and its rules hardly differ: of these two, the newest has it, and the oldest by `make bench`.
 $(TARBALL): tarball-%: $(CORES)/%/.ready
 	@$(GATE) $(CORES)/$* --count sanity $@ -- tests/gates/tarball.sh {python} $(if $(filter 2.16,$*),$(NEWEST:newest=--skip-test pylint))
+pylint-2.16: $(CORES)/2.16/.ready
+	@$(GATE) $(<D) --count sanity $@ -- tests/gates/tarball.sh {python} --test pylint
 # All but the slow ones on the oldest, and all of them by `make bench` on the newest. Those that ask something of Ansible run on
 # the newest too, and on the main ansible-core by ansible-test, which runs each test in a fork at twice the cost.
 OF_ANSIBLE = tests/unit/contract/ $(filter-out %/module_utils/,$(wildcard tests/unit/plugins/*/))
