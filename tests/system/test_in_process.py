@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -247,9 +248,9 @@ def test_a_module_that_breaks_down_fails_its_task_both_ways(
     for part in ("plugins", "meta"):
         shutil.copytree(COLLECTION / part, broken / part)
     module = broken / "plugins/modules/yateota_stats_info.py"
-    module.write_text(
-        module.read_text().replace('"""Read both, and', f'raise RuntimeError("broken {SECRET}")\n    """Read both, and')
-    )
+    text, times = re.subn(r"(\ndef run\(.*:\n)", rf'\1    raise RuntimeError("broken {SECRET}")\n', module.read_text())
+    assert times == 1
+    module.write_text(text)
     results = []
     for way in (True, False):
         server = {"YATEOTA_API_URL": start_sandbox().url, "YATEOTA_API_SECRET": SECRET, **core}
