@@ -1,10 +1,7 @@
 # Copyright (c) 2026 simops.yateota contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Carry a planned change out, wave by wave.
-
-Each wave is judged. A run stops cleanly for each reason to stop.
-"""
+"""Carry a planned change out, judge each wave, and end a run cleanly for each reason to stop."""
 
 from __future__ import annotations
 
