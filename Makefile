@@ -63,7 +63,7 @@ test: ## run every gate and count the tests
 	@$(MAKE) --no-print-directory --keep-going --jobs=3 gates || true
 	@$(PYTHON) tests/gates/summary.py $(GATES)
 
-bench: $(VENV)/.dev tree $(if $(ARGS),,$(SLOW)) ## run the slow gates, measure against the limits and alter 100,000 answers, in about 80 minutes
+bench: $(VENV)/.dev tree $(if $(ARGS),,$(SLOW)) ## run the slow gates, measure against the limits and alter 100,000 answers, in some hours
 	@$(ENVIRON) python $(TREE)/tests/benchmarks $(ARGS)
 
 # --- Gates: each logs to .build/logs/GATE.log; any of them can be made alone, as in `make units-2.16` ------------------

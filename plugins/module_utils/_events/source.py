@@ -177,7 +177,7 @@ class Source:
         )
 
     def _ledger_events(self, name: str, changes: list[dict[str, Any]]) -> Iterator[Event]:
-        # A generator, so that the memory grows only in ``_note``, while nobody saves it.
+        # A generator, so that the memory grows only in ``_note``, and never while it is saved.
         yield from change_events(self._memory(f"ledger {name}"), changes)
 
     def _memory(self, key: str) -> Memory:
