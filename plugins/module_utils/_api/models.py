@@ -11,7 +11,7 @@ from __future__ import annotations
 import functools
 import operator
 import re
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
@@ -86,7 +86,8 @@ else:
     _Number = Annotated["_Digits | _OddNumber", _FIRST_THAT_FITS]
     _State = Annotated["_Word | _OddState", _FIRST_THAT_FITS]
 _Count = Annotated["pydantic.StrictBool | pydantic.StrictInt | None", pydantic.BeforeValidator(_count)]
-_FIELD_STATE = pydantic.Field(validation_alias=pydantic.AliasChoices("state", "status"))
+
+_NO_EXTRA: Mapping[str, Any] = {}
 
 
 @dataclass(slots=True)
@@ -94,7 +95,7 @@ class Participant:
     """An item of ``participants``.
 
     Its fields are not documented: these are assumed [A], others are kept in ``extra``. There may be a million of them,
-    so that each is one small object.
+    so that each is one small object, and all without others share one empty ``extra``.
     """
 
     participant_id: _Number = None
@@ -102,8 +103,8 @@ class Participant:
     imsi: _Text = None
     iccid: _Text = None
     msisdn: _Text = None
-    state: Annotated[_State, _FIELD_STATE] = None
-    extra: dict[str, Any] = field(default_factory=dict, init=False)
+    state: _State = None
+    extra: Mapping[str, Any] = field(default_factory=lambda: _NO_EXTRA, init=False)
 
     def result(self) -> dict[str, Any]:
         """Return the participant as the modules do.
@@ -120,14 +121,24 @@ row_of = operator.attrgetter(*PARTICIPANT_COLUMNS)
 """Return the values of ``PARTICIPANT_COLUMNS`` of a participant."""
 
 
-def _keep_others(participants: Sequence[Participant], items: Sequence[dict[str, Any]]) -> None:
-    """Keep the fields that are not known in ``extra``."""
-    others = set().union(*items) - set(PARTICIPANT_COLUMNS[:-1])
-    if others <= {"status"} and not any("status" in item and "state" in item for item in items):
-        return
-    for participant, item in zip(participants, items, strict=True):
-        known = set() if "state" in item else {"status"}
-        participant.extra = {name: value for name, value in item.items() if name in others - known}
+def _read_participants(items: list[dict[str, Any]]) -> list[Participant]:
+    """Validate a page of participants. A state may be called ``status`` [A]."""
+    names = set().union(*items)
+    if "status" in names:
+        items = [_with_state(item) for item in items]
+        names = set().union(*items)
+    participants: list[Participant] = _list_of(Participant).validate_python(items)
+    others = names - set(PARTICIPANT_COLUMNS[:-1])
+    if others:
+        for participant, item in zip(participants, items, strict=True):
+            participant.extra = {name: value for name, value in item.items() if name in others}
+    return participants
+
+
+def _with_state(item: dict[str, Any]) -> dict[str, Any]:
+    if "state" in item:
+        return item
+    return {"state" if name == "status" else name: value for name, value in item.items()}
 
 
 class Campaign(pydantic.BaseModel):
@@ -141,7 +152,7 @@ class Campaign(pydantic.BaseModel):
     campaign_id: _Number = None
     name: _Text = pydantic.Field(default=None, validation_alias=pydantic.AliasChoices("campaign", "name"))
     type: _Text = None
-    state: Annotated[_State, _FIELD_STATE] = None
+    state: _State = pydantic.Field(default=None, validation_alias=pydantic.AliasChoices("state", "status"))
     participants: _Count = None
     finished: _Count = None
     pending_build: _Count = None
@@ -206,7 +217,9 @@ def read_all(model: Any, items: list[Any], request: str) -> list[Any]:
         BadAnswerError: as ``read``, of the first field with an invalid value.
     """
     try:
-        validated: list[Any] = _list_of(model).validate_python(items)
+        read_items: list[Any] = (
+            _read_participants(items) if model is Participant else _list_of(model).validate_python(items)
+        )
     except pydantic.ValidationError as error:
         first = error.errors(include_url=False)[0]
         field = first["loc"][1] if len(first["loc"]) > 1 else "an item"
@@ -215,9 +228,7 @@ def read_all(model: Any, items: list[Any], request: str) -> list[Any]:
             f"The answer to {request} cannot be read: {field} is {value}, which is not valid. {BadAnswerError.hint}",
             request=request,
         ) from None
-    if model is Participant:
-        _keep_others(validated, items)
-    return validated
+    return read_items
 
 
 @functools.cache
