@@ -6,9 +6,10 @@
 from __future__ import annotations
 
 import contextlib
+import functools
+import gc
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
-from functools import cached_property
 from typing import TYPE_CHECKING, Any, cast
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
@@ -66,7 +67,7 @@ class Task:
         """Return a result, options or a part of them, masked if necessary."""
         return self.masking.result(value) if self.masking else value
 
-    @cached_property
+    @functools.cached_property
     def server(self) -> Connection:
         """Return the connection that the options describe."""
         return connection(self.params)
@@ -84,12 +85,12 @@ class Task:
         self._open.callback(client.close)
         return client
 
-    @cached_property
+    @functools.cached_property
     def client(self) -> Client:
         """Return the client with the defaults of ``connect``, made at its first use."""
         return self.connect(self.params.get("concurrency") or 1)
 
-    @cached_property
+    @functools.cached_property
     def reader(self) -> Reader:
         """Return the reader that uses ``client`` and adds warnings."""
         return self.reader_of(self.client, self.params.get("concurrency") or 1)
@@ -119,6 +120,7 @@ def perform(run: Callable[[Task], Result | TaskResult], task: Task) -> Result:
 
     For a failure it has ``failed``, ``msg`` and ``failure``.
     """
+    _spare_what_is_loaded()
     try:
         ended = _task_result(run, task)
         if task.masking:
@@ -132,6 +134,16 @@ def perform(run: Callable[[Task], Result | TaskResult], task: Task) -> Result:
         return {**details, "failed": True, "msg": text}
     finally:
         task.close()
+
+
+@functools.cache
+def _spare_what_is_loaded() -> None:
+    """Keep what is loaded by now out of further garbage collections, once for a process.
+
+    It lives until the end of the process. Collections that look through all of it again and again take a sixth of the
+    computing time of a long list.
+    """
+    gc.freeze()
 
 
 def _task_result(run: Callable[[Task], Result | TaskResult], task: Task) -> TaskResult:
