@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import cached_property
 from typing import Any, NamedTuple
 
 from .._core.errors import (
@@ -95,10 +96,15 @@ class Exchange:
         self._connection = connection
         self._border = border
         self._request = request
+        self._params = params
         self.is_write = is_write(request, params)
-        action = f" ({params['action']})" if "action" in params else ""
-        subject = f" for {described(params)}" if _names_something(params) else ""
-        self._what = f"{request}{action}{subject}"
+
+    @cached_property
+    def _what(self) -> str:
+        """The request in words, for an error."""
+        action = f" ({self._params['action']})" if "action" in self._params else ""
+        subject = f" for {described(self._params)}" if _names_something(self._params) else ""
+        return f"{self._request}{action}{subject}"
 
     def answer(self, reply: Reply) -> dict[str, Any]:
         """Return the payload of the answer.

@@ -88,6 +88,7 @@ class Wire:
         self._socket = connection.sock
         self._target = target
         self._headers = headers
+        self._requests: dict[int, h11.Request] = {}  # by length: to check the same headers again takes as long as JSON
         self._http = h11.Connection(h11.CLIENT, max_incomplete_event_size=_HEAD_MOST)
         self._rests_since = time.monotonic()
         self._heard = b""  # the first bytes of the latest answer
@@ -133,8 +134,7 @@ class Wire:
             OSError: the network failed; a TimeoutError if the time is over.
         """
         deadline = time.monotonic() + timeout
-        length = ("Content-Length", str(len(body)))
-        head = self._http.send(h11.Request(method="POST", target=self._target, headers=[*self._headers, length]))
+        head = self._http.send(self._request(len(body)))
         data = b"".join(filter(None, (head, self._http.send(h11.Data(data=body)), self._http.send(h11.EndOfMessage()))))
         self._socket.settimeout(timeout)
         # Not earlier: the process may have been stopped meanwhile, or the connection may have been slow.
@@ -148,6 +148,12 @@ class Wire:
             self._http.start_next_cycle()
         self._rests_since = time.monotonic()
         return reply
+
+    def _request(self, length: int) -> h11.Request:
+        if length not in self._requests:
+            headers = [*self._headers, ("Content-Length", str(length))]
+            self._requests[length] = h11.Request(method="POST", target=self._target, headers=headers)
+        return self._requests[length]
 
     def _reply(self, deadline: float, largest: int) -> Reply:
         """Return the final answer.
