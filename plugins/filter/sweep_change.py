@@ -81,7 +81,7 @@ def sweep_change(changes: Sequence[Mapping[str, Any]], name: str, campaign: Mapp
     if own and _continues(own[-1]):
         return {"change_id": own[-1]["change_id"], "is_empty": False}
     latest = int(own[-1]["change_id"].removeprefix(prefix)) if own else 0
-    return {"change_id": f"{prefix}{latest + 1}", "is_empty": _nobody_is_unallocated(campaign)}
+    return {"change_id": f"{prefix}{latest + 1}", "is_empty": _none_is_unallocated(campaign)}
 
 
 def _continues(change: Mapping[str, Any]) -> bool:
@@ -91,7 +91,7 @@ def _continues(change: Mapping[str, Any]) -> bool:
     return change["status"] != ChangeStatus.PURGED and str(change["planned"]).startswith(hour)
 
 
-def _nobody_is_unallocated(campaign: Mapping[str, Any]) -> bool:
+def _none_is_unallocated(campaign: Mapping[str, Any]) -> bool:
     """Return whether it is certain that no participant is unallocated.
 
     A server may send flags instead of counts.

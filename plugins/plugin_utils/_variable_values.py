@@ -284,16 +284,16 @@ def _campaign_states(name: str, spec: Spec, value: Any) -> list[dict[str, Any]]:
 
 
 def _campaign_state(where: str, line: str) -> dict[str, Any]:
-    who, colon, state = (part.strip() for part in line.rpartition(":"))
-    if not (colon and who and state in _CAMPAIGN_STATES):
+    campaign, colon, state = (part.strip() for part in line.rpartition(":"))
+    if not (colon and campaign and state in _CAMPAIGN_STATES):
         raise InvalidInputError(
             f"{where} '{line.strip()}' is not valid: give an id or a name, a colon, and one of "
             f"{', '.join(_CAMPAIGN_STATES)}, as in 144: paused."
         )
-    quoted = re.fullmatch(r"""(["'])(.+)\1""", who)
-    if quoted or not who.isascii() or not who.isdigit():
-        return {"name": quoted[2] if quoted else who, "state": state}
-    return {"campaign_id": parse_id(where, who), "state": state}
+    quoted = re.fullmatch(r"""(["'])(.+)\1""", campaign)
+    if quoted or not campaign.isascii() or not campaign.isdigit():
+        return {"name": quoted[2] if quoted else campaign, "state": state}
+    return {"campaign_id": parse_id(where, campaign), "state": state}
 
 
 def _change_id(name: str, spec: Spec, value: Any) -> str:

@@ -89,7 +89,7 @@ class Rollout:
         self._tally_since = record.judged_from
         self._tally, self._bad_rule = Tally(), options.bad_rule
         if planner and not options.soak:
-            # Where there are further attempts, states are read to find who needs one: only a soak judges by them.
+            # Where there are further attempts, states are read to find those that need one: only a soak judges by them.
             self._bad_rule = self._bad_rule._replace(came_back=())
         goal, moment = policy.goal_of(self._action), change.clock.moment
         self._soak = Soak(self._waves, states, options, goal, moment, self._wait, self._recount_read)

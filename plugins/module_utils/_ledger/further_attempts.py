@@ -1,7 +1,7 @@
 # Copyright (c) 2026 simops.yateota contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Find the participants of a change that need another attempt, plan them again, and record who has spent theirs."""
+"""Find the participants of a change that need another attempt, plan them again, and record the exhausted ones."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Outlook:
         outstanding: how many may need another attempt, or have an outcome that is awaited.
         may_send: whether the interval has passed for one with attempts remaining, whether its state is known or not.
         will_send: the same, without those whose state says that they do not need one now.
-        is_stale: whether states are to be read to know who needs one now.
+        is_stale: whether states are to be read to know which participants need one now.
     """
 
     outstanding: int
@@ -123,7 +123,7 @@ class FurtherAttempts:
 
     @repeatable
     def judge(self) -> None:
-        """Record when each next attempt is due, and who has spent theirs."""
+        """Record when each next attempt is due, and which participants are exhausted."""
         columns, moment = participants.c, self._change.clock.moment()
         with self._change.write() as connection:
             those = self._by_prospect(connection)
