@@ -53,7 +53,8 @@ class PagesAhead:
     Expectations may be wrong. If a page is taken at another offset than expected, all pages ahead are dropped. So the
     caller checks each page as if no other had been requested. A failure is raised when its page is taken, not earlier.
 
-    The calling thread reads a list of one page itself. Otherwise there are threads, which end with ``close``.
+    The calling thread itself reads a list of one page, and the pages for which ``pace`` finds no thread worth it. For
+    the others there are threads, which end with ``close``.
 
     Args:
         fetch: reads one page; called from several threads if ``most`` is more than 1.
@@ -81,7 +82,7 @@ class PagesAhead:
         ahead = self._ahead.pop(offset, None)
         if ahead is not None:
             page = ahead.fetched.result()
-        elif self._threads is None:
+        elif self._threads is None or (self._pace.limit == 0 and not self._under_way):
             page = self._fetch_and_measure(offset, None)
         else:  # in a thread, since dropped pages may still be under way, and count for ``most``
             page = self._request(self._threads, offset).fetched.result()

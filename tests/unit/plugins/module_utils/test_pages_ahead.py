@@ -6,16 +6,19 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 import random
 import socketserver
 import threading
+import time
 from collections.abc import Callable, Iterator
-from itertools import islice
 from typing import Any
 
 import pytest
+from ansible_collections.simops.yateota.plugins.module_utils._api.ahead import PagesAhead
 from ansible_collections.simops.yateota.plugins.module_utils._api.client import Client
+from ansible_collections.simops.yateota.plugins.module_utils._api.pace import Pace
 from ansible_collections.simops.yateota.plugins.module_utils._api.reader import Reader
 from ansible_collections.simops.yateota.plugins.module_utils._api.transport import Connection
 from ansible_collections.simops.yateota.plugins.module_utils._core.errors import TransportError
@@ -79,12 +82,17 @@ def reading(server: Any, page_size: int, concurrency: int = 3) -> Iterator[Itera
 
 @pytest.mark.parametrize("concurrency", [2, 3, 5])
 def test_so_many_pages_are_under_way_and_are_taken_in_order(concurrency: int) -> None:
-    """After the first page, the server answers none until so many have come, and the later ones first."""
+    """After the first page, the server answers none until so many have come, and the later ones first.
+
+    The first page takes longer than any computing of this process, which would otherwise have fewer under way.
+    """
     met, answered = threading.Barrier(concurrency), threading.Condition()
     last: list[int] = []
 
     def page(ids: list[int], offset: int, limit: int) -> Any:
-        if offset:
+        if not offset:
+            time.sleep(0.5)
+        else:
             met.wait(WAIT)
             with answered:
                 last.append(offset)
@@ -110,6 +118,26 @@ def test_a_page_that_is_not_taken_holds_the_next_ones_back() -> None:
     assert len(server.offsets) <= 22
 
 
+def test_pages_for_which_no_thread_is_worth_it_are_read_when_they_are_taken() -> None:
+    """Those that are under way by then are taken as they come."""
+    readers: dict[int, threading.Thread] = {}
+
+    def fetch(offset: int, _is_wanted: Callable[[], bool] | None) -> list[dict[str, Any]]:
+        readers[offset] = threading.current_thread()
+        return [{"participant_id": offset}]
+
+    pace = Pace(3, moment=lambda: 0.0, computed=map(float, itertools.count()).__next__)
+    with contextlib.closing(PagesAhead(fetch, 3, pace)) as pages:
+        pages.take(0)
+        pages.expect([1, 2, 3])
+        pace.limit = 0
+        for offset in range(1, 10):
+            assert pages.take(offset) == [{"participant_id": offset}]
+            pages.expect(range(offset + 1, 10))
+    mine = {offset for offset, reader in readers.items() if reader is threading.current_thread()}
+    assert mine == set(range(10)) - {1, 2, 3}
+
+
 def test_who_needs_the_first_page_only_asks_for_no_other() -> None:
     with a_list(1000) as server, reading(server, 10) as pages:
         assert next(pages) == list(range(1, 11))
@@ -120,7 +148,7 @@ def test_who_says_how_many_pages_are_taken_asks_for_no_more() -> None:
     with a_list(1000) as server:
         client = Client(Connection(server.api_url, retries=0, timeout=WAIT), 3)
         pages = Reader(client, [].append, 3).participants(1, page_size=10, most_pages=5)
-        assert [found.participant_id for page in islice(pages, 5) for found in page] == list(range(1, 47))
+        assert [found.participant_id for page in itertools.islice(pages, 5) for found in page] == list(range(1, 47))
         pages.close()
         client.close()
     assert sorted(server.offsets) == [0, 9, 18, 27, 36]
@@ -141,7 +169,7 @@ def test_a_page_that_fails_ends_the_reading_after_those_before_it() -> None:
         ) as server,
         reading(server, 10) as pages,
     ):
-        assert [each for found in islice(pages, 5) for each in found] == list(range(1, 47))
+        assert [each for found in itertools.islice(pages, 5) for each in found] == list(range(1, 47))
         with pytest.raises(TransportError, match="HTTP 404"):
             next(pages)
     assert len(server.offsets) <= 6 + 3
