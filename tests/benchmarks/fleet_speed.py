@@ -1,7 +1,7 @@
 """Measure one change over many servers, each a shard in one PostgreSQL ledger.
 
-`python fleet_speed.py '[{"change_id": ...}, ...]'` runs the bulk module for each of these options at once, as a runner
-does, and prints as the last line how many seconds it computed.
+`python fleet_speed.py '{"change_id": ...}'` prints a line when all is loaded, waits for one, runs the bulk module with
+these options, and prints how it failed, if it did, and how many seconds it computed.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ import os
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -23,7 +22,6 @@ import sqlalchemy as sa
 from driver import bulk
 
 HERE = Path(__file__).parent
-RUNNERS = 4
 SHARDS = (4, 8, 32)
 SERVICE_SECONDS = 0.02
 
@@ -71,13 +69,22 @@ def shard(url: str, ledger: str, state: str, **options: Any) -> dict[str, Any]:
 
 
 def run_all(tasks: Sequence[dict[str, Any]]) -> float:
-    """Carry tasks out at once, shared out among runners that are processes of their own.
+    """Carry tasks out at once, each by a runner that is a process of its own. They begin when all have loaded.
 
     Return the seconds that the runners have computed.
     """
-    slices = [tasks[place::RUNNERS] for place in range(RUNNERS) if tasks[place::RUNNERS]]
     command = [sys.executable, str(HERE / "fleet_speed.py")]
-    runners = [subprocess.Popen([*command, json.dumps(each)], stdout=subprocess.PIPE, text=True) for each in slices]
+    runners = [
+        subprocess.Popen([*command, json.dumps(each)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        for each in tasks
+    ]
+    for runner in runners:
+        assert runner.stdout
+        runner.stdout.readline()
+    for runner in runners:
+        assert runner.stdin
+        runner.stdin.write("\n")
+        runner.stdin.flush()
     seconds = 0.0
     for runner in runners:
         said, _nothing = runner.communicate()
@@ -195,19 +202,10 @@ def shared_rate(folder: Path, servers: int = 8, participants: int = 400) -> dict
     return {"requests_per_second": found.per_second}
 
 
-def run_here(tasks: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Carry tasks out at once in this process, each in a thread."""
-    results: list[dict[str, Any]] = []
-    threads = [threading.Thread(target=lambda task=task: results.append(bulk(task))) for task in tasks]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    return results
-
-
 if __name__ == "__main__":
-    begun = time.process_time()  # without what the imports take
-    for result in run_here(json.loads(sys.argv[1])):
-        print(json.dumps({name: result[name] for name in ("failed", "msg") if name in result}))
+    print("loaded", flush=True)
+    sys.stdin.readline()
+    begun = time.process_time()
+    result = bulk(json.loads(sys.argv[1]))
+    print(json.dumps({name: result[name] for name in ("failed", "msg") if name in result}))
     print(time.process_time() - begun)
