@@ -19,7 +19,7 @@ _WAIT_LEAST, _WAIT_MOST = 0.05, 0.25
 _LONGEST = 1.0
 """The seconds from which a transaction counts as one that waited for a database that was away."""
 
-_LEDGER_SHARE = 0.1
+_LEDGER_SHARE = 0.05
 """The share of a run's time that its ledger should take at most.
 
 A database that is far away or works for many runs takes long for each transaction. Runs with fewer and larger ones do
