@@ -14,6 +14,7 @@ from unittest.mock import patch
 import pytest
 from ansible_collections.simops.yateota.plugins.module_utils._api import ahead
 from ansible_collections.simops.yateota.plugins.module_utils._api.ahead import Item, PagesAhead
+from ansible_collections.simops.yateota.plugins.module_utils._api.pace import Pace
 from ansible_collections.simops.yateota.plugins.module_utils._api.paging import Seen, key_of, read_moving_list
 from ansible_collections.simops.yateota.plugins.module_utils._core.errors import BadAnswerError
 from hypothesis import example, given, settings
@@ -95,6 +96,18 @@ class AnyOrder:
             self._run_one()
 
 
+class Steady(Pace):
+    """A pace that stays the same: what Hypothesis draws must not depend on the speed of the machine."""
+
+    def note(self, seconds: float, under_way: int) -> None:
+        pass
+
+
+def at_once(fetch: Any, page_size: int) -> PagesAhead:
+    """Pages of which three are read at once."""
+    return PagesAhead(lambda offset, _wanted: fetch(offset, page_size), 3, Steady(3))
+
+
 def in_turn(fetch: Any, page_size: int) -> PagesAhead:
     """Pages that are read one at a time."""
     return PagesAhead(lambda offset, _wanted: fetch(offset, page_size))
@@ -103,7 +116,7 @@ def in_turn(fetch: Any, page_size: int) -> PagesAhead:
 def read_all(fetch: Any, page_size: int, total: int | None = None, chance: random.Random | None = None) -> list[int]:
     """Return all ids that a reading yields, in its order; with chance, three pages are read at once, in any order."""
     keys = Seen()
-    pages = PagesAhead(lambda offset, _wanted: fetch(offset, page_size), 3) if chance else in_turn(fetch, page_size)
+    pages = (at_once if chance else in_turn)(fetch, page_size)
     try:
         with patch.object(ahead, "ThreadPoolExecutor", lambda *_arguments: AnyOrder(chance)):
             listed = read_moving_list(pages, KEY, page_size, keys, total)
@@ -243,7 +256,7 @@ def test_a_failure_ends_the_reading_after_the_pages_before_it(size: int, bad: in
         return page
 
     keys, found = Seen(), []
-    pages = PagesAhead(lambda offset, _wanted: fetch(offset, 5), 3)
+    pages = at_once(fetch, 5)
     try:
         with patch.object(ahead, "ThreadPoolExecutor", lambda *_arguments: AnyOrder(chance)):
             for page in read_moving_list(pages, KEY, 5, keys, size):
