@@ -51,6 +51,7 @@ def api_url(box: Sandbox) -> str:
 # --- The key ----------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.any_database
 def test_one_change_id_has_a_shard_for_each_server(bulk: Bulk, fleet: list[Sandbox], info: Any) -> None:
     for box in fleet:
         plan = bulk("planned", box)
@@ -99,6 +100,7 @@ def test_the_report_of_the_whole_has_all_participants(
     assert all(api_url(box) in shown for box in fleet)
 
 
+@pytest.mark.any_database
 def test_a_server_is_the_same_however_its_url_is_spelled(
     bulk: Bulk, fleet: list[Sandbox], info: Any, ledger: str
 ) -> None:
@@ -114,6 +116,7 @@ def test_a_server_is_the_same_however_its_url_is_spelled(
     assert set(acted_on(fleet[0]).values()) == {1}
 
 
+@pytest.mark.any_database
 @pytest.mark.parametrize(
     ("options", "words"),
     [
@@ -132,6 +135,7 @@ def test_another_action_or_other_limits_are_refused(
     assert bulk("planned", fleet[1])["changed"]
 
 
+@pytest.mark.any_database
 @pytest.mark.parametrize("state", ["applied", "verified", "purged"])
 @pytest.mark.parametrize("check_mode", [False, True])
 def test_only_planning_adds_a_server(bulk: Bulk, fleet: list[Sandbox], state: str, check_mode: bool) -> None:
@@ -275,6 +279,7 @@ def test_a_server_that_is_planned_afterwards_voids_the_approval_of_all(bulk: Bul
     assert all(bulk("applied", box)["change"]["status"] == "applied" for box in fleet)
 
 
+@pytest.mark.any_database
 def test_an_approval_that_misses_a_server_is_void(bulk: Bulk, fleet: list[Sandbox], ledger: str) -> None:
     """As where the other server is planned while the approval is being recorded."""
     for box in fleet[:2]:
@@ -289,6 +294,7 @@ def test_an_approval_that_misses_a_server_is_void(bulk: Bulk, fleet: list[Sandbo
     assert not fleet[0].writes()
 
 
+@pytest.mark.any_database
 def test_a_shard_can_be_approved_alone(bulk: Bulk, fleet: list[Sandbox]) -> None:
     for box in fleet[:2]:
         bulk("planned", box, require_approval=True)
@@ -298,6 +304,7 @@ def test_a_shard_can_be_approved_alone(bulk: Bulk, fleet: list[Sandbox]) -> None
     assert "waits for approval" in bulk("applied", fleet[2])["msg"]
 
 
+@pytest.mark.any_database
 def test_plans_with_other_limits_are_not_approved_together(bulk: Bulk, fleet: list[Sandbox]) -> None:
     for box in fleet[:2]:
         bulk("planned", box)
@@ -309,6 +316,7 @@ def test_plans_with_other_limits_are_not_approved_together(bulk: Bulk, fleet: li
     assert bulk("approved", fleet[0], confirm_count=88, **APPROVER)["changed"]
 
 
+@pytest.mark.any_database
 def test_who_planned_one_of_them_cannot_approve_all(bulk: Bulk, fleet: list[Sandbox]) -> None:
     bulk("planned", fleet[0], requested_by="ann")
     bulk("planned", fleet[1], requested_by="bob")

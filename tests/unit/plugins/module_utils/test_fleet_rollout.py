@@ -92,6 +92,7 @@ def test_the_budget_of_all_trips_at_one_server_and_stops_the_others(bulk: Bulk, 
         assert len(acted_on(box)) == 44
 
 
+@pytest.mark.any_database
 def test_a_budget_of_each_stops_one_server_alone(bulk: Bulk, fleet: list[Sandbox]) -> None:
     budget = {**BUDGET, "scope": "change"}
     for box in fleet[:2]:
@@ -117,6 +118,7 @@ def test_a_server_that_has_not_begun_does_not_begin_after_an_abort(bulk: Bulk, f
     assert bulk("applied", fleet[2], abort=BUDGET)["change"]["counts"]["done"] == 44
 
 
+@pytest.mark.any_database
 def test_bad_attempts_count_in_relation_to_all(bulk: Bulk, fleet: list[Sandbox]) -> None:
     """4 of 44 on the last server are more than 5 percent there, and less than 5 percent of all."""
     budget = {**BUDGET, "threshold_percentage": 5}
@@ -232,6 +234,7 @@ def test_stage_two_does_not_begin_if_what_was_sent_last_fails_within_the_soak(
     assert not boxes[1].writes()
 
 
+@pytest.mark.any_database
 def test_another_stage_is_refused(bulk: Bulk, fleet: list[Sandbox]) -> None:
     bulk("planned", fleet[0], stage=2)
     assert "is recorded with stage 2" in bulk("applied", fleet[0], stage=1)["msg"]

@@ -451,6 +451,7 @@ def test_two_runs_at_once(bulk: Bulk, sandbox: Sandbox) -> None:
     assert max(acted_on(sandbox).values()) == 1
 
 
+@pytest.mark.any_database
 @pytest.mark.parametrize(
     ("options", "words"),
     [
