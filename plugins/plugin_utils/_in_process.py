@@ -10,6 +10,7 @@ the result is the same; otherwise Ansible runs the task as a module.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import pwd
@@ -21,6 +22,7 @@ from typing import Any
 from ansible.errors import AnsibleError
 from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action import ActionBase
+from ansible.plugins.loader import filter_loader
 from ansible.utils.display import Display
 
 from ..module_utils._ansible.arguments import url_passwords
@@ -36,6 +38,10 @@ SWITCH_VARIABLE = "yateota_in_process"
 SWITCH_ENVIRONMENT = "YATEOTA_IN_PROCESS"
 
 display = Display()
+
+# Ansible loads all filters of the collection when one is used: here, and so once, rather than again in each worker.
+with contextlib.suppress(AnsibleError, KeyError):  # a filter that cannot be loaded fails the task that uses it
+    filter_loader.get("simops.yateota.change_verdict")
 
 
 class InProcessAction(ActionBase):  # type: ignore[misc]

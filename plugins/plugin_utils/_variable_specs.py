@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import yaml
+from ansible.module_utils.common.yaml import yaml_load  # by libyaml where it is installed, ten times as fast
 
 from ..module_utils._core.errors import InvalidInputError
 
@@ -175,5 +175,5 @@ def _optional(scopes: list[Scope]) -> Options:
 
 @functools.cache
 def _read(path: Path) -> dict[str, Any]:
-    read: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
+    read: dict[str, Any] = yaml_load(path.read_text(encoding="utf-8"))
     return read

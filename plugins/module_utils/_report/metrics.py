@@ -18,8 +18,6 @@ from .._core.libraries import guarded, missing
 from .._core.states import COUNTED_STATES, ENDED_STATUSES, ChangeStatus, plain
 from .rows import Export
 
-_client = guarded("prometheus_client")
-
 Sample = tuple[str, tuple[str, ...], "float | None"]
 """A metric's name, the values of its labels in order, and its value. None is left out."""
 
@@ -123,12 +121,13 @@ def change_metrics(changes: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _text(names: Iterable[str], samples: Iterable[Sample]) -> str:
-    registry = _client.CollectorRegistry()
-    gauges = {name: _client.Gauge(name, *METRICS[name], registry=registry) for name in names}
+    client = guarded("prometheus_client")  # loaded here, because most tasks that import this file write no metrics
+    registry = client.CollectorRegistry()
+    gauges = {name: client.Gauge(name, *METRICS[name], registry=registry) for name in names}
     for name, labels, value in samples:
         if value is not None:
             gauges[name].labels(*labels).set(value)
-    return str(_client.generate_latest(registry).decode())
+    return str(client.generate_latest(registry).decode())
 
 
 def _export(dest: str, check_mode: bool) -> Export:
