@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Run the module of the same name in the controller's process if possible.
 
-It runs wave by wave, and shows each wave's progress.
+It shows the progress of a change after each wave.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from ..module_utils._change.approve import each_plan_checked_once
 from ..module_utils._core.errors import TransportError
 from ..module_utils._core.states import ChangeStatus
 from ..modules import yateota_bulk
-from ..plugin_utils._change_words import has_stopped, progress_line, waiting
+from ..plugin_utils._change_words import has_stopped, latest_wave, progress_line, waiting
 from ..plugin_utils._steps import SteppedAction, is_option_true
 
 
@@ -38,26 +38,41 @@ class ActionModule(SteppedAction):
     def run_in_steps(self, options: Mapping[str, Any], stopped: threading.Event, variables: dict[str, Any]) -> Result:
         """Send wave by wave, and return the result of all waves.
 
-        Each wave is a run of the module.
+        Where the module's code runs in this process, one run sends all waves. A module in an interpreter of its own can
+        show nothing before it ends: each wave is a run of it.
         """
-        most = _most_waves(options)
+        most, is_here = _most_waves(options), self._obstacle(variables) is None
+        send = self._all_waves if is_here else self._one_wave
         # Only the first run waits for a window that is closed before the task; no run waits after a window's end.
         at_once = {**options, "wait_for_window": False} if is_option_true(options, "wait_for_window") else options
-        first, early = self._wave(at_once, variables), list[Result]()
+        first, early = send(at_once, variables), list[Result]()
         if at_once is not options and _is_early(first) and not stopped.is_set():
             self.show_line(waiting(first["change"]))
             early = [first]
-            first = self._wave(options, variables)
+            first = send(options, variables)
         results = [first]
-        while _continues(results, most, stopped):
+        while not is_here and _continues(results, most, stopped):
             # Only those that were unknown before the task are sent once more, not those of an earlier wave of it.
-            results.append(self._wave({**at_once, "unknown": "report"}, variables))
+            results.append(self._one_wave({**at_once, "unknown": "report"}, variables))
         return _together(results, most, stopped, early)
 
-    def _wave(self, options: Mapping[str, Any], variables: dict[str, Any]) -> Result:
+    def _all_waves(self, options: Mapping[str, Any], variables: dict[str, Any]) -> Result:
+        """Run the module for all waves, and show the progress of the change after each."""
+        shown: list[int] = []
+
+        def show(so_far: Result) -> None:
+            shown.append(latest_wave(so_far["change"]))
+            self.show_line(progress_line(so_far))
+
+        result = self.run_step(options, variables, show)
+        if _has_progress(result) and latest_wave(result["change"]) not in shown:
+            self.show_line(progress_line(result))
+        return result
+
+    def _one_wave(self, options: Mapping[str, Any], variables: dict[str, Any]) -> Result:
         """Run the module for a wave, and show the progress of the change."""
         result = self.run_step({**options, "max_waves": 1}, variables)
-        if result.get("change") and not _is_early(result) and (result["change"]["sent"] or result["remaining"]):
+        if _has_progress(result):
             self.show_line(progress_line(result))
         return result
 
@@ -74,6 +89,12 @@ def _is_early(result: Result) -> bool:
     """Return whether a run has sent nothing because its window is not open yet."""
     change = result.get("change")
     return has_stopped(result) and "failure" not in result and bool(change and not change["sent"] and waiting(change))
+
+
+def _has_progress(result: Result) -> bool:
+    """Return whether there is anything to show after a run."""
+    change = result.get("change")
+    return bool(change and (change["sent"] or result["remaining"]) and not _is_early(result))
 
 
 def _continues(results: Sequence[Result], most: int | None, stopped: threading.Event) -> bool:

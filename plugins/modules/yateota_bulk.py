@@ -1032,6 +1032,7 @@ def run(task: Task) -> TaskResult:
         warn=task.warn,
         warned=task.warned,
         stopped=stopped,
+        progress=task.progress,
     )
     with stops_on_signals(stopped):
         return run_bulk(asked)

@@ -93,6 +93,11 @@ def tally(change: Mapping[str, Any], remaining: int) -> str:
     )
 
 
+def latest_wave(change: Mapping[str, Any]) -> int:
+    """Return the number of a change's latest wave; 0 before the first."""
+    return max((each["wave"] for each in change["waves"]), default=0)
+
+
 def progress_line(result: Mapping[str, Any]) -> str:
     """Return a change's progress in one line.
 
@@ -102,12 +107,11 @@ def progress_line(result: Mapping[str, Any]) -> str:
         result: a result of ``yateota_bulk`` that has a change.
     """
     change, remaining = result["change"], result["remaining"]
-    wave = max((each["wave"] for each in change["waves"]), default=0)
     pace = [f"{change['rate']}/s"] if change["sent"] else []
     ahead = remaining_time(change)
     if pace and ahead:
         pace.append(ahead)
-    line = f"Wave {wave} of {change['waves_total']}: {tally(change, remaining)}"
+    line = f"Wave {latest_wave(change)} of {change['waves_total']}: {tally(change, remaining)}"
     return f"{line}; {', '.join(pace)}" if pace else line
 
 

@@ -16,6 +16,7 @@ import os
 import pwd
 import sys
 import traceback
+from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
@@ -54,6 +55,7 @@ class InProcessAction(ActionBase):  # type: ignore[misc]
 
     module: ModuleType
 
+    _progress: Callable[[Result], None] | None = None
     _supports_async = True  # an asynchronous task runs as a module, see ``_obstacle``
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> Result:
@@ -142,7 +144,7 @@ class InProcessAction(ActionBase):  # type: ignore[misc]
         validation = core.ArgumentSpecValidator(spec, **self.module.RULES).validate(given)
         params = {**given, **validation.validated_parameters}
         warnings: list[str] = []
-        task = Task(params, bool(self._task.check_mode), warnings.append)
+        task = Task(params, bool(self._task.check_mode), warnings.append, self._progress)
         result = self._invalid(validation) if validation.error_messages else self._guarded(task)
         if self._shows_options(variables):
             result["invocation"] = {"module_args": params}

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from ansible.module_utils.parsing.convert_bool import boolean
@@ -54,12 +54,19 @@ class SteppedAction(InProcessAction):
         """
         raise NotImplementedError
 
-    def run_step(self, options: Mapping[str, Any], variables: dict[str, Any]) -> Result:
+    def run_step(
+        self, options: Mapping[str, Any], variables: dict[str, Any], progress: Callable[[Result], None] | None = None
+    ) -> Result:
         """Run the module once, with these options in place of the task's.
 
         They stay in the task until its steps end: ``run`` puts its own options back.
+
+        Args:
+            options: the options.
+            variables: the task's variables.
+            progress: as for ``Task``, if the module's code runs in this process.
         """
-        self._task.args = dict(options)
+        self._task.args, self._progress = dict(options), progress
         return super().run(None, variables)
 
     def show_line(self, line: str) -> None:

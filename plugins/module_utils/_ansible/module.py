@@ -45,11 +45,19 @@ class Task:
         params: the validated options.
         check_mode: only reads may be sent, and nothing written.
         masking: masks subscribers' identifiers in the output; None if they are to be shown.
+        progress: receives the result so far of a long task, from time to time; None if nobody wants it.
     """
 
-    def __init__(self, params: Mapping[str, Any], check_mode: bool, warn: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        params: Mapping[str, Any],
+        check_mode: bool,
+        warn: Callable[[str], None],
+        progress: Callable[[Result], None] | None = None,
+    ) -> None:
         self.params = params
         self.check_mode = check_mode
+        self.progress = progress
         self.masking = masking_of(params)
         self._warnings: Counter[str] = Counter()
         self._warn = warn

@@ -23,6 +23,8 @@ from .foresight import check_provable
 from .further_attempts import attempts_of, planner_of
 from .hold import check_not_halted, check_seen
 from .one_sim import separate_sims
+from .progress import Watch
+from .result import so_far
 from .rollout import Rollout
 from .states_reader import StateReader
 
@@ -39,7 +41,8 @@ def apply(task: BulkTask, change: Change, run: int) -> Work:
     separate_sims(change)
     states = StateReader(change, task.reader(), task.stopped, check_seen)
     planner = planner_of(task, change, states)
-    rollout = Rollout(change, Attempts(change, run), task.client(), states, task.rollout, task.stopped, planner)
+    attempts, watch = Attempts(change, run), _watch_of(task, change)
+    rollout = Rollout(change, attempts, task.client(), states, task.rollout, task.stopped, planner, watch)
     changed, error = False, None
     try:
         rollout.carry_out()
@@ -53,6 +56,14 @@ def apply(task: BulkTask, change: Change, run: int) -> Work:
             f"Change {record.change_id}, its last {rollout.shortfall}. Nothing is planned after it that could be held."
         )
     return Work(changed or rollout.sent > 0, rollout.sent, rollout.sending_seconds, states.pages, error=error)
+
+
+def _watch_of(task: BulkTask, change: Change) -> Watch | None:
+    """Return what passes on the result so far after each wave; None if nobody wants it."""
+    show = task.progress
+    if show is None:
+        return None
+    return lambda summary, sent, seconds: show(so_far(task, change, summary, Work(sent=sent, sending_seconds=seconds)))
 
 
 def _has_nothing_to_do(task: BulkTask, change: Change, counts: Mapping[str, int]) -> bool:

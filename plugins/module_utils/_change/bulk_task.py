@@ -38,6 +38,7 @@ class BulkTask:
         warn: receives a sentence for the user.
         warned: returns the sentences received so far.
         stopped: set by the caller to stop cleanly.
+        progress: receives the result so far after each wave that is sent; None if nobody wants it.
     """
 
     options: Mapping[str, Any]
@@ -51,6 +52,7 @@ class BulkTask:
     warn: Callable[[str], None]
     warned: Callable[[], Collection[str]]
     stopped: threading.Event
+    progress: Callable[[dict[str, Any]], None] | None = None
 
     @property
     def change_id(self) -> str:

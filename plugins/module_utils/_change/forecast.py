@@ -21,6 +21,7 @@ from .._core.states import NOT_BEGUN_STATUSES, ChangeStatus
 from .._ledger.change import Change
 from .._ledger.halts import status_of
 from .._ledger.pace import Pace, pace_of, rate_before
+from .._ledger.summary import Summary
 from .options import RolloutOptions
 from .windows import Window, window_of
 
@@ -147,12 +148,13 @@ def recorded_course(limits: Mapping[str, Any]) -> Course:
     )
 
 
-def forecast(change: Change, course: Course | None = None) -> dict[str, Any] | None:
+def forecast(change: Change, course: Course | None = None, summary: Summary | None = None) -> dict[str, Any] | None:
     """Forecast the end of a change, as modules return it.
 
     Args:
         change: the change.
         course: by the options of a task; without it, the limits recorded with the plan are used.
+        summary: the change's sums; None to read them.
 
     Returns:
         The forecast. None if nothing remains to be sent, if a person must act before anything is sent, or if no rate
@@ -161,7 +163,7 @@ def forecast(change: Change, course: Course | None = None) -> dict[str, Any] | N
     record = change.record()
     if status_of(record) not in _FORESEEN or (course is None and not record.limits):
         return None
-    pace = pace_of(change)
+    pace = pace_of(change, summary)
     if not (pace.in_wave or pace.waiting):
         return None
     try:

@@ -18,6 +18,7 @@ from .._ledger.audit import head_of
 from .._ledger.change import Change
 from .._ledger.fleet import shard_facts, shard_rows
 from .._ledger.queries import LATEST, Report
+from .._ledger.summary import Summary
 from .bulk_task import BulkTask, Work
 from .forecast import course_of, forecast
 from .further_attempts import attempts_result, recorded_attempts
@@ -74,41 +75,61 @@ def failure(
     return TaskResult(result, error, identifiers)
 
 
+def so_far(task: BulkTask, change: Change, summary: Summary, work: Work) -> dict[str, Any]:
+    """Return the change and what remains of it, as the result has them, while the task goes on.
+
+    Args:
+        task: the task.
+        change: the change.
+        summary: its sums.
+        work: what was done since this was asked for last.
+
+    Raises:
+        YateotaError: the ledger cannot be read.
+    """
+    report = Report(change, masked=False, summary=summary)
+    return {"change": _change(task, change, report, work), "remaining": summary.counts[RowState.PLANNED]}
+
+
 def _result(task: BulkTask, change: Change, work: Work, before: Mapping[str, int] | None) -> dict[str, Any]:
     report = Report(change, masked=False)
-    counts = report.summary.counts
-    done = report.waves_done()
-    opens = task.rollout.waits_until(change.clock.now())
-    foreseen = forecast(change, course_of(task.rollout))
+    counts, found = report.summary.counts, _change(task, change, report, work)
+    foreseen = found["forecast"]
     if foreseen and not foreseen["fits"] and task.options["state"] == ChangeStatus.PLANNED:
         task.warn(f"Change {task.change_id} does not fit into its window. {foreseen['sentence']}")
     return {
         "changed": work.changed,
-        "change": {
-            **report.facts(),
-            "selected": sum(counts.values()),
-            "counts": counts,
-            "states": report.summary.states,
-            "attempts": attempts_result(
-                change, report.summary.attempts, task.limits.get("attempts") or recorded_attempts(change.record())
-            ),
-            "waves_done": done,
-            "waves_total": done + _waves_remaining(report, task.rollout),
-            "waves": report.waves(LATEST),
-            "audit": head_of(change),
-            "window_opens": iso(opens),
-            "window_opens_local": None if opens is None else task.rollout.window.local(opens),
-            "forecast": foreseen,
-            "pages_read": work.pages_read,
-            "sent": work.sent,
-            "rate": round(work.sent / work.sending_seconds, 1) if work.sent else 0.0,
-        },
+        "change": found,
         "failures": report.failures(),
         "exhausted": report.exhausted(),
         "remaining": counts[RowState.PLANNED],
         "diff": {"before": dict(before or counts), "after": counts},
         **work.further,
         **_shards(task, change),
+    }
+
+
+def _change(task: BulkTask, change: Change, report: Report, work: Work) -> dict[str, Any]:
+    counts, done = report.summary.counts, report.waves_done()
+    opens = task.rollout.waits_until(change.clock.now())
+    return {
+        **report.facts(),
+        "selected": sum(counts.values()),
+        "counts": counts,
+        "states": report.summary.states,
+        "attempts": attempts_result(
+            change, report.summary.attempts, task.limits.get("attempts") or recorded_attempts(change.record())
+        ),
+        "waves_done": done,
+        "waves_total": done + _waves_remaining(report, task.rollout),
+        "waves": report.waves(LATEST),
+        "audit": head_of(change),
+        "window_opens": iso(opens),
+        "window_opens_local": None if opens is None else task.rollout.window.local(opens),
+        "forecast": forecast(change, course_of(task.rollout), report.summary),
+        "pages_read": work.pages_read,
+        "sent": work.sent,
+        "rate": round(work.sent / work.sending_seconds, 1) if work.sent else 0.0,
     }
 
 

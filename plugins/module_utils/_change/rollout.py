@@ -16,7 +16,7 @@ from .._api.delivery import Delivery, RateLimiter, StopSwitch
 from .._core import policy
 from .._core.attempt_policy import left_out_of_further
 from .._core.clock import elapsed
-from .._core.errors import ApiError, InvalidInputError, TransportError
+from .._core.errors import ApiError, TransportError
 from .._core.states import ENDED_STATUSES, NOT_BEGUN_STATUSES, ChangeStatus, RowState
 from .._core.tallies import Tally
 from .._ledger.attempts import Attempt, Attempts
@@ -29,6 +29,7 @@ from .fleet_rollout import FleetPart
 from .further_attempts import AttemptPlanner
 from .hold import why_halted
 from .options import RolloutOptions
+from .progress import Progress, Watch
 from .proof import Soak
 from .sending import Pipeline, SenderPool, plan_again
 from .states_reader import StateReader
@@ -53,6 +54,7 @@ class Rollout:
         options: how it is carried out.
         stopped: set by the caller to stop cleanly.
         planner: plans further attempts; None if there are none.
+        watch: as for ``Progress``.
 
     Attributes:
         sent: how many requests were sent for participants.
@@ -69,8 +71,10 @@ class Rollout:
         options: RolloutOptions,
         stopped: threading.Event,
         planner: AttemptPlanner | None = None,
+        watch: Watch | None = None,
     ) -> None:
         self._change = change
+        self._progress = Progress(change, watch)
         self._planner = planner
         self._attempts = attempts
         self._waves = Waves(change, attempts.chain)
@@ -123,9 +127,9 @@ class Rollout:
         if is_judged:
             self._plan_due()
         self._recount()
-        waves = 0
-        while waves != self._options.max_waves and self._carry_out_wave():
-            waves += 1
+        self._progress.count_all()
+        while self._progress.waves != self._options.max_waves and self._carry_out_wave():
+            self._progress.end_wave(self.sent, self.sending_seconds)
         self._end()
 
     def _plan_due(self) -> None:
@@ -272,6 +276,7 @@ class Rollout:
         if self._options.success_percentage is not None:  # what is proven now may be what the wave lacks
             self._attempts.settle_unknown(functools.partial(policy.proves_carried_out, self._action))
         self._recount()
+        self._progress.count_all()
         return not self._switch.is_on
 
     def _add_to_tally(self, attempt: Attempt) -> None:
@@ -309,12 +314,7 @@ class Rollout:
         elif self._change.halt:
             self._switch.stop(why_halted(self._change_id, self._change.halt))
         elif self._change.lease and not self._change.lease.is_safe():
-            self._switch.stop(
-                InvalidInputError(
-                    f"Change {self._change_id} was held up until its lease nearly ran out: nothing more was sent. "
-                    "Run it again, with more lease_seconds where the machine or the ledger is slow."
-                )
-            )
+            self._switch.stop(self._change.lease.held_up())
         elif not self._options.is_open(self._change.clock.now()):
             self._switch.stop(None)
         self._fleet.share_rate()

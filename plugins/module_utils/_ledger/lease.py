@@ -202,6 +202,13 @@ class Lease:
         """Return whether a request may be sent now."""
         return not self._ran_out and elapsed() - self._renewed < self._seconds * _SENDING_SHARE
 
+    def held_up(self) -> InvalidInputError:
+        """Return the error of a run that stops because its lease is no longer safe."""
+        return InvalidInputError(
+            f"Change {self._change_id} was held up until its lease nearly ran out: nothing more was sent. Run it "
+            "again, with more lease_seconds where the machine or the ledger is slow."
+        )
+
     def is_lost(self) -> bool:
         """Return whether another run may have it by now."""
         return self._ran_out or elapsed() - self._renewed >= self._seconds

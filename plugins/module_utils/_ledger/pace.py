@@ -13,6 +13,7 @@ from typing import Any
 
 from .._core.states import EXECUTED_STATES, RowState
 from .change import Change
+from .summary import Summary
 from .tables import changes, participants, sa, waves
 from .wave_rows import SPAN, in_waves
 
@@ -50,9 +51,14 @@ class Pace:
     is_first: bool
 
 
-def pace_of(change: Change) -> Pace:
-    """Read the pace of a change."""
-    return change.ledger.outage.repeat(lambda: _read(change))
+def pace_of(change: Change, summary: Summary | None = None) -> Pace:
+    """Read the pace of a change.
+
+    Args:
+        change: the change.
+        summary: its sums; None to read them.
+    """
+    return change.ledger.outage.repeat(lambda: _read(change, summary or change.summary()))
 
 
 def rate_before(change: Change) -> float | None:
@@ -60,8 +66,7 @@ def rate_before(change: Change) -> float | None:
     return change.ledger.outage.repeat(lambda: _rate_before(change))
 
 
-def _read(change: Change) -> Pace:
-    summary = change.summary()
+def _read(change: Change, summary: Summary) -> Pace:
     with change.ledger.read() as connection:
         begun = _latest_waves(connection, change.number)
         sent = _sendings(connection, change.number, begun)

@@ -65,13 +65,15 @@ class Report:
     Args:
         change: the change.
         masked: show all but the last 4 digits of subscribers' identifiers as ``*``.
+        summary: the change's sums; None to read them when they are asked for.
 
     Attributes:
         ledger: the change's.
     """
 
-    def __init__(self, change: Change, masked: bool) -> None:
+    def __init__(self, change: Change, masked: bool, summary: Summary | None = None) -> None:
         self._change = change
+        self._given = summary
         self._masked = masked
         self.ledger = change.ledger
 
@@ -146,8 +148,8 @@ class Report:
 
     @functools.cached_property
     def summary(self) -> Summary:
-        """Return the change's summary, as it was when it was first asked for."""
-        return self._change.summary()
+        """Return the change's summary: the one given, or as it was when it was first asked for."""
+        return self._given or self._change.summary()
 
     def failures(self) -> list[dict[str, Any]]:
         """List the first participants in ``BAD_STATES``."""

@@ -176,7 +176,7 @@ def _audit(audit: Mapping[str, Any]) -> list[tuple[str, Any]]:
 
 
 def _merged(runs: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Merge consecutive runs of the same job: a role makes one run for each wave."""
+    """Merge consecutive runs of the same job: with a gate, a role makes one run for each wave."""
     merged = []
     for _key, group in itertools.groupby(runs, lambda run: tuple(run.get(name) for name in _RUN_OWNER)):
         same = list(group)

@@ -48,6 +48,7 @@ ELSEWHERE = {
     "module_utils/_change/fleet.py": ({"started"}, MOMENTS),
     "module_utils/_change/hold.py": ({"held", "stopped"}, HALTS),
     "module_utils/_change/options.py": ({"unknown"}, "an option's name"),
+    "module_utils/_change/progress.py": ({"finished"}, MOMENTS),
     "module_utils/_change/task.py": ({"failed"}, "what a run came to"),
     "module_utils/_core/campaign_policy.py": ({"restarted"}, "a key of the diff"),
     "module_utils/_core/cohorts.py": ({"failed"}, "keys of the result: how many failed"),

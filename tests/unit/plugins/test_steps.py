@@ -16,6 +16,8 @@ from ansible_collections.simops.yateota.plugins.action import yateota_bulk, yate
 from ansible_collections.simops.yateota.plugins.module_utils._core.signals import stops_on_signals
 from ansible_collections.simops.yateota.plugins.plugin_utils._steps import SteppedAction
 
+Progress = Callable[[dict[str, Any]], None]
+
 BULK = {"state": "applied", "progress": True, "unknown": "resend", "rollout": {"soak": "1"}}
 
 
@@ -34,21 +36,39 @@ def test_a_signal_within_a_step_ends_the_steps_too() -> None:
 
 
 class Steps:
-    """An action whose steps come to the results given; keeps what they were asked, and what was shown."""
+    """An action whose steps come to the results given; keeps what they were asked, and what was shown.
 
-    def __init__(self, of: type[SteppedAction], results: Sequence[dict[str, Any]], check_mode: bool = False) -> None:
+    Each step is a module of its own, or ``is_here`` and tells the results before its last one.
+    """
+
+    def __init__(
+        self,
+        of: type[SteppedAction],
+        results: Sequence[dict[str, Any] | list[dict[str, Any]]],
+        check_mode: bool = False,
+        is_here: bool = False,
+    ) -> None:
         self.asked: list[dict[str, Any]] = []
         self.shown: list[str] = []
         self.stopped = threading.Event()
         self.action = object.__new__(of)
         self.action._task = SimpleNamespace(check_mode=check_mode)
+        self.action._obstacle = lambda _variables: None if is_here else "a reason"  # type: ignore[method-assign]
         self.action.run_step = self.run_step  # type: ignore[method-assign]
         self.action.show_line = self.shown.append  # type: ignore[method-assign]
         self._results = iter(results)
 
-    def run_step(self, options: Mapping[str, Any], _variables: dict[str, Any]) -> dict[str, Any]:
+    def run_step(
+        self, options: Mapping[str, Any], _variables: dict[str, Any], progress: Progress | None = None
+    ) -> dict[str, Any]:
         self.asked.append(dict(options))
-        return next(self._results)
+        found = next(self._results)
+        if isinstance(found, dict):
+            return found
+        assert progress
+        for so_far in found[:-1]:
+            progress(so_far)
+        return found[-1]
 
     def run(self, options: dict[str, Any]) -> dict[str, Any]:
         return self.action.run_in_steps(options, self.stopped, {})
@@ -91,6 +111,26 @@ def test_all_waves_are_one_result() -> None:
     assert done["warnings"] == ["Once.", "Twice."]
 
 
+LINES = [f"Wave {number} of 3: {10 * number} of 30 done, {30 - 10 * number} remaining; 5.0/s" for number in (1, 2, 3)]
+
+
+def test_one_run_in_this_process_sends_all_waves_and_tells_each() -> None:
+    whole = wave(3, "applied", sent=30, warnings=["Once."])
+    steps = Steps(yateota_bulk.ActionModule, [[*map(wave, (1, 2, 3)), whole]], is_here=True)
+    done = steps.run({**BULK, "max_waves": 9})
+    assert steps.asked == [{**BULK, "max_waves": 9}]
+    assert [line.partition(", 0:")[0] for line in steps.shown] == LINES
+    assert done == whole
+
+
+def test_a_run_in_this_process_that_ends_within_a_wave_tells_how_far_it_came() -> None:
+    stopped = wave(2, "aborted", failed=True, failure={"kind": "api"}, msg="It is aborted.")
+    steps = Steps(yateota_bulk.ActionModule, [[wave(1), stopped]], is_here=True)
+    assert steps.run(BULK)["msg"] == "It is aborted."
+    assert [line.partition(", 0:")[0] for line in steps.shown] == LINES[:2]
+    assert Steps(yateota_bulk.ActionModule, [[{"failed": True}]], is_here=True).run(BULK)["failed"]
+
+
 CLOSED = wave(
     0,
     "window_closed",
@@ -111,6 +151,18 @@ def test_a_task_says_which_window_it_waits_for_and_waits_before_its_first_wave_a
     assert steps.shown[1].startswith("Wave 1 of 3: ")
     assert (len(steps.shown), done["change"]["sent"]) == (4, 30)
     assert done["warnings"] == ["Early.", "Once.", "Twice."]
+
+
+def test_a_run_in_this_process_waits_for_a_window_as_well() -> None:
+    steps = Steps(yateota_bulk.ActionModule, [[CLOSED], [wave(1), wave(2), wave(3, "applied", sent=30)]], is_here=True)
+    done = steps.run({**BULK, "wait_for_window": "yes"})
+    assert [(each["wait_for_window"], each["unknown"]) for each in steps.asked] == [
+        (False, "resend"),
+        ("yes", "resend"),
+    ]
+    assert steps.shown[0] == WAITS
+    assert [line.partition(", 0:")[0] for line in steps.shown[1:]] == LINES
+    assert (done["change"]["sent"], done["warnings"]) == (30, ["Early."])
 
 
 def test_a_task_that_is_not_to_wait_ends_where_its_window_is_closed() -> None:
