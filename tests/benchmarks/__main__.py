@@ -53,6 +53,7 @@ BENCHMARKS: dict[str, tuple[Callable[..., dict[str, Any]], Limits]] = {
     "growth-sqlite": (growth.on_sqlite, GROWTH),
     "growth-postgresql": (growth.on_postgresql, GROWTH),
     "finished-again": (growth.finished_again, {f"{each}_seconds": ("<=", 2) for each in growth.DATABASES}),
+    "ten-million": (growth.ten_million, {f"{step}_peak_mb": ("<=", 200) for step in ("planning", "reporting")}),
     "role": (role_speed.wave_overhead, {"seconds_a_wave": ("<=", 0.25), "gated_seconds_a_wave": ("<=", 0.25)}),
     "released": (released.beside_release, {}),
     "resuming": (bulk_speed.resuming, {"seconds": ("<=", 3)}),
@@ -80,6 +81,7 @@ TRIALS: dict[str, Callable[[int, int], dict[str, int]]] = {
 }
 MOST_TRIALS = {"trials-outages": 50}
 NO_TRIAL: Limits = {"trials_with_problems": ("<=", 0)}
+ONLY_IF_ASKED = ("ten-million",)
 FUZZ: Limits = {"seeds_with_problems": ("<=", 0)}
 
 
@@ -87,7 +89,8 @@ def main() -> int:
     """Run the benchmarks asked for."""
     names = [*BENCHMARKS, *TRIALS, "fuzz"]
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--only", nargs="+", choices=names, default=names)
+    usual = [name for name in names if name not in ONLY_IF_ASKED]
+    parser.add_argument("--only", nargs="+", choices=names, default=usual, help="without it, all but ten-million")
     parser.add_argument("--trials", type=int, default=200)
     parser.add_argument("--answers", type=int, default=100_000, help="answers that `fuzz` spoils")
     parser.add_argument(

@@ -60,15 +60,16 @@ def steps(url: str, where: str, folder: Path) -> dict[str, Callable[[], dict[str
     }
 
 
-def costs(participants: int, folder: Path, database: str) -> dict[str, float]:
+def costs(participants: int, folder: Path, database: str, names: Sequence[str] = STEPS) -> dict[str, float]:
     """Return the seconds of CPU of each step, and the peak of this process's memory in MB at its end."""
     from bulk_speed import bare_server
 
     found = {}
     with bare_server(participants) as url, ledger(folder, database) as (where, computed):
-        for name, step in steps(url, where, folder).items():
+        by_name = steps(url, where, folder)
+        for name in names:
             begun = computed()
-            result = step()
+            result = by_name[name]()
             found[name] = computed() - begun
             if result.get("failed"):
                 raise RuntimeError(f"{name}: {result['msg']}")
@@ -132,6 +133,11 @@ def finished_again(folder: Path, participants: int = 1_000_000) -> dict[str, Any
             found[f"{database}_seconds"] = computed() - begun
             expect((again["changed"], again["change"]["counts"]["done"]), (False, participants))
     return found
+
+
+def ten_million(folder: Path, participants: int = 10_000_000) -> dict[str, float]:
+    """Plan and report a change of ten million once."""
+    return costs(participants, folder, "sqlite", ("planning", "reporting"))
 
 
 if __name__ == "__main__":
