@@ -107,15 +107,23 @@ def sent_at(ledgers: Iterable[str]) -> list[float]:
 
 def computed(first: int) -> float:
     """Return the seconds that a database's processes have computed, those that have ended included."""
-    ticks = 0
-    for path in Path("/proc").glob("[0-9]*/stat"):
-        with contextlib.suppress(OSError):
-            fields = path.read_text().rpartition(")")[2].split()
-            if int(path.parent.name) == first:
-                ticks += sum(map(int, fields[11:15]))
-            elif int(fields[1]) == first:
-                ticks += sum(map(int, fields[11:13]))
-    return ticks / os.sysconf("SC_CLK_TCK")
+    while True:
+        before, others = _ticks(first), 0
+        for path in Path("/proc").glob("[0-9]*/stat"):
+            with contextlib.suppress(OSError):
+                fields = path.read_text().rpartition(")")[2].split()
+                if int(fields[1]) == first:
+                    others += sum(map(int, fields[11:13]))
+        own = _ticks(first)
+        # A process that ends between two looks would count in none of them, or in both.
+        if own[1] == before[1]:
+            return (sum(own) + others) / os.sysconf("SC_CLK_TCK")
+
+
+def _ticks(process: int) -> tuple[int, int]:
+    """Return how long a process has computed, and its children that have ended."""
+    fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+    return sum(map(int, fields[11:13])), sum(map(int, fields[13:15]))
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from workers import fuzz, replay
 def main() -> int:
     """Run what the command line asks for."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--answers", type=int, default=3000)
+    parser.add_argument("--answers", type=int, default=1000)
     parser.add_argument("--seed", type=int, default=1, help="the first seed")
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--replay", type=int, metavar="SEED", help="run this seed alone")

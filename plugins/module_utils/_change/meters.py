@@ -13,13 +13,13 @@ _LATEST_WEIGHT = 0.25
 _MEASURED_OVER = 0.2
 """Seconds over which the load of this process is measured: longer than a pause of the machine."""
 
-_WAIT_LEAST, _WAIT_MOST = 0.05, 0.25
+_WAIT_LEAST, _WAIT_MOST = 0.05, 0.35
 """The seconds between two transactions. The most is far below the second within which a hold is seen."""
 
 _LONGEST = 1.0
 """The seconds from which a transaction counts as one that waited for a database that was away."""
 
-_LEDGER_SHARE = 0.05
+_LEDGER_SHARE = 0.03
 """The share of a run's time that its ledger should take at most.
 
 A database that is far away or works for many runs takes long for each transaction. Runs with fewer and larger ones do

@@ -77,7 +77,7 @@ def test_threads_that_do_not_work_end_too(senders: SenderPool) -> None:
     assert not [thread for thread in senders._threads if thread.is_alive()]
 
 
-@pytest.mark.parametrize(("takes", "waits"), [(0.002, 0.05), (0.008, 0.16), (5.0, 0.25)])
+@pytest.mark.parametrize(("takes", "waits"), [(0.001, 0.05), (0.006, 0.2), (5.0, 0.35)])
 def test_marks_run_further_ahead_where_the_ledger_is_slow(
     takes: float, waits: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
