@@ -154,7 +154,7 @@ pylint-2.16: $(CORES)/2.16/.ready
 	@$(GATE) $(<D) --count sanity $@ -- tests/gates/tarball.sh {python} --test pylint
 # All but the slow ones on the oldest, and all of them by `make bench` on the newest. Those that ask something of Ansible run on
 # the newest too, and on the main ansible-core by ansible-test, which runs each test in a fork at twice the cost.
-OF_ANSIBLE = tests/unit/contract/ $(filter-out %/module_utils/,$(wildcard tests/unit/plugins/*/))
+OF_ANSIBLE = tests/unit/contract/ $(filter-out %/module_utils/ %/modules/,$(wildcard tests/unit/plugins/*/))
 units-2.19: $(CORES)/2.19/.ready
 	@$(GATE) $(<D) --count junit $@ -- ansible-test units --python {python} --color no --num-workers 2 \
 	  $(OF_ANSIBLE)

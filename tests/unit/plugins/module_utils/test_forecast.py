@@ -23,6 +23,8 @@ from ansible_collections.simops.yateota.tests.unit.plugins.module_utils.conftest
 from hypothesis import given
 from hypothesis import strategies as st
 
+pytestmark = pytest.mark.any_database
+
 NOON = datetime.datetime(2026, 6, 1, 12, tzinfo=datetime.UTC).timestamp()
 NIGHTS = {"hours": ["22:00-02:00"], "time_zone": "UTC"}
 NIGHT = NOON + 10 * 3600

@@ -29,6 +29,8 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from yateota_sandbox import Sandbox
 
+pytestmark = pytest.mark.any_database
+
 DASHBOARD = Path(__file__).parents[4] / "docs" / "examples" / "grafana" / "yateota.json"
 # What the node exporter itself exposes.
 EXPORTER = {"node_textfile_mtime_seconds": {"file"}}

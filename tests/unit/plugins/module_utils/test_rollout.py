@@ -27,6 +27,8 @@ from ansible_collections.simops.yateota.tests.unit.plugins.servers import Connec
 
 from yateota_sandbox import Options, Sandbox
 
+pytestmark = pytest.mark.any_database
+
 C167 = range(185, 265)
 NOBODY = dict.fromkeys(("planned", "sending", "done", "skipped", "refused", "failed", "unknown"), 0)
 
@@ -451,7 +453,6 @@ def test_two_runs_at_once(bulk: Bulk, sandbox: Sandbox) -> None:
     assert max(acted_on(sandbox).values()) == 1
 
 
-@pytest.mark.any_database
 @pytest.mark.parametrize(
     ("options", "words"),
     [

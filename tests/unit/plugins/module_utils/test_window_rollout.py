@@ -25,6 +25,8 @@ from ansible_collections.simops.yateota.tests.unit.plugins.servers import RunTas
 
 from yateota_sandbox import Sandbox
 
+pytestmark = pytest.mark.any_database
+
 HOUR = 3600.0
 ONE = {"concurrency": 1}
 
