@@ -23,10 +23,10 @@ from .foresight import check_provable
 from .further_attempts import attempts_of, planner_of
 from .hold import check_not_halted, check_seen
 from .one_sim import separate_sims
-from .progress import Watch
 from .result import so_far
 from .rollout import Rollout
 from .states_reader import StateReader
+from .wave_progress import Watch
 
 
 def apply(task: BulkTask, change: Change, run: int) -> Work:

@@ -29,11 +29,11 @@ from .fleet_rollout import FleetPart
 from .further_attempts import AttemptPlanner
 from .hold import why_halted
 from .options import RolloutOptions
-from .progress import Progress, Watch
 from .proof import Soak
 from .sending import Pipeline, SenderPool, plan_again
 from .states_reader import StateReader
 from .waiting import wait_for
+from .wave_progress import Watch, WaveProgress
 
 _SEEN_WITHIN = 0.6
 """The maximum age in seconds of the last reading of holds and stops when a request is sent.
@@ -54,7 +54,7 @@ class Rollout:
         options: how it is carried out.
         stopped: set by the caller to stop cleanly.
         planner: plans further attempts; None if there are none.
-        watch: as for ``Progress``.
+        watch: as for ``WaveProgress``.
 
     Attributes:
         sent: how many requests were sent for participants.
@@ -74,7 +74,7 @@ class Rollout:
         watch: Watch | None = None,
     ) -> None:
         self._change = change
-        self._progress = Progress(change, watch)
+        self._progress = WaveProgress(change, watch)
         self._planner = planner
         self._attempts = attempts
         self._waves = Waves(change, attempts.chain)

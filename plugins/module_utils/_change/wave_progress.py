@@ -18,7 +18,7 @@ Watch = Callable[[Summary, int, float], None]
 """Receives the sums of a change after a wave, how many requests the wave took, and the seconds to send them."""
 
 
-class Progress:
+class WaveProgress:
     """The waves that a run has carried out, and what the change comes to after each.
 
     Args:
@@ -39,7 +39,10 @@ class Progress:
         self.waves = 0
 
     def count_all(self) -> None:
-        """Count all participants: before the first wave, and whenever others than those of one wave were written."""
+        """Count all participants.
+
+        It is called before the first wave, and whenever others than those of the present wave were written.
+        """
         if self._watch is None:
             return
         self._summary = self._change.summary()

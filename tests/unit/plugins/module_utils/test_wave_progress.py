@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from ansible_collections.simops.yateota.plugins.module_utils._change import apply
 from ansible_collections.simops.yateota.plugins.module_utils._change.bulk_task import BulkTask
-from ansible_collections.simops.yateota.plugins.module_utils._change.progress import Watch
+from ansible_collections.simops.yateota.plugins.module_utils._change.wave_progress import Watch
 from ansible_collections.simops.yateota.plugins.module_utils._core import rollout_policy
 from ansible_collections.simops.yateota.plugins.module_utils._ledger.change import Change
 from ansible_collections.simops.yateota.plugins.module_utils._ledger.summary import Summary
