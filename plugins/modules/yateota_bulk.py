@@ -317,7 +317,8 @@ options:
       - With O(state=applied), show the progress of the change in a line after each wave.
       - The lines are for people. They are written to standard error, so that they appear in a terminal and in the output of an AWX job, and do
         not change the output of callbacks such as C(json). The result covers all waves.
-      - Each wave is then a run of the module, as with O(max_waves=1). O(unknown=resend) applies to the first of them.
+      - In the controller's process, one run sends all waves. A module in an interpreter of its own is run for each wave, as with O(max_waves=1).
+        In both, O(unknown=resend) applies only to participants that were unknown before the task.
     type: bool
     default: false
     version_added: 1.1.0
