@@ -76,7 +76,7 @@ def failure(
 
 
 def so_far(task: BulkTask, change: Change, summary: Summary, work: Work) -> dict[str, Any]:
-    """Return the change and what remains of it, as the result has them, while the task goes on.
+    """Return the change and what remains of it, as the result has them, while the task continues.
 
     Args:
         task: the task.

@@ -53,7 +53,7 @@ class WaveProgress:
             self._others.subtract(latest["counts"])
 
     def end_wave(self, sent: int, seconds: float) -> None:
-        """Count a wave that has ended, and tell who watches.
+        """Count a wave that has ended, and call ``watch``.
 
         Args:
             sent: how many requests the run has sent so far.

@@ -38,7 +38,7 @@ def test_a_signal_within_a_step_ends_the_steps_too() -> None:
 class Steps:
     """An action whose steps come to the results given; keeps what they were asked, and what was shown.
 
-    Each step is a module of its own, or ``is_here`` and tells the results before its last one.
+    Each step is a module of its own, or ``is_here`` and reports the results before its last one.
     """
 
     def __init__(
@@ -114,7 +114,7 @@ def test_all_waves_are_one_result() -> None:
 LINES = [f"Wave {number} of 3: {10 * number} of 30 done, {30 - 10 * number} remaining; 5.0/s" for number in (1, 2, 3)]
 
 
-def test_one_run_in_this_process_sends_all_waves_and_tells_each() -> None:
+def test_one_run_in_this_process_sends_all_waves_and_shows_each() -> None:
     whole = wave(3, "applied", sent=30, warnings=["Once."])
     steps = Steps(yateota_bulk.ActionModule, [[*map(wave, (1, 2, 3)), whole]], is_here=True)
     done = steps.run({**BULK, "max_waves": 9})
@@ -123,7 +123,7 @@ def test_one_run_in_this_process_sends_all_waves_and_tells_each() -> None:
     assert done == whole
 
 
-def test_a_run_in_this_process_that_ends_within_a_wave_tells_how_far_it_came() -> None:
+def test_a_run_in_this_process_that_ends_within_a_wave_shows_how_far_it_came() -> None:
     stopped = wave(2, "aborted", failed=True, failure={"kind": "api"}, msg="It is aborted.")
     steps = Steps(yateota_bulk.ActionModule, [[wave(1), stopped]], is_here=True)
     assert steps.run(BULK)["msg"] == "It is aborted."

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 simops.yateota contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What is told after each wave of a run is what the rows come to."""
+"""What is reported after each wave of a run is what the rows come to."""
 
 from __future__ import annotations
 
@@ -24,49 +24,49 @@ pytestmark = pytest.mark.any_database
 NO_ABORT = {"minimum_executed": 1000}
 
 
-class Told:
-    """What was told after each wave, beside the same as the rows have it."""
+class Reported:
+    """What was reported after each wave, beside the same as the rows have it."""
 
     def __init__(self) -> None:
         self.waves: list[tuple[int, int, int]] = []
         self.differ: list[tuple[Summary, Summary]] = []
 
     def watch_of(self, _task: BulkTask, change: Change) -> Watch:
-        def watch(told: Summary, sent: int, seconds: float) -> None:
+        def watch(reported: Summary, sent: int, seconds: float) -> None:
             read = Change(change.ledger, change.number)._read_summary()
-            if (told.counts, told.waiting) != (read.counts, read.waiting) or seconds <= 0:
-                self.differ.append((told, read))
-            self.waves.append((told.counts["planned"], told.counts["unknown"], sent))
+            if (reported.counts, reported.waiting) != (read.counts, read.waiting) or seconds <= 0:
+                self.differ.append((reported, read))
+            self.waves.append((reported.counts["planned"], reported.counts["unknown"], sent))
 
         return watch
 
 
 @pytest.fixture
-def told(monkeypatch: pytest.MonkeyPatch) -> Told:
-    told = Told()
-    monkeypatch.setattr(apply, "_watch_of", told.watch_of)
-    return told
+def reported(monkeypatch: pytest.MonkeyPatch) -> Reported:
+    reported = Reported()
+    monkeypatch.setattr(apply, "_watch_of", reported.watch_of)
+    return reported
 
 
-def test_after_a_run_that_ended_in_the_middle_of_a_wave(bulk: Bulk, sandbox: Sandbox, told: Told) -> None:
+def test_after_a_run_that_ended_in_the_middle_of_a_wave(bulk: Bulk, sandbox: Sandbox, reported: Reported) -> None:
     """The last run sends one again whose outcome is unknown."""
     for nth in (3, 8):
         sandbox.fault(request="action_participant", nth=nth, kind="drop_before")
     run: dict[str, Any] = {"rollout": {"canary": 5, "wave_size": 20, "concurrency": 1}}
     aborted = bulk("applied", **run, abort={"threshold_percentage": 20, "minimum_executed": 6})
-    assert told.waves == [(39, 1, 5)]
+    assert reported.waves == [(39, 1, 5)]
     begun = aborted["change"]["sent"] - 5
     assert 0 < begun < 20
     more = {**run, "resume_aborted": True, "abort": NO_ABORT}
     bulk("applied", **more)
-    assert told.waves[1:] == [(19, 2, 20 - begun), (0, 2, 19)]
+    assert reported.waves[1:] == [(19, 2, 20 - begun), (0, 2, 19)]
     again = bulk("applied", **more, unknown="resend")["change"]
-    assert (told.waves[3:], again["counts"]["done"]) == ([(0, 0, 2)], 44)
-    assert told.differ == []
+    assert (reported.waves[3:], again["counts"]["done"]) == ([(0, 0, 2)], 44)
+    assert reported.differ == []
 
 
 def test_after_a_soak_that_settles_what_was_unknown(
-    bulk: Bulk, start_sandbox: StartSandbox, told: Told, monkeypatch: pytest.MonkeyPatch
+    bulk: Bulk, start_sandbox: StartSandbox, reported: Reported, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(rollout_policy, "_SHORTEST", 0.05)
     fields = {"campaign_id": 167, "name": "Quick", "type": "RFM", "state": "started", "failure_rate": 0}
@@ -80,7 +80,7 @@ def test_after_a_soak_that_settles_what_was_unknown(
     quick.fault(request="action_participant", nth=3, kind="drop_after")
     rollout = {"wave_size": 10, "soak": 60, "success_percentage": 100}
     bulk("applied", quick, rollout=rollout, abort=NO_ABORT)
-    assert (told.waves, told.differ) == ([(10, 0, 10), (0, 0, 10)], [])
+    assert (reported.waves, reported.differ) == ([(10, 0, 10), (0, 0, 10)], [])
 
 
 def test_nothing_is_counted_where_nobody_watches(bulk: Bulk, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
