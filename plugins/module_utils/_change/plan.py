@@ -79,6 +79,7 @@ def _record(
         offered += len(rows)
         named = rows[:1] if selection.listed else rows  # the rows of a server's own list are all named in one way
         kinds |= {"/".join(kinds_of(row.name)) for row in named}
+    recorded.refresh_statistics(offered)
     description = selection.description()
     if selection.columns:
         description["columns"] = selection.columns

@@ -20,6 +20,8 @@ from .tables import links, participants, sa
 _NUMBERS = ("participant_id", "campaign_id", "found")
 _GIVEN = dict.fromkeys((*Row._fields, "state_now"), "string") | dict.fromkeys((*_NUMBERS, "seq"), "integer")
 """The columns of ``Row`` and those that follow it in a statement's rows, with their types."""
+_LARGE = 1000
+"""The number of rows from which a plan is large: some blocks of a server's list."""
 _COMMON = ("change", "state", "read_at", "reading", "attempt")
 
 
@@ -65,6 +67,20 @@ class Plan:
         own: dict[str, Any] = {"change": self._change.number, "state": str(RowState.PLANNED), "read_at": read_at}
         with self._change.write() as connection:
             self._new.insert(connection, given, **own, reading=reading, attempt=0)
+
+    @repeatable
+    def refresh_statistics(self, number: int) -> None:
+        """Let PostgreSQL count a large plan's rows, so that it finds them by an index.
+
+        By itself it does so minutes later, and until then may read the whole change for each block of it. A user who
+        does not own the table changes nothing by this.
+
+        Args:
+            number: how many rows were added.
+        """
+        if number >= _LARGE and not self.ledger.is_file:
+            with self._change.write() as connection:
+                connection.exec_driver_sql(f"ANALYZE (SKIP_LOCKED) {participants.name}")
 
     @repeatable
     def leave_out_misidentified(self, missing: str, several: str, unnamed: str, sent_by: Sequence[str]) -> None:

@@ -140,6 +140,20 @@ def test_a_wave_takes_less_than_one_look_at_all_participants(
     assert taken[1] - taken[0] < 10 * look
 
 
+@pytest.mark.parametrize("ledger", ["postgresql"], indirect=True)
+def test_postgresql_knows_a_large_plan_at_once(bulk: Bulk, start_sandbox: StartSandbox, ledger: str) -> None:
+    """Without statistics, it compares each block of a reading with the whole change."""
+    size = 2000
+    sims = {"count": size, "imsi": "001010000000001", "iccid": "893101000000000001", "msisdn": "882990000001"}
+    fields = {"campaign_id": 167, "name": "Many", "type": "RFM", "state": "started", "first_participant": 1000}
+    bulk("planned", start_sandbox(scenario={"sims": [sims], "campaigns": [{**fields, "initial": {"failed": size}}]}))
+    opened = look_into(ledger, None)
+    assert opened
+    with contextlib.closing(opened), opened.read() as connection:
+        known = sa.text("SELECT reltuples FROM pg_class WHERE oid = CAST('yateota_participants' AS regclass)")
+        assert connection.execute(known).scalar() == size
+
+
 @pytest.mark.parametrize("ledger", ["sqlite"], indirect=True)
 def test_one_that_another_program_plans_again_before_the_next_wave_is_not_lost(
     bulk: Bulk, ledger: str, sandbox: Sandbox
