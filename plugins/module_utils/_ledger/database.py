@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import sqlite3
 import threading
@@ -16,6 +17,10 @@ from .._core.errors import InvalidInputError, YateotaError
 from . import migrations, postgresql, sqlite, tables
 from .outage import LedgerBusyError, Outage, repeatable
 from .tables import SCHEMA_VERSION, sa, sa_exc
+
+# Without a handler, Python would write what they note of a database that is away to standard error, with tracebacks.
+for _library in ("sqlalchemy", "psycopg"):
+    logging.getLogger(_library).addHandler(logging.NullHandler())
 
 _NAMING_LOCK = 0x79617466
 """The PostgreSQL advisory lock for naming a change: two names that differ by case may arrive at once."""

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import signal
 import subprocess
@@ -186,3 +187,12 @@ def test_a_signal_ends_a_verification_that_has_not_come_to_its_end(bulk: Bulk, m
     result = bulk("verified", verify_timeout=600)
     assert (result["failed"], result["remaining"]) == (True, 44)
     assert result["msg"] == "Change CHG1 was stopped by a signal: run it again to verify it."
+
+
+def test_what_the_libraries_note_of_an_outage_is_not_written_to_standard_error(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(logging.getLogger(), "handlers", [])  # those of pytest
+    for name in ("sqlalchemy.pool.impl.QueuePool", "psycopg"):
+        logging.getLogger(name).error("It is away.", exc_info=OSError())
+    assert capfd.readouterr().err == ""
