@@ -45,7 +45,7 @@ class Task:
         params: the validated options.
         check_mode: only reads may be sent, and nothing written.
         masking: masks subscribers' identifiers in the output; None if they are to be shown.
-        progress: receives the result so far of a long task, from time to time; None if nobody wants it.
+        progress: called with interim results of a long task; None if they are not needed.
     """
 
     def __init__(

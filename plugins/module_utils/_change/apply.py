@@ -59,7 +59,7 @@ def apply(task: BulkTask, change: Change, run: int) -> Work:
 
 
 def _watch_of(task: BulkTask, change: Change) -> Watch | None:
-    """Return what passes on the result so far after each wave; None if nobody wants it."""
+    """Return what calls ``task.progress`` after each wave; None if the task has none."""
     show = task.progress
     if show is None:
         return None

@@ -38,7 +38,7 @@ class BulkTask:
         warn: receives a sentence for the user.
         warned: returns the sentences received so far.
         stopped: set by the caller to stop cleanly.
-        progress: receives the result so far after each wave that is sent; None if nobody wants it.
+        progress: called with an interim result after each wave; None if it is not needed.
     """
 
     options: Mapping[str, Any]

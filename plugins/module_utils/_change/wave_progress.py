@@ -23,7 +23,7 @@ class WaveProgress:
 
     Args:
         change: the change, written under the lease of this run.
-        watch: called after each wave; None if nobody watches, and nothing is counted.
+        watch: called after each wave; None if that is not needed: nothing is counted then.
 
     Attributes:
         waves: how many waves have ended.

@@ -83,8 +83,11 @@ def test_after_a_soak_that_settles_what_was_unknown(
     assert (reported.waves, reported.differ) == ([(10, 0, 10), (0, 0, 10)], [])
 
 
-def test_nothing_is_counted_where_nobody_watches(bulk: Bulk, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of the two sums of a run, one is read before its waves and one after them."""
+@pytest.mark.parametrize("is_watched", [False, True])
+def test_no_wave_counts_all_participants(
+    bulk: Bulk, sandbox: Sandbox, is_watched: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(apply, "_watch_of", lambda *_given: (lambda *_sums: None) if is_watched else None)
     read: list[Change] = []
     summarized = Change._read_summary
 
