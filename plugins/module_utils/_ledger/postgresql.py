@@ -29,7 +29,7 @@ _LIMITS = "; ".join(
     f"SET LOCAL {name} = '{limit}'"
     for name, limit in {
         "lock_timeout": "10s",
-        "statement_timeout": "5min",  # a purge of millions of participants takes minutes
+        "statement_timeout": "5min",  # counting or judging millions of participants takes minutes
         # Transactions take milliseconds. A run that dies within one blocks others no longer than this.
         "idle_in_transaction_session_timeout": "20s",
     }.items()

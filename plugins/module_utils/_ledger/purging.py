@@ -16,6 +16,8 @@ from .outage import repeatable
 from .tables import changes, earlier_attempts, participants, sa
 
 _BLOCK = 1000
+# So many rows are emptied by one statement: even a slow database does not come near the time that a statement may take.
+_EMPTIED = 100_000
 
 
 def purge_identifiers(change: Change) -> None:
@@ -95,9 +97,13 @@ class _Purge:
     def remove(self) -> None:
         """Remove the data, and the salt."""
         with self._change.write() as connection:
+            seq = participants.c.seq
             blank = dict.fromkeys(("message", *IDENTIFIERS))
-            name = sa.cast(participants.c.seq, sa.Text)
-            connection.execute(participants.update().where(self._change.rows).values(name=name, **blank))
+            emptied = participants.update().values(name=sa.cast(seq, sa.Text), **blank)
+            last = connection.execute(sa.select(sa.func.max(seq)).where(self._change.rows)).scalar() or 0
+            for start in range(0, last + 1, _EMPTIED):
+                rows = seq.between(start, start + _EMPTIED - 1)
+                connection.execute(emptied.where(self._change.rows, rows))
             connection.execute(earlier_attempts.update().where(self._earlier).values(message=None))
             own = changes.update().where(changes.c.number == self._change.number)
             connection.execute(own.values(status=ChangeStatus.PURGED, salt=None))

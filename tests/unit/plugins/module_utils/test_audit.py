@@ -6,14 +6,16 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from ansible_collections.simops.yateota.plugins.module_utils._ledger import purging
 from ansible_collections.simops.yateota.plugins.module_utils._ledger.audit import audit
 from ansible_collections.simops.yateota.plugins.module_utils._ledger.change import Change
-from ansible_collections.simops.yateota.plugins.module_utils._ledger.database import look_into
+from ansible_collections.simops.yateota.plugins.module_utils._ledger.database import Ledger, look_into
 from ansible_collections.simops.yateota.plugins.module_utils._ledger.entries import (
     PRIVATE,
     RUN_FACTS,
@@ -106,15 +108,23 @@ class Database:
 
     def audited(self, head: str | None = None) -> dict[str, Any]:
         """Audit the change."""
+        return audit(Change(self._ledger, 1), head)
+
+    @functools.cached_property
+    def _ledger(self) -> Ledger:
         ledger = look_into(self.where, None)
         assert ledger
-        with contextlib.closing(ledger):
-            return audit(Change(ledger, 1), head)
+        return ledger
+
+    def close(self) -> None:
+        if "_ledger" in self.__dict__:
+            self._ledger.close()
 
 
 @pytest.fixture
-def database(ledger: str) -> Database:
-    return Database(ledger)
+def database(ledger: str) -> Iterator[Database]:
+    with contextlib.closing(Database(ledger)) as found:
+        yield found
 
 
 @pytest.fixture
@@ -487,8 +497,9 @@ def test_an_approval_binds_what_the_plan_left_out(bulk: Bulk, database: Database
 
 
 def test_the_purge_keeps_the_chain_and_no_means_to_find_an_identifier(
-    bulk: Bulk, applied: Database, info: Callable[..., dict[str, Any]]
+    bulk: Bulk, applied: Database, info: Callable[..., dict[str, Any]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(purging, "_EMPTIED", 79)  # the last of the 80 is in a statement of its own
     before, head = applied.rows(), applied.head()
     bulk("purged", action=None, selection=None)
     assert info(audit=True, audit_head=head)["change"]["audit"] == {**INTACT, "links": 7, "head": head}
