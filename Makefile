@@ -29,6 +29,8 @@ LINT        := ruff format generated mypy imports ansible-lint docs docs-site wo
 TESTED      := 2.16 2.19 $(NEWEST)
 # `ansible-test sanity` on what users get, the unpacked tarball, as Automation Hub runs it: on the oldest and the newest.
 TARBALL     := $(addprefix tarball-,2.16 $(NEWEST))
+# Pylint is half the time, and seldom finds what the others do not.
+PYLINT      := $(TARBALL:tarball-%=pylint-%)
 # The versions between them see little that those two do not.
 SANITY      := $(addprefix sanity-,2.18 2.19 $(if $(NEWEST),2.20))
 UNITS       := $(addprefix units-,$(TESTED))
@@ -39,7 +41,7 @@ GUIDES      := $(addprefix guides-,$(TESTED))
 WAYS        := $(addprefix system-ways-,$(TESTED))
 # Slow and seldom fails: what is the same on other versions, the roles and targets as modules, the tests that are marked `slow`,
 # and the rulebooks under ansible-rulebook. `make bench` runs them.
-SLOW        := rulebooks integration-as-module molecule-as-module system-slow $(WAYS) $(GUIDES) $(SANITY) pylint-2.16 $(filter-out integration-2.16,$(INTEGRATION)) $(if $(NEWEST),units-newest-whole)
+SLOW        := rulebooks integration-as-module molecule-as-module system-slow $(WAYS) $(GUIDES) $(SANITY) $(PYLINT) $(filter-out integration-2.16,$(INTEGRATION)) $(if $(NEWEST),units-newest-whole)
 # The longest first, so that the last to end is a short one.
 GATES       := system-changes system molecule system-awx guides fuzz integration-2.16 $(TARBALL) $(UNITS) $(LINT)
 
@@ -108,8 +110,8 @@ galaxy: ## build the collection and check it as Galaxy does
 	@$(GATE) $(VENV) --forbid '^(WARNING|ERROR)' $@ -- tests/gates/galaxy.sh
 molecule: ## run the molecule scenarios
 	@$(GATE) $(VENV) $@ -- molecule test --all
-fuzz: ## alter 1,000 of the server's answers to every module
-	@$(GATE) $(VENV) $@ -- python tests/fuzz --answers 1000
+fuzz: ## alter 500 of the server's answers to every module
+	@$(GATE) $(VENV) $@ -- python tests/fuzz --answers 500
 pytest: ## run the unit tests without ansible-test, every Python warning an error
 	@$(GATE) $(VENV) --count junit $@ -- pytest --junit-xml tests/output/junit/pytest.xml tests/unit
 # That a second run changes nothing is shown by the gate `molecule`.
@@ -147,11 +149,10 @@ system-awx: $(AWX)/.ready $(patsubst %,$(CORES)/%/.ready,2.18 $(TESTED))
 SKIPPED = pylint $(if $(filter-out 2.19,$*),changelog pep8 yamllint)
 $(SANITY): sanity-%: $(CORES)/%/.ready
 	@$(GATE) $(CORES)/$* --count sanity $@ -- ansible-test sanity --venv --python {python} --color no $(SKIPPED:%=--skip-test %)
-# Pylint is half the time, and its rules hardly differ: of these two, the newest has it, and the oldest by `make bench`.
 $(TARBALL): tarball-%: $(CORES)/%/.ready
-	@$(GATE) $(CORES)/$* --count sanity $@ -- tests/gates/tarball.sh {python} $(if $(filter 2.16,$*),$(NEWEST:newest=--skip-test pylint))
-pylint-2.16: $(CORES)/2.16/.ready
-	@$(GATE) $(<D) --count sanity $@ -- tests/gates/tarball.sh {python} --test pylint
+	@$(GATE) $(CORES)/$* --count sanity $@ -- tests/gates/tarball.sh {python} --skip-test pylint
+$(PYLINT): pylint-%: $(CORES)/%/.ready
+	@$(GATE) $(CORES)/$* --count sanity $@ -- tests/gates/tarball.sh {python} --test pylint
 # All but the slow ones on the oldest, and all of them by `make bench` on the newest. Those that ask something of Ansible run on
 # the newest too, and on the main ansible-core by ansible-test, which runs each test in a fork at twice the cost.
 OF_ANSIBLE = tests/unit/contract/ $(filter-out %/module_utils/ %/modules/,$(wildcard tests/unit/plugins/*/))

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import pytest
 from ansible_collections.simops.yateota.plugins.module_utils._change.windows import Window, window_of
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
@@ -180,6 +181,7 @@ def moment(minute: float) -> float:
     return FIRST.timestamp() + 60 * minute
 
 
+@pytest.mark.slow
 # Not shrunk: where it fails, that would take minutes, and the nights of the other test are small enough to read.
 @settings(max_examples=18, derandomize=True, database=None, phases=[Phase.generate])
 @given(windows(), st.lists(st.integers(0, MINUTES - 1), min_size=20, max_size=20))
