@@ -118,7 +118,8 @@ def test_each_wave_asks_and_the_end_closes_the_ticket(desk: Desk, sandbox: Any, 
     assert (sandbox.writes(), desk.ticket.writes) == ([], written)
 
 
-@slow_for_jira
+@pytest.mark.slow
+@both
 def test_a_ticket_put_on_hold_stops_the_change_before_the_next_wave(desk: Desk, sandbox: Any) -> None:
     desk.ticket.on_note = lambda count: desk.hold() if count == 1 else None
     held = desk.change()
