@@ -95,7 +95,7 @@ def steps(url: str, where: str, folder: Path) -> dict[str, Callable[[], dict[str
 def costs(participants: int, folder: Path, database: str, names: Sequence[str] = STEPS) -> dict[str, float]:
     """Return the seconds of CPU of each step, and the peak of this process's memory in MB at its end.
 
-    The seconds of a step that writes include the vacuum of what it has left.
+    The seconds of a step that writes include the vacuum of the rows that it has replaced.
     """
     from bulk_speed import bare_server
 

@@ -1,4 +1,4 @@
-"""Summarize `make test`: the machine, gates without a result, and the tests.
+"""Summarize `make test`: the machine, the CPU time, gates without a result, and the tests.
 
 summary.py NAME ...: the gates that should have run. A gate without a result is a failure.
 """
@@ -20,6 +20,7 @@ def main(names: list[str]) -> int:
         ran.setdefault(result.environment, []).append(result.name)
     for environment, gates in sorted(ran.items()):
         print(f"ran on {environment}: {', '.join(gates)}")
+    print(f"computed: {sum(result.cpu_seconds for result in results):.0f} s of CPU, set-up not counted")
     if not any(name.endswith("-newest") for name in names):
         print("not found: a Python 3.12 or newer, so the newest ansible-core was not tried")
     if missing:
