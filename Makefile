@@ -43,7 +43,7 @@ WAYS        := $(addprefix system-ways-,$(TESTED))
 # and the rulebooks under ansible-rulebook. `make bench` runs them.
 SLOW        := rulebooks integration-as-module molecule-as-module system-slow $(WAYS) $(GUIDES) $(SANITY) $(PYLINT) $(filter-out integration-2.16,$(INTEGRATION)) $(if $(NEWEST),units-newest-whole)
 # The longest first, so that the last to end is a short one.
-GATES       := system-changes system molecule system-awx guides fuzz integration-2.16 $(TARBALL) $(UNITS) $(LINT)
+GATES       := units-2.16 system-changes system molecule system-awx guides fuzz integration-2.16 $(TARBALL) $(filter-out units-2.16,$(UNITS)) $(LINT)
 
 .DEFAULT_GOAL := help
 .PHONY: help generate demo sandbox test bench setup venv tree browser pooler site clean lint sanity units integration gates gate-names $(GATES) $(SLOW)
