@@ -129,7 +129,7 @@ def computed(first: int) -> float:
 
 
 def _ticks(process: int) -> tuple[int, int]:
-    """Return how long a process has computed, and its children that have ended."""
+    """Return the clock ticks that a process has computed, and its children that have ended."""
     fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
     return sum(map(int, fields[11:13])), sum(map(int, fields[13:15]))
 

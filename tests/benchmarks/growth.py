@@ -93,7 +93,7 @@ def steps(url: str, where: str, folder: Path) -> dict[str, Callable[[], dict[str
 
 
 def costs(participants: int, folder: Path, database: str, names: Sequence[str] = STEPS) -> dict[str, float]:
-    """Return the seconds of CPU of each step, and the peak of this process's memory in MB at its end.
+    """Return the seconds of CPU of each step, and the peak of this process's memory until its end, in MB.
 
     The seconds of a step that writes include the vacuum of the rows that it has replaced.
     """
@@ -117,7 +117,7 @@ def costs(participants: int, folder: Path, database: str, names: Sequence[str] =
 def growth(database: str, folder: Path, sizes: Sequence[int] = SIZES) -> dict[str, Any]:
     """Return the exponent of each step's CPU time between the two largest sizes, and print its seconds at each size.
 
-    An exponent of 1 means that twice as many participants take twice as long. There are as many more waves. Sizes below
+    An exponent of 1 means that twice as many participants take twice as long. So does the number of waves. Sizes below
     a million are measured several times, and their medians are taken.
     """
     rounds: dict[int, list[dict[str, float]]] = {size: [] for size in sizes}

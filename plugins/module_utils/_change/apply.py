@@ -43,19 +43,21 @@ def apply(task: BulkTask, change: Change, run: int) -> Work:
     planner = planner_of(task, change, states)
     attempts, watch = Attempts(change, run), _watch_of(task, change)
     rollout = Rollout(change, attempts, task.client(), states, task.rollout, task.stopped, planner, watch)
-    changed, error = False, None
+    error: YateotaError | None = None
     try:
         rollout.carry_out()
-        changed = change.counts() != counts
     except YateotaError as failure:
         error = failure
     except BaseException as unexpected:  # noqa: BLE001 (on any error, what was sent belongs to the result)
         error = UnexpectedError(unexpected, f"Change {record.change_id}")
+    changed = rollout.sent > 0
+    if not changed and not change.ledger.outage.is_on:
+        changed = change.counts() != counts
     if rollout.shortfall:
         task.warn(
             f"Change {record.change_id}, its last {rollout.shortfall}. Nothing is planned after it that could be held."
         )
-    return Work(changed or rollout.sent > 0, rollout.sent, rollout.sending_seconds, states.pages, error=error)
+    return Work(changed, rollout.sent, rollout.sending_seconds, states.pages, error=error)
 
 
 def _watch_of(task: BulkTask, change: Change) -> Watch | None:
@@ -67,10 +69,7 @@ def _watch_of(task: BulkTask, change: Change) -> Watch | None:
 
 
 def _has_nothing_to_do(task: BulkTask, change: Change, counts: Mapping[str, int]) -> bool:
-    """Return whether a change has ended, or waits with nothing due.
-
-    A run that was interrupted after it planned participants again leaves planned ones in an ended change.
-    """
+    """Return whether a change has ended, or waits with nothing due."""
     status = change.record().status
     if counts[RowState.UNKNOWN] + counts[RowState.PLANNED] or status not in (*ENDED_STATUSES, ChangeStatus.WAITING):
         return False

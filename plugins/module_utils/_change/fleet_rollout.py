@@ -30,7 +30,7 @@ No other run sends without having read that less than this time ago, and each th
 
 
 class FleetPart:
-    """The part of a rollout in that of the whole change.
+    """One shard's part in the rollout of the whole change.
 
     Args:
         change: the shard, under the lease of this run.
@@ -93,7 +93,7 @@ class FleetPart:
         return halt is not None and halt.status == ChangeStatus.ABORTED
 
     def resume(self) -> float:
-        """Let this shard continue after an abort, and all shards after one for all before this run began.
+        """Let this shard continue after an abort, and all of them if all were aborted before this run began.
 
         Returns:
             The moment from which attempts count for the next abort, in Unix seconds.

@@ -179,7 +179,10 @@ def forecast(change: Change, course: Course | None = None, summary: Summary | No
 
 
 def _rate(change: Change, pace: Pace, course: Course) -> tuple[float | None, str | None]:
-    """Return the rate to expect, and where it comes from; None if it is not known."""
+    """Return the rate to expect, and where it comes from; None if it is not known.
+
+    A rate that all servers of the change share is counted as if this one had it alone.
+    """
     most = course.maximum_per_second
     rate, basis = pace.rate, MEASURED
     if rate is None:

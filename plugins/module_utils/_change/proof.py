@@ -70,7 +70,8 @@ class Soak:
         The soak begins with the wave's last request, also if another run has sent that.
 
         Raises:
-            YateotaError: as ``StateReader.read``, when the soak is over. Before, an unreachable server is asked again.
+            YateotaError: as ``StateReader.read``. A ``TransportError`` only from the last reading: before that, the
+                server or the ledger is asked again.
         """
         if not self._options.soak or (last_sent := self._waves.last_sent(wave)) is None:
             return True
@@ -80,7 +81,7 @@ class Soak:
             if not self._wait(min(remaining, pause)):
                 return False
             is_last = remaining <= pause
-            passing = () if is_last else (TransportError,)  # before the soak is over, the server may be away
+            passing = () if is_last else (TransportError,)  # before, the server or the ledger may be away
             with contextlib.suppress(*passing):
                 self._read(self._now() - last_sent)
                 if not self._recount():

@@ -78,6 +78,8 @@ def failure(
 def so_far(task: BulkTask, change: Change, summary: Summary, work: Work) -> dict[str, Any]:
     """Return the change and what remains of it, as the result has them, while the task continues.
 
+    Its ``states`` and ``attempts`` are those of the last count of all participants.
+
     Args:
         task: the task.
         change: the change.
@@ -148,7 +150,7 @@ def _write_report(task: BulkTask, change: Change, result: dict[str, Any]) -> Yat
     if not task.options["report_dest"] or task.check_mode:
         return None
     try:
-        write_rows(change, task.options, task.check_mode)
+        write_rows(change, task.options, check_mode=False)
     except YateotaError as error:
         return error
     result["report"] = task.options["report_dest"]

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from .._api.client import Client
 from .._api.delivery import Delivery, RateLimiter, StopSwitch
 from .._core import policy
-from .._core.attempt_policy import left_out_of_further
+from .._core.attempt_policy import comes_back_failed, left_out_of_further
 from .._core.clock import elapsed
 from .._core.errors import ApiError, TransportError
 from .._core.states import ENDED_STATUSES, NOT_BEGUN_STATUSES, ChangeStatus, RowState
@@ -91,7 +91,8 @@ class Rollout:
             self._delivery.refusals.accept_alike()
         self._change_id, self._action, self._status = record.change_id, record.action, record.status
         self._tally_since = record.judged_from
-        self._tally, self._bad_rule = Tally(), options.bad_rule
+        self._tally = Tally()
+        self._bad_rule = options.bad_rule._replace(earlier_came_back=comes_back_failed(self._action))
         if planner and not options.soak:
             # Where there are further attempts, states are read to find those that need one: only a soak judges by them.
             self._bad_rule = self._bad_rule._replace(came_back=())
@@ -118,7 +119,6 @@ class Rollout:
         if self._change.counts()[RowState.UNKNOWN]:
             self._settle_unknown()
             if self._options.resend and is_judged and self._change.counts()[RowState.UNKNOWN]:
-                self._change.update(status=ChangeStatus.IN_PROGRESS, finished=None)  # first: none planned has ended
                 self._attempts.plan_unknown_again(self._planner.maximum if self._planner else None)
         if self._fleet.waits_for_stage():
             return
@@ -188,11 +188,10 @@ class Rollout:
             wave = self._waves.begin(self._options.canary or self._options.wave_size, self._options.wave_size)
         self._send_wave(wave)
         if self._switch.is_on:
-            if self._change.counts()[RowState.PLANNED]:
+            is_judged_later = self._options.soak and not isinstance(self._switch.error, AbortedError)
+            if is_judged_later or self._change.counts()[RowState.PLANNED]:
                 return self._record_stop()
-            # If no participant remains, the reason to stop does not matter: ``_end`` records the change as applied, and
-            # the module reports what went wrong by ``ModuleState.check_end``.
-            self._waves.end(wave)
+            self._waves.end(wave)  # nothing remains: the module reports by ``ModuleState.check_end`` what went wrong
             return True
         if not self._soak.wait_for(wave):
             self._continue_or_stop()
@@ -247,7 +246,7 @@ class Rollout:
         if halt := self._waves.end_held(wave, percentage or 0.0, f"{why}{self._fleet.here()}"):
             self._switch.stop(why_halted(self._change_id, halt))
             self._end()  # perhaps nothing remains on this server
-        self._continue_or_stop()  # otherwise somebody else holds it
+        self._continue_or_stop()  # otherwise a person holds or has stopped it
         return self._record_stop()
 
     def _wait(self, seconds: float) -> bool:
@@ -336,11 +335,11 @@ class Rollout:
         raise error
 
     def _end(self) -> None:
-        """Settle what can be settled; record the end if nothing remains to be sent."""
+        """Settle what can be settled; record the end if nothing remains to be sent or judged."""
         counts = self._change.counts()
         if counts[RowState.UNKNOWN] and self.sent and not counts[RowState.PLANNED]:
             self._settle_unknown()
-        if counts[RowState.PLANNED]:
+        if counts[RowState.PLANNED] or self._waves.current() is not None:
             return
         if self._planner and self._planner.end():
             self._change.update(status=ChangeStatus.WAITING, finished=None)

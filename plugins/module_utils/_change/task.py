@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Run a task of the bulk module.
 
-It finds the change, checks it, takes its lease, brings it to the state, and reports. Errors are raised before a run is
-recorded; from then on they are in ``Work.error``.
+It finds the change, checks it, takes its lease, brings it to the state, and reports. Errors are raised
+until the change is found or made; from then on they are in ``TaskResult.error``.
 """
 
 from __future__ import annotations
@@ -123,7 +123,7 @@ def _bring(task: BulkTask, state: ModuleState, ledger: Ledger) -> TaskResult:
 def _foresee(task: BulkTask, state: ModuleState, change: Change) -> TaskResult:
     """Return what a real run would do to a recorded change, for check mode.
 
-    It raises what the real run would raise.
+    Its error is that of the real run.
     """
     if state.plans:
         warn_of_resending(task, change)

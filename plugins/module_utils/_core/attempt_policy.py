@@ -70,6 +70,15 @@ def prospect(action: str, state: str | None, made: int, maximum: int) -> Prospec
     return {Prospect.AGAIN: Prospect.EXHAUSTED, Prospect.WAITING: Prospect.LAST}.get(after, after)
 
 
+def comes_back_failed(action: str) -> bool:
+    """Return whether a participant that needs a further attempt of an action has come back failed.
+
+    Args:
+        action: one of the server's.
+    """
+    return _AFTER.get(action, {}).get(ServerState.FAILED) is Prospect.AGAIN
+
+
 def left_out_of_further(
     action: str, state: str | None, is_read: bool, made: int, maximum: int | None
 ) -> LeftOut | None:

@@ -20,7 +20,8 @@ class BadRule(NamedTuple):
         came_back: attempts that were carried out count if their participant had one of these server states afterwards.
         unanswered: attempts that were carried out count if their participant still had one of these server states after
             ``unanswered_after`` seconds.
-        unanswered_after: that time.
+        unanswered_after: that time, in seconds.
+        earlier_came_back: whether an attempt that was carried out and followed by another one came back failed.
         has_reason: whether an attempt in one of ``row_states`` counts by the body code of its answer and its message;
             None if all do.
     """
@@ -29,6 +30,7 @@ class BadRule(NamedTuple):
     came_back: tuple[ServerState, ...]
     unanswered: tuple[ServerState, ...] = ()
     unanswered_after: float = 0.0
+    earlier_came_back: bool = True
     has_reason: Callable[[int | None, str | None], bool] | None = None
 
     def counts(self, state: str, code: int | None, message: str | None) -> bool:

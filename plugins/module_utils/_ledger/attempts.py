@@ -124,7 +124,7 @@ class Attempts:
             .values(state=RowState.PLANNED, sent_at=None)
         )
         given = change.ledger.given(seq="integer", **_RECORDED_COLUMNS).c
-        self._settle = (
+        self._record_outcomes = (
             participants.update()
             .where(block, columns.seq == given.seq)
             .values({name: given[name] for name in _RECORDED_COLUMNS})
@@ -137,7 +137,7 @@ class Attempts:
         Args:
             ended: attempts whose ``state``, with its details, is recorded.
             marked: attempts that get the row state ``SENDING``. Their requests must not be sent before this returns.
-                They stay planned if a person holds or has stopped the change.
+                They stay planned if the change is held, stopped, or aborted on all its servers.
         """
         outcomes = sum(attempt.sent_at is not None for attempt in ended)
         link = self.chain.number
@@ -173,7 +173,7 @@ class Attempts:
         """Record and mark; return whether any are marked."""
         with self._change.write() as connection:
             if ended:
-                connection.execute(self._settle, _block(ended) | {"link": values["link"]})
+                connection.execute(self._record_outcomes, _block(ended) | {"link": values["link"]})
             if not marked:
                 return False
             if self._change.halt:  # as this transaction has read it
@@ -280,7 +280,8 @@ class Attempts:
     def tally(self, judged_from: float, rule: BadRule) -> Tally:
         """Count the attempts since a moment, and the bad ones among them.
 
-        An earlier attempt counts if it was carried out and its participant came back failed.
+        Each earlier attempt that was carried out counts. It is bad if the rule counts those that came back failed, and
+        that another one followed shows that it did.
 
         Args:
             judged_from: the moment, in Unix seconds.
@@ -307,15 +308,15 @@ class Attempts:
                     if rule.counts(state, code, message or reason)
                 )
             earlier = earlier_attempts.c
-            failed = connection.execute(
+            earlier_done = connection.execute(
                 sa.select(sa.func.count()).where(
                     earlier.change == self._change.number,
                     earlier.sent_at >= judged_from,
                     earlier.outcome == RowState.DONE,
                 )
             ).scalar_one()
-        came_back += failed if rule.came_back else 0
-        return Tally(executed + failed, bad + came_back + unanswered, came_back, unanswered)
+        came_back += earlier_done if rule.came_back and rule.earlier_came_back else 0
+        return Tally(executed + earlier_done, bad + came_back + unanswered, came_back, unanswered)
 
 
 def _block(rows: Sequence[tuple[Any, ...]]) -> dict[str, Any]:

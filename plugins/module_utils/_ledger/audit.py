@@ -41,7 +41,9 @@ def head_of(change: Change) -> dict[str, Any]:
 
 
 def audit(change: Change, head: str | None = None) -> dict[str, Any]:
-    """Check the chain of a change, in one pass over its rows and in constant memory.
+    """Check the chain of a change.
+
+    Its rows are streamed: the memory grows with its links, waves and runs, and not with its participants.
 
     Args:
         change: the change.

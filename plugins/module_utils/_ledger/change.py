@@ -200,7 +200,7 @@ class Change:
         return self._set_once("held_at", ~IS_HELD, _of_hold(by, reason))
 
     def hold_within(self, connection: sa.Connection, by: str, reason: str, moment: float) -> bool:
-        """Record a hold of all shards in a transaction of ``write``; return False if somebody holds them already.
+        """Record a hold of all shards in a transaction of ``write``; return False if they are held or stopped already.
 
         Args:
             connection: within a transaction on the whole change.
@@ -208,7 +208,8 @@ class Change:
             reason: why.
             moment: since when, the same each time that the transaction is repeated.
         """
-        return self._set_within(connection, changes.c.held_at, moment, ~IS_HELD, _of_hold(by, reason))
+        is_free = ~IS_HELD & changes.c.stopped_at.is_(None)
+        return self._set_within(connection, changes.c.held_at, moment, is_free, _of_hold(by, reason))
 
     def release(self, by: str) -> bool:
         """Record for all shards that their hold is released; return False if nobody holds them."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from .._core.states import Prospect, RowState
+from .._core.states import ENDED_STATUSES, ChangeStatus, Prospect, RowState
 from .change import Change
 from .outage import repeatable
 from .tables import changes, count_where, earlier_attempts, participants, sa
@@ -36,8 +36,9 @@ def keep_and_plan_again(
 ) -> None:
     """Move the attempts of participants to the earlier ones, and plan the participants again.
 
-    They are in no wave then. It takes one transaction, so that no attempt is lost. The audit chain covers the kept
-    attempt as it covered the participant's row before.
+    They are in no wave then. A change that had ended is in progress again: an ended one never has planned participants.
+    It takes one transaction, so that no attempt is lost. The audit chain covers the kept attempt as it covered the
+    participant's row before.
 
     Args:
         connection: the transaction.
@@ -56,7 +57,11 @@ def keep_and_plan_again(
     made = columns.attempt + (1 if is_counted else 0)
     again = {"state": RowState.PLANNED, "attempt": made, "exhausted_at": None, **blank}
     connection.execute(participants.update().where(change.rows, *which).values(again))
-    connection.execute(changes.update().where(changes.c.number == change.number).values(none_waiting_before=0))
+    own = changes.update().where(changes.c.number == change.number)
+    connection.execute(own.values(none_waiting_before=0))
+    has_planned = sa.exists().where(change.rows, columns.state == RowState.PLANNED)
+    has_ended = changes.c.status.in_(ENDED_STATUSES)
+    connection.execute(own.where(has_ended, has_planned).values(status=ChangeStatus.IN_PROGRESS, finished=None))
 
 
 class FurtherAttempts:

@@ -54,8 +54,8 @@ class Lease:
         seconds: how long the lease lasts without a renewal.
 
     Attributes:
-        halt: why nothing may be sent, once this run has seen that somebody holds or has stopped the change. It stays
-            when the hold is released: this run has begun to end by then.
+        halt: why nothing may be sent, once this run has seen that the change is held, stopped, or aborted on all its
+            servers. It stays when the hold is released: this run has begun to end by then.
         shared: columns of the change's row that are written with each renewal, for the runs of its other shards.
         siblings: what those write, read with each renewal; None if this run does not need it.
     """
@@ -176,7 +176,7 @@ class Lease:
         return moment
 
     def note_halt(self, record: Any, moment: float) -> None:
-        """Note whether somebody holds or has stopped the change.
+        """Note whether the change is held, stopped, or aborted on all its servers.
 
         Args:
             record: the change's row, with ``HALT_COLUMNS``.

@@ -108,11 +108,12 @@ class Plan:
         left_out: Callable[[str | None], tuple[RowState, str] | None],
         conditions_named_again: Sequence[Sequence[sa.ColumnElement[bool]]],
     ) -> None:
-        """Leave out entries by their server states, the last ones that the plan leaves out.
+        """Leave out entries that are named again or whose server states do not fit: the last step of the plan.
 
         Args:
             left_out: returns the row state and the reason for a server state that is left out, or None.
-            conditions_named_again: which entries are left out because another entry names the same participant.
+            conditions_named_again: which entries are left out because another entry names the same participant: each
+                a list of conditions that must all hold.
         """
         state_now = participants.c.state_now
         with self._change.write() as connection:

@@ -27,7 +27,6 @@ class Siblings:
     Attributes:
         executed, bad: their attempts and the bad ones among them, together.
         sending: how many of them are sending.
-        looks: how often they were read.
     """
 
     def __init__(self, number: int, remaining: sa.ColumnElement[float]) -> None:
@@ -39,7 +38,7 @@ class Siblings:
             changes.c.change_id == change_id, changes.c.number != number
         )
         self._looked = -math.inf
-        self.executed = self.bad = self.sending = self.looks = 0
+        self.executed = self.bad = self.sending = 0
 
     def look(self, connection: sa.Connection) -> None:
         """Read them, unless they were read a moment ago."""
@@ -49,4 +48,3 @@ class Siblings:
         executed, bad, sending = connection.execute(self._query).one()
         self._looked = moment
         self.executed, self.bad, self.sending = int(executed), int(bad), int(sending)
-        self.looks += 1

@@ -57,7 +57,8 @@ changes = sa.Table(
     sa.Column("planned", _moment),
     sa.Column("started", _moment),
     sa.Column("finished", _moment),
-    # The number of the latest reading of states, and when it began; no moment while it is not whole.
+    # The number of the latest reading of states, and when it began; no moment while it is not whole. The plan's own
+    # counts from its end: after a long one, the states would be read again before the first wave.
     sa.Column("reading", sa.Integer, nullable=False, default=0),
     sa.Column("read_at", _moment),
     # The latest moment that a run with the lease may have recorded; None if only release 1.0.0 has run.

@@ -22,6 +22,7 @@ from ansible_collections.simops.yateota.plugins.module_utils._core.policy import
 from ansible_collections.simops.yateota.plugins.module_utils._core.states import Prospect, ServerState
 from ansible_collections.simops.yateota.plugins.module_utils._ledger.change import find_change
 from ansible_collections.simops.yateota.plugins.module_utils._ledger.database import open_ledger
+from ansible_collections.simops.yateota.plugins.module_utils._ledger.further_attempts import FurtherAttempts
 from ansible_collections.simops.yateota.plugins.module_utils._ledger.tables import (
     earlier_attempts,
     participants,
@@ -258,6 +259,16 @@ def test_a_hurried_message_that_came_back_failed_is_not_hurried_again(bulk: Bulk
     )
 
 
+def test_a_message_that_could_not_be_built_has_not_come_back_failed(bulk: Bulk, series: Series) -> None:
+    box = series((1, 1), "unallocated", subscriber_rate=0)
+    given = {"action": "retry_build", "selection": {"campaign_id": 167, "state": "unallocated"}}
+    for _attempt in range(2):
+        result = bulk("applied", box, attempts=DUE, rollout={"soak": 0.01}, **given)
+        assert (result.get("msg", ""), result["change"]["status"]) == ("", "waiting")
+        assert result["change"]["sent"] == SIZE
+        box.advance(SOME_TIME)
+
+
 @pytest.mark.parametrize("action", ["rerun", "cancel"])
 def test_attempts_are_refused_for_what_is_sent_only_once(bulk: Bulk, sandbox: Sandbox, action: str) -> None:
     result = bulk("planned", action=action, attempts=DUE)
@@ -290,6 +301,29 @@ def test_outside_the_window_nothing_is_read_or_planned_again(bulk: Bulk, series:
     box.clear_journal()
     closed = bulk("applied", box, attempts=DUE, window={"end": "2020-01-01T00:00:00Z"})
     assert (closed["change"]["status"], closed["changed"], box.journal()) == ("waiting", False, [])
+    assert bulk("applied", box, attempts=DUE)["change"]["sent"] == SIZE
+
+
+def test_a_run_that_is_killed_after_it_planned_attempts_leaves_a_change_that_has_not_ended(
+    bulk: Bulk, series: Series, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    box = series((2, 2))
+    bulk("applied", box, attempts={**DUE, "maximum": 1})
+    box.advance(SOME_TIME)
+    ended = bulk("applied", box, attempts={**DUE, "maximum": 1}, recheck_after=0)
+    assert ended["change"]["status"] == "applied"
+    plan_again = FurtherAttempts.plan_again
+
+    def plan_and_crash(those: FurtherAttempts) -> None:
+        plan_again(those)
+        raise RuntimeError
+
+    with monkeypatch.context() as crashing:
+        crashing.setattr(FurtherAttempts, "plan_again", plan_and_crash)
+        crashed = bulk("applied", box, attempts=DUE)
+    assert (crashed["failed"], crashed["changed"], crashed["change"]["counts"]["planned"]) == (True, True, SIZE)
+    assert crashed["change"]["status"] == "in_progress"
+    assert "it has not ended" in bulk("purged", box)["msg"]
     assert bulk("applied", box, attempts=DUE)["change"]["sent"] == SIZE
 
 

@@ -9,6 +9,8 @@ import contextlib
 import os
 import re
 import signal
+import threading
+import time
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -238,6 +240,33 @@ def test_a_run_that_ends_in_a_soak_judges_the_wave_when_it_is_resumed(
     assert len(sent(box)) == HALF
 
 
+@pytest.mark.parametrize("works", [True, False])
+def test_a_run_that_ends_with_the_last_request_leaves_the_judgment_to_the_next(
+    bulk: Bulk, start_sandbox: StartSandbox, works: bool
+) -> None:
+    box = start_sandbox(scenario=scenario(good=0, fine=0))
+    box.fault(request="action_participant", kind="delay", seconds=0.5, nth=2 * HALF)
+    given = options(rollout={"wave_size": 2 * HALF, "soak": 0.2, "success_percentage": 97})
+
+    def signal_at_last() -> None:
+        while len(sent(box)) < 2 * HALF:
+            time.sleep(0.005)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    thread = threading.Thread(target=signal_at_last, daemon=True)
+    thread.start()
+    ended = bulk("applied", box, **given)
+    thread.join(10)
+    assert "was stopped by a signal" in ended["msg"]
+    assert ended["change"]["counts"] == {**dict.fromkeys(ended["change"]["counts"], 0), "done": 2 * HALF}
+    assert (ended["change"]["waves_done"], ended["change"]["status"]) == (0, "in_progress")
+    if works:
+        box.advance(1e6)
+    resumed = bulk("applied", box, **given)
+    assert resumed["change"]["waves"][0]["success_percentage"] == (100 if works else 0)
+    assert (resumed["change"]["status"], len(sent(box))) == ("applied", 2 * HALF)
+
+
 def test_a_wave_is_judged_before_any_of_it_is_planned_again(
     bulk: Bulk, start_sandbox: StartSandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -289,6 +318,22 @@ def test_a_hold_of_a_person_stays_theirs_and_the_wave_is_judged_after_it(
     held = bulk("applied", box, **given)
     assert (held["change"]["held"]["by"], held["change"]["waves_done"]) == ("the rollout", 1)
     assert len(sent(box)) == HALF
+
+
+def test_a_change_that_is_stopped_while_its_wave_is_judged_is_not_held(
+    bulk: Bulk, start_sandbox: StartSandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    box = start_sandbox(scenario=scenario(bad=1, worse=1), speed=1000)
+    end_held = Waves.end_held
+
+    def stop_first(self: Waves, *arguments: Any) -> Any:
+        bulk("stopped", box, selection=None, requested_by="ann", reason="The wrong campaign")
+        return end_held(self, *arguments)
+
+    monkeypatch.setattr(Waves, "end_held", stop_first)
+    stopped = bulk("applied", box, **options(rollout={"wave_size": HALF, "soak": 0.3}))
+    assert (stopped["failure"]["kind"], stopped["change"]["held"]) == ("stopped", None)
+    assert "is stopped by ann" in stopped["msg"] or "was stopped by ann" in stopped["msg"]
 
 
 def test_a_hold_and_the_end_of_its_wave_are_recorded_together(
