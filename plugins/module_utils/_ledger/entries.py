@@ -47,7 +47,7 @@ RUN_FACTS = ("number", "requested_by", "approved_by", "job_id", "host", "pid", "
 """The columns of a run's row that are in the chain, if it made an attempt or wrote a link."""
 
 PRIVATE = ("name", *IDENTIFIERS)
-"""The columns of a participant that the purge empties, the name by its place. ``identity_digest`` stands for them then."""
+"""What the purge empties of a participant; its name becomes its place. ``identity_digest`` stands for it then."""
 
 _BLOCK = 2000
 _STREAM = {"yield_per": _BLOCK}
