@@ -104,6 +104,7 @@ class _Standing:
         later: how many of them remain for a further run, because this one had a limit of waves.
         unfinished: how many have not finished in the time that was given.
         unread: whether the new states could not be read.
+        interrupted: whether the run was stopped before it ended, though perhaps nothing remains to be sent.
         why: the reason why the run has stopped.
         refusal: the reason why the gate has stopped it; empty if it has not.
     """
@@ -113,6 +114,7 @@ class _Standing:
     later: int
     unfinished: int
     unread: bool
+    interrupted: bool
     why: str
     refusal: str
 
@@ -144,7 +146,7 @@ class _Standing:
     def well(self) -> bool:
         """Return whether nothing remains to be done."""
         unfinished = 0 if self.waits else self.unfinished
-        lacks = self.remaining - self.later or self.bad or unfinished or self.unread or self.refusal
+        lacks = self.remaining - self.later or self.bad or unfinished or self.unread or self.interrupted or self.refusal
         return bool(self.change) and not lacks
 
 
@@ -183,6 +185,7 @@ def _standing(
         later=remaining if limited or change.get("status") == ChangeStatus.WAITING_FOR_STAGE else 0,
         unfinished=verified.get("remaining", 0) if waits else 0,
         unread="failure" in verified,
+        interrupted="failure" in sent or change.get("status") == ChangeStatus.WINDOW_CLOSED,
         why=why_stopped(sent or verified),
         refusal=refusal,
     )
@@ -210,7 +213,7 @@ def _advice(standing: _Standing, settings: Mapping[str, Any]) -> str:
         return f"{standing.refusal.rstrip(' .')}.{release}"
     if standing.remaining:
         return _advice_on_those_left(standing)
-    if standing.waits and not standing.unread:
+    if standing.waits and not (standing.unread or standing.interrupted):
         opens = f" Its window opens at {opening(standing.change)}." if waits_for_window(standing.change) else ""
         return f"{next_attempts(standing.change)} Run this again then.{opens}".strip()
     if standing.counts.get(RowState.UNKNOWN):
@@ -222,6 +225,12 @@ def _advice(standing: _Standing, settings: Mapping[str, Any]) -> str:
         return "The report has the reason for each."
     if standing.unread:
         return "Its new states could not be read."
+    if standing.change["status"] == ChangeStatus.WINDOW_CLOSED:
+        return (
+            "All requests were sent, and its last wave is not judged yet. Run this again, with a window that is open."
+        )
+    if standing.interrupted:
+        return standing.why
     if standing.unfinished:
         return f"{standing.unfinished} of them have not finished within {settings['verify_timeout']} seconds."
     return ""

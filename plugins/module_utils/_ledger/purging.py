@@ -24,7 +24,7 @@ def purge_identifiers(change: Change) -> None:
     """Remove all data that identifies the participants.
 
     Counts, waves, states, moments and codes stay. So do salted digests of what goes, for the audit chain. The salt goes
-    too: without it, nobody can find an identifier in these digests by trying all that are possible. The digests of the
+    too: without it, no identifier can be found in these digests by trying all that are possible. The digests of the
     plan and of the selection stay, and have no salt.
     """
     salt = change.record().salt

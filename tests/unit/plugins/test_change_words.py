@@ -327,6 +327,28 @@ ABORTED = "Change CHG1 is aborted: 5 of 5. Find the cause, then set resume_abort
             "is applied: 43 done, 1 failed. The report has the reason for each.",
         ),
         (
+            result(change("window_closed", done=44)),
+            SKIPPED,
+            {},
+            False,
+            "is window_closed: 44 done. All requests were sent, and its last wave is not judged yet. Run this again, "
+            "with a window that is open.",
+        ),
+        (
+            failed(change("in_progress", done=44), "It was stopped by a signal: run it again to continue."),
+            result(change("in_progress", done=44)),
+            {"max_waves": 1},
+            False,
+            "is in_progress: 44 done. It was stopped by a signal: run it again to continue.",
+        ),
+        (
+            failed(change("waiting", done=44), "cannot reach it."),
+            SKIPPED,
+            {},
+            False,
+            "is waiting: 44 done. cannot reach it.",
+        ),
+        (
             SKIPPED,
             failed(change("applied", done=44), "cannot reach it."),
             {},

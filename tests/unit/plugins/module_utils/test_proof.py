@@ -9,14 +9,15 @@ import contextlib
 import os
 import re
 import signal
-import threading
-import time
 from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import pytest
 from ansible_collections.simops.yateota.plugins.filter.change_table import change_table
+from ansible_collections.simops.yateota.plugins.filter.change_verdict import change_verdict
+from ansible_collections.simops.yateota.plugins.module_utils._change.options import RolloutOptions
+from ansible_collections.simops.yateota.plugins.module_utils._change.rollout import Rollout
 from ansible_collections.simops.yateota.plugins.module_utils._change.states_reader import StateReader
 from ansible_collections.simops.yateota.plugins.module_utils._core import rollout_policy
 from ansible_collections.simops.yateota.plugins.module_utils._core.errors import TransportError
@@ -240,31 +241,56 @@ def test_a_run_that_ends_in_a_soak_judges_the_wave_when_it_is_resumed(
     assert len(sent(box)) == HALF
 
 
+@pytest.mark.parametrize(
+    ("ends", "status", "says"),
+    [
+        ("signal", "in_progress", "was stopped by a signal"),
+        ("hold", "held", "is held by ann"),
+        ("window", "window_closed", ""),
+    ],
+)
 @pytest.mark.parametrize("works", [True, False])
 def test_a_run_that_ends_with_the_last_request_leaves_the_judgment_to_the_next(
-    bulk: Bulk, start_sandbox: StartSandbox, works: bool
+    bulk: Bulk,
+    start_sandbox: StartSandbox,
+    monkeypatch: pytest.MonkeyPatch,
+    works: bool,
+    ends: str,
+    status: str,
+    says: str,
 ) -> None:
     box = start_sandbox(scenario=scenario(good=0, fine=0))
-    box.fault(request="action_participant", kind="delay", seconds=0.5, nth=2 * HALF)
     given = options(rollout={"wave_size": 2 * HALF, "soak": 0.2, "success_percentage": 97})
+    take_back = Rollout._take_back
 
-    def signal_at_last() -> None:
-        while len(sent(box)) < 2 * HALF:
-            time.sleep(0.005)
-        os.kill(os.getpid(), signal.SIGTERM)
+    def end_first(rollout: Rollout) -> None:  # after the last request, before the soak
+        monkeypatch.setattr(Rollout, "_take_back", take_back)
+        if ends == "signal":
+            os.kill(os.getpid(), signal.SIGTERM)
+        elif ends == "hold":
+            bulk("held", box, selection=None, requested_by="ann", reason="The SMSC queues")
+            rollout._change.look_once()
+        else:
+            monkeypatch.setattr(RolloutOptions, "is_open", lambda *_given: False)
+        rollout._continue_or_stop()
 
-    thread = threading.Thread(target=signal_at_last, daemon=True)
-    thread.start()
+    monkeypatch.setattr(Rollout, "_take_back", end_first)
+    is_open = RolloutOptions.is_open
     ended = bulk("applied", box, **given)
-    thread.join(10)
-    assert "was stopped by a signal" in ended["msg"]
+    monkeypatch.setattr(RolloutOptions, "is_open", is_open)
+    assert says in ended.get("msg", "")
     assert ended["change"]["counts"] == {**dict.fromkeys(ended["change"]["counts"], 0), "done": 2 * HALF}
-    assert (ended["change"]["waves_done"], ended["change"]["status"]) == (0, "in_progress")
+    assert (ended["change"]["waves_done"], ended["change"]["status"]) == (0, status)
+    verdict = change_verdict(ended, {}, {})
+    assert (verdict["well"], bool(verdict["stopped"])) == (False, True)
+    if ends == "hold":
+        bulk("released", box, selection=None)
     if works:
         box.advance(1e6)
     resumed = bulk("applied", box, **given)
     assert resumed["change"]["waves"][0]["success_percentage"] == (100 if works else 0)
     assert (resumed["change"]["status"], len(sent(box))) == ("applied", 2 * HALF)
+    assert change_verdict(resumed, {}, {})["well"]
 
 
 def test_a_wave_is_judged_before_any_of_it_is_planned_again(
@@ -333,7 +359,7 @@ def test_a_change_that_is_stopped_while_its_wave_is_judged_is_not_held(
     monkeypatch.setattr(Waves, "end_held", stop_first)
     stopped = bulk("applied", box, **options(rollout={"wave_size": HALF, "soak": 0.3}))
     assert (stopped["failure"]["kind"], stopped["change"]["held"]) == ("stopped", None)
-    assert "is stopped by ann" in stopped["msg"] or "was stopped by ann" in stopped["msg"]
+    assert "stopped by ann" in stopped["msg"]
 
 
 def test_a_hold_and_the_end_of_its_wave_are_recorded_together(
