@@ -133,6 +133,8 @@ class _Walk:
     lost. So every page after the first begins with the last item of the page before. If it begins with an unknown
     item instead, the list has moved: the reading steps back, twice as far each time, until it finds a known item.
     For example, page 1 ended with item 10 and page 2 begins with item 12: the reading steps back to find item 11.
+    Back at the beginning, a page without any known item is read again a few times: the server may have sent that of
+    another offset.
     This works for a list whose order is stable; the caller compares ``seen.count`` with the server's own count.
 
     It works whichever of two pages the server read first: what is in order between a known item and the last one of
@@ -155,6 +157,7 @@ class _Walk:
         self._pages_with_new = self._pages_without_new = 0
         self._largest = self._full_pages = 0
         self._goes_on = False
+        self._strange_beginnings = 0
 
     def look_at(self, page: list[Item]) -> list[Item]:
         """Return the new items of the page at ``offset``, and move on.
@@ -164,7 +167,7 @@ class _Walk:
         """
         keys = keys_of(page, self._key)
         known = int(bool(page) and self.offset > 0 and keys[0] in self._seen)
-        on_known_ground = self.offset == 0 or known == 1
+        on_known_ground = known == 1 or (self.offset == 0 and self._is_beginning(keys))
         new = [page[known + place] for place in self._seen.add(keys[known:])] if on_known_ground else []
         self._pages_with_new += bool(new)
         self._pages_without_new = 0 if new else self._pages_without_new + 1
@@ -175,6 +178,17 @@ class _Walk:
             self._check_end()
         self._move(len(set(keys)) if on_known_ground else None)
         return new
+
+    def _is_beginning(self, keys: Sequence[int | str]) -> bool:
+        """Return whether to take a page at offset 0 for the beginning of the list.
+
+        All known items may really have gone from it, so that in the end such a page is taken for it.
+        """
+        if not self._pages_with_new or not keys or any(key in self._seen for key in keys):
+            self._strange_beginnings = 0
+            return True
+        self._strange_beginnings += 1
+        return self._strange_beginnings > self._patience
 
     def _check_end(self) -> None:
         if self._pages_without_new > _PAGES_WITHOUT_NEW_MOST + 2 * self._pages_with_new:

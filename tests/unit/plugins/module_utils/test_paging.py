@@ -272,6 +272,33 @@ def test_a_failure_ends_the_reading_after_the_pages_before_it(size: int, bad: in
     assert found == resting.ids[: len(found)]
 
 
+@pytest.mark.parametrize("counted", [False, True])
+def test_the_page_of_another_offset_is_not_taken_for_the_beginning(counted: bool) -> None:
+    """Some leave, so that the reading steps back to the beginning. The server then sends its latest answer again."""
+    moving, answers = MovingList(29), list[list[Item]]()
+
+    def fetch(offset: int, limit: int) -> list[Item]:
+        if len(answers) == 1:
+            moving.ids = moving.ids[5:]
+        answers.append(answers[-1] if len(answers) == 2 else moving.fetch(offset, limit))
+        return answers[-1]
+
+    assert read_all(fetch, 9, 29 if counted else None) == MovingList(29).ids
+
+
+@pytest.mark.parametrize("counted", [False, True])
+def test_a_list_of_which_all_that_was_read_has_left_is_read_to_its_end(counted: bool) -> None:
+    moving = MovingList(29)
+
+    def fetch(offset: int, limit: int) -> list[Item]:
+        if moving.requests == 1:
+            moving.ids = moving.ids[9:]
+        return moving.fetch(offset, limit)
+
+    assert read_all(fetch, 9, 29 if counted else None) == MovingList(29).ids
+    assert moving.requests <= 12
+
+
 def test_the_end_of_a_list_is_looked_for_though_as_many_came_as_were_counted() -> None:
     ids = [10, 20, 30, 40]
 
