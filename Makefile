@@ -65,8 +65,12 @@ test: ## run every gate and count the tests
 	@$(MAKE) --no-print-directory --keep-going --jobs=3 gates || true
 	@$(PYTHON) tests/gates/summary.py $(GATES)
 
-bench: $(VENV)/.dev tree $(if $(ARGS),,$(SLOW)) ## run the slow gates, measure against the limits and alter 100,000 answers, in some hours
-	@$(ENVIRON) python $(TREE)/tests/benchmarks $(ARGS)
+# The slow system tests measure too, so that they have the machine to themselves, as the benchmarks have.
+bench: $(VENV)/.dev tree ## run the slow gates, measure against the limits and alter 100,000 answers, in some hours
+	@$(if $(ARGS),,rm -rf $(BUILD)/results; $(MAKE) --no-print-directory system-slow; \
+	  $(MAKE) --no-print-directory --keep-going --jobs=2 $(filter-out system-slow,$(SLOW));) \
+	$(ENVIRON) python $(TREE)/tests/benchmarks $(ARGS); kept=$$?; \
+	$(if $(ARGS),,$(PYTHON) tests/gates/summary.py $(SLOW) || kept=1;) exit $$kept
 
 # --- Gates: each logs to .build/logs/GATE.log; any of them can be made alone, as in `make units-2.16` ------------------
 

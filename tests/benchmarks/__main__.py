@@ -10,11 +10,14 @@ from __future__ import annotations
 
 import argparse
 import functools
+import itertools
 import json
+import multiprocessing
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -100,23 +103,48 @@ def main() -> int:
     given = parser.parse_args()
     found: dict[str, Any] = {}
     kept = True
-    for name in given.only:
-        begun = time.monotonic()
-        if name in BENCHMARKS:
-            measure, limits = BENCHMARKS[name]
-            with tempfile.TemporaryDirectory() as folder:
-                sizes = [given.sizes] if name.startswith("growth") else []
-                figures = measure(Path(folder), *sizes)
-        elif name == "fuzz":
-            limits = FUZZ
-            figures = fuzz(given.answers, given.seed, jobs=2)
-        else:
-            limits = NO_TRIAL
-            figures = TRIALS[name](min(given.trials, MOST_TRIALS.get(name, given.trials)), given.seed)
-        found[name] = {**figures, "took_seconds": time.monotonic() - begun}
+    for name, figures, limits in itertools.chain(measured(given), tried(given), fuzzed(given)):
+        found[name] = figures
         kept &= show(name, figures, limits)
     (COLLECTION.parents[2] / "bench.json").write_text(json.dumps(found, indent=2) + "\n")
     return not kept
+
+
+Measured = Iterator[tuple[str, dict[str, Any], Limits]]
+
+
+def measured(given: argparse.Namespace) -> Measured:
+    """Yield each benchmark asked for, its figures and its limits."""
+    for name in (name for name in BENCHMARKS if name in given.only):
+        measure, limits = BENCHMARKS[name]
+        with tempfile.TemporaryDirectory() as folder:
+            sizes = [given.sizes] if name.startswith("growth") else []
+            yield name, timed(measure, Path(folder), *sizes), limits
+
+
+def tried(given: argparse.Namespace) -> Measured:
+    """Yield the trials asked for, which measure nothing and often wait: each has a process of its own, two at a time."""
+    names = [name for name in TRIALS if name in given.only]
+    with ProcessPoolExecutor(2, multiprocessing.get_context("fork")) as processes:
+        numbers = [min(given.trials, MOST_TRIALS.get(name, given.trials)) for name in names]
+        running = [
+            processes.submit(timed, TRIALS[name], number, given.seed)
+            for name, number in zip(names, numbers, strict=True)
+        ]
+        for name, trials in zip(names, running, strict=True):
+            yield name, trials.result(), NO_TRIAL
+
+
+def fuzzed(given: argparse.Namespace) -> Measured:
+    """Yield the altered answers, if they are asked for."""
+    if "fuzz" in given.only:
+        yield "fuzz", timed(fuzz, given.answers, given.seed, jobs=2), FUZZ
+
+
+def timed(measure: Callable[..., dict[str, Any]], *given: Any, **named: Any) -> dict[str, Any]:
+    """Return the figures of a measurement, and the seconds that it took."""
+    begun = time.monotonic()
+    return {**measure(*given, **named), "took_seconds": time.monotonic() - begun}
 
 
 def show(name: str, figures: dict[str, Any], limits: Limits) -> bool:

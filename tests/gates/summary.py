@@ -1,4 +1,4 @@
-"""Summarize `make test`: the machine, the CPU time, gates without a result, and the tests.
+"""Summarize `make test` or `make bench`: the machine, the CPU time, gates without a result, and the tests.
 
 summary.py NAME ...: the gates that should have run. A gate without a result is a failure.
 """
