@@ -24,7 +24,7 @@ ROOT = Path(__file__).resolve().parents[1]
 VOCABULARY = ROOT / "docs" / "vocabulary.md"
 FOLDERS = ("docs", "extensions", "playbooks", "plugins", "roles", "scripts", "tests")
 # YAML keys with text for people.
-READ_BY_PEOPLE = {"description", "fail_msg", "msg", "name", "question_description", "question_name"}
+READ_BY_PEOPLE = {"description", "fail_msg", "msg", "name", "question_description", "question_name", "success_msg"}
 _FENCE = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
 _CODE = re.compile(
     r"`[^`\n]*`|``[^`\n]*``|style=\"[^\"\n]*\"|\{\{.*?\}\}|\{[^{}\n]*:[^{}\n]*\}|https?://\S+"  # the last but one: CSS

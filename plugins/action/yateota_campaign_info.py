@@ -17,7 +17,7 @@ from ansible.module_utils.common.validation import check_type_dict
 
 from ..module_utils._ansible.module import Result
 from ..module_utils._core.errors import TransportError
-from ..module_utils._core.watching import GOES_ON, may_pass, unread
+from ..module_utils._core.watching import STILL_WATCHED, is_temporary, unread
 from ..modules import yateota_campaign_info
 from ..plugin_utils._steps import SteppedAction
 
@@ -45,7 +45,7 @@ class ActionModule(SteppedAction):
             self.show_line(result["watched"]["text"])
             result["watched"].update(looks=looks)
             interval, timeout = (_seconds(name, options) for name in ("interval", "timeout"))
-            if result["watched"]["verdict"] not in GOES_ON or time.monotonic() + interval > begun + timeout:
+            if result["watched"]["verdict"] not in STILL_WATCHED or time.monotonic() + interval > begun + timeout:
                 return result
             if stopped.wait(interval):
                 error = TransportError(
@@ -65,7 +65,7 @@ class ActionModule(SteppedAction):
             unnamed = {option: value for option, value in options.items() if option != "name"}
             options = {**unnamed, "campaign_id": campaign_id}
         result = self.run_step(options, variables)
-        if "failure" in result and may_pass(result["failure"]):
+        if "failure" in result and is_temporary(result["failure"]):
             return {**before, "watched": unread(campaign_id, result["msg"])}
         return result
 

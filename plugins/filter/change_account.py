@@ -111,7 +111,7 @@ def _status(result: Mapping[str, Any]) -> Iterator[str]:
     yield from _audit(change.get("audit"))
     for halt in ("held", "stopped"):
         if change[halt]:
-            yield f"{halt.capitalize()} {_by_whom(change[halt])}"
+            yield f"{halt.capitalize()} {_by(change[halt])}"
     if change.get("forecast"):
         yield change["forecast"]["sentence"]
     if change["held_by"]:
@@ -223,12 +223,12 @@ def _halted(result: Mapping[str, Any], about: str, check_mode: bool) -> Iterator
     if not result["changed"]:
         yield "The change was not held." if about == ChangeStatus.RELEASED else f"The change was already {about}."
     halt = change["stopped"] or change["held"]
-    yield f"Change {change['change_id']} is {change['status']}" + (f", {_by_whom(halt)}" if halt else "")
+    yield f"Change {change['change_id']} is {change['status']}" + (f", {_by(halt)}" if halt else "")
     under_way = f", {sending} are being sent" if sending else ""
     yield f"{planned} of {selected} participants remain{where}{under_way}."
 
 
-def _by_whom(halt: Mapping[str, Any]) -> str:
+def _by(halt: Mapping[str, Any]) -> str:
     return f"by {halt['by']} since {halt['since']}: {halt['reason']}"
 
 

@@ -152,8 +152,8 @@ def _missing(change: Mapping[str, Any], settings: Mapping[str, Any], lacks_appro
     if asks and str(confirmed) != str(change["selected"]):
         wrong = "" if confirmed is None else f" (not {confirmed})"
         missing.append(
-            f"bulk_change_confirm_rerun={change['selected']}, the number of SIMs in the plan{wrong}, "
-            "each of whose OTA counters it resets"
+            f"bulk_change_confirm_rerun={change['selected']}, the number of all SIMs in the plan, also of those not "
+            f"sent for{wrong}; the OTA counter of each SIM that is sent for is reset"
         )
     return missing
 
@@ -171,7 +171,7 @@ def _sentences(planned: Mapping[str, Any], resends: bool, check_mode: bool) -> I
     others = counted(change["counts"], without=[RowState.PLANNED])
     if change["duplicates"]:
         others.append(f"{change['duplicates']} named more than once")
-    yield ", ".join([_left(planned, resends), *others]) + "."
+    yield ", ".join([_remaining_words(planned, resends), *others]) + "."
     if resends and reruns:
         yield (
             "Those that are unknown are sent once more: where the first rerun was carried out, the SIM's OTA counter "
@@ -191,7 +191,7 @@ def _sentences(planned: Mapping[str, Any], resends: bool, check_mode: bool) -> I
         yield "In check mode nothing is recorded or sent."
 
 
-def _left(planned: Mapping[str, Any], resends: bool) -> str:
+def _remaining_words(planned: Mapping[str, Any], resends: bool) -> str:
     waves = planned["change"]["waves_total"] - planned["change"]["waves_done"]
     if planned["remaining"]:
         return f"{planned['remaining']} to be sent in {waves} wave{'' if waves == 1 else 's'}"

@@ -10,7 +10,7 @@ from typing import Any
 
 from ansible.errors import AnsibleFilterError
 
-from ..module_utils._core.watching import BAD, FINISHED, GOES_ON, HELD, RUNNING
+from ..module_utils._core.watching import BAD, FINISHED, NOT_RUNNING, RUNNING, STILL_WATCHED
 
 DOCUMENTATION = r"""
 name: watch_verdict
@@ -95,11 +95,11 @@ def watch_verdict(
 def _advice(verdict: str, paused: Mapping[str, Any], settings: Mapping[str, Any], check_mode: bool) -> str:
     if verdict == BAD:
         return f"That is more than {settings['max_failed_percentage']} percent. {_pausing(paused, check_mode)}"
-    if verdict == HELD:
+    if verdict == NOT_RUNNING:
         return "Nothing of it is sent: start it, and watch it again."
     if verdict == RUNNING and check_mode:
         return "It would be watched."
-    if verdict in GOES_ON:
+    if verdict in STILL_WATCHED:
         limit = f"within {settings['timeout']} seconds"
         return f"It has not finished {limit}: watch it again, or raise campaign_watch_timeout."
     return ""

@@ -43,7 +43,8 @@ options:
       - V(stopped) ends the change, with a O(reason). The remaining participants are never sent for, and stay V(planned) in its report. It
         cannot be released.
       - V(held), V(released) and V(stopped) need no run to end, and are the only ones that can be used while one is in progress.
-      - V(verified) reads the new states, counts them in RV(change.states), and lists the participants that have not finished.
+      - V(verified) reads the new states, counts them in RV(change.states), and lists the participants acted on that have not reached the
+        action's goal. The task succeeds nevertheless, so check RV(remaining).
       - V(purged) removes the identifiers of a change that has ended, and keeps its counts.
     type: str
     required: true
@@ -323,7 +324,8 @@ options:
     default: false
     version_added: 1.1.0
   verify_timeout:
-    description: With O(state=verified), read again for up to this many seconds until all have finished. Must be 0 or more.
+    description: With O(state=verified), read again for up to this many seconds until all have reached the action's goal. Must be 0
+      or more.
     type: float
     default: 0
   lease_seconds:
@@ -847,7 +849,9 @@ shards:
   elements: dict
   sample: []
 remaining:
-  description: How many participants remain. With O(state=verified), how many have not finished.
+  description:
+    - How many participants are V(planned), without those that are V(sending).
+    - With O(state=verified), how many of those acted on have not reached the action's goal.
   returned: success, and failure once the change is found
   type: int
   sample: 0
@@ -858,7 +862,8 @@ report:
   sample: /var/lib/yateota/CHG0012345.csv
 failure:
   description:
-    - What went wrong, for playbooks to decide on. With participants that are unknown, its kind is V(outcome_unknown).
+    - What went wrong, for playbooks to decide on. When the change has ended with participants that are unknown, its kind is V(outcome_unknown).
+    - A run that stops before the end has the kind of what stopped it. RV(change.counts) shows whether participants are unknown.
     - With a change that somebody holds or has stopped, its kind is V(held) or V(stopped).
   returned: failure
   type: dict

@@ -179,7 +179,7 @@ changes:
       description: How many of them are in each state, as in M(simops.yateota.yateota_bulk).
       type: dict
     held_by:
-      description: The run that has the lease at present, null if there is none.
+      description: The run that has the lease at present (not a hold, see C(held)), null if there is none.
       type: str
     held:
       description: Who holds the change, so that nothing is sent for it, as in M(simops.yateota.yateota_bulk). Null where nobody does.
@@ -236,7 +236,7 @@ change:
       type: list
       elements: dict
     held_by:
-      description: The run that has the lease at present, null if there is none.
+      description: The run that has the lease at present (not a hold, see C(held)), null if there is none.
       type: str
     held:
       description: Who holds the change, so that nothing is sent for it, as in M(simops.yateota.yateota_bulk). Null where nobody does.
@@ -334,7 +334,7 @@ shards:
       description: How many of them are in each state.
       type: dict
     held_by:
-      description: The run that has the lease at present, null if there is none.
+      description: The run that has the lease at present (not a hold, see C(held)), null if there is none.
       type: str
     plan_digest:
       description: The SHA-256 of its plan.

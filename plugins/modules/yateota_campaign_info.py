@@ -179,7 +179,7 @@ watched:
     verdict:
       description:
         - V(finished), the campaign has finished. V(bad), more than O(wait.max_failed_percentage) have failed.
-        - V(held), it is paused or stopped. V(uncounted), the server reports no numbers.
+        - V(not_running), it is paused or stopped. V(uncounted), the server reports no numbers.
         - V(running), it had not finished when the time was over. V(unread), it could not be read at that time.
       type: str
     failed_percentage:

@@ -212,9 +212,10 @@ from typing import Any
 
 from ..module_utils._ansible.module import Task, run_module
 from ..module_utils._core.bounds import check_bounds
-from ..module_utils._core.errors import InvalidInputError
+from ..module_utils._core.errors import InvalidInputError, YateotaError
 from ..module_utils._core.identifiers import IDENTIFIERS
 from ..module_utils._core.signals import stops_on_signals
+from ..module_utils._core.task_result import TaskResult
 from ..module_utils._direct import results
 from ..module_utils._direct.entries import AUTO_PAGES, Entry, entries_of, look_up
 from ..module_utils._direct.judging import judge
@@ -254,7 +255,7 @@ RULES: dict[str, Any] = {
 }
 
 
-def run(task: Task) -> dict[str, Any]:
+def run(task: Task) -> TaskResult:
     """Check all, read the states, judge all, and only then send."""
     action, entries = task.params["action"], entries_of(identifications(task.params), task.warn)
     check_bounds(task.params, BOUNDS)
@@ -263,8 +264,8 @@ def run(task: Task) -> dict[str, Any]:
     warning = judge(action, entries, task.params["force"])
     if warning:
         task.warn(warning)
-    results.check_none_refused(action, entries)
-    if not task.check_mode:
+    error: YateotaError | None = results.refusal(action, entries)
+    if not error and not task.check_mode:
         stopped = threading.Event()
         client.may_send = lambda: not stopped.is_set()
         with stops_on_signals(stopped):
@@ -272,8 +273,8 @@ def run(task: Task) -> dict[str, Any]:
             unknown = unknown_of(entries)
             if unknown:
                 settle_unknown(task.reader, action, unknown)
-        results.check_all_settled(action, entries)
-    return results.result(action, entries)
+        error = results.failure(action, entries)
+    return TaskResult(results.result(action, entries), error)
 
 
 def identifications(params: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -288,7 +289,12 @@ def identifications(params: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def read_states(task: Task, entries: list[Entry]) -> None:
-    """Read the states as ``state_lookup`` asks."""
+    """Read the states as ``state_lookup`` asks.
+
+    Raises:
+        InvalidInputError: ``always`` is asked for, and an entry has no campaign.
+        YateotaError: a list could not be read.
+    """
     how = task.params["state_lookup"]
     if how == "always" and any(entry.campaign_id is None for entry in entries):
         raise InvalidInputError("state_lookup 'always' needs the campaign of each participant: give campaign_id.")

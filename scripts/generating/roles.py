@@ -14,7 +14,7 @@ from . import documentation, sandbox
 from .tree import GenerateError, Tree
 from .writing import quoted, yaml_lines
 
-# The types that Ansible does not know, by the type that it checks in their place.
+# Each type that Ansible does not know -> the type that it checks instead.
 _SPEC_TYPES = {
     "id": "raw",
     "participants": "raw",
@@ -23,7 +23,7 @@ _SPEC_TYPES = {
     "names": "list",
     "tasks_file": "path",
 }
-# The types that Ansible does not know, with the type that it checks instead.
+# The types of which an empty value passes Ansible's own check: their variables need not be raw.
 _EMPTY_PASSES = {"str", "path", "moment", "tasks_file"}
 _WORDS = {"int": "Whole number.", "float": "Number.", "bool": "Boolean.", "id": "Id."}
 _LIMITS = ("least", "above", "most")
@@ -260,6 +260,6 @@ def _option_lines(role: Role) -> Iterator[str]:
         text = " | string" if role.variables[name]["type"] in ("str", "moment") else ""
         groups[dictionary][option] = f"{prefix}_given.{name} | default(''){text}"
     for dictionary, options in groups.items():
-        yield f"{prefix}_{dictionary or 'told'}:"
+        yield f"{prefix}_{dictionary or 'module_options'}:"
         for option, expression in options.items():
             yield f"  {option}: {quoted(expression)}"

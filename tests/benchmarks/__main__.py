@@ -123,7 +123,10 @@ def measured(given: argparse.Namespace) -> Measured:
 
 
 def tried(given: argparse.Namespace) -> Measured:
-    """Yield the trials asked for, which measure nothing and often wait: each has a process of its own, two at a time."""
+    """Yield the trials asked for.
+
+    They measure nothing and often wait, so that two kinds run at a time.
+    """
     names = [name for name in TRIALS if name in given.only]
     with ProcessPoolExecutor(2, multiprocessing.get_context("fork")) as processes:
         numbers = [min(given.trials, MOST_TRIALS.get(name, given.trials)) for name in names]

@@ -20,7 +20,7 @@ import driver  # noqa: F401 (it finds the collection)
 import sqlalchemy as sa
 from ansible_collections.simops.yateota.plugins.module_utils._core.cohorts import cohorts_result
 from ansible_collections.simops.yateota.plugins.module_utils._core.rollout_policy import BAD_RULE
-from ansible_collections.simops.yateota.plugins.module_utils._ledger.change import create_change, find_change
+from ansible_collections.simops.yateota.plugins.module_utils._ledger.change import find_change, find_or_create_change
 from ansible_collections.simops.yateota.plugins.module_utils._ledger.cohorts import failures_of
 from ansible_collections.simops.yateota.plugins.module_utils._ledger.database import open_ledger
 from ansible_collections.simops.yateota.plugins.module_utils._ledger.tables import participants
@@ -58,7 +58,7 @@ def fill(where: str, size: int) -> None:
     """Record a change of many rows in a new ledger."""
     ledger = open_ledger(where, None)
     facts = {"api_url": "http://127.0.0.1", "node": "ybts", "action": "retry", "selection": {}}
-    change = create_change(ledger, "CHG", **facts)
+    change = find_or_create_change(ledger, "CHG", **facts)
     coming = rows(change.number, size)
     while block := [row for _place, row in zip(range(BLOCK), coming, strict=False)]:
         with ledger.write() as connection:

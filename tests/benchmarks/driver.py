@@ -29,7 +29,7 @@ from ansible_collections.simops.yateota.plugins.module_utils._api.transport impo
 from ansible_collections.simops.yateota.plugins.module_utils._change.sending import AHEAD_MOST  # noqa: E402
 from ansible_collections.simops.yateota.plugins.module_utils._ledger.audit import audit  # noqa: E402
 from ansible_collections.simops.yateota.plugins.module_utils._ledger.change import find_change  # noqa: E402
-from ansible_collections.simops.yateota.plugins.module_utils._ledger.database import look_into  # noqa: E402
+from ansible_collections.simops.yateota.plugins.module_utils._ledger.database import open_read_only  # noqa: E402
 from ansible_collections.simops.yateota.plugins.modules import (  # noqa: E402
     yateota_bulk,
     yateota_bulk_info,
@@ -68,7 +68,7 @@ participant_info = functools.partial(run, yateota_participant_info)
 
 def audit_problems(options: dict[str, Any]) -> list[str]:
     """Return what does not fit the audit chain of an ended change; all is to be in the chain."""
-    ledger = look_into(options["ledger"], None)
+    ledger = open_read_only(options["ledger"], None)
     assert ledger
     with contextlib.closing(ledger):
         change = find_change(ledger, options["change_id"])

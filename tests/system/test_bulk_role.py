@@ -59,12 +59,12 @@ def test_a_rerun_is_sent_when_it_is_approved_and_counted(bulk: Ansible, sandbox:
     plain = bulk("bulk_rerun", None, *(word for name, value in CHANGE.items() for word in ("-e", f"{name}={value}")))
     assert not plain.ok
     assert "Change CHG1 is planned and nothing is sent: set bulk_change_approved_by to the name of who" in plain.words
-    assert f"and bulk_change_confirm_rerun={FAILED}, the number of SIMs in the plan" in plain.words
+    assert f"and bulk_change_confirm_rerun={FAILED}, the number of all SIMs in the plan" in plain.words
 
     uncounted = bulk("bulk_rerun", {**APPROVED, "bulk_change_confirm_rerun": FAILED - 1})
     assert not uncounted.ok
     assert f"nothing is sent: set bulk_change_confirm_rerun={FAILED}," in uncounted.words
-    assert f"the number of SIMs in the plan (not {FAILED - 1})," in uncounted.words
+    assert f"not sent for (not {FAILED - 1});" in uncounted.words
     unapproved = bulk("bulk_rerun", {**CHANGE, "bulk_change_confirm_rerun": FAILED, "bulk_change_approved_by": " "})
     assert not unapproved.ok
     assert "nothing is sent: set bulk_change_approved_by to the name of who approves it." in unapproved.words
@@ -402,7 +402,9 @@ def test_one_that_was_being_sent_when_it_was_killed_needs_its_number_again(
     # Older ansible-core wraps a warning.
     assert "where the first was carried out, their OTA counters are reset a second time" in refused.words
     assert len(refused.warnings) == 1, refused.output
-    assert f"nothing is sent: set bulk_change_confirm_rerun={FAILED}, the number of SIMs in the plan" in refused.words
+    assert (
+        f"nothing is sent: set bulk_change_confirm_rerun={FAILED}, the number of all SIMs in the plan" in refused.words
+    )
     assert sandbox.writes() == []
 
 

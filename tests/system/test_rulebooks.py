@@ -28,7 +28,7 @@ import pytest
 from ansible_collections.simops.yateota.plugins.module_utils._api.transport import Connection
 from ansible_collections.simops.yateota.plugins.module_utils._events.detection import Limits
 from ansible_collections.simops.yateota.plugins.module_utils._events.source import Server, Settings, Source
-from ansible_collections.simops.yateota.plugins.module_utils._ledger.database import look_into
+from ansible_collections.simops.yateota.plugins.module_utils._ledger.database import open_read_only
 from ansible_collections.simops.yateota.plugins.module_utils._ledger.listing import changes_of
 from ansible_collections.simops.yateota.tests.system.conftest import SECRET
 from ansible_collections.simops.yateota.tests.system.harness import COLLECTION, ENVIRONMENT, LIMIT_SECONDS, Ansible
@@ -193,7 +193,7 @@ def finished_event(box: Any, state_file: Path) -> str:
 
 
 def changes(folder: Path) -> list[dict[str, Any]]:
-    ledger = look_into(str(folder / "ledger.sqlite"), None, 30)
+    ledger = open_read_only(str(folder / "ledger.sqlite"), None, 30)
     if ledger is None:
         return []
     with contextlib.closing(ledger):

@@ -136,10 +136,10 @@ def perform(run: Callable[[Task], Result | TaskResult], task: Task) -> Result:
         error = ended.error
         if error is None:
             return cast(Result, task.shown(plain(ended.result)))
-        # The result is masked first: the failure's message may contain identifiers of its details.
-        details = task.shown({**plain(ended.result), "failure": error.failure()})
+        # The result is masked first: the failure's message may contain its identifiers.
+        shown = task.shown({**plain(ended.result), "failure": error.failure()})
         text = task.masking.sentence(str(error), error.message) if task.masking else str(error)
-        return {**details, "failed": True, "msg": text}
+        return {**shown, "failed": True, "msg": text}
     finally:
         task.close()
 
@@ -159,7 +159,7 @@ def _task_result(run: Callable[[Task], Result | TaskResult], task: Task) -> Task
         task.params = read_params(task.params)
         came_to = run(task)
     except YateotaError as error:
-        return TaskResult(error.details, error)
+        return TaskResult({}, error)
     return came_to if isinstance(came_to, TaskResult) else TaskResult(came_to)
 
 

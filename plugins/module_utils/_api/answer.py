@@ -63,7 +63,7 @@ def whole_number(value: Any) -> int | None:
     return value if isinstance(value, int) else None
 
 
-class Border:
+class AnswerSanitizer:
     """A reader of a server's bodies and messages.
 
     Args:

@@ -14,15 +14,15 @@ from typing import Any
 
 from .._core.errors import BadAnswerError, lacking
 from .ahead import Item, PagesAhead
-from .answer import Border
-from .exchange import Exchange, PassingError
+from .answer import AnswerSanitizer
+from .interpreter import AnswerInterpreter, TemporaryError
 from .paging import Seen, read_moving_list
-from .transport import Connection, ExchangeError, Transport
-from .wire import HeldBackError, always
+from .transport import Connection, TransferError, Transport
+from .wire import SendingForbiddenError, always
 
 _BACKOFF_FIRST, _BACKOFF_MOST = 0.5, 8.0  # seconds
-_ASKED_EVERY = 0.5
-"""Seconds by which a pause may outlast the moment from which nothing may be sent."""
+_CHECK_EVERY = 0.5
+"""Seconds between two calls of ``may_send`` during a pause."""
 
 _ANSWER_MOST, _PAGE_MOST = 64 << 20, 16 << 20
 """The largest size, in bytes after decompression, of any answer and of a page of participants."""
@@ -55,7 +55,7 @@ class Client:
         self.may_send = may_send
         self._connection = connection
         self._transport = Transport(connection, connections)
-        self._border = Border(connection.api_secret)
+        self._sanitizer = AnswerSanitizer(connection.api_secret)
         self._sleep = sleep
         self._lists: list[PagesAhead] = []
 
@@ -86,30 +86,32 @@ class Client:
         sent = {key: value for key, value in params.items() if value is not None}
         body = json.dumps({"request": request, "node": self._connection.node, "params": sent}).encode()
         largest = _PAGE_MOST if request == "query_participants" else _ANSWER_MOST
-        exchange = Exchange(self._connection, self._border, request, sent)
-        return self._answer(exchange, body, largest, may_send or self.may_send)
+        interpreter = AnswerInterpreter(self._connection, self._sanitizer, request, sent)
+        return self._answer(interpreter, body, largest, may_send or self.may_send)
 
-    def _answer(self, exchange: Exchange, body: bytes, largest: int, may_send: Callable[[], bool]) -> dict[str, Any]:
+    def _answer(
+        self, interpreter: AnswerInterpreter, body: bytes, largest: int, may_send: Callable[[], bool]
+    ) -> dict[str, Any]:
         """Return the answer of a request; try again where that is safe and may help."""
-        write = exchange.is_write
-        for tries_left in range(self._connection.retries, -1, -1):
+        write = interpreter.is_write
+        for tries_remaining in range(self._connection.retries, -1, -1):
             try:
-                return exchange.answer(self._transport.post(body, largest, may_send))
-            except HeldBackError:
-                raise exchange.held_back() from None
-            except ExchangeError as error:
+                return interpreter.answer(self._transport.post(body, largest, may_send))
+            except SendingForbiddenError:
+                raise interpreter.held_back() from None
+            except TransferError as error:
                 again = not (error.is_certificate_refused or error.is_answer_unusable or (write and error.sent))
-                failure, wait = exchange.network_failure(error), None
-            except PassingError as passing:
-                failure, again, wait = passing.failure, not write, passing.failure.retry_after
-            if not again or not tries_left:
+                failure, wait = interpreter.network_failure(error), None
+            except TemporaryError as temporary:
+                failure, again, wait = temporary.failure, not write, temporary.failure.retry_after
+            if not again or not tries_remaining:
                 raise failure
-            self._pause(_backoff(self._connection.retries - tries_left) if wait is None else wait, may_send)
+            self._pause(_backoff(self._connection.retries - tries_remaining) if wait is None else wait, may_send)
         raise AssertionError("unreachable: the last try returns or raises")
 
     def _pause(self, seconds: float, may_send: Callable[[], bool]) -> None:
         """Wait for some seconds, or until nothing may be sent any more."""
-        part = seconds if may_send is always else _ASKED_EVERY
+        part = seconds if may_send is always else _CHECK_EVERY
         while may_send():
             self._sleep(min(part, seconds))
             seconds -= part

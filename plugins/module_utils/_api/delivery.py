@@ -167,7 +167,7 @@ class Delivery:
                     raise
                 if not self._limiter.pause(error.retry_after):
                     asked = f"It has asked for pauses for {_ASKED_MOST / 60:g} minutes."
-                    raise error.restated(f"{error} {asked}", {}) from None
+                    raise error.restated(f"{error} {asked}") from None
             except YateotaError:
                 self._limiter.end_pauses()
                 raise
@@ -223,7 +223,7 @@ class Delivery:
         if not self.refusals.note_refusal(error, params, subject):
             return AttemptResult(RequestOutcome.REFUSED, error)
         alike = "The server refuses every request alike: " if self.refusals.taken_back else ""
-        self._switch.stop(error.restated(f"{alike}{error} Nothing more was sent.", {}))
+        self._switch.stop(error.restated(f"{alike}{error} Nothing more was sent."))
         return AttemptResult(RequestOutcome.NOT_CARRIED_OUT, error)
 
 
@@ -253,11 +253,9 @@ class UnexpectedError(OutcomeUnknownError):
         )
         self.reason = f"an unexpected {name} ended its request: nothing proves whether it was carried out"
 
-    def restated(self, text: str, details: dict[str, Any]) -> YateotaError:
-        """Return the same failure with another text."""
-        error = OutcomeUnknownError(text, request=self.request)
-        error.details = details
-        return error
+    def restated(self, text: str) -> YateotaError:
+        """Return the same failure in other words."""
+        return OutcomeUnknownError(text, request=self.request)
 
 
 def _asks_for_pause(error: YateotaError) -> bool:

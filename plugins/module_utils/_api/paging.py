@@ -156,7 +156,7 @@ class _Walk:
         self._step_back = self._short_pages = 0
         self._pages_with_new = self._pages_without_new = 0
         self._largest = self._full_pages = 0
-        self._goes_on = False
+        self._may_continue = False
         self._strange_beginnings = 0
 
     def look_at(self, page: list[Item]) -> list[Item]:
@@ -199,7 +199,7 @@ class _Walk:
 
     def _move(self, items: int | None) -> None:
         """Move on by the items of a page; None means that it began with an unknown one."""
-        self._goes_on = items is not None and items >= max(self._largest, 2)
+        self._may_continue = items is not None and items >= max(self._largest, 2)
         if items is None:
             self._step_back = self._step_back * 2 or self._page_size
             self.offset = max(0, self.offset - self._step_back)
@@ -216,7 +216,7 @@ class _Walk:
         were asked for, unless the number of all items shows that this is not the end.
         """
         may_be_end = self._total is None and self._largest < self._page_size and self._full_pages < 2
-        if self.has_ended or not self._goes_on or may_be_end:
+        if self.has_ended or not self._may_continue or may_be_end:
             return
         offset = self.offset
         while self._total is None or offset < self._total:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from .._core.body_codes import MISSING_PARAMETER, NOT_FOUND, UNKNOWN_VALUE
 from .._core.errors import ApiError, BadAnswerError, InvalidInputError
 from .._core.states import COUNTED_STATES, CampaignState, ServerState
 from .answer import whole_number
@@ -20,10 +21,7 @@ Warn = Callable[[str], None]
 PAGE_SIZE = 1000
 """The default number of items to ask for at once."""
 
-_UNKNOWN_REQUEST = 401
-"""The body code for a request that the server does not know [F]."""
-
-_NO_ANSWER = (_UNKNOWN_REQUEST, 402, 404)
+_NO_ANSWER = (UNKNOWN_VALUE, MISSING_PARAMETER, NOT_FOUND)
 """The body codes of a server that does not know ``msisdn`` as a key, or this number [F]."""
 
 _OF_CAMPAIGN = frozenset({"participants", "start_time", "type", *COUNTED_STATES})
@@ -79,7 +77,7 @@ class Reader:
             found = items(self._client.call("get_campaign", params), "get_campaign")
             return _of_campaign(found, params["campaign_id"]) or {}
         except ApiError as error:
-            if error.code != _UNKNOWN_REQUEST:
+            if error.code != UNKNOWN_VALUE:
                 raise
             self._warn(
                 "This server has no get_campaign, and its query_campaigns returns no state: the state is not known."
@@ -151,7 +149,7 @@ class Reader:
         try:
             detailed = self._campaign_items("get_campaign", limit, offset, page_size)
         except ApiError as error:
-            if error.code != _UNKNOWN_REQUEST:
+            if error.code != UNKNOWN_VALUE:
                 raise
             self._warn(
                 "This server has no get_campaign, and its query_campaigns returns no ids or states: they are not known."

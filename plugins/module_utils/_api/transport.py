@@ -21,7 +21,7 @@ from urllib.parse import urlsplit
 
 from .._core.errors import InvalidInputError
 from .._core.libraries import guarded
-from .wire import CLOSED, HeldBackError, Reply, Wire, WireError, always
+from .wire import CLOSED, Reply, SendingForbiddenError, Wire, WireError, always
 
 if TYPE_CHECKING:
     import requests
@@ -60,7 +60,7 @@ class Connection:
     use_proxy: bool = True
 
 
-class ExchangeError(Exception):
+class TransferError(Exception):
     """The network failed, or the answer is incomplete, invalid or too large.
 
     Attributes:
@@ -172,21 +172,21 @@ class Transport:
             may_send: called before anything is done, and right before the request is sent.
 
         Raises:
-            HeldBackError: it returned false; nothing was sent.
-            ExchangeError: no complete answer came, for any reason; says whether the request may have been sent.
+            SendingForbiddenError: it returned false; nothing was sent.
+            TransferError: no complete answer came, for any reason; says whether the request may have been sent.
         """
         wire = None
         if not may_send():
-            raise HeldBackError
+            raise SendingForbiddenError
         try:
             wire = self._rested() or self._connected()
             return wire.exchange(body, self._timeout, largest, may_send)
-        except HeldBackError:
+        except SendingForbiddenError:
             raise
         except Exception as error:  # noqa: BLE001 - for any exception it must be known whether a write was sent
             sent = wire is not None and wire.sent
             is_unusable = isinstance(error, WireError) and error.is_answer_unusable
-            raise ExchangeError(_reason(error), sent, _is_certificate_error(error), is_unusable) from None
+            raise TransferError(_reason(error), sent, _is_certificate_error(error), is_unusable) from None
         finally:
             if wire:
                 self._keep(wire)

@@ -44,7 +44,7 @@ class WireError(Exception):
         self.is_answer_unusable = is_answer_unusable
 
 
-class HeldBackError(Exception):
+class SendingForbiddenError(Exception):
     """A request was held back: no part of it was sent."""
 
 
@@ -129,7 +129,7 @@ class Wire:
             may_send: called right before the request is sent.
 
         Raises:
-            HeldBackError: it returned false.
+            SendingForbiddenError: it returned false.
             WireError: no complete, valid answer came.
             OSError: the network failed; a TimeoutError if the time is over.
         """
@@ -139,7 +139,7 @@ class Wire:
         self._socket.settimeout(timeout)
         # Not earlier: the process may have been stopped meanwhile, or the connection may have been slow.
         if not may_send():
-            raise HeldBackError
+            raise SendingForbiddenError
         self.sent, self._heard = True, b""
         with contextlib.suppress(BrokenPipeError):  # the server may have answered before it read it all
             self._socket.sendall(data)
@@ -244,7 +244,11 @@ class _Content:
         self._size = 0
 
     def add(self, data: bytes) -> None:
-        """Add the next part as it arrived."""
+        """Add the next part as it arrived.
+
+        Raises:
+            WireError: the body is too large, or its compression is broken.
+        """
         if self._inflate:
             try:
                 data = self._inflate.decompress(data, self._largest - self._size + 1)
@@ -258,7 +262,11 @@ class _Content:
         self._parts.append(bytes(data))
 
     def whole(self) -> bytes:
-        """Return the complete body, at its end."""
+        """Return the complete body, at its end.
+
+        Raises:
+            WireError: its compression ends early.
+        """
         if self._inflate and self._parts and not self._inflate.eof:
             raise WireError("the answer is compressed and ends early", is_answer_unusable=True)
         return b"".join(self._parts)

@@ -19,7 +19,7 @@ from .abort import check_resumable
 from .approve import check_approved
 from .auditing import check_still_planned
 from .bulk_task import BulkTask, ModuleState, Work
-from .foresight import check_provable
+from .early_checks import check_provable
 from .further_attempts import attempts_of, planner_of
 from .hold import check_not_halted, check_seen
 from .one_sim import separate_sims
@@ -55,7 +55,8 @@ def apply(task: BulkTask, change: Change, run: int) -> Work:
         changed = change.counts() != counts
     if rollout.shortfall:
         task.warn(
-            f"Change {record.change_id}, its last {rollout.shortfall}. Nothing is planned after it that could be held."
+            f"The last wave of change {record.change_id} did not reach rollout.success_percentage "
+            f"({rollout.shortfall}). No participants remain, so that the change is not held."
         )
     return Work(changed, rollout.sent, rollout.sending_seconds, states.pages, error=error)
 

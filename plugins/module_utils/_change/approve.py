@@ -123,7 +123,7 @@ def check_approved(task: BulkTask, change: Change) -> None:
         if record.require_approval or task.options["require_approval"]:
             digest = f": plan digest {record.plan_digest[:SHORT]}" if record.plan_digest else ""
             raise InvalidInputError(
-                f"Change {record.change_id} waits for approval{digest}, {_acted_on(change)} to be acted on. Nothing "
+                f"Change {record.change_id} waits for approval{digest}, {_to_act_on(change)} to be acted on. Nothing "
                 f"was sent. {record.requested_by or 'Who planned it'} cannot approve it: have another person run "
                 "state=approved."
             )
@@ -158,7 +158,7 @@ def check_limits(task: BulkTask, change: Change) -> None:
     """
     record = change.record()
     needs = record.approval or record.require_approval or task.options["require_approval"]
-    if needs and not task.options["replan"] and _acted_on(change):
+    if needs and not task.options["replan"] and _to_act_on(change):
         _refuse_looser(task, record)
 
 
@@ -238,7 +238,7 @@ def _check_count(task: BulkTask, record: Any, count: int, shards: int) -> None:
     )
 
 
-def _acted_on(change: Change) -> int:
+def _to_act_on(change: Change) -> int:
     return change.counts()[RowState.PLANNED]
 
 
@@ -258,7 +258,7 @@ def _plan_of(task: BulkTask, shard: Change) -> _Plan:
         return _Plan(shard, record, record.plan_digest, record.limits, 0, is_over=True)
     if record.status == ChangeStatus.PLANNING:
         return _Plan(shard, record, None, record.limits, 0, is_over=False)
-    digest, limits = _digest(task, shard)
+    digest, limits = _separated_plan_digest(task, shard)
     return _Plan(shard, record, digest, limits, counts[RowState.PLANNED], is_over=False)
 
 
@@ -271,10 +271,11 @@ def _fleet(task: BulkTask, change: Change, plans: Sequence[_Plan]) -> str | None
     return fleet_digest(shards)
 
 
-def _digest(task: BulkTask, change: Change) -> tuple[str, Any]:
+def _separated_plan_digest(task: BulkTask, change: Change) -> tuple[str, Any]:
     """Return the digest of the plan in the ledger, and the plan's limits.
 
-    A release that recorded no digest recorded no limits: those of the approving task are then approved.
+    Outside check mode, a rerun's plan of release 1.0.0 is first reduced to one row for each SIM, in the ledger. A
+    release that recorded no digest recorded no limits: those of the approving task are then approved.
     """
     record = change.record()
     if record.plan_digest is None and not task.check_mode:

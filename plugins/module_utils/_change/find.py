@@ -12,7 +12,7 @@ from typing import Any
 from .._core.change_id import check_alone
 from .._core.errors import InvalidInputError
 from .._core.states import NOT_BEGUN_STATUSES, ChangeStatus
-from .._ledger.change import Change, create_change, find_change
+from .._ledger.change import Change, find_change, find_or_create_change
 from .._ledger.database import Ledger
 from .._ledger.fleet import shards_of
 from .._ledger.listing import recorded_ids
@@ -37,7 +37,7 @@ def find_planned(task: BulkTask, state: ModuleState, ledger: Ledger) -> Change |
     if change is None and state.is_whole:
         change = find_change(ledger, task.change_id)
     if change and not change.lacks_plan():
-        anew = plans_anew(task, change)
+        anew = replans(task, change)
         check_same(task, change, selection_too=not anew)
         return None if anew else change
     if change is None:
@@ -49,7 +49,7 @@ def find_planned(task: BulkTask, state: ModuleState, ledger: Ledger) -> Change |
     return None
 
 
-def plans_anew(task: BulkTask, change: Change) -> bool:
+def replans(task: BulkTask, change: Change) -> bool:
     """Return whether the task plans a change again that nothing was sent for."""
     asks = task.options["replan"] and task.options["state"] == ChangeStatus.PLANNED
     return bool(asks) and change.record().status in NOT_BEGUN_STATUSES
@@ -64,7 +64,7 @@ def create(task: BulkTask, state: ModuleState, ledger: Ledger) -> Change:
     """
     check_may_plan(task, state, ledger)
     facts = {**task.facts(), "limits": task.limits, "selection": {}}
-    return create_change(ledger, task.change_id, functools.partial(check_fits, task), **facts)
+    return find_or_create_change(ledger, task.change_id, functools.partial(check_fits, task), **facts)
 
 
 def check_may_plan(task: BulkTask, state: ModuleState, ledger: Ledger) -> None:

@@ -16,7 +16,7 @@ from .._core.rollout_policy import must_abort
 from .._core.states import ENDED_STATUSES, ChangeStatus, RowState
 from .._core.tallies import Tally
 from .._ledger.change import Change
-from .._ledger.fleet import abort_all, all_rows, resume_all
+from .._ledger.fleet import abort_all, change_of_all_shards, resume_all
 from .._ledger.lease_time import lease_remaining
 from .._ledger.siblings import Siblings
 from .abort import check_resumable
@@ -60,7 +60,7 @@ class FleetPart:
 
     def has_planned(self) -> bool:
         """Return whether anything remains to be sent on any server."""
-        return all_rows(self._change).counts()[RowState.PLANNED] > 0
+        return change_of_all_shards(self._change).counts()[RowState.PLANNED] > 0
 
     def here(self) -> str:
         """Return which of several servers this is, for a sentence; empty if it is the only one."""

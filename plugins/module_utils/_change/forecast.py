@@ -32,7 +32,7 @@ _FORESEEN = (*NOT_BEGUN_STATUSES, ChangeStatus.IN_PROGRESS, ChangeStatus.WINDOW_
 
 
 @dataclass(frozen=True)
-class Course:
+class PaceLimits:
     """The limits that decide how long a change takes.
 
     Attributes:
@@ -49,8 +49,8 @@ class Course:
 
 
 @dataclass
-class Journey:
-    """The way to the end, as far as it is known.
+class Timeline:
+    """The time until the end, as far as it is known.
 
     Attributes:
         moment: how far it has come, in Unix seconds: the end, when it is over.
@@ -119,9 +119,9 @@ class Journey:
         self.moment += seconds
 
 
-def course_of(options: RolloutOptions) -> Course:
-    """Return the course by the options of a task."""
-    return Course(
+def limits_of_options(options: RolloutOptions) -> PaceLimits:
+    """Return the limits that the options of a task set."""
+    return PaceLimits(
         options.canary,
         options.wave_size,
         options.soak,
@@ -131,14 +131,14 @@ def course_of(options: RolloutOptions) -> Course:
     )
 
 
-def recorded_course(limits: Mapping[str, Any]) -> Course:
-    """Return the course by the limits that were recorded with the plan.
+def recorded_limits(limits: Mapping[str, Any]) -> PaceLimits:
+    """Return the limits that were recorded with the plan.
 
     Raises:
         InvalidInputError: the window's calendar cannot be read on this machine.
     """
     rollout = limits["rollout"]
-    return Course(
+    return PaceLimits(
         rollout["canary"],
         rollout["wave_size"],
         rollout["soak"],
@@ -148,12 +148,12 @@ def recorded_course(limits: Mapping[str, Any]) -> Course:
     )
 
 
-def forecast(change: Change, course: Course | None = None, summary: Summary | None = None) -> dict[str, Any] | None:
+def forecast(change: Change, limits: PaceLimits | None = None, summary: Summary | None = None) -> dict[str, Any] | None:
     """Forecast the end of a change, as modules return it.
 
     Args:
         change: the change.
-        course: by the options of a task; without it, the limits recorded with the plan are used.
+        limits: those of a task; without them, those recorded with the plan.
         summary: the change's sums; None to read them.
 
     Returns:
@@ -161,29 +161,29 @@ def forecast(change: Change, course: Course | None = None, summary: Summary | No
         is known and the soaks alone fit into the window.
     """
     record = change.record()
-    if status_of(record) not in _FORESEEN or (course is None and not record.limits):
+    if status_of(record) not in _FORESEEN or (limits is None and not record.limits):
         return None
     pace = pace_of(change, summary)
     if not (pace.in_wave or pace.waiting):
         return None
     try:
-        course = course or recorded_course(record.limits)
+        limits = limits or recorded_limits(record.limits)
     except InvalidInputError:  # a status on another machine than that of the runs
         return None
-    rate, basis = _rate(change, pace, course)
+    rate, basis = _rate(change, pace, limits)
     now = change.clock.now()
-    journey = travel(pace, course, rate or _AT_ONCE, now)
-    if rate is None and journey.remaining_then is None:
+    timeline = simulate(pace, limits, rate or _AT_ONCE, now)
+    if rate is None and timeline.remaining_then is None:
         return None  # the soaks alone fit: there is nothing to say
-    return _result(pace, journey, course, rate, basis, now)
+    return _result(pace, timeline, limits, rate, basis, now)
 
 
-def _rate(change: Change, pace: Pace, course: Course) -> tuple[float | None, str | None]:
+def _rate(change: Change, pace: Pace, limits: PaceLimits) -> tuple[float | None, str | None]:
     """Return the rate to expect, and where it comes from; None if it is not known.
 
     A rate that all servers of the change share is counted as if this one had it alone.
     """
-    most = course.maximum_per_second
+    most = limits.maximum_per_second
     rate, basis = pace.rate, MEASURED
     if rate is None:
         rate, basis = rate_before(change), EARLIER
@@ -192,42 +192,42 @@ def _rate(change: Change, pace: Pace, course: Course) -> tuple[float | None, str
     return rate, None if rate is None else basis
 
 
-def travel(pace: Pace, course: Course, rate: float, now: float) -> Journey:
+def simulate(pace: Pace, limits: PaceLimits, rate: float, now: float) -> Timeline:
     """Go through the remaining waves, from one window to the next.
 
     Args:
         pace: what remains, and how long a wave takes beside its sending.
-        course: the limits.
+        limits: the limits.
         rate: requests per second.
         now: the present moment, in Unix seconds.
     """
-    pause = max(course.soak, pace.pause or 0.0)
-    journey = Journey(now, (pace.in_wave or 0) + pace.waiting)
+    pause = max(limits.soak, pace.pause or 0.0)
+    timeline = Timeline(now, (pace.in_wave or 0) + pace.waiting)
     if pace.in_wave == 0 and pace.answered is not None:  # all of it are sent: the rest of its soak remains
-        journey.pauses = max(0.0, pace.answered + pause - now)
-        journey.moment += journey.pauses
-    for size, count, due in _sizes(pace, course):
-        journey.moment = max(journey.moment, due or 0.0)
-        journey.send(size, count, rate, pause, course.window)
-    return journey
+        timeline.pauses = max(0.0, pace.answered + pause - now)
+        timeline.moment += timeline.pauses
+    for size, count, due in _sizes(pace, limits):
+        timeline.moment = max(timeline.moment, due or 0.0)
+        timeline.send(size, count, rate, pause, limits.window)
+    return timeline
 
 
-def _sizes(pace: Pace, course: Course) -> Iterator[tuple[int, int, float | None]]:
+def _sizes(pace: Pace, limits: PaceLimits) -> Iterator[tuple[int, int, float | None]]:
     """Yield sizes of waves, how many of that size there are, and when they are due at the earliest."""
     if pace.in_wave:
         yield pace.in_wave, 1, None
     waiting, is_first = pace.waiting - pace.later, pace.is_first
     for remaining, due in ((waiting, None), (pace.later, pace.due)):
         rest = remaining
-        if rest and is_first and course.canary:
-            first = min(rest, course.canary)
+        if rest and is_first and limits.canary:
+            first = min(rest, limits.canary)
             yield first, 1, due
             rest -= first
         is_first = is_first and not remaining
-        if rest >= course.wave_size:
-            yield course.wave_size, rest // course.wave_size, due
-        if rest % course.wave_size:
-            yield rest % course.wave_size, 1, due
+        if rest >= limits.wave_size:
+            yield limits.wave_size, rest // limits.wave_size, due
+        if rest % limits.wave_size:
+            yield rest % limits.wave_size, 1, due
 
 
 def _whole(waves: int, work: float, pause: float, moment: float, closes: float | None) -> int:
@@ -238,36 +238,36 @@ def _whole(waves: int, work: float, pause: float, moment: float, closes: float |
 
 
 def _result(
-    pace: Pace, journey: Journey, course: Course, rate: float | None, basis: str | None, now: float
+    pace: Pace, timeline: Timeline, limits: PaceLimits, rate: float | None, basis: str | None, now: float
 ) -> dict[str, Any]:
-    ends = journey.moment if journey.ends and rate else None
-    fits = journey.remaining_then is None
+    ends = timeline.moment if timeline.ends and rate else None
+    fits = timeline.remaining_then is None
     return {
         "ends": iso(ends),
-        "ends_local": None if ends is None else course.window.local(ends),
+        "ends_local": None if ends is None else limits.window.local(ends),
         "seconds": None if ends is None else round(ends - now),
-        "sending_seconds": round(journey.sending),
-        "pause_seconds": round(journey.pauses),
-        "closed_seconds": round(journey.closed),
-        "waves": sum(count for _size, count, _due in _sizes(pace, course)),
+        "sending_seconds": round(timeline.sending),
+        "pause_seconds": round(timeline.pauses),
+        "closed_seconds": round(timeline.closed),
+        "waves": sum(count for _size, count, _due in _sizes(pace, limits)),
         "rate": rate and round(rate, 1),
         "basis": basis,
-        "upper_bound": course.ends_early,
+        "upper_bound": limits.ends_early,
         "fits": fits,
-        "closes": None if fits else iso(journey.closes),
-        "remaining_then": 0 if fits else round(journey.remaining_then or 0),
-        "sentence": _sentence(journey, course.window, rate, now),
+        "closes": None if fits else iso(timeline.closes),
+        "remaining_then": 0 if fits else round(timeline.remaining_then or 0),
+        "sentence": _sentence(timeline, limits.window, rate, now),
     }
 
 
-def _sentence(journey: Journey, window: Window, rate: float | None, now: float) -> str:
+def _sentence(timeline: Timeline, window: Window, rate: float | None, now: float) -> str:
     pace = f"At {rate:.3g} requests per second" if rate else "By its soaks alone"
-    at = f"{window.local(journey.moment)}, in {duration(journey.moment - now)}"
-    if journey.remaining_then is None or journey.closes is None:
+    at = f"{window.local(timeline.moment)}, in {duration(timeline.moment - now)}"
+    if timeline.remaining_then is None or timeline.closes is None:
         return f"{pace}, it ends at about {at}."
-    closing = f"{pace}, it does not fit into the window that closes at {window.local(journey.closes)}"
-    then = f"about {journey.remaining_then:.0f} participants remain then"
-    if not journey.ends:
+    closing = f"{pace}, it does not fit into the window that closes at {window.local(timeline.closes)}"
+    then = f"about {timeline.remaining_then:.0f} participants remain then"
+    if not timeline.ends:
         return f"{closing}: {then}. No later window opens."
     return f"{closing}: {then}." + (f" It ends at about {at}." if rate else "")
 

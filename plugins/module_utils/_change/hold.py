@@ -31,8 +31,8 @@ def why_halted(change_id: str, halt: Halt) -> YateotaError:
     reason = halt.reason.rstrip(" .")
     if halt.status == ChangeStatus.STOPPED:
         return StoppedError(
-            f"Change {change_id} was stopped by {halt.by} at {moment}: {reason}. What remains is never sent. Plan it "
-            "under another change_id where it is to be sent after all."
+            f"Change {change_id} was stopped by {halt.by} at {moment}: {reason}. Nothing is sent for the remaining "
+            "participants. To act on them after all, plan them under another change_id."
         )
     if halt.status == ChangeStatus.ABORTED:
         return ApiError(
@@ -65,7 +65,7 @@ def check_seen(change: Change) -> None:
     Raises:
         YateotaError: as ``why_halted``.
     """
-    change.look()
+    change.read_halt()
     if change.halt:
         raise why_halted(change.record().change_id, change.halt)
 
@@ -115,8 +115,8 @@ def _check_has_not_ended(change: Change) -> None:
     if all(shard.status in (*ENDED_STATUSES, ChangeStatus.PURGED) for shard in change.shards()):
         record = change.record()
         raise InvalidInputError(
-            f"Change {record.change_id} is {record.status}: it has ended, and nothing remains to be sent. Read how it "
-            "stands with the playbook bulk_status."
+            f"Change {record.change_id} is {record.status}: it has ended, and nothing remains to be sent. See its "
+            "status with the playbook bulk_status."
         )
 
 

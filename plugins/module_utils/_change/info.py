@@ -17,15 +17,15 @@ from .._core.states import RowState
 from .._core.task_result import TaskResult
 from .._ledger.change import Change, Server, find_change
 from .._ledger.cohorts import failures_of
-from .._ledger.database import Ledger, look_into
-from .._ledger.fleet import all_rows, shard_rows
+from .._ledger.database import Ledger, open_read_only
+from .._ledger.fleet import change_of_all_shards, shard_rows
 from .._ledger.listing import changes_of, join_shards, recorded_ids
 from .._ledger.queries import LATEST, Report
 from .._report.metrics import change_metrics, check_metrics, write_metrics
 from .auditing import altered_error, audit_result, check_head
+from .early_checks import check_seconds
 from .fleet import WholeReport
 from .forecast import forecast
-from .foresight import check_seconds
 from .further_attempts import attempts_result, recorded_attempts
 from .report_file import PAGE, check_report, nearest, write_page, write_rows
 
@@ -51,7 +51,7 @@ def run_info(options: Mapping[str, Any], check_mode: bool, shown: Shown, server:
         check_report({**options, "report_dest": nearest(options["report_dest"])}, check_mode=True)
         return TaskResult({"changed": False})
     _check_files(options, check_mode)
-    ledger = look_into(options["ledger"], options["ledger_password"], options["ledger_timeout"])
+    ledger = open_read_only(options["ledger"], options["ledger_password"], options["ledger_timeout"])
     if ledger is None:
         missing = f"ledger '{options['ledger']}' does not exist: give the one that the changes were recorded in."
         return TaskResult({"ledger_found": False}, InvalidInputError(missing))
@@ -131,7 +131,7 @@ def _result_and_facts(change: Change) -> tuple[dict[str, Any], dict[str, Any]]:
         "attempts": attempts_result(change, report.summary.attempts, recorded_attempts(change.record())),
         "waves_done": report.waves_done(),
         "waves": report.waves(),
-        "held_by": report.held_by(),
+        "held_by": report.lease_holder(),
         "forecast": forecast(change),
         "runs": report.runs(),
     }
@@ -143,7 +143,7 @@ def _whole_result_and_facts(change: Change) -> tuple[dict[str, Any], dict[str, A
     report = WholeReport(change, masked=False)
     facts = report.facts()
     shards = facts.pop("shards")
-    return _result(all_rows(change), report, facts, shards), {**facts, "shards": shards}
+    return _result(change_of_all_shards(change), report, facts, shards), {**facts, "shards": shards}
 
 
 def _result(

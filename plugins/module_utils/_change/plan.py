@@ -27,7 +27,7 @@ from .._ledger.plan import Plan
 from .._ledger.tables import sa
 from .approve import check_limits
 from .bulk_task import BulkTask, ModuleState, Work
-from .foresight import check_provable
+from .early_checks import check_provable
 from .further_attempts import warn_of_single_attempts
 from .selection import Selection, words
 from .states_reader import StateReader
@@ -107,9 +107,13 @@ def _asked_for(task: BulkTask, change: Change) -> dict[str, Any]:
 def _judge(
     task: BulkTask, change: Change, recorded: Plan, selection: Selection
 ) -> Sequence[Sequence[sa.ColumnElement[bool]]]:
-    """Leave duplicates and misidentified entries out of the plan.
+    """Drop duplicates, and leave out entries that no list identifies.
 
-    No list identifies the latter. Entries that may be duplicates are returned.
+    Returns:
+        The conditions for entries without a campaign whose SIM another entry names in a campaign.
+
+    Raises:
+        InvalidInputError: two entries of a rerun may be one SIM.
     """
     action = task.options["action"]
     recorded.leave_out_misidentified(*misidentified(action))
@@ -134,7 +138,7 @@ def _renew(task: BulkTask, change: Change, run: int) -> Work:
     values: dict[str, Any] = {}
     if task.options["require_approval"] and not change.record().require_approval:
         values["require_approval"] = True
-    if _plans_limits_anew(task, change):
+    if _replans_limits(task, change):
         void_approvals(change)
         values |= {"limits": task.limits, "plan_digest": plan_digest(change, task.limits), **_asked_for(task, change)}
     if values:
@@ -142,7 +146,7 @@ def _renew(task: BulkTask, change: Change, run: int) -> Work:
     return Work(changed=bool(values))
 
 
-def _plans_limits_anew(task: BulkTask, change: Change) -> bool:
+def _replans_limits(task: BulkTask, change: Change) -> bool:
     record = change.record()
     begun = record.status not in (*NOT_BEGUN_STATUSES, ChangeStatus.PURGED)
     return bool(task.options["replan"]) and begun and record.limits != task.limits
@@ -150,7 +154,7 @@ def _plans_limits_anew(task: BulkTask, change: Change) -> bool:
 
 def _would_renew(task: BulkTask, change: Change) -> bool:
     needs = task.options["require_approval"] and not change.record().require_approval
-    return bool(needs) or _plans_limits_anew(task, change)
+    return bool(needs) or _replans_limits(task, change)
 
 
 def _check(task: BulkTask, change: Change) -> None:

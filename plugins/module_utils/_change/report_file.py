@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from .._ledger.change import Change
-from .._ledger.fleet import all_rows
+from .._ledger.fleet import change_of_all_shards
 from .._ledger.progress import progress_of
 from .._ledger.queries import REPORT_COLUMNS
 from .._report.rows import Export, RowWriter
@@ -91,7 +91,7 @@ def write_page(
     from .._report.page import Details, page  # loads the charts' library, which no other task needs
 
     report = report_on(change, options["mask_identifiers"], is_whole)
-    progress = progress_of(all_rows(change) if is_whole else change)
+    progress = progress_of(change_of_all_shards(change) if is_whole else change)
     details = Details(report.failures(), report.reasons(), report.exhausted(), cohorts, progress)
     with _export(options, check_mode) as export:
         export.file.write(page(shown, details))

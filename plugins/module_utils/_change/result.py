@@ -20,7 +20,7 @@ from .._ledger.fleet import shard_facts, shard_rows
 from .._ledger.queries import LATEST, Report
 from .._ledger.summary import Summary
 from .bulk_task import BulkTask, Work
-from .forecast import course_of, forecast
+from .forecast import forecast, limits_of_options
 from .further_attempts import attempts_result, recorded_attempts
 from .options import RolloutOptions
 from .report_file import write_rows
@@ -128,7 +128,7 @@ def _change(task: BulkTask, change: Change, report: Report, work: Work) -> dict[
         "audit": head_of(change),
         "window_opens": iso(opens),
         "window_opens_local": None if opens is None else task.rollout.window.local(opens),
-        "forecast": forecast(change, course_of(task.rollout), report.summary),
+        "forecast": forecast(change, limits_of_options(task.rollout), report.summary),
         "pages_read": work.pages_read,
         "sent": work.sent,
         "rate": round(work.sent / work.sending_seconds, 1) if work.sent else 0.0,

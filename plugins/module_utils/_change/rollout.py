@@ -29,8 +29,8 @@ from .fleet_rollout import FleetPart
 from .further_attempts import AttemptPlanner
 from .hold import why_halted
 from .options import RolloutOptions
-from .proof import Soak
 from .sending import Pipeline, SenderPool, plan_again
+from .soak import Soak
 from .states_reader import StateReader
 from .waiting import wait_for
 from .wave_progress import Watch, WaveProgress
@@ -107,7 +107,9 @@ class Rollout:
 
         Raises:
             InvalidInputError: the change was aborted before, or another run has taken it over.
-            ApiError, OutcomeUnknownError: too many attempts went wrong; the change is aborted now.
+            AbortedError: too many attempts went wrong; the change is aborted now.
+            ApiError: the server refuses every request, or the change is aborted on all its servers.
+            UnexpectedError: an unexpected exception ended a request.
             TransportError: a signal stopped it.
             HeldError: somebody holds or has stopped the change, or a wave is not proven.
             YateotaError: the server or the ledger failed. What was sent is recorded.
@@ -256,7 +258,7 @@ class Rollout:
             if self._stopped.wait(min(remaining, _PAUSE)):
                 return False
             with contextlib.suppress(LedgerAwayError):  # it may be back when the wait is over
-                self._change.look_once()
+                self._change.read_halt_once()
             if self._change.halt:
                 return False
         return not self._stopped.is_set()
@@ -313,7 +315,7 @@ class Rollout:
         elif self._change.halt:
             self._switch.stop(why_halted(self._change_id, self._change.halt))
         elif self._change.lease and not self._change.lease.is_safe():
-            self._switch.stop(self._change.lease.held_up())
+            self._switch.stop(self._change.lease.delayed_error())
         elif not self._options.is_open(self._change.clock.now()):
             self._switch.stop(None)
         self._fleet.share_rate()
@@ -331,7 +333,7 @@ class Rollout:
             raise with_reasons(error, self._change, self._tally, self._bad_rule)
         if self._delivery.refusals.taken_back and isinstance(error, ApiError):
             own = "If these participants themselves are the reason, set resume_aborted to record it and continue."
-            raise error.restated(f"{error} {own}", {})
+            raise error.restated(f"{error} {own}")
         raise error
 
     def _end(self) -> None:

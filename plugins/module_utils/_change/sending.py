@@ -167,7 +167,7 @@ class SenderPool:
             plan_again(attempt)
             return
         attempt.answered_at = self._moment()
-        attempt.sent_at = attempt.sent_at or attempt.answered_at
+        attempt.sent_at = attempt.sent_at or attempt.answered_at  # an unexpected exception counts as sent
         attempt.code, attempt.message = (error.code, error.message) if error else (0, None)
         attempt.state, _outcome = states_after_request(outcome, attempt.code)
         if outcome is RequestOutcome.UNKNOWN:
@@ -243,7 +243,7 @@ class Pipeline:
                 with self._ledger_time:
                     self._attempts.record(left_out + ended, marked)
             else:
-                self._attempts.look(sum(attempt.sent_at is not None for attempt in self._begun.values()))
+                self._attempts.read_halt(sum(attempt.sent_at is not None for attempt in self._begun.values()))
             for attempt in marked:
                 if attempt.state != RowState.SENDING:  # somebody holds or has stopped the change
                     del self._begun[attempt.seq]
@@ -291,8 +291,8 @@ class Pipeline:
 
     def _most_under_way(self) -> int:
         """Return how many may be marked and not ended: one per thread, and those ahead."""
-        leaving = round(self._rate.per_second * self._ledger_time.ahead_seconds())
-        return self._number + min(AHEAD_MOST, max(self._number, leaving))
+        ahead = round(self._rate.per_second * self._ledger_time.ahead_seconds())
+        return self._number + min(AHEAD_MOST, max(self._number, ahead))
 
     def _collect(self, under_way: int) -> list[Attempt]:
         """Wait until most attempts that were marked ahead have ended, or for some time; return them."""

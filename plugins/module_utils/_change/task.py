@@ -22,15 +22,15 @@ from .._core.states import ChangeStatus
 from .._core.task_result import TaskResult
 from .._ledger.chain import Chain
 from .._ledger.change import Change
-from .._ledger.database import Ledger, look_into, open_ledger, scratch_ledger
+from .._ledger.database import Ledger, open_ledger, open_read_only, scratch_ledger
 from .._ledger.halts import status_of
 from .._ledger.lease import Lease, least_seconds
 from . import result
 from .apply import APPLIED, warn_of_resending
 from .approve import APPROVED
 from .bulk_task import BulkTask, ModuleState, Work
-from .find import check_may_plan, check_same, create, find_planned, plans_anew
-from .foresight import check_ledger, check_seconds
+from .early_checks import check_ledger, check_seconds
+from .find import check_may_plan, check_same, create, find_planned, replans
 from .further_attempts import check_attempts
 from .hold import HELD, RELEASED, STOPPED
 from .plan import PLANNED, plan
@@ -65,12 +65,12 @@ def run_bulk(task: BulkTask) -> TaskResult:
             return _bring(task, state, ledger)
     check_ledger(options["ledger"])
     task.client()  # refuses options of the server that a real run could not use
-    recorded = look_into(*where, task.warn)
+    recorded = open_read_only(*where, task.warn)
     if recorded:
         with contextlib.closing(recorded) as ledger:
             change = find_planned(task, state, ledger)
             if change:
-                return _foresee(task, state, change)
+                return _check_mode_result(task, state, change)
     with contextlib.closing(scratch_ledger(options["ledger"])) as ledger:
         return _bring(task, state, ledger)
 
@@ -120,7 +120,7 @@ def _bring(task: BulkTask, state: ModuleState, ledger: Ledger) -> TaskResult:
     return TaskResult({}, work.error)
 
 
-def _foresee(task: BulkTask, state: ModuleState, change: Change) -> TaskResult:
+def _check_mode_result(task: BulkTask, state: ModuleState, change: Change) -> TaskResult:
     """Return what a real run would do to a recorded change, for check mode.
 
     Its error is that of the real run.
@@ -152,7 +152,7 @@ def _leased(task: BulkTask, state: ModuleState, change: Change) -> Iterator[Chan
 
 def _in_recorded_run(task: BulkTask, state: ModuleState, change: Change) -> Work:
     """Plan the change if necessary and carry out the state, as one recorded run."""
-    if plans_anew(task, change):
+    if replans(task, change):
         change.update(status=ChangeStatus.PLANNING)
     planned = not change.lacks_plan()
     if planned:

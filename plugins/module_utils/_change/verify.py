@@ -1,7 +1,7 @@
 # Copyright (c) 2026 simops.yateota contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Carry out ``state: verified``: read the new states until all have finished.
+"""Carry out ``state: verified``: read the new states until all have reached the action's goal.
 
 The option ``verify_timeout`` limits the time.
 """

@@ -15,20 +15,20 @@ _LOOK_EVERY = 1.0
 
 
 def wait_for(
-    window: Window, now: Callable[[], float], goes_on: Callable[[], bool], pause: Callable[[float], Any]
+    window: Window, now: Callable[[], float], may_wait: Callable[[], bool], pause: Callable[[float], Any]
 ) -> None:
     """Wait until a window is open; return at once if it never opens again.
 
     Args:
         window: the window.
         now: the present moment, in Unix seconds.
-        goes_on: whether to wait any longer.
+        may_wait: whether to wait any longer.
         pause: waits for a number of seconds, or less.
 
     Raises:
         InvalidInputError: its calendar has changed, and cannot be read any more.
     """
-    while goes_on():
+    while may_wait():
         moment = now()
         window.refresh(moment)
         opening = window.next_opening(moment)

@@ -56,6 +56,10 @@ class CampaignPlan:
         """
         return state == self.after or (self.after == CampaignState.STARTED and state == CampaignState.FINISHED)
 
+    def proves_carried_out(self, now: str | None) -> bool:
+        """Return whether a state read after an unknown outcome proves that the action was carried out."""
+        return self.before is not None and now != self.before and self.reached(now)
+
     def diff(self, campaign_id: int) -> dict[str, Any]:
         """Return before and after, as ``--diff`` shows them."""
         after: dict[str, Any] = {"campaign_id": campaign_id, "state": self.after if self.changed else self.before}

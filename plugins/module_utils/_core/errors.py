@@ -20,10 +20,9 @@ class YateotaError(Exception):
         message: the message of the server or of the network, or None.
         retry_after: the seconds to wait before the request is sent again, 0.0 to 30.0, if the server turned it away
             unread (HTTP 429 and 503) and named a time; otherwise None.
-        details: further keys for the module's result: what was done before the failure.
     """
 
-    kind = "transport"
+    kind: str
 
     def __init__(
         self,
@@ -41,18 +40,12 @@ class YateotaError(Exception):
         self.http_status = http_status
         self.message = message
         self.retry_after = retry_after
-        self.details: dict[str, Any] = {}
 
-    def restated(self, text: str, details: dict[str, Any]) -> YateotaError:
-        """Return the same failure in other words.
-
-        ``details`` say what was done before it.
-        """
+    def restated(self, text: str) -> YateotaError:
+        """Return the same failure in other words."""
         facts = self.failure()
         facts.pop("kind")
-        error = type(self)(text, **facts, retry_after=self.retry_after)
-        error.details = details
-        return error
+        return type(self)(text, **facts, retry_after=self.retry_after)
 
     def failure(self) -> dict[str, Any]:
         """Return the value of a failed result's ``failure``."""
@@ -66,7 +59,10 @@ class YateotaError(Exception):
 
 
 class InvalidInputError(YateotaError):
-    """A wrong option, or a wrong thing that it names; nothing was sent."""
+    """A wrong option, or something that it names cannot be used.
+
+    A bulk run that it ends may have sent requests before.
+    """
 
     kind = "invalid_input"
 

@@ -15,7 +15,7 @@ from .errors import InvalidInputError
 SIM_IDENTIFIERS = ("iccid", "imsi", "msisdn")
 IDENTIFIERS = ("participant_id", *SIM_IDENTIFIERS)
 IDS = ("participant_id", "campaign_id")
-"""The names of a participant that are numbers; ``SIM_IDENTIFIERS`` are text."""
+"""The identifiers that are whole numbers; those of ``SIM_IDENTIFIERS`` are text."""
 
 _FORMS = {
     "imsi": (re.compile(r"[0-9]{14,15}"), "14 or 15 digits"),
@@ -32,6 +32,7 @@ _SHOWN_MOST = 40
 
 _quoted: set[str] = set()
 _QUOTED_MOST = 10_000
+"""How many identifiers are noted at most, so that a long list takes no memory."""
 
 
 def quoted() -> frozenset[str]:
@@ -213,7 +214,7 @@ def check_identification(given: Mapping[str, Any]) -> str | None:
 def described(given: Mapping[str, Any]) -> str:
     """Return the identification of a participant or campaign in words.
 
-    For example ``participant 195 of campaign 167``.
+    For example ``participant 195 of campaign 167``. It notes the identifiers for masking (see ``quoted``).
     """
     words = [f"{name} {_quote(given[name])}" for name in SIM_IDENTIFIERS if given.get(name)]
     if given.get("participant_id"):

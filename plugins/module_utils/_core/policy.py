@@ -37,8 +37,9 @@ class Verdict(enum.Enum):
     REFUSE = enum.auto()
 
 
-# What an action on a participant does in each server state [S, V]. Only the row of hurry is specified [S]; the others
-# follow from the actions' meaning [A]. The server judges a state that is not in the table.
+# What an action means in each server state. Specified is only that a pending message can be hurried, and that one which
+# has failed or waits for its receipt cannot [S]; the rest follows from the actions' meaning [A]. The server judges a
+# state that is not in the table.
 _NO_MESSAGE = (Verdict.REFUSE, "it has no message yet; use retry_build once its SIM has a subscriber")
 _UNDER_WAY = (Verdict.SKIP, "its message is under way already")
 _DELIVERED = (Verdict.SKIP, "its message has been delivered already")
@@ -215,7 +216,7 @@ def misidentified(action: str) -> Misidentified:
     naming = NAMINGS[action]
     by_id = naming.unit == PARTICIPANT
     return Misidentified(
-        missing="its campaign has no such participant",
+        missing="its campaign has no such participant; check the identifiers",
         several="several participants of its campaign fit it; give participant_id"
         if by_id
         else "several SIMs fit it; give its iccid, or its imsi",
@@ -227,8 +228,8 @@ def misidentified(action: str) -> Misidentified:
 def keep_rank(action: str, verdict: Verdict, named_by: str, is_listed: bool, was_sent: bool = False) -> tuple[int, ...]:
     """Rank an entry among several that one request acts on: the smallest is kept.
 
-    The order is: an entry that was sent for, one whose message is under way, one that a list shows, one with the best
-    identifier.
+    The order is: an entry that a request was sent for; then by verdict: skip, act, refuse; then one that a list shows;
+    then by the identifier, the best first.
 
     Args:
         action: an ``Action``.
@@ -250,7 +251,7 @@ def keep_rank_by_state(
 class RequestOutcome(enum.Enum):
     """The outcome of one request.
 
-    ``NOT_CARRIED_OUT`` is not an outcome of its participant; the other three are.
+    ``NOT_CARRIED_OUT`` leaves the participant planned; the other three become its row state.
     """
 
     CARRIED_OUT = enum.auto()
@@ -286,8 +287,9 @@ def goal_of(action: str) -> ServerState:
 def proves_carried_out(action: str, before: str | None, now: str | None) -> bool:
     """Return whether a new state proves that an action was carried out.
 
-    The outcome of the action was unknown. A state proves it if the participant is out of a state that it does not leave
-    by itself. The opposite is never proven: a message that was sent again may have failed again.
+    The outcome of the action was unknown. For cancel: it is ``canceled`` now and was not before. For the others: it was
+    in one of ``LEFT_ONLY_BY_AN_ACTION``, and is now in another state, but not ``canceled``, which another action leads
+    to. The opposite is never proven: a message that was sent again may have failed again.
 
     Args:
         action: the action sent.

@@ -11,6 +11,7 @@ import threading
 from collections.abc import Mapping
 from typing import Any
 
+from .body_codes import MISSING_PARAMETER, NOT_ALLOWED, NOT_FOUND, UNKNOWN_VALUE
 from .errors import ApiError
 from .identifiers import IDENTIFIERS
 
@@ -18,14 +19,12 @@ ALIKE_LIMIT = 3
 """How many equal refusals, before anything was carried out, count as a refusal of every request [A]."""
 
 REFUSAL_CODES = {
-    401: "a value, a node or a request that the server does not know",
-    402: "a parameter is missing",
-    403: "not allowed",
-    404: "not found",
+    UNKNOWN_VALUE: "a value, a node or a request that the server does not know",
+    MISSING_PARAMETER: "a parameter is missing",
+    NOT_ALLOWED: "not allowed",
+    NOT_FOUND: "not found",
 }
 """The body codes of refusals, and their meaning [F]. Any other code but 0 is a failure [A]."""
-
-_NOT_ALLOWED, _NOT_FOUND = 403, 404
 
 _UNKNOWN = r"(?:unknown|unsupported|undefined|unhandled|no such)"
 _QUOTED = r"""['"`]?[\w.-]*['"`]?"""
@@ -71,9 +70,9 @@ def about(code: int | None, message: str, params: Mapping[str, Any]) -> About:
         params.get(name) is not None and re.search(rf"\b{re.escape(str(params[name]))}\b", message)
         for name in IDENTIFIERS
     )
-    if code == _NOT_ALLOWED:
+    if code == NOT_ALLOWED:
         return About.UNCLEAR if names else About.REQUEST
-    if code == _NOT_FOUND or names or _NAMES_STATE.search(message):
+    if code == NOT_FOUND or names or _NAMES_STATE.search(message):
         return About.PARTICIPANT
     return About.UNCLEAR
 
@@ -81,8 +80,8 @@ def about(code: int | None, message: str, params: Mapping[str, Any]) -> About:
 class Refusals:
     """The refusals of one run, sorted by what they are about.
 
-    Several threads may use it. Three equal refusals before anything was carried out stop the run. Only the third shows
-    it: the earlier two counted as their participants' own, and are planned again (``taken_back``).
+    Several threads may use it. Three equal refusals in a row, before anything was carried out, stop the run. Only the
+    third shows that the participants are not the cause: all three are in ``taken_back``, to be planned again.
 
     Attributes:
         taken_back: the subjects of refusals that counted as their participants' own until more of the same kind came.

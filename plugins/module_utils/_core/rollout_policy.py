@@ -96,14 +96,14 @@ def shortfall(wave: int, count: WaveCount, success_percentage: float, goal: str,
         seconds: the time from its last request to the reading.
     """
     reached = math.floor((count.percentage or 0.0) * 10) / 10  # never rounded up to what was wanted
-    return f"wave {wave}: {reached:g} % of {success_percentage:g} % {goal} after {seconds:.0f} s"
+    return f"wave {wave}: {reached:g} % {goal} after {seconds:.0f} s, expected {success_percentage:g} %"
 
 
-_LATEST = 0.25
+_PAUSE_PER_WAIT = 0.25
 """The pause before the next reading, as a share of the wait so far: a proof is seen that much later at most."""
-_SHARE_OF_READING = 10
+_PAUSE_PER_READING = 10
 """How many times as long as a reading its pause must be, so that the server is read for a tenth of the time at most."""
-_SHORTEST = 1.0
+_SHORTEST_PAUSE = 1.0  # seconds
 
 
 def pause_between_readings(waited: float, last_reading: float) -> float:
@@ -113,4 +113,4 @@ def pause_between_readings(waited: float, last_reading: float) -> float:
         waited: the seconds since the wave's last request.
         last_reading: the seconds that the last reading took.
     """
-    return max(_SHORTEST, waited * _LATEST, last_reading * _SHARE_OF_READING)
+    return max(_SHORTEST_PAUSE, waited * _PAUSE_PER_WAIT, last_reading * _PAUSE_PER_READING)

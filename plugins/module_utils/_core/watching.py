@@ -8,16 +8,21 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from .body_codes import ENGINE_AWAY
 from .states import CampaignState, ServerState
 
-RUNNING, FINISHED, BAD, HELD, UNCOUNTED, UNREAD = "running", "finished", "bad", "held", "uncounted", "unread"
+RUNNING, FINISHED, BAD, NOT_RUNNING, UNCOUNTED, UNREAD = (
+    "running",
+    "finished",
+    "bad",
+    "not_running",
+    "uncounted",
+    "unread",
+)
 """The verdicts. ``UNREAD``: a campaign that was read before could not be read this time."""
 
-GOES_ON = (RUNNING, UNREAD)
+STILL_WATCHED = (RUNNING, UNREAD)
 """The verdicts after which the campaign is read again."""
-
-_ENGINE_AWAY = 200
-"""The body code of a server whose engine cannot be reached [S]."""
 
 
 def watched(campaign: Mapping[str, Any], most_failed: float | None, minimum: int) -> dict[str, Any]:
@@ -45,7 +50,7 @@ def watched(campaign: Mapping[str, Any], most_failed: float | None, minimum: int
     if campaign["state"] == CampaignState.FINISHED or (campaign["state"] is None and campaign["progress"] == 100):
         return _verdict(FINISHED, share, text)
     return _verdict(
-        HELD if campaign["state"] in (CampaignState.PAUSED, CampaignState.STOPPED) else RUNNING, share, text
+        NOT_RUNNING if campaign["state"] in (CampaignState.PAUSED, CampaignState.STOPPED) else RUNNING, share, text
     )
 
 
@@ -59,9 +64,9 @@ def unread(name: Any, why: str) -> dict[str, Any]:
     return _verdict(UNREAD, None, f"Campaign {name} could not be read: {why}")
 
 
-def may_pass(failure: Mapping[str, Any]) -> bool:
+def is_temporary(failure: Mapping[str, Any]) -> bool:
     """Return whether a failed reading may succeed next time: the server was away."""
-    return failure.get("kind") == "transport" or failure.get("code") == _ENGINE_AWAY
+    return failure.get("kind") == "transport" or failure.get("code") == ENGINE_AWAY
 
 
 def _verdict(verdict: str, share: float | None, text: str) -> dict[str, Any]:

@@ -22,12 +22,14 @@ from .._core.identification import (
     why_not_named,
 )
 from .._core.identifiers import canonical, described
-from .._core.policy import ParticipantPlan, Verdict, keep_rank, plan_sim
+from .._core.policy import ParticipantPlan, Verdict, keep_rank, misidentified, plan_sim
 from .._core.states import EntryOutcome
 from .entries import Entry
 
 if TYPE_CHECKING:
     from .._api.models import Participant
+
+_IDS_SHOWN = 5
 
 
 def judge(action: str, entries: Sequence[Entry], force: bool) -> str:
@@ -64,20 +66,18 @@ def judge(action: str, entries: Sequence[Entry], force: bool) -> str:
 
 
 def _judged(action: str, entry: Entry, force: bool) -> ParticipantPlan:
-    units = _units(action, entry.found or [])
     if entry.found is not None and not entry.found:
-        reason = f"campaign {entry.campaign_id} has no such participant; check the identifiers"
-        return ParticipantPlan(Verdict.REFUSE, None, None, reason)
-    if len(units) > 1:
-        by_id = NAMINGS[action].unit == PARTICIPANT
-        units_are, wanted = ("participants", "participant_id") if by_id else ("SIMs", "iccid, or imsi")
-        ids = ", ".join(str(participant.participant_id) for participant in (entry.found or [])[:5])
-        reason = f"{len(units)} {units_are} fit it ({ids}); give {wanted}"
+        return ParticipantPlan(Verdict.REFUSE, None, None, misidentified(action).missing)
+    found = entry.found or []
+    if len(_units(action, found)) > 1:
+        more = ", …" if len(found) > _IDS_SHOWN else ""
+        ids = ", ".join(str(participant.participant_id) for participant in found[:_IDS_SHOWN])
+        reason = f"{misidentified(action).several} (found: participants {ids}{more})"
         return ParticipantPlan(Verdict.REFUSE, None, None, reason)
     why = why_not_named(action, entry.known)
     if why:
         return ParticipantPlan(Verdict.REFUSE, entry.state, entry.state, why)
-    return plan_sim(action, [participant.state for participant in entry.found or []] or [None], force)
+    return plan_sim(action, [participant.state for participant in found] or [None], force)
 
 
 def _keep_rank(action: str, entry: Entry) -> tuple[int, ...]:

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 simops.yateota contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Build the result of a task on a list, or its failure if not all went well."""
+"""Build the result of a task on a list, and its failure if not all went well."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from .._core.errors import InvalidInputError
+from .._core.errors import InvalidInputError, YateotaError
 from .._core.identifiers import IDENTIFIERS, LONG_NUMBER, described
 from .._core.states import EntryOutcome
 from .entries import Entry
@@ -19,43 +19,40 @@ _DIFF_SHOWN = 20
 _REASONS_SHOWN = 3
 
 
-def check_none_refused(action: str, entries: Sequence[Entry]) -> None:
-    """Fail before anything is sent if the action does not apply to an entry.
+def refusal(action: str, entries: Sequence[Entry]) -> InvalidInputError | None:
+    """Hold back all entries if the action does not apply to one of them.
 
-    Raises:
-        InvalidInputError: names the first that is refused and why; carries the module's result.
+    Returns:
+        The failure, which names the first entry that is refused and why; None if none is refused.
     """
     refused = [entry for entry in entries if entry.outcome == EntryOutcome.REFUSED]
     if not refused:
-        return
+        return None
     for entry in entries:
         if entry.send:
             entry.hold_back(EntryOutcome.UNCHANGED, "others of the list are refused")
     more = f" (and {len(refused) - 1} more of the {len(entries)} given)" if len(refused) > 1 else ""
-    error = InvalidInputError(
+    return InvalidInputError(
         f"{action} is refused for {described(refused[0].given)}: {refused[0].message}{more}. Nothing was sent."
     )
-    error.details = result(action, entries)
-    raise error
 
 
-def check_all_settled(action: str, entries: Sequence[Entry]) -> None:
-    """Fail if an outcome is unknown, a failure, or a refusal of the server.
+def failure(action: str, entries: Sequence[Entry]) -> YateotaError | None:
+    """Return the failure of a task after it has sent; None if all went well.
 
-    Raises:
-        YateotaError: the first unknown outcome, else the first failure or refusal; carries the module's result.
+    It is the first unknown outcome, else the first failure or refusal of the server.
     """
     bad = [entry for entry in entries if entry.outcome == EntryOutcome.UNKNOWN]
     bad += [entry for entry in entries if entry.outcome in (EntryOutcome.FAILED, EntryOutcome.REFUSED) and entry.error]
     if not bad or not bad[0].error:
-        return
+        return None
     error = bad[0].error
     if len(entries) > 1:
         counts = ", ".join(f"{count} {outcome}" for outcome, count in summary(entries).items() if count)
         text = f"{action} of {len(entries)} participants came to {counts}. The first: {error}{_reasons(bad)}"
     else:
         text = str(error)
-    raise error.restated(text, result(action, entries))
+    return error.restated(text)
 
 
 def _reasons(bad: Sequence[Entry]) -> str:

@@ -22,7 +22,7 @@ from .entries import Entry, look_up
 if TYPE_CHECKING:
     from .._api.reader import Reader
 
-_NOT_REACHED = "an earlier request did not get through"
+_NOT_SENT = "sending had stopped before its turn; msg says why"
 
 _LOOKS_EVERY = 0.1
 """Seconds: how soon a signal ends the pauses that a server asks for."""
@@ -101,14 +101,14 @@ class _Sending:
         for entry in self._delivery.refusals.taken_back:
             entry.settle(EntryOutcome.FAILED, entry.plan.before, entry.message, entry.error)
         for entry in self._waiting:
-            entry.hold_back(EntryOutcome.FAILED, _NOT_REACHED, self._switch.error)
+            entry.hold_back(EntryOutcome.FAILED, _NOT_SENT, self._switch.error)
 
     def _note(self, entry: Entry, result: AttemptResult) -> None:
         outcome, error = result
         if outcome is RequestOutcome.CARRIED_OUT:
             return
         if error is None:
-            entry.hold_back(EntryOutcome.FAILED, _NOT_REACHED, self._switch.error)
+            entry.hold_back(EntryOutcome.FAILED, _NOT_SENT, self._switch.error)
             return
         _row_state, came_to = states_after_request(outcome, error.code)
         after = None if came_to is EntryOutcome.UNKNOWN else entry.plan.before

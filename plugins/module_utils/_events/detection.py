@@ -89,8 +89,8 @@ def server_events(
         # One that was not watched until now has not changed since.
         is_new = not is_first and (not watched_before or campaign_id in watched_before)
         key = str(campaign_id)
-        is_told = key in known or is_new
-        yield from _campaign_events(known.setdefault(key, _new(campaign, now)), campaign, limits, now, is_told)
+        is_reported = key in known or is_new
+        yield from _campaign_events(known.setdefault(key, _new(campaign, now)), campaign, limits, now, is_reported)
 
 
 def unreachable_events(memory: Memory, why: str, limits: Limits) -> Iterator[Event]:
@@ -124,9 +124,9 @@ def change_events(memory: Memory, changes: Sequence[Mapping[str, Any]]) -> Itera
             ended = was in ENDED_STATUSES and status in ENDED_STATUSES
             kind = "change_status_changed" if ended else _CHANGE_KINDS.get(status, "change_status_changed")
             yield kind, {"change": _said(change), "before": {"status": was}}
-        is_told = known is not None or not is_first or status not in (*ENDED_STATUSES, ChangeStatus.PURGED)
+        is_reported = known is not None or not is_first or status not in (*ENDED_STATUSES, ChangeStatus.PURGED)
         for count, kind in _COUNT_KINDS.items():
-            if mine[count] and not (known and known[count]) and is_told:
+            if mine[count] and not (known and known[count]) and is_reported:
                 yield kind, {"change": _said(change)}
 
 
@@ -151,7 +151,7 @@ def _new(campaign: Mapping[str, Any], now: float) -> Memory:
 
 
 def _campaign_events(
-    mine: Memory, campaign: Mapping[str, Any], limits: Limits, now: float, is_told: bool
+    mine: Memory, campaign: Mapping[str, Any], limits: Limits, now: float, is_reported: bool
 ) -> Iterator[Event]:
     """Yield the events of one campaign. A first reading shows only what is so, and not what has changed."""
     state, was = campaign["state"], mine["state"]
@@ -160,9 +160,9 @@ def _campaign_events(
     verdict = watched(campaign, limits.max_failed_percentage, limits.minimum)
     said = {"campaign": _account(campaign, verdict["failed_percentage"])}
     if has_ended and not mine["ended"]:
-        if is_told:
+        if is_reported:
             yield "campaign_finished", {**said, "before": {"state": was}}
-    elif state != was and is_told:
+    elif state != was and is_reported:
         yield "campaign_state_changed", {**said, "before": {"state": was}}
     if _counts(campaign) != mine["counts"] or state != was:
         mine.update(counts=_counts(campaign), since=now, stalled=False)

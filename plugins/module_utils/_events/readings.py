@@ -15,8 +15,8 @@ from .._api.client import Client
 from .._api.models import NodeStatus, read
 from .._api.reader import Reader
 from .._core.errors import ApiError
-from .._core.watching import may_pass
-from .._ledger.database import look_into
+from .._core.watching import is_temporary
+from .._ledger.database import open_read_only
 from .._ledger.listing import changes_of
 from .._ledger.postgresql import name_of_url
 
@@ -50,7 +50,7 @@ def read_node(client: Client) -> dict[str, Any]:
     try:
         status = client.call("get_node_status", {}).get("status")
     except ApiError as error:
-        if may_pass(error.failure()):
+        if is_temporary(error.failure()):
             raise
         LOG.debug("The node's status is not known: %s", error)
         return {}
@@ -73,7 +73,7 @@ def read_changes(ledger: str, password: str | None) -> tuple[str, list[dict[str,
     Raises:
         YateotaError: it cannot be read.
     """
-    name, opened = name_of(ledger), look_into(ledger, password, _PATIENCE)
+    name, opened = name_of(ledger), open_read_only(ledger, password, _PATIENCE)
     if opened is None:
         return name, []
     with contextlib.closing(opened):

@@ -82,7 +82,7 @@ def _unrecorded(error: LedgerAwayError, number: int) -> YateotaError:
     if not number:
         return error
     lost = f"The outcomes of {number} or more participants are not recorded"
-    return error.restated(f"{error} {lost}: the next run settles them by their states, or reports them as unknown.", {})
+    return error.restated(f"{error} {lost}: the next run settles them by their states, or reports them as unknown.")
 
 
 class Attempts:
@@ -138,6 +138,9 @@ class Attempts:
             ended: attempts whose ``state``, with its details, is recorded.
             marked: attempts that get the row state ``SENDING``. Their requests must not be sent before this returns.
                 They stay planned if the change is held, stopped, or aborted on all its servers.
+
+        Raises:
+            LedgerAwayError: the ledger is away; says how many outcomes are not recorded.
         """
         outcomes = sum(attempt.sent_at is not None for attempt in ended)
         link = self.chain.number
@@ -156,17 +159,20 @@ class Attempts:
             for attempt in marked:
                 attempt.state = RowState.SENDING
 
-    def look(self, leaving: int) -> None:
-        """Have ``Change.look`` read whether the run may continue.
+    def read_halt(self, unrecorded: int) -> None:
+        """Have ``Change.read_halt`` read whether the run may continue.
 
         Args:
-            leaving: how many requests were sent whose outcomes are not recorded yet.
+            unrecorded: how many requests were sent whose outcomes are not recorded yet.
+
+        Raises:
+            LedgerAwayError: the ledger is away; says how many outcomes are not recorded.
         """
         try:
-            with self.ledger.outage.holding_outcomes(leaving > 0):
-                self._change.look()
+            with self.ledger.outage.holding_outcomes(unrecorded > 0):
+                self._change.read_halt()
         except LedgerAwayError as error:
-            raise _unrecorded(error, leaving) from None
+            raise _unrecorded(error, unrecorded) from None
 
     @repeatable
     def _record(self, ended: list[tuple[Any, ...]], marked: list[tuple[int]], values: dict[str, Any]) -> bool:
@@ -179,7 +185,7 @@ class Attempts:
             if self._change.halt:  # as this transaction has read it
                 connection.execute(self._unmark, _block(marked))  # marked if the answer to a commit was lost
                 return False
-            self.ledger.fold(connection)
+            self.ledger.checkpoint_each_commit(connection)
             if not self._has_marked:
                 self._note_approver(connection)
             mark = _block(marked) | {"moment": values["moment"]}
@@ -255,9 +261,9 @@ class Attempts:
             maximum: how many attempts each gets at most; None for any number.
         """
         columns = participants.c
-        has_left = sa.true() if maximum is None else columns.attempt + 1 < maximum
+        has_attempts_remaining = sa.true() if maximum is None else columns.attempt + 1 < maximum
         with self._change.write() as connection:
-            keep_and_plan_again(connection, self._change, columns.state == RowState.UNKNOWN, has_left)
+            keep_and_plan_again(connection, self._change, columns.state == RowState.UNKNOWN, has_attempts_remaining)
 
     def take_back(self, refused: Sequence[Attempt]) -> None:
         """Plan participants again whose refusal concerned every request, not them.

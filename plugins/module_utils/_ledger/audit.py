@@ -10,8 +10,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from .._core.states import ENDED_STATUSES, REMAINING_STATES, AuditStatus, ChangeStatus
+from .chain_entries import APPROVAL, FACTS, START, LinkDigest, as_stored, entries, found_runs, planned_rows
 from .change import Change
-from .entries import APPROVAL, FACTS, START, LinkDigest, as_stored, entries, found_runs, planned_rows
 from .lease_time import lease_remaining
 from .tables import changes, earlier_attempts, links, participants, runs, sa, waves
 

@@ -17,8 +17,8 @@ import secrets
 from collections.abc import Collection, Mapping
 from typing import Any
 
+from .chain_entries import APPROVAL, FACTS, START, LinkDigest, as_stored, entries, found_runs, planned_rows
 from .change import Change
-from .entries import APPROVAL, FACTS, START, LinkDigest, as_stored, entries, found_runs, planned_rows
 from .outage import repeatable
 from .tables import LAST_PLACE, changes, links, runs, sa, waves
 

@@ -174,15 +174,15 @@ class Change:
         return self.lease.halt if self.lease else None
 
     @repeatable
-    def look(self) -> None:
+    def read_halt(self) -> None:
         """Read whether somebody holds or has stopped it.
 
         Nothing is read if this run did so a moment ago.
         """
-        self.look_once()
+        self.read_halt_once()
 
-    def look_once(self) -> None:
-        """Read the same as ``look``, without waiting for a ledger that is away."""
+    def read_halt_once(self) -> None:
+        """Read the same as ``read_halt``, without waiting for a ledger that is away."""
         if self.lease is None or self.lease.seconds_since_look() < _LOOK_EVERY:
             return
         moment = elapsed()
@@ -305,7 +305,7 @@ def find_change(ledger: Ledger, change_id: str, server: Server | None = None) ->
     return None if number is None else Change(ledger, number)
 
 
-def create_change(
+def find_or_create_change(
     ledger: Ledger, change_id: str, check: Callable[[Sequence[Any]], None] | None = None, **facts: Any
 ) -> Change:
     """Find the change of this name on a server, or record it.

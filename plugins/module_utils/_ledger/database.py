@@ -146,7 +146,7 @@ class Ledger:
         # Python's SQLite module counts no rows (-1) of a statement that begins with WITH.
         return changed if changed >= 0 else int(connection.execute(sa.text("SELECT changes()")).scalar_one())
 
-    def fold(self, connection: sa.Connection) -> None:
+    def checkpoint_each_commit(self, connection: sa.Connection) -> None:
         """Write each commit to the SQLite file at once, not only to its log.
 
         A copy of that file alone then shows what was sent. As a part of the commit, this takes no Python lock from the
@@ -232,7 +232,7 @@ class Ledger:
         self._in_use = True
 
     @repeatable
-    def is_ready(self) -> bool:
+    def prepare_to_read(self) -> bool:
         """Return whether the database holds a ledger, also one of an older release.
 
         Raises as ``prepare``.
@@ -299,7 +299,7 @@ def open_ledger(
     return ledger
 
 
-def look_into(
+def open_read_only(
     where: str, password: str | None, patience: float = 0.0, warn: Callable[[str], None] | None = None
 ) -> Ledger | None:
     """Open the ledger at a path or URL only to read it, without any change to it.
@@ -322,7 +322,7 @@ def look_into(
         ledger = Ledger(sqlite.reading_engine(where), where, patience, reads_file=where)
     with contextlib.ExitStack() as stack:
         stack.callback(ledger.close)
-        if not ledger.is_ready():
+        if not ledger.prepare_to_read():
             return None
         stack.pop_all()
     if ledger.notice and warn:

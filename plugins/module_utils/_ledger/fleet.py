@@ -36,7 +36,7 @@ def shards_in(change: Change) -> list[Change]:
     return [Change(change.ledger, row.number) for row in change.shards()]
 
 
-def all_rows(change: Change) -> Change:
+def change_of_all_shards(change: Change) -> Change:
     """Return a change whose participants are those of all its shards, to count them."""
     whole = Change(change.ledger, change.number)
     whole.rows = participants.c.change.in_(sa.select(changes.c.number).where(change.whole))

@@ -108,8 +108,8 @@ class Lease:
                     f"Change {self._change_id} is no longer in the ledger: the run that planned it ended without "
                     "a plan. Run this again."
                 )
-            held = found.lease_token not in (None, self._token) and found.lease_remaining > 0
-            if held and not _has_died(found.lease_place, found.lease_pid):
+            is_leased = found.lease_token not in (None, self._token) and found.lease_remaining > 0
+            if is_leased and not _has_died(found.lease_place, found.lease_pid):
                 ends = found.now + found.lease_remaining
                 until = datetime.datetime.fromtimestamp(ends, datetime.UTC).strftime("%H:%M:%S UTC")
                 raise InvalidInputError(
@@ -202,10 +202,10 @@ class Lease:
         """Return whether a request may be sent now."""
         return not self._ran_out and elapsed() - self._renewed < self._seconds * _SENDING_SHARE
 
-    def held_up(self) -> InvalidInputError:
+    def delayed_error(self) -> InvalidInputError:
         """Return the error of a run that stops because its lease is no longer safe."""
         return InvalidInputError(
-            f"Change {self._change_id} was held up until its lease nearly ran out: nothing more was sent. Run it "
+            f"Change {self._change_id} was delayed until its lease nearly ran out: nothing more was sent. Run it "
             "again, with more lease_seconds where the machine or the ledger is slow."
         )
 

@@ -39,7 +39,7 @@ def _one_record_for_each_server(connection: sa.Connection) -> None:
     """Make a change's name unique per server and node, no longer by itself."""
     table = tables.changes
     if connection.dialect.name == "sqlite":
-        _make_anew(connection, table)
+        _recreate(connection, table)
         return
     for old in sa.inspect(connection).get_unique_constraints(table.name):
         connection.exec_driver_sql(f'ALTER TABLE {table.name} DROP CONSTRAINT "{old["name"]}"')
@@ -50,7 +50,7 @@ _STEPS: dict[int, Callable[[sa.Connection], None]] = {1: _one_record_for_each_se
 """The steps from a version to the next, apart from new tables and columns, which exist by then."""
 
 
-def _make_anew(connection: sa.Connection, table: sa.Table) -> None:
+def _recreate(connection: sa.Connection, table: sa.Table) -> None:
     """Recreate a table of a SQLite file with the present constraints.
 
     No statement can change them in an existing table.

@@ -33,9 +33,13 @@ class LedgerAwayError(YateotaError):
 class LedgerUnreachableError(LedgerAwayError, TransportError):
     """The ledger's database server is away, or has ended the session."""
 
+    kind = TransportError.kind
+
 
 class LedgerBusyError(LedgerAwayError, InvalidInputError):
     """The ledger's database is locked by another program."""
+
+    kind = InvalidInputError.kind
 
 
 class Outage:

@@ -10,8 +10,8 @@ from typing import Any
 
 from .._core.identifiers import IDENTIFIERS
 from .._core.states import ChangeStatus
+from .chain_entries import PRIVATE, all_salted, salted
 from .change import Change
-from .entries import PRIVATE, all_salted, salted
 from .outage import repeatable
 from .tables import changes, earlier_attempts, participants, sa
 

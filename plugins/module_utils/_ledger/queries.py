@@ -99,7 +99,7 @@ class Report:
         return found
 
     @repeatable
-    def held_by(self) -> str | None:
+    def lease_holder(self) -> str | None:
         """Return the lease holder; None if there is none."""
         with self.ledger.read() as connection:
             return connection.execute(
@@ -268,11 +268,13 @@ class Report:
 
     @repeatable
     def _earlier_attempts(self) -> dict[int, list[dict[str, Any]]]:
-        sends: dict[int, list[dict[str, Any]]] = {}
+        attempts: dict[int, list[dict[str, Any]]] = {}
         with self.ledger.read() as connection:
-            for seq, send in earlier_attempts_of(connection, self._change.number):
-                sends.setdefault(seq, []).append(send | {name: iso(send[name]) for name in _MOMENTS if name in send})
-        return sends
+            for seq, attempt in earlier_attempts_of(connection, self._change.number):
+                attempts.setdefault(seq, []).append(
+                    attempt | {name: iso(attempt[name]) for name in _MOMENTS if name in attempt}
+                )
+        return attempts
 
     def _shown(self, row: dict[str, Any]) -> dict[str, Any]:
         return mask_row(row) if self._masked else row

@@ -57,8 +57,8 @@ changes = sa.Table(
     sa.Column("planned", _moment),
     sa.Column("started", _moment),
     sa.Column("finished", _moment),
-    # The number of the latest reading of states, and when it began; no moment while it is not whole. The plan's own
-    # counts from its end: after a long one, the states would be read again before the first wave.
+    # reading: the number of the latest reading of states. read_at: when it began, null until it is complete; for the
+    # plan's own reading, when it ended, so that the first wave need not read again.
     sa.Column("reading", sa.Integer, nullable=False, default=0),
     sa.Column("read_at", _moment),
     # The latest moment that a run with the lease may have recorded; None if only release 1.0.0 has run.
@@ -72,13 +72,15 @@ changes = sa.Table(
     sa.Column("lease_place", sa.Text),
     sa.Column("lease_pid", sa.Integer),
     sa.Column("lease_expires", _moment, nullable=False, default=0),
-    # In a SQLite file also by a clock that cannot be set: which one, and its seconds.
+    # In a SQLite file, also the end by the clock since the machine's start, which nobody can set: lease_boot says which
+    # start, lease_ends has its seconds.
     sa.Column("lease_boot", sa.Text),
     sa.Column("lease_ends", sa.Double),
     # What is approved: the SHA-256 of the plan, and the rollout, abort, window and attempts as planned.
     sa.Column("plan_digest", sa.Text),
     sa.Column("limits", sa.JSON(none_as_null=True)),
-    # Who planned it, also again; whether it needs an approval; when it was approved, by which person, and what for.
+    # planned_by: all who planned it. require_approval: whether it needs an approval. approved_at, approval: when, by
+    # which person, and for which plan.
     sa.Column("planned_by", sa.JSON(none_as_null=True)),
     sa.Column("require_approval", sa.Boolean, nullable=False, server_default=sa.false()),
     sa.Column("approved_at", _moment),
@@ -131,8 +133,8 @@ waves = sa.Table(
     sa.Column("wave", sa.Integer, primary_key=True),
     sa.Column("started", _moment, nullable=False),
     sa.Column("finished", _moment),
-    # Its participants are from this place to that one, with others between: to find them without a look at all. None
-    # if release 1.0.0 began it.
+    # Its participants are between these places, among others, so that they are found without a look at all. Null if
+    # release 1.0.0 began it.
     sa.Column("first_place", sa.Integer),
     sa.Column("last_place", sa.Integer),
     # The share of it that had come to its goal when it ended, if it was judged by that.
@@ -199,8 +201,8 @@ participants = sa.Table(
     sa.Column("answered_at", _moment),
     sa.Column("code", sa.Integer),
     sa.Column("message", sa.Text),
-    # How many earlier attempts it has had. When its next attempt is due, or the outcome of the last one. When it was
-    # found to need another attempt after its last one.
+    # attempt: how many of its earlier attempts count for attempts.maximum. due_at: when its next attempt is due, or the
+    # outcome of the last one. exhausted_at: when it was found to need another attempt after its last one.
     sa.Column("attempt", sa.Integer, nullable=False, server_default="0"),
     sa.Column("due_at", _moment),
     sa.Column("exhausted_at", _moment),

@@ -52,7 +52,7 @@ def _standing(change: Mapping[str, Any]) -> tuple[str, str]:
     if change["audit"]["status"] == AuditStatus.ALTERED:
         return BAD, "The record was altered, so that it proves nothing"
     if change["stopped"]:
-        return BAD, f"Stopped: {_participants(remaining)} never sent for"
+        return BAD, f"Stopped: nothing is ever sent for {_participants(remaining)}"
     if change["held"]:
         return WARN, f"Held with {_participants(remaining)} remaining"
     if change["status"] == ChangeStatus.ABORTED:
@@ -60,7 +60,7 @@ def _standing(change: Mapping[str, Any]) -> tuple[str, str]:
     if change["status"] in NOT_BEGUN_STATUSES:
         return CALM, f"Nothing is sent yet: {_participants(remaining)} to send for"
     if change["status"] == ChangeStatus.WAITING:
-        return CALM, f"Further attempts are to come for {change['attempts']['outstanding']}"
+        return CALM, f"Further attempts are to come for {_participants(change['attempts']['outstanding'])}"
     if remaining:
         return CALM, f"Under way: {_participants(remaining)} remaining"
     return _end(change)
@@ -76,7 +76,7 @@ def _end(change: Mapping[str, Any]) -> tuple[str, str]:
         return WARN, f"{bad:,} of {change['selected']:,} went wrong"
     if change["status"] == ChangeStatus.VERIFIED:
         return GOOD, "All went well, and all have reached the goal"
-    return GOOD, "All went well"
+    return CALM, "The server accepted all requests; the new states are not verified"
 
 
 def _lines(change: Mapping[str, Any]) -> Iterator[str]:

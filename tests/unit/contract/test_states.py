@@ -20,6 +20,7 @@ import yaml
 from ansible_collections.simops.yateota.plugins.module_utils._ansible.module import Task, perform
 from ansible_collections.simops.yateota.plugins.module_utils._core import states
 from ansible_collections.simops.yateota.plugins.module_utils._core.errors import InvalidInputError
+from ansible_collections.simops.yateota.plugins.module_utils._core.task_result import TaskResult
 
 PLUGINS = Path(__file__).resolve().parents[3] / "plugins"
 ENUMS = [each for each in vars(states).values() if isinstance(each, type) and issubclass(each, StrEnum)]
@@ -53,10 +54,10 @@ ELSEWHERE = {
     "module_utils/_core/campaign_policy.py": ({"restarted"}, "a key of the diff"),
     "module_utils/_core/cohorts.py": ({"failed"}, "keys of the result: how many failed"),
     "module_utils/_core/errors.py": ({"held", "stopped", "altered"}, "kinds of failures"),
-    "module_utils/_core/watching.py": ({"finished", "held"}, "verdicts of the watch"),
+    "module_utils/_core/watching.py": ({"finished"}, "verdicts of the watch"),
     "module_utils/_events/detection.py": ({"held", "stopped", "unknown"}, f"{HALTS}; a key of the memory"),
     "module_utils/_ledger/change.py": ({"started"}, MOMENTS),
-    "module_utils/_ledger/entries.py": ({"planned", "started"}, MOMENTS),
+    "module_utils/_ledger/chain_entries.py": ({"planned", "started"}, MOMENTS),
     "module_utils/_ledger/fleet.py": ({"planned", "started", "finished", "held", "stopped"}, f"{MOMENTS}; {HALTS}"),
     "module_utils/_ledger/postgresql.py": ({"failed"}, "a word of a message"),
     "module_utils/_ledger/queries.py": ({"planned", "started", "finished", "held", "stopped"}, f"{MOMENTS}; {HALTS}"),
@@ -135,14 +136,8 @@ RESULT = {
 
 @pytest.mark.parametrize("fails", [False, True])
 def test_a_result_holds_plain_strings(fails: bool) -> None:
-    def run(_task: Task) -> dict[str, Any]:
-        if not fails:
-            return RESULT
-        error = InvalidInputError("It fails.")
-        error.details = RESULT
-        raise error
-
-    result = perform(run, Task({}, False, lambda _text: None))
+    ended = TaskResult(RESULT, InvalidInputError("It fails.") if fails else None)
+    result = perform(lambda _task: ended, Task({}, False, lambda _text: None))
     assert result["state"] == "failed"
     assert {type(each) for each in leaves(result)} <= {str, int, bool, type(None)}
     assert yaml.safe_load(yaml.safe_dump(result)) == result  # the safe dumper refuses members

@@ -170,13 +170,14 @@ APPROVER = "bulk_change_approved_by to the name of who approves it"
         (
             change(planned=44, action="rerun"),
             APPROVED,
-            "bulk_change_confirm_rerun=44, the number of SIMs in the plan, each of whose OTA counters it resets",
+            "bulk_change_confirm_rerun=44, the number of all SIMs in the plan, also of those not sent for; "
+            "the OTA counter of each SIM that is sent for is reset",
         ),
         (
             change(planned=44, action="rerun"),
             {"confirm_rerun": 0},
-            f"{APPROVER}, and bulk_change_confirm_rerun=44, the number of SIMs in the plan (not 0), "
-            "each of whose OTA counters it resets",
+            f"{APPROVER}, and bulk_change_confirm_rerun=44, the number of all SIMs in the plan, also of those not "
+            "sent for (not 0); the OTA counter of each SIM that is sent for is reset",
         ),
     ],
 )

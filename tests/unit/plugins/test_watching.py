@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from ansible.errors import AnsibleFilterError
 from ansible_collections.simops.yateota.plugins.filter.watch_verdict import FilterModule
-from ansible_collections.simops.yateota.plugins.module_utils._core.watching import may_pass, unread, watched
+from ansible_collections.simops.yateota.plugins.module_utils._core.watching import is_temporary, unread, watched
 
 watch_verdict = FilterModule().filters()["watch_verdict"]
 
@@ -36,8 +36,8 @@ def campaign(**facts: Any) -> dict[str, Any]:
         (campaign(state="finished"), 10, "finished", 0.0),
         (campaign(state=None, progress=100.0), 10, "finished", 0.0),
         (campaign(state=None), 10, "running", 0.0),
-        (campaign(state="paused"), 10, "held", 0.0),
-        (campaign(state="stopped"), 10, "held", 0.0),
+        (campaign(state="paused"), 10, "not_running", 0.0),
+        (campaign(state="stopped"), 10, "not_running", 0.0),
         (campaign(finished=True), 10, "uncounted", None),
         (campaign(failed=None), 10, "uncounted", None),
     ],
@@ -65,7 +65,7 @@ def test_the_line_has_the_counts() -> None:
     ],
 )
 def test_which_failures_may_pass(failure: dict[str, Any], passes: bool) -> None:
-    assert may_pass(failure) is passes
+    assert is_temporary(failure) is passes
 
 
 PAUSED = {"campaign": {"state": "paused"}, "changed": True}

@@ -14,9 +14,7 @@ import pytest
 import sqlalchemy as sa
 from ansible_collections.simops.yateota.plugins.module_utils._ledger import purging
 from ansible_collections.simops.yateota.plugins.module_utils._ledger.audit import audit
-from ansible_collections.simops.yateota.plugins.module_utils._ledger.change import Change
-from ansible_collections.simops.yateota.plugins.module_utils._ledger.database import Ledger, look_into
-from ansible_collections.simops.yateota.plugins.module_utils._ledger.entries import (
+from ansible_collections.simops.yateota.plugins.module_utils._ledger.chain_entries import (
     PRIVATE,
     RUN_FACTS,
     START,
@@ -25,6 +23,8 @@ from ansible_collections.simops.yateota.plugins.module_utils._ledger.entries imp
     planned_rows,
     salted,
 )
+from ansible_collections.simops.yateota.plugins.module_utils._ledger.change import Change
+from ansible_collections.simops.yateota.plugins.module_utils._ledger.database import Ledger, open_read_only
 from ansible_collections.simops.yateota.plugins.module_utils._ledger.tables import all_tables, participants
 from ansible_collections.simops.yateota.plugins.modules import yateota_bulk_info
 from ansible_collections.simops.yateota.tests.unit.plugins.module_utils.conftest import Bulk
@@ -112,7 +112,7 @@ class Database:
 
     @functools.cached_property
     def _ledger(self) -> Ledger:
-        ledger = look_into(self.where, None)
+        ledger = open_read_only(self.where, None)
         assert ledger
         return ledger
 

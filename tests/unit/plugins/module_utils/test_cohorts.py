@@ -28,7 +28,7 @@ from ansible_collections.simops.yateota.plugins.module_utils._core.cohorts impor
     worst,
 )
 from ansible_collections.simops.yateota.plugins.module_utils._core.rollout_policy import BAD_RULE
-from ansible_collections.simops.yateota.plugins.module_utils._ledger.change import Change, create_change
+from ansible_collections.simops.yateota.plugins.module_utils._ledger.change import Change, find_or_create_change
 from ansible_collections.simops.yateota.plugins.module_utils._ledger.cohorts import CAME_BACK, failures_of
 from ansible_collections.simops.yateota.plugins.module_utils._ledger.database import Ledger, open_ledger
 from ansible_collections.simops.yateota.plugins.module_utils._ledger.tables import changes, participants, waves
@@ -258,7 +258,7 @@ def row(seq: int, state: str = "done", iccid: str = "8949102", wave: int = 1, **
 
 def record(ledger: Ledger, rows: Iterator[dict[str, Any]], change_id: str = "CHG1") -> Change:
     facts = {"api_url": "http://127.0.0.1", "node": "ybts", "action": "retry", "selection": {}}
-    change = create_change(ledger, change_id, **facts)
+    change = find_or_create_change(ledger, change_id, **facts)
     with ledger.write() as connection:
         connection.execute(participants.insert(), [{"change": change.number, **each} for each in rows])
         connection.execute(changes.update().values(status="applied"))

@@ -15,7 +15,11 @@ import pytest
 from ansible_collections.simops.yateota.plugins.module_utils._change.limits import loosened
 from ansible_collections.simops.yateota.plugins.module_utils._core.states import RowState
 from ansible_collections.simops.yateota.plugins.module_utils._ledger.attempts import Attempt, Attempts
-from ansible_collections.simops.yateota.plugins.module_utils._ledger.change import Change, create_change, find_change
+from ansible_collections.simops.yateota.plugins.module_utils._ledger.change import (
+    Change,
+    find_change,
+    find_or_create_change,
+)
 from ansible_collections.simops.yateota.plugins.module_utils._ledger.database import open_ledger
 from ansible_collections.simops.yateota.plugins.module_utils._ledger.fleet import abort_all, resume_all
 from ansible_collections.simops.yateota.plugins.module_utils._ledger.lease_time import lease_remaining
@@ -169,7 +173,7 @@ def test_a_block_reads_no_other_participants_of_a_new_plan(new_database: str) ->
     number, read = 2000, []
     fetched = "SELECT coalesce(sum(idx_tup_fetch + seq_tup_read), 0) FROM pg_stat_xact_user_tables WHERE relname = "
     with contextlib.closing(open_ledger(new_database, None)) as opened:
-        change = create_change(opened, "CHG1", api_url="http://x", node="ota", action="retry", selection={})
+        change = find_or_create_change(opened, "CHG1", api_url="http://x", node="ota", action="retry", selection={})
         plan = sa.select(sa.literal(change.number), sa.column("seq"), sa.cast(sa.column("seq"), sa.Text), *PLANNED)
         given = plan.select_from(sa.func.generate_series(0, number - 1).alias("seq"))
         with opened.write() as connection:

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from ansible_collections.simops.yateota.plugins.module_utils._change.forecast import Course, forecast, travel
+from ansible_collections.simops.yateota.plugins.module_utils._change.forecast import PaceLimits, forecast, simulate
 from ansible_collections.simops.yateota.plugins.module_utils._change.info import run_info
 from ansible_collections.simops.yateota.plugins.module_utils._change.windows import Window, window_of
 from ansible_collections.simops.yateota.plugins.module_utils._ledger.change import find_change
@@ -35,58 +35,58 @@ def remaining(waiting: int, in_wave: int | None = None, **values: Any) -> Pace:
     return Pace(in_wave=in_wave, waiting=waiting, **(facts | values))
 
 
-def course(canary: int | None = None, wave_size: int = 100, soak: float = 0.0, window: Any = None) -> Course:
-    return Course(canary, wave_size, soak, None, window or Window())
+def limits(canary: int | None = None, wave_size: int = 100, soak: float = 0.0, window: Any = None) -> PaceLimits:
+    return PaceLimits(canary, wave_size, soak, None, window or Window())
 
 
 def test_without_a_window_it_is_the_sending_and_the_soaks() -> None:
-    there = travel(remaining(1000), course(soak=60), 10, NOON)
+    there = simulate(remaining(1000), limits(soak=60), 10, NOON)
     assert (there.moment, there.sending, there.pauses) == (NOON + 100 + 600, 100, 600)
     assert (there.ends, there.remaining_then, there.closes) == (True, None, None)
 
 
 def test_a_canary_is_a_wave_of_its_own_and_only_at_first() -> None:
-    assert travel(remaining(100), course(canary=5, soak=60), 10, NOON).moment == NOON + 10 + 120
-    assert travel(remaining(100, is_first=False), course(canary=5, soak=60), 10, NOON).moment == NOON + 10 + 60
-    assert travel(remaining(3), course(canary=5, soak=60), 10, NOON).moment == pytest.approx(NOON + 0.3 + 60)
+    assert simulate(remaining(100), limits(canary=5, soak=60), 10, NOON).moment == NOON + 10 + 120
+    assert simulate(remaining(100, is_first=False), limits(canary=5, soak=60), 10, NOON).moment == NOON + 10 + 60
+    assert simulate(remaining(3), limits(canary=5, soak=60), 10, NOON).moment == pytest.approx(NOON + 0.3 + 60)
 
 
 def test_the_rest_of_a_wave_and_of_a_soak() -> None:
-    assert travel(remaining(100, in_wave=50, is_first=False), course(soak=60), 10, NOON).moment == NOON + 15 + 120
+    assert simulate(remaining(100, in_wave=50, is_first=False), limits(soak=60), 10, NOON).moment == NOON + 15 + 120
     soaking = remaining(100, in_wave=0, is_first=False, answered=NOON - 20)
-    assert travel(soaking, course(soak=60), 10, NOON).moment == NOON + 40 + 10 + 60
+    assert simulate(soaking, limits(soak=60), 10, NOON).moment == NOON + 40 + 10 + 60
 
 
 def test_a_pause_that_was_measured_longer_than_the_soak_counts() -> None:
-    assert travel(remaining(300, pause=90.0), course(soak=60), 10, NOON).pauses == 270
-    assert travel(remaining(300, pause=30.0), course(soak=60), 10, NOON).pauses == 180
+    assert simulate(remaining(300, pause=90.0), limits(soak=60), 10, NOON).pauses == 270
+    assert simulate(remaining(300, pause=30.0), limits(soak=60), 10, NOON).pauses == 180
 
 
 def test_what_does_not_fit_into_a_night_goes_on_in_the_next() -> None:
     """10,000 at 1 a second: 4 hours are 14,400 seconds."""
-    there = travel(remaining(10_000), course(window=window_of(NIGHTS)), 1, NOON)
+    there = simulate(remaining(10_000), limits(window=window_of(NIGHTS)), 1, NOON)
     assert (there.moment, there.remaining_then) == (NIGHT + 10_000, None)
-    there = travel(remaining(20_000), course(window=window_of(NIGHTS)), 1, NOON)
+    there = simulate(remaining(20_000), limits(window=window_of(NIGHTS)), 1, NOON)
     assert there.moment == NIGHT + 86400 + 20_000 - 14_400
     assert (there.remaining_then, there.closes) == (5_600, NIGHT + 14_400)
     assert there.closed == 10 * 3600 + 20 * 3600
 
 
 def test_a_wave_larger_than_a_night_is_cut() -> None:
-    there = travel(remaining(40_000), course(wave_size=40_000, soak=60, window=window_of(NIGHTS)), 1, NOON)
+    there = simulate(remaining(40_000), limits(wave_size=40_000, soak=60, window=window_of(NIGHTS)), 1, NOON)
     assert there.moment == NIGHT + 2 * 86400 + 40_000 - 28_800 + 60
 
 
 def test_a_window_that_ends_leaves_the_rest() -> None:
     until = Window(closes=NOON + 60)
-    there = travel(remaining(1000), course(window=until), 10, NOON)
+    there = simulate(remaining(1000), limits(window=until), 10, NOON)
     assert (there.ends, there.remaining_then, there.closes) == (False, 400, NOON + 60)
-    over = travel(remaining(1000), course(window=until), 10, NOON + 3600)
+    over = simulate(remaining(1000), limits(window=until), 10, NOON + 3600)
     assert (over.ends, over.remaining_then) == (False, 1000)
 
 
 def test_those_that_are_due_later_come_later() -> None:
-    there = travel(remaining(300, later=100, due=NOON + 5000, is_first=False), course(soak=60), 10, NOON)
+    there = simulate(remaining(300, later=100, due=NOON + 5000, is_first=False), limits(soak=60), 10, NOON)
     assert there.moment == NOON + 5000 + 10 + 60
 
 
@@ -113,7 +113,7 @@ def slow_end(waiting: int, size: int, soak: int, window: Window) -> float | None
 def test_it_ends_when_a_plain_walk_does(waiting: int, size: int, soak: int, opened: list[tuple[int, int]]) -> None:
     hours = [f"12:{start:02}-{12 + (start + length) // 60}:{(start + length) % 60:02}" for start, length in opened]
     window = window_of({"hours": hours, "time_zone": "UTC"})
-    there = travel(remaining(waiting), course(wave_size=size, soak=soak, window=window), 1, NOON)
+    there = simulate(remaining(waiting), limits(wave_size=size, soak=soak, window=window), 1, NOON)
     wanted = slow_end(waiting, size, soak, window)
     assert wanted is not None
     assert math.isclose(there.moment, wanted, abs_tol=1e-3)

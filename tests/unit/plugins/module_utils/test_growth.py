@@ -15,7 +15,7 @@ import pytest
 import sqlalchemy as sa
 from ansible_collections.simops.yateota.plugins.module_utils._ledger import sqlite
 from ansible_collections.simops.yateota.plugins.module_utils._ledger.change import Change, find_change
-from ansible_collections.simops.yateota.plugins.module_utils._ledger.database import look_into, open_ledger
+from ansible_collections.simops.yateota.plugins.module_utils._ledger.database import open_ledger, open_read_only
 from ansible_collections.simops.yateota.plugins.module_utils._ledger.json_lines import line, lines
 from ansible_collections.simops.yateota.plugins.module_utils._ledger.summary import Summary
 from ansible_collections.simops.yateota.plugins.module_utils._ledger.tables import participants
@@ -130,7 +130,7 @@ def test_a_wave_takes_less_than_one_look_at_all_participants(
         result = bulk("applied", box, rollout={"wave_size": 5}, max_waves=waves, recheck_after=1e6)
         assert result["change"]["sent"] == 5 * waves
         taken.append(computed() - begun)
-    opened = look_into(ledger, None)
+    opened = open_read_only(ledger, None)
     assert opened
     with contextlib.closing(opened), opened.read() as connection:
         begun = computed()
@@ -147,7 +147,7 @@ def test_postgresql_knows_a_large_plan_at_once(bulk: Bulk, start_sandbox: StartS
     sims = {"count": size, "imsi": "001010000000001", "iccid": "893101000000000001", "msisdn": "882990000001"}
     fields = {"campaign_id": 167, "name": "Many", "type": "RFM", "state": "started", "first_participant": 1000}
     bulk("planned", start_sandbox(scenario={"sims": [sims], "campaigns": [{**fields, "initial": {"failed": size}}]}))
-    opened = look_into(ledger, None)
+    opened = open_read_only(ledger, None)
     assert opened
     with contextlib.closing(opened), opened.read() as connection:
         known = sa.text("SELECT reltuples FROM pg_class WHERE oid = CAST('yateota_participants' AS regclass)")

@@ -175,7 +175,10 @@ def test_what_is_left_of_a_stopped_change_is_never_sent(bulk: Bulk, sandbox: San
         for check_mode in (True, False):
             refused = bulk(state, check_mode=check_mode, **HOLD)
             check_halted(refused, sentence, "stopped")
-            assert "wrong campaign. What remains is never sent. Plan it under another change_id" in refused["msg"]
+            assert (
+                "wrong campaign. Nothing is sent for the remaining participants. To act on them after all"
+                in refused["msg"]
+            )
     assert nonzero_counts(refused) == {"planned": 39, "done": 5}
     assert len(sandbox.writes()) == 5
     assert info(change_id="CHG1")["remaining"] == 39
@@ -297,7 +300,7 @@ def test_a_run_in_the_middle_of_a_reading_sees_a_hold(
     bulk("planned")
     count = states_reader.StateReader.note_request
     monkeypatch.setattr(states_reader.StateReader, "note_request", lambda reader: hold_at_first(reader, count))
-    monkeypatch.setattr(Change, "look", lambda change: look_now(change))
+    monkeypatch.setattr(Change, "read_halt", lambda change: look_now(change))
     check_halted(bulk("applied", recheck_after=0))
     assert sandbox.writes() == []
     with opened(ledger) as change:
@@ -305,7 +308,7 @@ def test_a_run_in_the_middle_of_a_reading_sees_a_hold(
 
 
 def look_now(change: Change) -> None:
-    """`Change.look` that was last done long ago."""
+    """`Change.read_halt` that was last done long ago."""
     with change.write():
         pass
 

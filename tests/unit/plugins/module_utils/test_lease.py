@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.simops.yateota.plugins.module_utils._ledger import lease as lease_module
-from ansible_collections.simops.yateota.plugins.module_utils._ledger.change import Change, create_change
+from ansible_collections.simops.yateota.plugins.module_utils._ledger.change import Change, find_or_create_change
 from ansible_collections.simops.yateota.plugins.module_utils._ledger.database import open_ledger
 from ansible_collections.simops.yateota.plugins.module_utils._ledger.lease import Lease
 from ansible_collections.simops.yateota.tests.unit.plugins.module_utils.conftest import Bulk
@@ -38,7 +38,7 @@ def moment(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 def change(ledger: str, moment: list[float]) -> Iterator[Change]:
     """A change that is held for 60 seconds."""
     opened = open_ledger(ledger, None)
-    found = create_change(opened, "CHG1", api_url="http://localhost", node="ota", action="retry", selection={})
+    found = find_or_create_change(opened, "CHG1", api_url="http://localhost", node="ota", action="retry", selection={})
     with Lease(opened, found.number, "CHG1", "ann", 60) as lease:
         yield found.under(lease)
     opened.close()
@@ -96,7 +96,7 @@ def test_a_run_that_was_stopped_beyond_its_lease_sends_nothing_after_it(
         run.send_signal(signal.SIGCONT)
         result = json.loads(run.communicate(timeout=PATIENCE_SECONDS)[0].splitlines()[-1])
     assert 4 <= sent == len(box.writes()) < 44
-    assert "was held up until its lease nearly ran out: nothing more was sent" in result["msg"]
+    assert "was delayed until its lease nearly ran out: nothing more was sent" in result["msg"]
     counts = result["change"]["counts"]
     assert counts["done"] + counts["unknown"] == sent
     assert counts["planned"] == 44 - sent

@@ -25,8 +25,8 @@ from ansible_collections.simops.yateota.plugins.module_utils._ansible.arguments 
 from ansible_collections.simops.yateota.plugins.module_utils._core.errors import InvalidInputError, TransportError
 from ansible_collections.simops.yateota.plugins.module_utils._ledger import lease as lease_module
 from ansible_collections.simops.yateota.plugins.module_utils._ledger import sqlite
-from ansible_collections.simops.yateota.plugins.module_utils._ledger.change import Change, create_change
-from ansible_collections.simops.yateota.plugins.module_utils._ledger.database import Ledger, look_into, open_ledger
+from ansible_collections.simops.yateota.plugins.module_utils._ledger.change import Change, find_or_create_change
+from ansible_collections.simops.yateota.plugins.module_utils._ledger.database import Ledger, open_ledger, open_read_only
 from ansible_collections.simops.yateota.plugins.module_utils._ledger.lease import Lease, LeaseLostError
 from ansible_collections.simops.yateota.plugins.module_utils._ledger.tables import SCHEMA_VERSION
 from ansible_collections.simops.yateota.tests.unit.plugins.module_utils.conftest import Bulk
@@ -51,7 +51,7 @@ def opened(ledger: str) -> Iterator[Ledger]:
 @pytest.fixture
 def change(opened: Ledger) -> Change:
     facts = {"api_url": "http://localhost/api.php", "node": "ota", "action": "retry", "selection": {}}
-    return create_change(opened, "CHG1", **facts)
+    return find_or_create_change(opened, "CHG1", **facts)
 
 
 def engine_of(where: str) -> sa.Engine:
@@ -83,7 +83,7 @@ def test_a_file_is_durable_with_each_transaction(path: Path) -> None:
 
 
 def test_there_is_nothing_to_look_into_before_the_first_plan(ledger: str, path: Path) -> None:
-    assert look_into(ledger, None) is None
+    assert open_read_only(ledger, None) is None
     assert not path.exists()
 
 
@@ -91,7 +91,7 @@ def test_a_newer_ledger_is_refused(ledger: str) -> None:
     open_ledger(ledger, None).close()
     with engine_of(ledger).begin() as connection:
         connection.exec_driver_sql("UPDATE yateota_ledger SET version = 99")
-    for way in (open_ledger, look_into):
+    for way in (open_ledger, open_read_only):
         with pytest.raises(
             InvalidInputError, match=rf"schema version 99, .* supports {SCHEMA_VERSION}: use the release that made it"
         ):

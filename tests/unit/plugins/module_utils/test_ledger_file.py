@@ -22,8 +22,8 @@ import pytest
 from ansible_collections.simops.yateota.plugins.module_utils._core.errors import InvalidInputError
 from ansible_collections.simops.yateota.plugins.module_utils._ledger import sqlite
 from ansible_collections.simops.yateota.plugins.module_utils._ledger.attempts import Attempts
-from ansible_collections.simops.yateota.plugins.module_utils._ledger.change import create_change, find_change
-from ansible_collections.simops.yateota.plugins.module_utils._ledger.database import Ledger, look_into, open_ledger
+from ansible_collections.simops.yateota.plugins.module_utils._ledger.change import find_change, find_or_create_change
+from ansible_collections.simops.yateota.plugins.module_utils._ledger.database import Ledger, open_ledger, open_read_only
 from ansible_collections.simops.yateota.tests.unit.plugins.module_utils.conftest import Bulk
 from ansible_collections.simops.yateota.tests.unit.plugins.servers import SECRET
 
@@ -118,10 +118,10 @@ def test_nothing_more_is_sent_once_the_file_is_another(
 def test_a_backup_that_is_taken_while_it_is_in_use_is_a_ledger(path: Path) -> None:
     backup = path.with_name("backup.sqlite")
     with contextlib.closing(open_ledger(str(path), None)) as opened:
-        create_change(opened, "CHG1", **FACTS)
+        find_or_create_change(opened, "CHG1", **FACTS)
         with contextlib.closing(sqlite3.connect(path)) as source, contextlib.closing(sqlite3.connect(backup)) as target:
             source.backup(target)  # as the shell's .backup
-        create_change(opened, "CHG2", **FACTS)
+        find_or_create_change(opened, "CHG2", **FACTS)
     with contextlib.closing(open_ledger(str(backup), None)) as restored:
         assert find_change(restored, "CHG1")
         assert not find_change(restored, "CHG2")
@@ -129,7 +129,7 @@ def test_a_backup_that_is_taken_while_it_is_in_use_is_a_ledger(path: Path) -> No
 
 def test_a_reader_never_mixes_two_states_of_a_file(path: Path) -> None:
     open_ledger(str(path), None).close()
-    reader = look_into(str(path), None, patience=60)
+    reader = open_read_only(str(path), None, patience=60)
     assert reader
     with contextlib.closing(reader):
         turns = []
@@ -139,7 +139,7 @@ def test_a_reader_never_mixes_two_states_of_a_file(path: Path) -> None:
                 begun = connection.exec_driver_sql("SELECT count(*) FROM yateota_changes").scalar()
                 if not turns:  # a writer comes and goes meanwhile
                     with contextlib.closing(open_ledger(str(path), None)) as writer:
-                        create_change(writer, "CHG1", **FACTS)
+                        find_or_create_change(writer, "CHG1", **FACTS)
                 turns.append(begun)
                 return begun == 1
 
@@ -150,7 +150,7 @@ def test_a_reader_never_mixes_two_states_of_a_file(path: Path) -> None:
 def test_a_reader_changes_no_byte_and_makes_no_file(path: Path) -> None:
     open_ledger(str(path), None).close()
     before = (path.read_bytes(), path.stat().st_mtime_ns, sorted(path.parent.iterdir()))
-    reader = look_into(str(path), None)
+    reader = open_read_only(str(path), None)
     assert reader
     reader.close()
     assert (path.read_bytes(), path.stat().st_mtime_ns, sorted(path.parent.iterdir())) == before
@@ -239,7 +239,7 @@ def test_an_existing_ledger_is_its_owners_alone_from_then_on(path: Path, mode: i
 def test_a_ledger_that_every_user_can_write_is_refused(path: Path) -> None:
     open_ledger(str(path), None).close()
     path.chmod(0o666)
-    for way in (open_ledger, look_into):
+    for way in (open_ledger, open_read_only):
         with pytest.raises(InvalidInputError, match="has the mode 0666, so that every user can write it"):
             way(str(path), None)
 
@@ -296,7 +296,7 @@ def test_a_network_file_system_is_refused(path: Path, monkeypatch: pytest.Monkey
         f"40 22 {here} / /srv rw,relatime shared:2 - nfs4 server:/srv rw,vers=4.2\n"
     )
     monkeypatch.setattr(sqlite, "_MOUNTS", str(mounts))
-    for way in (open_ledger, look_into):
+    for way in (open_ledger, open_read_only):
         path.write_bytes(b"x")
         with pytest.raises(InvalidInputError, match=r"on a network file system \(nfs4\).* or a PostgreSQL database"):
             way(str(path), None)

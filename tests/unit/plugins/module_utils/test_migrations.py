@@ -23,8 +23,8 @@ import pytest
 import sqlalchemy as sa
 from ansible_collections.simops.yateota.plugins.module_utils._core.errors import InvalidInputError
 from ansible_collections.simops.yateota.plugins.module_utils._ledger import migrations
-from ansible_collections.simops.yateota.plugins.module_utils._ledger.change import create_change, find_change
-from ansible_collections.simops.yateota.plugins.module_utils._ledger.database import look_into, open_ledger
+from ansible_collections.simops.yateota.plugins.module_utils._ledger.change import find_change, find_or_create_change
+from ansible_collections.simops.yateota.plugins.module_utils._ledger.database import open_ledger, open_read_only
 from ansible_collections.simops.yateota.plugins.module_utils._ledger.tables import SCHEMA_VERSION, all_tables
 from ansible_collections.simops.yateota.plugins.modules import yateota_bulk_info
 from ansible_collections.simops.yateota.tests.unit.plugins.servers import RunTask
@@ -196,9 +196,9 @@ def test_one_name_stands_for_one_change_of_each_server(older: str) -> None:
         facts = {"node": "ota", "action": "retry", "selection": {}}
         here = {**facts, "api_url": known.record().api_url}
         there = {**facts, "api_url": "http://other.invalid/api.php"}
-        assert create_change(opened, "PLANNED", **here).number == known.number == 1
-        assert create_change(opened, "PLANNED", **there).number == len(CHANGES) + 1
-        assert create_change(opened, "NEW", **there).number == len(CHANGES) + 2
+        assert find_or_create_change(opened, "PLANNED", **here).number == known.number == 1
+        assert find_or_create_change(opened, "PLANNED", **there).number == len(CHANGES) + 1
+        assert find_or_create_change(opened, "NEW", **there).number == len(CHANGES) + 2
 
 
 # --- Gone on with -----------------------------------------------------------------------------------------------------
@@ -320,7 +320,7 @@ def test_what_an_older_ledger_lacks_is_read_as_it_will_be(older: str) -> None:
                 if table.name != "yateota_ledger"
             }
 
-    with contextlib.closing(look_into(older, None)) as looked:  # type: ignore[type-var]
+    with contextlib.closing(open_read_only(older, None)) as looked:  # type: ignore[type-var]
         before = read(looked)
     with contextlib.closing(open_ledger(older, None)) as opened:
         assert read(opened) == before

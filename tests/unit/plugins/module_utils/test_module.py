@@ -28,6 +28,7 @@ from ansible_collections.simops.yateota.plugins.module_utils._core.errors import
     YateotaError,
 )
 from ansible_collections.simops.yateota.plugins.module_utils._core.libraries import guarded, missing
+from ansible_collections.simops.yateota.plugins.module_utils._core.task_result import TaskResult
 from ansible_collections.simops.yateota.plugins.modules import (
     yateota_bulk,
     yateota_campaign,
@@ -168,17 +169,10 @@ def test_failures(kind: str, error: type[YateotaError]) -> None:
     facts = {"request": "trace", "code": 7, "http_status": 200, "message": "said"}
     failure = error("words", **facts)
     assert failure.failure() == {"kind": kind, **facts}
-    again = failure.restated("other words", {"changed": True})
+    again = failure.restated("other words")
     assert (type(again), str(again), again.failure()) == (error, "other words", failure.failure())
-    result = perform(_raising(again), Task({}, False, str))
+    result = perform(lambda _task: TaskResult({"changed": True}, again), Task({}, False, str))
     assert result == {"changed": True, "failed": True, "msg": "other words", "failure": failure.failure()}
-
-
-def _raising(error: YateotaError) -> Callable[[Task], dict[str, Any]]:
-    def run(task: Task) -> dict[str, Any]:
-        raise error
-
-    return run
 
 
 def test_the_client_is_closed_and_made_only_when_it_is_used(sandbox: Sandbox) -> None:

@@ -40,7 +40,7 @@ def change(status: str = "applied", states: dict[str, int] | None = None, **coun
     ("given", "tone", "title"),
     [
         (change("verified", done=44), "good", "All went well, and all have reached the goal"),
-        (change(done=40, skipped=4), "good", "All went well"),
+        (change(done=40, skipped=4), "calm", "The server accepted all requests; the new states are not verified"),
         (change(done=40, audit={"status": "altered"}), "bad", "The record was altered, so that it proves nothing"),
         (change(done=40, failed=3, refused=1), "warn", "4 of 44 went wrong"),
         (change(states={"failed": 2, "finished": 42}, done=44), "warn", "2 of 44 went wrong"),
@@ -55,7 +55,7 @@ def change(status: str = "applied", states: dict[str, int] | None = None, **coun
         (change("window_closed", done=40, planned=4), "calm", "Under way: 4 participants remaining"),
         (change("planned", planned=44), "calm", "Nothing is sent yet: 44 participants to send for"),
         (change("held", planned=4, held=HALT), "warn", "Held with 4 participants remaining"),
-        (change("stopped", planned=4, done=1, stopped=HALT), "bad", "Stopped: 4 participants never sent for"),
+        (change("stopped", planned=4, done=1, stopped=HALT), "bad", "Stopped: nothing is ever sent for 4 participants"),
         (
             change("aborted", planned=4, failed=9),
             "bad",
@@ -64,7 +64,7 @@ def change(status: str = "applied", states: dict[str, int] | None = None, **coun
         (
             change("waiting", done=44, states={"failed": 4}, attempts={"outstanding": 4}),
             "calm",
-            "Further attempts are to come for 4",
+            "Further attempts are to come for 4 participants",
         ),
     ],
 )

@@ -83,7 +83,7 @@ def test_a_second_attempt(bulk: Bulk, ledger: str, lost: list[str]) -> None:
 MODULE_UTILS = Path(__file__).parents[4] / "plugins" / "module_utils"
 # What hands a transaction on to its callers, and what is repeated by its callers.
 REPEATED_ELSEWHERE = {
-    "Change.look_once",
+    "Change.read_halt_once",
     "Change.write",
     "Ledger.read",
     "Lease._take",

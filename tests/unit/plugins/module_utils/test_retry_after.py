@@ -56,7 +56,7 @@ def test_what_the_server_asks_for(
     with pytest.raises(TransportError if turned_away else OutcomeUnknownError) as error:
         connect(parrot.api_url).call("action_campaign", PAUSE)
     assert error.value.retry_after == seconds
-    assert error.value.restated("in other words", {}).retry_after == seconds
+    assert error.value.restated("in other words").retry_after == seconds
 
 
 def test_a_date_without_the_servers_own_is_held_against_this_machines_clock(

@@ -21,7 +21,7 @@ from ansible_collections.simops.yateota.plugins.module_utils._change.selection i
 from ansible_collections.simops.yateota.plugins.module_utils._change.source import Source
 from ansible_collections.simops.yateota.plugins.module_utils._core.entries import participant_name, row_name
 from ansible_collections.simops.yateota.plugins.module_utils._core.errors import InvalidInputError
-from ansible_collections.simops.yateota.plugins.module_utils._ledger.change import create_change
+from ansible_collections.simops.yateota.plugins.module_utils._ledger.change import find_or_create_change
 from ansible_collections.simops.yateota.plugins.module_utils._ledger.database import open_ledger
 from ansible_collections.simops.yateota.plugins.modules import yateota_participant_info
 from ansible_collections.simops.yateota.tests.unit.plugins.module_utils.conftest import Bulk
@@ -74,7 +74,7 @@ def test_a_list_under_different_identifiers(bulk: Bulk, tmp_path: Path) -> None:
         (195, ICCID_OF_195, "planned", None),
         (197, "8931010000000000139", "planned", None),
         (185, "8931010000000000014", "skipped", "its message has been delivered already"),
-        (9999, None, "refused", "its campaign has no such participant"),
+        (9999, None, "refused", "its campaign has no such participant; check the identifiers"),
         (162, "8931010000000000022", "skipped", "its message has been delivered already"),
     ]
 
@@ -457,7 +457,7 @@ def test_a_change_that_an_older_release_recorded_without_participants_is_planned
 ) -> None:
     opened = open_ledger(ledger, None)
     facts = {"api_url": sandbox.url, "node": "ota", "action": "retry", "selection": {}}
-    create_change(opened, "CHG1", **facts).update(status="applied")
+    find_or_create_change(opened, "CHG1", **facts).update(status="applied")
     opened.close()
     assert bulk("applied")["change"]["counts"]["done"] == 44
 

@@ -237,7 +237,7 @@ def test_a_refusal_of_the_request_itself_stops_the_run_and_is_booked_on_nobody(
 
     listed = direct()
     assert [entry["message"] for entry in listed["results"][1:]] == [
-        "not sent: an earlier request did not get through"
+        "not sent: sending had stopped before its turn; msg says why"
     ] * 9
     assert len(sandbox.writes()) == 6
 

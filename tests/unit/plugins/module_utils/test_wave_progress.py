@@ -68,7 +68,7 @@ def test_after_a_run_that_ended_in_the_middle_of_a_wave(bulk: Bulk, sandbox: San
 def test_after_a_soak_that_settles_what_was_unknown(
     bulk: Bulk, start_sandbox: StartSandbox, reported: Reported, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(rollout_policy, "_SHORTEST", 0.05)
+    monkeypatch.setattr(rollout_policy, "_SHORTEST_PAUSE", 0.05)
     fields = {"campaign_id": 167, "name": "Quick", "type": "RFM", "state": "started", "failure_rate": 0}
     fields |= {
         "first_participant": 1,

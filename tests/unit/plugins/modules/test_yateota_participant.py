@@ -112,7 +112,7 @@ def test_identifiers_of_two_different_sims_are_nobody(run_task: RunTask, sandbox
     imsi = sandbox.participant(196)["imsi"]
     result = run_task(yateota_participant, sandbox, action="retry", campaign_id=167, participant_id=195, imsi=imsi)
     assert result["failed"]
-    assert "campaign 167 has no such participant; check the identifiers" in result["msg"]
+    assert "of campaign 167: its campaign has no such participant; check the identifiers" in result["msg"]
     assert sent(sandbox) == []
 
 
@@ -335,15 +335,15 @@ def test_ambiguous_identifiers_are_refused(run_task: RunTask, parrot: Any) -> No
     parrot.answers = [http(json.dumps({"code": 0, **answer})) for answer in answers]
     result = run_task(yateota_participant, parrot.api_url, action="retry", campaign_id=5, msisdn="15550000161")
     assert (
-        "retry is refused for msisdn 15550000161 of campaign 5: 7 participants fit it (1, 2, 3, 4, 5); give"
-        in result["msg"]
+        "retry is refused for msisdn 15550000161 of campaign 5: several participants of its campaign fit it; give "
+        "participant_id (found: participants 1, 2, 3, 4, 5, …)" in result["msg"]
     )
     assert b"action_participant" not in b"".join(parrot.heard)
 
 
 def test_one_that_is_not_there_is_refused(run_task: RunTask, sandbox: Sandbox) -> None:
     result = run_task(yateota_participant, sandbox, action="retry", campaign_id=167, participant_id=161)
-    assert "campaign 167 has no such participant" in result["msg"]
+    assert "its campaign has no such participant" in result["msg"]
     assert result["results"][0]["outcome"] == "refused"
 
 
@@ -437,7 +437,7 @@ def test_a_hopeless_failure_ends_the_sending(
         in result["msg"]
     )
     assert [entry["message"] for entry in result["results"][1:]] == [
-        "not sent: an earlier request did not get through"
+        "not sent: sending had stopped before its turn; msg says why"
     ] * 79
     assert result["results"][0]["message"] in result["msg"]
     assert [entry["action"] for entry in result["results"]] == ["retry"] + [None] * 79

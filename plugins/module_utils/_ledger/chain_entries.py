@@ -161,9 +161,11 @@ class LinkDigest:
     def add_plan(self, rows: Iterable[Sequence[Any]]) -> None:
         """Add rows of ``planned_rows``."""
         for block in _blocks(rows):
-            standing: Iterable[Any] = map(_kept, block)
+            standing: Iterable[Any] = map(_purged_digest, block)
             if self._salt is not None:
-                standing = map(_fitting, all_salted(self._salt, [row[4:] for row in block]), (row[3] for row in block))
+                standing = map(
+                    _digest_or_mismatch, all_salted(self._salt, [row[4:] for row in block]), (row[3] for row in block)
+                )
             self._add([(*row[:3], each) for row, each in zip(block, standing, strict=True)])
 
     def add(self, rows: Iterable[Sequence[Any]]) -> None:
@@ -172,7 +174,7 @@ class LinkDigest:
             covered = [row[1:-1] for row in block]
             for place, row in enumerate(block):
                 if row[-1] is not None or row[-2] is not None:  # few have a message
-                    covered[place] = (*row[1:-2], _standing(self._salt, row[-1], row[-2]))
+                    covered[place] = (*row[1:-2], _private_digest(self._salt, row[-1], row[-2]))
             self._runs.update(row[_RUN] for row in block)
             self._add(covered)
 
@@ -212,7 +214,7 @@ def salted(salt: str, plain: Any) -> str | None:
     return None if plain is None else hashlib.sha256(salt.encode() + line(plain)).hexdigest()
 
 
-def _standing(salt: str | None, plain: Any, kept: str | None) -> Any:
+def _private_digest(salt: str | None, plain: Any, kept: str | None) -> Any:
     """Return the digest that stands for private data.
 
     Args:
@@ -221,22 +223,23 @@ def _standing(salt: str | None, plain: Any, kept: str | None) -> Any:
         kept: the digest that the purge has kept, or None.
 
     Returns:
-        The digest. If the data and the kept digest do not fit, a list, which fits nothing.
+        The digest. If the data does not have the kept digest, a list of both: it changes the link's digest, so that
+        the audit fails.
     """
     if salt is None:
         return kept if plain is None else [kept, plain]
-    return _fitting(salted(salt, plain), kept)
+    return _digest_or_mismatch(salted(salt, plain), kept)
 
 
-def _fitting(computed: str | None, kept: str | None) -> Any:
+def _digest_or_mismatch(computed: str | None, kept: str | None) -> Any:
     return computed if kept in (None, computed) else [computed, kept]
 
 
-def _kept(row: Sequence[Any]) -> Any:
+def _purged_digest(row: Sequence[Any]) -> Any:
     """Return what stands for a purged participant's private data, from its row of ``planned_rows``."""
     seq, _campaign, _state, kept, *private = row
     is_purged = private == [str(seq), *[None] * len(IDENTIFIERS)]
-    return _standing(None, None if is_purged else private, kept)
+    return _private_digest(None, None if is_purged else private, kept)
 
 
 def as_stored(facts: Mapping[str, Any]) -> dict[str, Any]:

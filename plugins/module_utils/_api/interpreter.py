@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from functools import cached_property
 from typing import Any, NamedTuple
 
+from .._core.body_codes import ENGINE_AWAY, MISSING_PARAMETER, NOT_ALLOWED, NOT_FOUND, UNKNOWN_VALUE
 from .._core.errors import (
     ApiError,
     AuthError,
@@ -21,9 +22,9 @@ from .._core.errors import (
 )
 from .._core.identifiers import described
 from .._core.operations import is_write
-from .answer import Border, NoAnswerError, title_of, whole_number
+from .answer import AnswerSanitizer, NoAnswerError, title_of, whole_number
 from .retry_after import retry_after
-from .transport import Connection, ExchangeError
+from .transport import Connection, TransferError
 from .wire import CLOSED, SPEAKS_TLS, Reply
 
 
@@ -51,19 +52,17 @@ _HTTP: dict[int, _Meaning] = {
 """HTTP statuses [F]. After any other status, a write may have been carried out."""
 _NAMES_NEXT_TRY = (429, 503)
 """The statuses that may name a time for the next try. A 503 that names one has turned the request away unread too."""
-_UNSETTLED_CODES = frozenset((200, 201, 300, *range(500, 600)))
+_UNSETTLED_CODES = frozenset((ENGINE_AWAY, 201, 300, *range(500, 600)))
 """Body codes after which a write may still have been carried out [F]."""
 _CODE_LIMIT = 2**31
-"""The codes from which on some databases cannot store them. The API has none of these."""
-_TRANSIENT_CODE = 200
-"""Timeout, disconnect, no engine: a read may succeed a moment later [F]."""
+"""A code of this size or more does not fit an integer column of PostgreSQL. The API has none [A]."""
 
 _ADVICE = {
-    200: "the node did not answer the server's front end in time; try again later",
-    401: "check the values given; the server does not know one of them, or not this request",
-    402: "give what is missing",
-    403: "ask the server's administrator whether this secret may do it",
-    404: "check that it exists on this server and node",
+    ENGINE_AWAY: "the node did not answer the server's front end in time; try again later",
+    UNKNOWN_VALUE: "check the values given; the server does not know one of them, or not this request",
+    MISSING_PARAMETER: "give what is missing",
+    NOT_ALLOWED: "ask the server's administrator whether this secret may do it",
+    NOT_FOUND: "check that it exists on this server and node",
 }
 _OTHER_ADVICE = "check the server's log"
 _UNSETTLED_ADVICE = "It may have been carried out: read the state before you send it again."
@@ -72,7 +71,7 @@ _ASKS_FOR_TLS = re.compile(r"plain HTTP|HTTPS port|SSL-enabled", re.IGNORECASE)
 """What front ends answer to plain text on a TLS port."""
 
 
-class PassingError(Exception):
+class TemporaryError(Exception):
     """A temporary failure, after which a read is repeated, and not before ``failure.retry_after`` if that is set."""
 
     def __init__(self, failure: YateotaError) -> None:
@@ -80,21 +79,23 @@ class PassingError(Exception):
         self.failure = failure
 
 
-class Exchange:
+class AnswerInterpreter:
     """One request, and what its answer means. Errors also come with HTTP 200 [F], so that the body decides too.
 
     Args:
         connection: the server.
-        border: reads its bodies and messages.
+        sanitizer: reads its bodies and messages.
         request, params: the request, without params that are None.
 
     Attributes:
         is_write: whether it is one that acts.
     """
 
-    def __init__(self, connection: Connection, border: Border, request: str, params: Mapping[str, Any]) -> None:
+    def __init__(
+        self, connection: Connection, sanitizer: AnswerSanitizer, request: str, params: Mapping[str, Any]
+    ) -> None:
         self._connection = connection
-        self._border = border
+        self._sanitizer = sanitizer
         self._request = request
         self._params = params
         self.is_write = is_write(request, params)
@@ -110,13 +111,13 @@ class Exchange:
         """Return the payload of the answer.
 
         Raises:
-            PassingError: a temporary failure.
+            TemporaryError: a temporary failure.
             YateotaError: any other.
         """
         if reply.status != 200:
             raise self._http_failure(reply)
         try:
-            body = self._border.body(reply.text, lines=self._request == "trace")
+            body = self._sanitizer.body(reply.text, lines=self._request == "trace")
         except NoAnswerError as error:
             raise self._no_answer(reply, str(error)) from None
         code = whole_number(body.pop("code", None))
@@ -130,9 +131,9 @@ class Exchange:
         """Return the failure of a request that was held back."""
         return NotSentError(f"{self._what}: it was not sent, because the task was stopped.", request=self._request)
 
-    def network_failure(self, error: ExchangeError) -> YateotaError:
+    def network_failure(self, error: TransferError) -> YateotaError:
         """Return the failure of an exchange that the network or an invalid answer ended."""
-        said = self._border.line(str(error))
+        said = self._sanitizer.line(str(error))
         if self.is_write and error.sent:
             return self._unsettled(f"{self._what}: {said}", message=said)
         if error.is_answer_unusable:
@@ -163,7 +164,7 @@ class Exchange:
 
     def _refused(self, code: int, message: Any) -> Exception:
         """Return the failure for a body code other than 0."""
-        said = self._border.line(str(message)) if message else "no message"
+        said = self._sanitizer.line(str(message)) if message else "no message"
         text = f"{self._what}: the server said '{said}' (code {code})"
         facts: dict[str, Any] = {"code": code, "http_status": 200, "message": said if message else None}
         if abs(code) >= _CODE_LIMIT:
@@ -171,13 +172,14 @@ class Exchange:
         if self.is_write and code in _UNSETTLED_CODES:
             return self._unsettled(text, **facts)
         failure = ApiError(f"{text}; {_ADVICE.get(code, _OTHER_ADVICE)}.", request=self._request, **facts)
-        return PassingError(failure) if code == _TRANSIENT_CODE else failure
+        # A read may succeed a moment later.
+        return TemporaryError(failure) if code == ENGINE_AWAY else failure
 
     def _http_failure(self, reply: Reply) -> Exception:
         """Return the failure for an HTTP status other than 200."""
         status = reply.status
         title = title_of(reply.text) or reply.reason
-        reason = self._border.line(title.strip().removeprefix(str(status))) or "no reason given"
+        reason = self._sanitizer.line(title.strip().removeprefix(str(status))) or "no reason given"
         text = f"{self._what}: the server answered HTTP {status} {reason}"
         facts: dict[str, Any] = {"request": self._request, "http_status": status, "message": reason}
         pause = retry_after(reply.headers) if status in _NAMES_NEXT_TRY else None
@@ -190,13 +192,13 @@ class Exchange:
             given = "is wrong or may not be used from here" if self._connection.api_secret else "is needed"
             return AuthError(f"{text}: api_secret {given}.", **facts)
         if meaning.is_temporary:
-            return PassingError(TransportError(f"{text}. Try again later.", **facts, retry_after=pause))
+            return TemporaryError(TransportError(f"{text}. Try again later.", **facts, retry_after=pause))
         return meaning.failure(f"{text}{self._http_advice(reply)}.", **facts)
 
     def _was_read(self, reply: Reply) -> bool:
         """Return whether the body shows that the request was read, despite its status."""
         try:
-            code = whole_number(self._border.body(reply.text).get("code"))
+            code = whole_number(self._sanitizer.body(reply.text).get("code"))
         except NoAnswerError:
             return False
         return code != reply.status and (code == 0 or code in _UNSETTLED_CODES)  # the status again is a gateway's
@@ -205,7 +207,7 @@ class Exchange:
         """Return advice on an HTTP status other than 200, as the end of a sentence."""
         url = self._connection.api_url
         if 300 <= reply.status < 400:
-            target = self._border.line(reply.headers.get("location", "somewhere unnamed"))
+            target = self._sanitizer.line(reply.headers.get("location", "somewhere unnamed"))
             return (
                 f": a redirect to {target}, not followed because the secret is only for {url}. "
                 "Set api_url to the final URL"
@@ -226,7 +228,7 @@ def _names_something(params: Mapping[str, Any]) -> bool:
     return described(params) != described({})
 
 
-def _network_advice(error: ExchangeError) -> str:
+def _network_advice(error: TransferError) -> str:
     if error.is_certificate_refused:
         return "Check its host name and its dates; if its CA is not known here, set ca_path to the CA's certificate."
     return "Check the address and the network, and that the server runs."

@@ -79,7 +79,7 @@ def options(**further: Any) -> dict[str, Any]:
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the first readings of a soak follow each other quickly."""
-    monkeypatch.setattr(rollout_policy, "_SHORTEST", 0.05)
+    monkeypatch.setattr(rollout_policy, "_SHORTEST_PAUSE", 0.05)
 
 
 @pytest.fixture
@@ -114,7 +114,9 @@ def test_a_change_is_held_at_the_first_wave_that_shows_too_many_failures(bulk: B
         done,
         2 * HALF - done * WAVE,
     )
-    assert re.fullmatch(rf"wave {done}: {reached[-1]:g} % of 90 % finished after \d+ s", change["held"]["reason"])
+    assert re.fullmatch(
+        rf"wave {done}: {reached[-1]:g} % finished after \d+ s, expected 90 %", change["held"]["reason"]
+    )
     assert f"is held by the rollout since {change['held']['since'][:10]}" in held["msg"]
     assert [wave["success_percentage"] for wave in change["waves"]] == reached
 
@@ -127,7 +129,7 @@ def test_a_release_accepts_the_wave_and_the_next_one_is_judged(
     for wave in (1, 2):
         held = bulk("applied", box, **given)
         if wave == 1:
-            assert held["change"]["held"]["reason"].startswith("wave 1: 0 % of 90 % finished after ")
+            assert held["change"]["held"]["reason"].startswith("wave 1: 0 % finished after ")
             again = bulk("applied", box, **given)
             assert (again["failure"]["kind"], again["change"]["sent"]) == ("held", 0)
             listed = run_task(yateota_bulk_info, box, ledger=ledger)["changes"]
@@ -138,8 +140,10 @@ def test_a_release_accepts_the_wave_and_the_next_one_is_judged(
     # It was the last wave: there is none to hold, and its shortfall is a warning.
     assert (held.get("failed"), held["change"]["status"], held["change"]["held"]) == (None, "applied", None)
     (warning,) = held["warnings"]
-    assert warning.startswith("Change CHG1, its last wave 2: 0 % of 90 % finished after ")
-    assert warning.endswith(" s. Nothing is planned after it that could be held.")
+    assert warning.startswith(
+        "The last wave of change CHG1 did not reach rollout.success_percentage (wave 2: 0 % finished after "
+    )
+    assert warning.endswith(" s, expected 90 %). No participants remain, so that the change is not held.")
     assert Counter(sent(box)) == dict.fromkeys(range(1, 2 * HALF + 1), 1)
     run_task(
         yateota_bulk_info, box, ledger=ledger, change_id="CHG1", report_dest=str(tmp_path / "page.html"), format="html"
@@ -237,7 +241,7 @@ def test_a_run_that_ends_in_a_soak_judges_the_wave_when_it_is_resumed(
         assert (len(sent(box)), resumed["change"]["waves"][0]["success_percentage"]) == (2 * HALF, 100)
         return
     reached = 96.6 if works else 0  # the two that are unknown count, also if they are to be sent once more
-    assert resumed["change"]["held"]["reason"].startswith(f"wave 1: {reached:g} % of 97 % finished after ")
+    assert resumed["change"]["held"]["reason"].startswith(f"wave 1: {reached:g} % finished after ")
     assert len(sent(box)) == HALF
 
 
@@ -269,7 +273,7 @@ def test_a_run_that_ends_with_the_last_request_leaves_the_judgment_to_the_next(
             os.kill(os.getpid(), signal.SIGTERM)
         elif ends == "hold":
             bulk("held", box, selection=None, requested_by="ann", reason="The SMSC queues")
-            rollout._change.look_once()
+            rollout._change.read_halt_once()
         else:
             monkeypatch.setattr(RolloutOptions, "is_open", lambda *_given: False)
         rollout._continue_or_stop()
@@ -386,7 +390,9 @@ def test_the_last_wave_of_a_server_holds_the_other_servers(bulk: Bulk, start_san
         bulk("planned", box, **given)
     held = bulk("applied", boxes[0], **given)
     assert (held["failure"]["kind"], held["change"]["status"], held["remaining"]) == ("held", "applied", 0)
-    assert re.search(rf"finished after \d+ s on {re.escape(held['change']['api_url'])}, node ota", held["msg"])
+    assert re.search(
+        rf"finished after \d+ s, expected \d+ % on {re.escape(held['change']['api_url'])}, node ota", held["msg"]
+    )
     refused = bulk("applied", boxes[1], **given)
     assert (refused["failure"]["kind"], refused["change"]["held"]["by"], sent(boxes[1])) == ("held", "the rollout", [])
     bulk("released", boxes[1], selection=None)

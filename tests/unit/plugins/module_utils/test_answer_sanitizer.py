@@ -14,7 +14,11 @@ from unittest.mock import patch
 
 import pytest
 from ansible_collections.simops.yateota.plugins.module_utils._api import answer
-from ansible_collections.simops.yateota.plugins.module_utils._api.answer import Border, NoAnswerError, whole_number
+from ansible_collections.simops.yateota.plugins.module_utils._api.answer import (
+    AnswerSanitizer,
+    NoAnswerError,
+    whole_number,
+)
 from ansible_collections.simops.yateota.plugins.module_utils._core.errors import (
     ApiError,
     BadAnswerError,
@@ -159,9 +163,9 @@ def test_a_list_that_is_judged_as_a_whole_is_cleaned_like_any_other(
 ) -> None:
     text = json.dumps({"code": 0, "participants": items, **beside}, ensure_ascii=escaped) + noise
     with patch.object(answer, "_is_clean_list", lambda *_arguments: False):
-        cleaned = Border(None).body(text)
-    assert Border(None).body(text) == cleaned
-    assert Border(SECRET).body(text) == cleaned
+        cleaned = AnswerSanitizer(None).body(text)
+    assert AnswerSanitizer(None).body(text) == cleaned
+    assert AnswerSanitizer(SECRET).body(text) == cleaned
 
 
 def test_a_page_of_participants_is_judged_as_a_whole() -> None:
@@ -169,7 +173,7 @@ def test_a_page_of_participants_is_judged_as_a_whole() -> None:
     page = [{"participant_id": str(each), "imsi": "001010000000001", "state": "failed"} for each in range(1000)]
     judged: list[Any] = []
     with patch.object(answer._Cleaning, "_value", lambda _self, value, _depth: judged.append(value)):
-        found = Border(SECRET).body(json.dumps({"code": 0, "participants": page}, indent=1))
+        found = AnswerSanitizer(SECRET).body(json.dumps({"code": 0, "participants": page}, indent=1))
     assert found == {"code": 0, "participants": page}
     assert len(judged) < 10
 
@@ -214,13 +218,13 @@ def harmless(text: str) -> bool:
 
 def test_texts_are_made_harmless_wherever_they_stand() -> None:
     answer = {"code": 0, POISON: {POISON: [[POISON, {"x": POISON}]]}, "message": POISON}
-    cleaned = Border(None).body(json.dumps(answer))
+    cleaned = AnswerSanitizer(None).body(json.dumps(answer))
     assert harmless(json.dumps(cleaned, ensure_ascii=False))
     assert (
         cleaned["message"]
         == "a\ufffdb\ufffd[31mc\ufffd\ufffdd\ufffde\ufffdf\ufffdg\ufffdh\ufffdi\ufffdj\ufffdk  Forged: line l m"
     )
-    assert Border(None).line(POISON).startswith("a\ufffdb")
+    assert AnswerSanitizer(None).line(POISON).startswith("a\ufffdb")
 
 
 @pytest.mark.parametrize(
@@ -237,16 +241,18 @@ def test_texts_are_made_harmless_wherever_they_stand() -> None:
     ],
 )
 def test_names_are_kept(name: str) -> None:
-    assert Border("correct-horse").body(json.dumps({"name": name}))["name"] == name
+    assert AnswerSanitizer("correct-horse").body(json.dumps({"name": name}))["name"] == name
 
 
 def test_lines_of_a_trace_are_kept() -> None:
-    assert Border(None).body('{"trace": "one\\r\\ntwo\\tx\\u001b"}', lines=True) == {"trace": "one\ntwo\tx\ufffd"}
+    assert AnswerSanitizer(None).body('{"trace": "one\\r\\ntwo\\tx\\u001b"}', lines=True) == {
+        "trace": "one\ntwo\tx\ufffd"
+    }
 
 
 def test_numbers_that_nothing_can_hold_are_texts() -> None:
     text = '{"a": %s, "b": 9223372036854775807, "c": 9223372036854775808, "d": -1e999, "e": NaN, "f": 1.5}'
-    assert Border(None).body(text % ("9" * 5000)) == {
+    assert AnswerSanitizer(None).body(text % ("9" * 5000)) == {
         "a": "9" * 5000,
         "b": 2**63 - 1,
         "c": str(2**63),
@@ -257,7 +263,7 @@ def test_numbers_that_nothing_can_hold_are_texts() -> None:
 
 
 def test_texts_and_keys_have_a_length() -> None:
-    found = Border(None).body(json.dumps({"k" * 9999: "v" * 99_999}))
+    found = AnswerSanitizer(None).body(json.dumps({"k" * 9999: "v" * 99_999}))
     assert [(len(key), len(value)) for key, value in found.items()] == [(200, 10_003)]
 
 
@@ -273,11 +279,11 @@ def test_texts_and_keys_have_a_length() -> None:
 )
 def test_a_bomb_is_no_answer(bomb: str) -> None:
     with pytest.raises(NoAnswerError):
-        Border(None).body(bomb)
+        AnswerSanitizer(None).body(bomb)
 
 
 def test_depth_that_is_taken() -> None:
-    assert Border(None).body('{"a":' * 64 + "1" + "}" * 64)
+    assert AnswerSanitizer(None).body('{"a":' * 64 + "1" + "}" * 64)
 
 
 @pytest.mark.parametrize(
@@ -358,15 +364,15 @@ SPELLINGS = {
 def test_an_echo_of_the_secret_is_hidden_however_it_is_spelled(secret: str, spell: Any) -> None:
     echo = spell(secret)
     answer = {"code": 0, echo: 1, "a": {"b": [echo, {echo: echo}]}, "message": echo}
-    found = json.dumps(Border(secret).body(json.dumps(answer)), ensure_ascii=False)
+    found = json.dumps(AnswerSanitizer(secret).body(json.dumps(answer)), ensure_ascii=False)
     assert "********" in found
-    for text in (found, Border(secret).line(echo)):
+    for text in (found, AnswerSanitizer(secret).line(echo)):
         assert echo not in text
         assert secret not in text
 
 
 def test_a_number_that_is_the_secret_is_hidden() -> None:
-    assert Border("12345678").body('{"a": 12345678, "b": "0012345678", "c": 123456789, "d": true}') == {
+    assert AnswerSanitizer("12345678").body('{"a": 12345678, "b": "0012345678", "c": 123456789, "d": true}') == {
         "a": "********",
         "b": "0012345678",
         "c": 123456789,
@@ -377,9 +383,9 @@ def test_a_number_that_is_the_secret_is_hidden() -> None:
 @pytest.mark.parametrize("secret", ["a", "0", "ion", "code", "participant", "failed"])
 def test_a_secret_that_is_a_common_word_destroys_no_answer(secret: str) -> None:
     answer = {"code": 0, "participants": [{"participant_id": 10, "state": "failed", "imsi": "001010000000001"}]}
-    assert Border(secret).body(json.dumps(answer)) == answer
-    assert Border(secret).line(f"no such secret: {secret}.") == "no such secret: ********."
-    assert Border(secret).line("caption abandoned 100") == "caption abandoned 100"
+    assert AnswerSanitizer(secret).body(json.dumps(answer)) == answer
+    assert AnswerSanitizer(secret).line(f"no such secret: {secret}.") == "no such secret: ********."
+    assert AnswerSanitizer(secret).line("caption abandoned 100") == "caption abandoned 100"
 
 
 def test_an_echoed_secret_is_in_no_file(run_task: RunTask, parrot: Any, tmp_path: Path) -> None:
