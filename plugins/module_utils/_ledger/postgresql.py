@@ -36,6 +36,16 @@ _LIMITS = "; ".join(
 )
 """The limits of each transaction, not of the session, which a pooler gives to others."""
 
+_DURABLE = (
+    "SELECT set_config('synchronous_commit', 'on', true) "
+    "WHERE current_setting('synchronous_commit') IN ('off', 'local')"
+)
+"""What makes the commit of this transaction wait for the disk, and for a synchronous standby if there is one.
+
+A server, database or user may be set to answer earlier. After a power failure, SIMs would be sent for that the ledger
+does not know of. A setting that waits for more, such as ``remote_apply``, stays.
+"""
+
 _AWAY = (
     "08",  # the connection failed
     "57P",  # the server shuts down, has crashed or starts up; it has ended an idle session
@@ -88,7 +98,8 @@ def engine_of(where: str, password: str | None, **options: bool) -> tuple[sa.Eng
 
     @sa.event.listens_for(engine, "begin")
     def begin(connection: sa.Connection) -> None:
-        connection.exec_driver_sql(_LIMITS)
+        reads = connection.get_execution_options().get("yateota_reads")
+        connection.exec_driver_sql(_LIMITS if reads else f"{_LIMITS}; {_DURABLE}")
 
     return engine, url.render_as_string(hide_password=True)
 

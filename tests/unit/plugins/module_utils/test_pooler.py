@@ -101,6 +101,46 @@ def test_no_setting_is_left_to_the_next_client_of_a_session(ledger: str) -> None
             assert connection.exec_driver_sql("SHOW lock_timeout").scalar() == "0"
 
 
+def commits(url: str) -> str | None:
+    """What a commit of a ledger's writing transaction waits for."""
+    with contextlib.closing(open_ledger(url, None)) as opened, opened.write() as connection:
+        waits: str | None = connection.exec_driver_sql("SHOW synchronous_commit").scalar()
+        return waits
+
+
+def test_a_commit_behind_the_pooler_waits_for_the_disk(ledger: str) -> None:
+    engine = sa.create_engine(ledger, poolclass=sa.NullPool)
+    with contextlib.ExitStack() as stack:
+        for connection in [stack.enter_context(engine.connect()) for _session in range(SESSIONS)]:
+            connection.exec_driver_sql("SET synchronous_commit = off")
+            connection.commit()
+    assert commits(ledger) == "on"
+    for _session in range(SESSIONS):
+        with engine.connect() as connection:
+            assert connection.exec_driver_sql("SHOW synchronous_commit").scalar() == "off"
+
+
+@pytest.mark.parametrize(
+    ("owner", "setting", "waits_for"),
+    [
+        ("DATABASE", "off", "on"),
+        ("ROLE", "off", "on"),
+        ("ROLE", "local", "on"),
+        ("ROLE", "remote_write", "remote_write"),
+        ("ROLE", "remote_apply", "remote_apply"),
+    ],
+)
+def test_a_commit_waits_at_least_for_the_disk(
+    database_server: Postgresql, owner: str, setting: str, waits_for: str
+) -> None:
+    server, name = sa.make_url(database_server.url).set(drivername="postgresql+psycopg"), f"own_{uuid.uuid4().hex}"
+    with sa.create_engine(server, isolation_level="AUTOCOMMIT", poolclass=sa.NullPool).connect() as connection:
+        connection.exec_driver_sql(f"CREATE ROLE {name} LOGIN SUPERUSER")
+        connection.exec_driver_sql(f"CREATE DATABASE {name}")
+        connection.exec_driver_sql(f"ALTER {owner} {name} SET synchronous_commit = {setting}")
+    assert commits(server.set(username=name, database=name).render_as_string(hide_password=False)) == waits_for
+
+
 def test_nothing_is_prepared_and_a_vanished_end_is_noticed(new_database: str) -> None:
     with contextlib.closing(open_ledger(new_database, None)) as opened, opened.write() as connection:
         for _turn in range(20):
