@@ -42,7 +42,8 @@ options:
       - V(released) ends the hold. The next run with V(applied) continues where the last one ended.
       - V(stopped) ends the change, with a O(reason). The remaining participants are never sent for, and stay V(planned) in its report. It
         cannot be released.
-      - V(held), V(released) and V(stopped) need no run to end, and are the only ones that can be used while one is in progress.
+      - V(held), V(released) and V(stopped) need no run to end, and are the only ones that can be used while one is in progress, also while it
+        makes the plan.
       - V(verified) reads the new states, counts them in RV(change.states), and lists the participants acted on that have not reached the
         action's goal. The task succeeds nevertheless, so check RV(remaining).
       - V(purged) removes the identifiers of a change that has ended, and keeps its counts.

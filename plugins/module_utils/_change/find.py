@@ -28,12 +28,16 @@ def find_planned(task: BulkTask, state: ModuleState, ledger: Ledger) -> Change |
     """Return the change that the task names, or None.
 
     None means that the ledger does not hold it for this server, or not with a whole plan. A state that concerns all
-    shards takes that of another server in its place.
+    shards takes that of another server in its place. One that takes no lease needs no plan either: a change is held
+    and stopped while its plan is being made, and where the run that made it was killed.
 
     Raises:
         InvalidInputError: it is recorded with other options, or under a name that may be taken for this one.
     """
     change = find_change(ledger, task.change_id, task.server)
+    if not state.takes_lease and (change := _by_name(task, ledger, change)):
+        check_same(task, change, selection_too=not change.lacks_plan())
+        return change
     if change is None and state.is_whole:
         change = find_change(ledger, task.change_id)
     if change and not change.lacks_plan():
@@ -47,6 +51,15 @@ def find_planned(task: BulkTask, state: ModuleState, ledger: Ledger) -> Change |
         else:
             _check_planned_here(task, state, others)
     return None
+
+
+def _by_name(task: BulkTask, ledger: Ledger, own: Change | None) -> Change | None:
+    """Return any recorded shard of the change, best that of the task's server; None if there is none.
+
+    One with a plan comes before one without: a plan that fails takes its row with it.
+    """
+    shards = ([own] if own else []) + [Change(ledger, row.number) for row in shards_of(ledger, task.change_id)]
+    return next((shard for shard in shards if not shard.lacks_plan()), shards[0] if shards else None)
 
 
 def replans(task: BulkTask, change: Change) -> bool:

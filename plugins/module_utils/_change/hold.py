@@ -121,21 +121,30 @@ def _check_has_not_ended(change: Change) -> None:
 
 
 def _hold(task: BulkTask, change: Change, _run: int) -> Work:
-    return _recorded(change, lambda: change.hold(task.requested_by, reason_of(task)))
+    return _recorded(task, change, lambda: change.hold(task.requested_by, reason_of(task)))
 
 
 def _release(task: BulkTask, change: Change, _run: int) -> Work:
-    return _recorded(change, lambda: change.release(task.requested_by))
+    return _recorded(task, change, lambda: change.release(task.requested_by))
 
 
 def _stop(task: BulkTask, change: Change, _run: int) -> Work:
-    return _recorded(change, lambda: change.stop(task.requested_by, reason_of(task)))
+    return _recorded(task, change, lambda: change.stop(task.requested_by, reason_of(task)))
 
 
-def _recorded(change: Change, record: Callable[[], bool]) -> Work:
-    """Record a hold, a release or a stop, and show in the diff what it changed."""
+def _recorded(task: BulkTask, change: Change, record: Callable[[], bool]) -> Work:
+    """Record a hold, a release or a stop, and show in the diff what it changed.
+
+    Raises:
+        InvalidInputError: the change is gone, because the run that was planning it has failed.
+    """
     before = halt_facts(change.record())
     changed = record()
+    if not change.shards():
+        raise InvalidInputError(
+            f"change_id {task.change_id!r} is not in the ledger '{change.ledger.shown}' any more: its plan failed "
+            "meanwhile. To keep a job from planning it again, end that job."
+        )
     return Work(changed=changed, further=_diff(before, halt_facts(change.record())))
 
 

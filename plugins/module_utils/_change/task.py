@@ -115,9 +115,14 @@ def _bring(task: BulkTask, state: ModuleState, ledger: Ledger) -> TaskResult:
     if work.error is None:
         return result.success(task, change, work, before)
     with contextlib.suppress(YateotaError):  # the failure that led here is the one to report
-        if not change.lacks_plan():
+        if _is_shown(state, change):
             return result.failure(task, change, work, work.error, before)
     return TaskResult({}, work.error)
+
+
+def _is_shown(state: ModuleState, change: Change) -> bool:
+    """Return whether a failure shows the change: with its plan, or as far as the state needs it."""
+    return not change.lacks_plan() if state.takes_lease else bool(change.shards())
 
 
 def _check_mode_result(task: BulkTask, state: ModuleState, change: Change) -> TaskResult:
@@ -154,9 +159,10 @@ def _in_recorded_run(task: BulkTask, state: ModuleState, change: Change) -> Work
     """Plan the change if necessary and carry out the state, as one recorded run."""
     if replans(task, change):
         change.update(status=ChangeStatus.PLANNING)
-    planned = not change.lacks_plan()
+    has_plan = not change.lacks_plan()
+    planned = has_plan or not state.takes_lease
     if planned:
-        check_same(task, change)  # another run may have planned it differently in the meantime
+        check_same(task, change, has_plan)  # another run may have planned it differently in the meantime
     else:
         check_may_plan(task, state, change.ledger)
     run = change.begin_run(

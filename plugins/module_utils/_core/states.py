@@ -160,7 +160,7 @@ class ChangeStatus(StrEnum):
     """The progress of a change. The ledger records it."""
 
     PLANNING = "planning"
-    """Its plan is being made, or was interrupted: no result shows it."""
+    """Its plan is being made, or was interrupted. It can be held and stopped."""
     PLANNED = "planned"
     """Its plan is complete, and nothing was sent."""
     APPROVED = "approved"

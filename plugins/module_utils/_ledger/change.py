@@ -14,7 +14,7 @@ from .._core.change_id import check_alone
 from .._core.clock import Clock, elapsed
 from .._core.states import ChangeStatus
 from .database import Ledger
-from .halts import HALT_COLUMNS, IS_HELD, Halt
+from .halts import HALT_COLUMNS, IS_HELD, Halt, hold_values, is_halted_by_person
 from .lease import Lease
 from .outage import repeatable
 from .summary import Summary, summarize
@@ -197,7 +197,7 @@ class Change:
 
         No lease is needed.
         """
-        return self._set_once("held_at", ~IS_HELD, _of_hold(by, reason))
+        return self._set_once("held_at", ~IS_HELD, hold_values(by, reason))
 
     def hold_within(self, connection: sa.Connection, by: str, reason: str, moment: float) -> bool:
         """Record a hold of all shards in a transaction of ``write``; return False if they are held or stopped already.
@@ -209,7 +209,7 @@ class Change:
             moment: since when, the same each time that the transaction is repeated.
         """
         is_free = ~IS_HELD & changes.c.stopped_at.is_(None)
-        return self._set_within(connection, changes.c.held_at, moment, is_free, _of_hold(by, reason))
+        return self._set_within(connection, changes.c.held_at, moment, is_free, hold_values(by, reason))
 
     def release(self, by: str) -> bool:
         """Record for all shards that their hold is released; return False if nobody holds them."""
@@ -269,15 +269,18 @@ class Change:
 
     @repeatable
     def discard(self) -> None:
-        """Delete a change that has no plan, or an empty one."""
+        """Delete a change that has no plan, or an empty one.
+
+        The row of one that a person holds or has stopped stays, without a plan: a later run must find that.
+        """
+        own = changes.c.number == self.number
         with self.write() as connection:
-            for table in (participants, links, runs):
+            record = connection.execute(sa.select(*HALT_COLUMNS).where(own).with_for_update()).first()
+            stays = record is not None and is_halted_by_person(record)
+            for table in (participants, links) if stays else (participants, links, runs):
                 connection.execute(table.delete().where(table.c.change == self.number))
-            connection.execute(changes.delete().where(changes.c.number == self.number))
-
-
-def _of_hold(by: str, reason: str) -> dict[str, Any]:
-    return {"held_by": by, "held_reason": reason, "released_at": None, "released_by": None}
+            no_plan = changes.update().values(status=ChangeStatus.PLANNING, planned=None)
+            connection.execute((no_plan if stays else changes.delete()).where(own))
 
 
 def lock_shards(connection: sa.Connection, which: sa.ColumnElement[bool]) -> Sequence[Any]:

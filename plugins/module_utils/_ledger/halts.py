@@ -65,6 +65,16 @@ def abort_of(record: Any) -> Halt | None:
     return Halt(ChangeStatus.ABORTED, "", record.aborted_at, record.abort_reason)
 
 
+def is_halted_by_person(record: Any) -> bool:
+    """Return whether somebody holds or has stopped a change, which a plan that fails must not undo."""
+    return bool(stop_of(record) or hold_of(record))
+
+
+def hold_values(by: str, reason: str) -> dict[str, Any]:
+    """Return the columns of a new hold, without its moment."""
+    return {"held_by": by, "held_reason": reason, "released_at": None, "released_by": None}
+
+
 def halt_of(record: Any) -> Halt | None:
     """Return why nothing may be sent for a change; None if nothing forbids it.
 
