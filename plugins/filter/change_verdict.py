@@ -94,6 +94,11 @@ _value:
 """
 
 
+_NOTHING_SENT = (
+    "This run has only read its states: run it without bulk_change_only=verify to send for the remaining ones."
+)
+
+
 @dataclass(frozen=True)
 class _Standing:
     """The facts that a verdict is based on.
@@ -179,14 +184,16 @@ def _standing(
     remaining = remaining_of(counts)
     limited = settings.get("max_waves") is not None and sent and not has_stopped(sent) and not refusal
     waits = float(settings.get("verify_timeout") or 0) > 0
+    # The planned have a word of their own, and so have those whose attempt went wrong.
+    unfinished = max(0, verified.get("remaining", 0) - remaining - sum(counts.get(state, 0) for state in BAD_STATES))
     return _Standing(
         change=change,
         remaining=remaining,
         later=remaining if limited or change.get("status") == ChangeStatus.WAITING_FOR_STAGE else 0,
-        unfinished=verified.get("remaining", 0) if waits else 0,
+        unfinished=unfinished if waits else 0,
         unread="failure" in verified,
         interrupted="failure" in sent or change.get("status") == ChangeStatus.WINDOW_CLOSED,
-        why=why_stopped(sent or verified),
+        why=why_stopped(sent or verified) if sent or "failure" in verified else _NOTHING_SENT,
         refusal=refusal,
     )
 
@@ -246,6 +253,10 @@ def _advice_on_those_left(standing: _Standing) -> str:
         return f"It waits for its window, which opens at {opens}: run this again then."
     if status == ChangeStatus.WINDOW_CLOSED:
         return "Run this again, with a window that is open, to send for the remaining ones."
+    if status == ChangeStatus.HELD:
+        return "Nothing is sent for the remaining ones until it is released."
+    if status == ChangeStatus.STOPPED:
+        return "Nothing is ever sent for the remaining ones."
     if standing.later:
         return "Run this again to send for the remaining ones."
     return standing.why

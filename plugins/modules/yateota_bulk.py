@@ -44,8 +44,8 @@ options:
         cannot be released.
       - V(held), V(released) and V(stopped) need no run to end, and are the only ones that can be used while one is in progress, also while it
         makes the plan.
-      - V(verified) reads the new states, counts them in RV(change.states), and lists the participants acted on that have not reached the
-        action's goal. The task succeeds nevertheless, so check RV(remaining).
+      - V(verified) reads the new states, counts them in RV(change.states), and lists the participants in RV(unfinished) that were sent for and have
+        not reached the action's goal. The task succeeds nevertheless, so check RV(remaining), which is 0 only if all have.
       - V(purged) removes the identifiers of a change that has ended, and keeps its counts.
     type: str
     required: true
@@ -325,8 +325,11 @@ options:
     default: false
     version_added: 1.1.0
   verify_timeout:
-    description: With O(state=verified), read again for up to this many seconds until all have reached the action's goal. Must be 0
-      or more.
+    description:
+      - With O(state=verified), read again for up to this many seconds until all participants that the server has accepted the action for have
+        reached the action's goal. Must be 0 or more.
+      - A SIM that was C(finished) before its rerun may still be shown so before the server has begun with it. Until it is seen in another state, it
+        counts only when this many seconds have passed since the last request of the change, or 5 minutes if this is 0.
     type: float
     default: 0
   lease_seconds:
@@ -526,7 +529,7 @@ change:
         - V(planned), nothing is sent yet. V(approved), the plan was approved, and nothing is sent yet.
           V(in_progress), sending continues or was interrupted. V(applied), nothing remains to be sent.
         - V(waiting), nothing is to be sent now, and RV(change.attempts) shows when the next attempt is due.
-        - V(verified), all participants acted on have also reached the action's goal. V(aborted), too many were bad. V(window_closed), the window ended.
+        - V(verified), the server has also carried the action out for all that were sent for, and all of them have reached the action's goal. V(aborted), too many were bad. V(window_closed), the window ended.
           V(waiting_for_stage), servers of an earlier O(stage) have not ended. V(purged).
         - V(held), nothing is sent until it is released, and RV(change.held) names the person. V(stopped), nothing is sent any more.
       type: str
@@ -838,7 +841,7 @@ exhausted:
   elements: dict
   sample: []
 unfinished:
-  description: With O(state=verified), the first 20 participants that were acted on and have not reached the action's goal, as RV(failures).
+  description: With O(state=verified), the first 20 participants that were sent for and have not reached the action's goal, as RV(failures).
   returned: O(state=verified)
   type: list
   elements: dict
@@ -852,7 +855,8 @@ shards:
 remaining:
   description:
     - How many participants are V(planned), without those that are V(sending).
-    - With O(state=verified), how many of those acted on have not reached the action's goal.
+    - With O(state=verified), also how many of those sent for have not reached the action's goal, or are C(unknown), C(failed) or C(refused) by the
+      server.
   returned: success, and failure once the change is found
   type: int
   sample: 0

@@ -70,19 +70,44 @@ def covers(wider: BadReasons, reasons: BadReasons) -> bool:
     )
 
 
-def is_proven(count: WaveCount, success_percentage: float, is_over: bool = True) -> bool:
-    """Return whether enough of a wave has reached the goal, so that the next one may begin.
+def reached(count: WaveCount, is_over: bool) -> int:
+    """Return how many of those sent for have reached the goal.
 
     A SIM that was ``finished`` before its rerun may still be shown so before the server has begun with it [A]. Until it
-    is seen in another state, it has reached the goal only when the soak is over.
+    is seen in another state, it has reached the goal only when the wait for that is over.
+
+    Args:
+        count: what the latest reading shows.
+        is_over: whether the wait is over: the soak of a wave, or what ``has_begun_by_now`` says for a whole change.
+    """
+    return count.at_goal if is_over else count.at_goal - count.as_before
+
+
+BEGINS_WITHIN = 300.0
+"""The seconds within which a server is taken to have begun with a SIM that it has accepted a request for [A]."""
+
+
+def has_begun_by_now(since_sent: float, verify_timeout: float) -> bool:
+    """Return whether the server is taken to have begun with all participants of a change.
+
+    It is the end of the soak of a whole change: it begins with the last request, too, whichever run has sent that.
+
+    Args:
+        since_sent: the seconds from the change's last request to the latest reading.
+        verify_timeout: the option; 0 for a verification that does not wait.
+    """
+    return since_sent >= (verify_timeout or BEGINS_WITHIN)
+
+
+def is_proven(count: WaveCount, success_percentage: float, is_over: bool = True) -> bool:
+    """Return whether enough of a wave has reached the goal, so that the next one may begin.
 
     Args:
         count: what the latest reading shows.
         success_percentage: the share that is wanted.
         is_over: whether the soak is over.
     """
-    reached = count.at_goal if is_over else count.at_goal - count.as_before
-    return reached * 100 >= success_percentage * count.sent
+    return reached(count, is_over) * 100 >= success_percentage * count.sent
 
 
 def shortfall(wave: int, count: WaveCount, success_percentage: float, goal: str, seconds: float) -> str:
@@ -95,8 +120,8 @@ def shortfall(wave: int, count: WaveCount, success_percentage: float, goal: str,
         goal: the server state that the action leads to in the end.
         seconds: the time from its last request to the reading.
     """
-    reached = math.floor((count.percentage or 0.0) * 10) / 10  # never rounded up to what was wanted
-    return f"wave {wave}: {reached:g} % {goal} after {seconds:.0f} s, expected {success_percentage:g} %"
+    share = math.floor((count.percentage or 0.0) * 10) / 10  # never rounded up to what was wanted
+    return f"wave {wave}: {share:g} % {goal} after {seconds:.0f} s, expected {success_percentage:g} %"
 
 
 _PAUSE_PER_WAIT = 0.25

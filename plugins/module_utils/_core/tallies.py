@@ -66,10 +66,10 @@ class Tally:
 
 
 class WaveCount(NamedTuple):
-    """What the latest reading shows of a wave.
+    """What the latest reading shows of a wave, or of a change.
 
     Attributes:
-        sent: how many of its participants a request was sent for.
+        sent: how many of the participants a request was sent for.
         at_goal: how many of them are in the server state that the action leads to in the end.
         as_before: how many of these were in it before the request too, and were not seen in another state since.
     """

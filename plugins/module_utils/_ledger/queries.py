@@ -14,13 +14,14 @@ from typing import Any
 from .._core.clock import iso
 from .._core.identifiers import LONG_NUMBER, SIM_IDENTIFIERS
 from .._core.masking import mask_row, words_of
-from .._core.states import BAD_STATES, RowState
+from .._core.states import BAD_STATES
 from .attempt_facts import attempts_made, due_at, earlier_attempts_of, is_exhausted
 from .change import Change
+from .goal import is_as_before, is_at_goal, is_sent_for
 from .halts import hold_of, status_of, stop_of
 from .lease_time import lease_remaining
 from .outage import repeatable
-from .summary import Summary, no_counts, state_since
+from .summary import Summary, no_counts
 from .tables import canonical_column, changes, participants, runs, sa, waves
 from .wave_rows import SPAN, in_waves
 
@@ -193,11 +194,17 @@ class Report:
         """List the first participants that have had all attempts allowed, and would get another."""
         return [] if not self.summary.attempts.exhausted else self._first(is_exhausted(), participants.c.seq)
 
-    def unfinished(self, goal: str) -> tuple[int, list[dict[str, Any]]]:
-        """Count those acted on that are not in the goal's server state; list the first."""
-        since = sa.func.coalesce(state_since(self._change.number), "")
-        which = sa.and_(participants.c.state == RowState.DONE, since != goal)
-        return self._count(self._change.rows, which), self._first(which, participants.c.seq)
+    def unfinished(self, goal: str, is_over: bool) -> list[dict[str, Any]]:
+        """List the first participants that were sent for and have not reached the goal.
+
+        Args:
+            goal: the server state that the action leads to in the end.
+            is_over: as for ``rollout_policy.reached``, by which they are counted.
+        """
+        lacks = ~is_at_goal(self._change, goal)
+        if not is_over:
+            lacks = lacks | is_as_before(self._change, goal)
+        return self._first(is_sent_for() & lacks, participants.c.seq)
 
     def rows(self) -> Iterator[dict[str, Any]]:
         """Yield every participant, in the order of the selection, as ``REPORT_COLUMNS``."""

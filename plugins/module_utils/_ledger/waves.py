@@ -10,14 +10,15 @@ from typing import Any
 
 from .._core.entries import kinds_of
 from .._core.identifiers import IDENTIFIERS
-from .._core.states import EXECUTED_STATES, ChangeStatus, RowState
+from .._core.states import ChangeStatus, RowState
 from .._core.tallies import WaveCount
 from .attempts import Attempt
 from .chain import Chain, Link
 from .change import Change
+from .goal import count_at_goal
 from .halts import ROLLOUT, Halt
 from .outage import repeatable
-from .tables import LAST_PLACE, changes, count_where, participants, sa, waves
+from .tables import LAST_PLACE, changes, participants, sa, waves
 from .wave_rows import SPAN, in_waves
 
 _BLOCK = 500
@@ -160,7 +161,6 @@ class Waves:
         with self.ledger.read() as connection:
             return connection.execute(query).scalar()
 
-    @repeatable
     def count(self, wave: int, goal: str) -> WaveCount:
         """Count a wave's participants that were sent for, and those of them at their goal, also as before.
 
@@ -168,16 +168,7 @@ class Waves:
             wave: its number.
             goal: the server state that the action leads to in the end.
         """
-        columns = participants.c
-        latest = sa.select(changes.c.reading).where(changes.c.number == self._change.number).scalar_subquery()
-        is_new = (columns.reading >= latest) & (columns.read_at > columns.sent_at)
-        at_goal = (columns.state == RowState.DONE) & (columns.state_now == goal) & is_new
-        has_not_moved = columns.moved_at.is_(None) | (columns.moved_at <= columns.sent_at)
-        as_before = at_goal & (columns.state_before == goal) & has_not_moved
-        counted = sa.select(sa.func.count(), count_where(at_goal), count_where(as_before))
-        sent = (*self._rows_of(wave), columns.sent_at.is_not(None), columns.state.in_(EXECUTED_STATES))
-        with self.ledger.read() as connection:
-            return WaveCount(*map(int, connection.execute(counted.where(*sent)).one()))
+        return count_at_goal(self._change, goal, *self._rows_of(wave))
 
     def planned(self, wave: int) -> Iterator[Attempt]:
         """Yield an attempt for each planned participant of a wave, in order."""

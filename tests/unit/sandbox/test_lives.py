@@ -384,3 +384,17 @@ def test_messages_succeed_at_the_action_that_the_scenario_says(start_sandbox, co
         box.advance(LONG)
         finished.append(Counter(api.states(1).values())["finished"])
     assert finished[0] == 0 < finished[1] < finished[2] == 20
+
+
+def test_a_late_rerun_begins_after_its_delay(sandbox, api):
+    who = api.first(142, "finished")
+    imsi = sandbox.participant(who)["imsi"]
+    sandbox.set(rerun_delay=100)
+    assert act(api, "rerun", imsi=imsi) == {"code": 0}
+    assert act(api, "rerun", imsi="999999999999999")["code"] == 404
+    sandbox.advance(99)
+    assert api.states(142)[who] == "finished"
+    assert sandbox.participant(who)["reruns"] == 0
+    sandbox.advance(2)
+    assert api.states(142)[who] == "pending_build"
+    assert sandbox.participant(who)["reruns"] == 1

@@ -93,9 +93,13 @@ def _retry_build(store: Store, participant: Participant) -> None:
         _begin(store, participant, "retry_build", "pending_build")
 
 
-def _rerun(store: Store, participant: Participant) -> None:
+def _check_rerun(_store: Store, participant: Participant) -> None:
     if participant.state == "unallocated":
         raise NotApplicableError("the SIM has no subscriber, retry_build comes first")
+
+
+def _rerun(store: Store, participant: Participant) -> None:
+    _check_rerun(store, participant)
     _begin(store, participant, "rerun", "pending_build")
     store.reset_counter(participant.sim_id)
 
@@ -162,6 +166,21 @@ def act_on_participants(store: Store, identifiers: dict[str, str | int], action:
     act = PARTICIPANT_ACTIONS.get(action)
     if act is None:
         raise RefusedError(401, f"Invalid value '{action}' for parameter 'action'")
+    return _for_each(store, identifiers, action, act)
+
+
+def check_rerun(store: Store, identifiers: dict[str, str | int]) -> None:
+    """Refuse a rerun that `act_on_participants` would refuse now, and carry nothing out.
+
+    Raises:
+        RefusedError: as `act_on_participants`.
+    """
+    _for_each(store, identifiers, "rerun", _check_rerun)
+
+
+def _for_each(
+    store: Store, identifiers: dict[str, str | int], action: str, act: Callable[[Store, Participant], None]
+) -> int:
     matching = store.participants(identifiers)
     if action == "rerun" and "msisdn" in identifiers:
         # The campaigns of the number's former SIM are not run again [S].

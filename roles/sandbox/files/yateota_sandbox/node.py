@@ -11,14 +11,15 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from .actions import RefusedError, act_on_campaign, act_on_participants, check_identification
+from .late import LateReruns
 from .options import Options
+from .parameters import Params, given, page, required, text, whole_number
 from .records import CampaignRow, Participant
 from .store import Store
 
 NAME = "ota"
 VERSION = "6.4.0-1"
 
-Params = dict[str, Any]
 Answer = dict[str, Any]
 
 FILTER_STATES = ("pending_build", "pending_send", "failed", "finished")
@@ -40,6 +41,7 @@ class Node:
         self.options = options
         self._born = time.monotonic()
         self._requests = 0
+        self._late = LateReruns(store)
 
     def answer(self, name: object, params: Params) -> Answer:
         """Carry a request out and return its answer, without `code`.
@@ -48,6 +50,7 @@ class Node:
             RefusedError: with the body code and message of the answer.
         """
         self._requests += 1
+        self._late.begin_due()
         request = REQUESTS.get(name) if isinstance(name, str) else None
         if request is None or (name == "get_campaign" and not self.options.get_campaign):
             raise RefusedError(401, f"Unknown request '{name}'")
@@ -64,35 +67,35 @@ class Node:
     def query_campaigns(self, params: Params) -> Answer:
         """Return one campaign by id, a page of them, or all."""
         full = self.options.campaigns == "full"
-        if _given(params, "campaign_id"):
+        if given(params, "campaign_id"):
             return {"campaign": [self._campaign_item(self._campaign(params), full=full)]}
-        limit, offset = _page(params)
+        limit, offset = page(params)
         return {"campaigns": [self._campaign_item(row, full=full) for row in self.store.campaigns(limit, offset)]}
 
     def get_campaign(self, params: Params) -> Answer:
         """Return the number of campaigns, a page of them, or those that match one key."""
-        keys = [name for name in CAMPAIGN_KEYS if _given(params, name)]
+        keys = [name for name in CAMPAIGN_KEYS if given(params, name)]
         if len(keys) > 1:
             raise RefusedError(401, f"Invalid value for parameter '{keys[1]}': it is given besides '{keys[0]}'")
-        if _given(params, "campaign_id") or _given(params, "id"):
-            name = "campaign_id" if _given(params, "campaign_id") else "id"
+        if given(params, "campaign_id") or given(params, "id"):
+            name = "campaign_id" if given(params, "campaign_id") else "id"
             return {"campaign": [self._campaign_item(self._campaign(params, name), start=True)]}
-        if _given(params, "msisdn") and self.options.get_campaign_msisdn != "campaigns":
-            return {"campaigns": self._states_of(_text(params, "msisdn"))}
+        if given(params, "msisdn") and self.options.get_campaign_msisdn != "campaigns":
+            return {"campaigns": self._states_of(text(params, "msisdn"))}
         rows = self.store.campaigns()
-        by_name, by_state, by_msisdn = (_given(params, name) for name in ("campaign", "state", "msisdn"))
+        by_name, by_state, by_msisdn = (given(params, name) for name in ("campaign", "state", "msisdn"))
         if by_name:
             rows = [row for row in rows if row.name == str(params["campaign"])]
         if by_state:
             rows = [row for row in rows if row.state == params["state"]]
         if by_msisdn:
-            of_number = {p.campaign_id for p in self.store.participants({"msisdn": _text(params, "msisdn")})}
+            of_number = {p.campaign_id for p in self.store.participants({"msisdn": text(params, "msisdn")})}
             rows = [row for row in rows if row.campaign_id in of_number]
         if by_name and not rows:
             raise RefusedError(404, f"Campaign '{params['campaign']}' not found")
-        if not (by_name or by_state or by_msisdn or _given(params, "limit") or _given(params, "offset")):
+        if not (by_name or by_state or by_msisdn or given(params, "limit") or given(params, "offset")):
             return {"count": self.as_written(len(rows))}
-        limit, offset = _page(params)
+        limit, offset = page(params)
         end = None if limit < 0 else offset + limit
         items = [self._campaign_item(row, start=True) for row in rows[offset:end]]
         return {"campaign" if by_name else "campaigns": items}
@@ -110,12 +113,12 @@ class Node:
 
     def action_campaign(self, params: Params) -> Answer:
         """Stop, pause or restart a campaign."""
-        action = _required(params, "action")
+        action = required(params, "action")
         act_on_campaign(self.store, self._campaign(params), str(action))
         return {}
 
     def _campaign(self, params: Params, name: str = "campaign_id") -> CampaignRow:
-        campaign_id = _whole_number(params, name)
+        campaign_id = whole_number(params, name)
         row = self.store.campaign(campaign_id)
         if row is None:
             raise RefusedError(404, f"Campaign {campaign_id} not found")
@@ -142,11 +145,11 @@ class Node:
         state = params.get("state") or None
         if state is not None and state not in FILTER_STATES:
             raise RefusedError(401, f"Invalid value '{state}' for parameter 'state'")
-        if not (_given(params, "limit") or _given(params, "offset")):
+        if not (given(params, "limit") or given(params, "offset")):
             # With a state and no limit the count is that of the state [A].
             count = self.store.counts(campaign)[state] if state else self.store.size(campaign)
             return {"count": self.as_written(count)}
-        limit, offset = _page(params)
+        limit, offset = page(params)
         rows = self.store.page(campaign, limit, offset, state)
         state_key = self.options.participant_state
         items: list[dict[str, Any]]
@@ -172,18 +175,21 @@ class Node:
 
     def action_participant(self, params: Params) -> Answer:
         """Cancel, hurry, retry, retry_build or rerun the participants that match."""
-        action = _required(params, "action")
+        action = required(params, "action")
         identifiers = self._identifiers(params, IDENTIFIERS)
-        if _given(params, "campaign_id"):
-            identifiers["campaign_id"] = _whole_number(params, "campaign_id")
+        if given(params, "campaign_id"):
+            identifiers["campaign_id"] = whole_number(params, "campaign_id")
         if self.options.strict_identification:
             check_identification(str(action), identifiers)
-        act_on_participants(self.store, identifiers, str(action))
+        if action == "rerun" and self.options.rerun_delay:
+            self._late.accept(identifiers, self.options.rerun_delay)
+        else:
+            act_on_participants(self.store, identifiers, str(action))
         return {}
 
     def trace(self, params: Params) -> Answer:
         """Return the history of a participant of a campaign, the oldest event first."""
-        campaign_id = _whole_number(params, "campaign_id")
+        campaign_id = whole_number(params, "campaign_id")
         identifiers = self._identifiers(params, ("participant_id", "msisdn", "imsi"))
         found = self.store.participants(identifiers | {"campaign_id": campaign_id})
         if not found:
@@ -191,12 +197,10 @@ class Node:
         return {"trace": [event for participant in found for event in self._events(participant)]}
 
     def _identifiers(self, params: Params, names: tuple[str, ...]) -> dict[str, str | int]:
-        given = [name for name in names if _given(params, name)]
-        if not given:
+        named = [name for name in names if given(params, name)]
+        if not named:
             raise RefusedError(402, f"Missing parameter: one of {', '.join(repr(name) for name in names)}")
-        return {
-            name: _whole_number(params, name) if name == "participant_id" else _text(params, name) for name in given
-        }
+        return {name: whole_number(params, name) if name == "participant_id" else text(params, name) for name in named}
 
     def _events(self, participant: Participant) -> list[Answer]:
         initial, counted = self.store.sends(participant.sim_id)
@@ -311,40 +315,3 @@ REQUESTS: dict[str, Request] = {
     "get_api_version": Request(Node.get_api_version),
     "get_node_type": Request(Node.get_node_type),
 }
-
-
-def _given(params: Params, name: str) -> bool:
-    """Return whether a parameter is given: in examples, unused ones are empty [S]."""
-    return params.get(name) not in (None, "")
-
-
-def _required(params: Params, name: str) -> Any:
-    if not _given(params, name):
-        raise RefusedError(402, f"Missing parameter '{name}'")
-    return params[name]
-
-
-def _whole_number(params: Params, name: str) -> int:
-    """Return a number of 0 or more, sent as a number or as digits."""
-    value = _required(params, name)
-    if not isinstance(value, bool) and isinstance(value, (int, str)):
-        digits = str(value)
-        if digits.isascii() and digits.isdigit() and len(digits) <= 18:
-            return int(digits)
-    raise RefusedError(401, f"Invalid value '{value}' for parameter '{name}'")
-
-
-def _text(params: Params, name: str) -> str:
-    """Return a SIM's identifier from digits or a number; + may begin a phone number."""
-    value = params[name]
-    digits = str(value).removeprefix("+") if name == "msisdn" else str(value)
-    if isinstance(value, bool) or not isinstance(value, (int, str)) or not (digits.isascii() and digits.isdigit()):
-        raise RefusedError(401, f"Invalid value '{value}' for parameter '{name}'")
-    return digits
-
-
-def _page(params: Params) -> tuple[int, int]:
-    """Return limit and offset; a limit of -1 means no limit."""
-    limit = _whole_number(params, "limit") if _given(params, "limit") else -1
-    offset = _whole_number(params, "offset") if _given(params, "offset") else 0
-    return limit, offset

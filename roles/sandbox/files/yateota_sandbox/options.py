@@ -72,6 +72,12 @@ class Options(BaseModel):
         default=True,
         description="Refuse an action that does not name its participant or SIM in a documented form.",
     )
+    rerun_delay: float = Field(
+        default=0.0,
+        ge=0,
+        allow_inf_nan=False,
+        description="Simulated seconds until a rerun begins. Before, the states are those from before the rerun.",
+    )
     service_time: float = Field(
         default=0.0,
         ge=0,
@@ -115,6 +121,7 @@ CHANGEABLE = frozenset(
         "get_campaign_msisdn",
         "refuse_writes",
         "strict_identification",
+        "rerun_delay",
         "service_time",
         "front_end_timeout",
         "journal",
