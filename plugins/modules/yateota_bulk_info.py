@@ -204,6 +204,10 @@ changes:
     servers:
       description: For how many servers it is recorded. The other values are totals, and null where they differ.
       type: int
+    shards:
+      description: These servers, each with its part of the change, as in RV(shards).
+      type: list
+      elements: dict
     seconds_remaining:
       description: Seconds until requests for all planned participants are sent at that rate, without waits between waves. Null if not known.
       type: int

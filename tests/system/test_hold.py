@@ -7,6 +7,7 @@ import datetime
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -226,6 +227,59 @@ def test_all_changes_are_held_and_those_that_have_ended_are_left(
     assert "Now held: CHG1." in held.words
     assert {name: read(ansible)["held"][name] for name in ("by", "reason")} == {"by": "ann", "reason": "A freeze"}
     assert len(box.writes()) == sent
+
+
+def test_every_change_that_can_still_send_is_held(
+    start_sandbox: Callable[..., Any], ansible_for: Callable[[Any], Ansible], tmp_path: Path
+) -> None:
+    """Those of one server and of two, also where a plan is being made, or a run that made it was killed."""
+    boxes = [start_sandbox(scenario=crowd(3)) for _server in range(2)]
+    ledger = tmp_path / "ledger.sqlite"
+    plans = [
+        {"change_id": name, "api_url": box.url, "state": state}
+        for name, servers, state in (
+            ("DONE", 1, "applied"),
+            *((name, 2, "planned") for name in ("TWO", "HALF", "WAITS")),
+            *((name, 1, "planned") for name in ("ONE", "NEW")),
+        )
+        for box in boxes[:servers]
+    ]
+    task = {
+        "simops.yateota.yateota_bulk": {
+            **{name: f"{{{{ item.{name} }}}}" for name in ("change_id", "api_url", "state")},
+            "action": "retry",
+            "selection": {"campaign_id": 1},
+            "ledger": str(ledger),
+        },
+        "loop": plans,
+    }
+    play = tmp_path / "plans.yml"
+    play.write_text(json.dumps([{"hosts": "localhost", "gather_facts": False, "tasks": [task]}]))
+    ansible = ansible_for(boxes[0])
+    made = ansible(play)
+    assert made.ok, made.output
+    with contextlib.closing(sqlite3.connect(ledger)) as database, database:
+        set_status = "UPDATE yateota_changes SET status = ? WHERE change_id = ? AND api_url = ?"
+        first, second = (box.url for box in boxes)
+        statuses = [("approved", "HALF", first), ("waiting", "WAITS", first)]
+        killed = [("planning", "NEW", first), ("planning", "HALF", second), ("planning", "WAITS", second)]
+        assert database.executemany(set_status, statuses + killed).rowcount == 5
+    sent = [len(box.writes()) for box in boxes]
+
+    # As on AWX, where the job's only credential is that of the ledger.
+    only_ledger = {"YATEOTA_LEDGER": str(ledger), "YATEOTA_API_URL": None, "YATEOTA_API_SECRET": None}
+    names = "TWO, HALF, WAITS, ONE, NEW."
+    checked = ansible("bulk_hold_all", {"reason": "A freeze"}, "--check", environ=only_ledger)
+    assert f"Nothing is recorded in check mode. These would be held: {names}" in checked.words, checked.output
+    held = ansible("bulk_hold_all", {"reason": "A freeze", "awx_user_name": "ann"}, environ=only_ledger)
+    assert (held.ok, held.changed) == (True, 1), held.output
+    assert f"Now held: {names}" in held.words
+    with contextlib.closing(sqlite3.connect(ledger)) as database:
+        free = "SELECT change_id FROM yateota_changes WHERE held_at IS NULL"
+        assert database.execute(free).fetchall() == [("DONE",)]
+    again = ansible("bulk_hold_all", {"reason": "A freeze"}, environ=only_ledger)
+    assert (again.ok, again.changed) == (True, 0), again.output
+    assert [len(box.writes()) for box in boxes] == sent
 
 
 def test_a_wave_that_does_not_work_holds_the_change(ansible_playbook: Ansible, sandbox: Any, tmp_path: Path) -> None:

@@ -5,14 +5,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from .._core.clock import iso
 from .._core.states import RowState
 from .attempt_facts import AttemptFacts, attempt_facts
 from .database import Ledger
-from .fleet import latest, whole_facts
+from .fleet import latest, shard_rows, whole_facts
 from .lease_time import lease_remaining
 from .queries import change_facts
 from .summary import no_counts
@@ -124,19 +124,31 @@ def _lease(record: Any) -> dict[str, float | None] | None:
 
 
 def join_shards(listed: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Join the entries of ``changes_of`` to one for each change, with ``servers``, the number of its servers.
+    """Join the entries of ``changes_of`` to one for each change.
 
-    A value that differs from server to server is None.
+    A value that differs from server to server is None, such as the server itself. ``servers`` is the number of its
+    servers, and ``shards`` has the row of each.
     """
     entries: dict[str, list[dict[str, Any]]] = {}
     for entry in listed:
         entries.setdefault(entry["change_id"], []).append(entry)
-    return [_joined(shards) if len(shards) > 1 else {**shards[0], "servers": 1} for shards in entries.values()]
+    return [
+        {
+            **(_joined(shards) if len(shards) > 1 else shards[0]),
+            "servers": len(shards),
+            "shards": shard_rows(sorted(shards, key=_server)),
+        }
+        for shards in entries.values()
+    ]
+
+
+def _server(shard: Mapping[str, Any]) -> tuple[str, str]:
+    return shard["api_url"], shard["node"]
 
 
 def _joined(shards: Sequence[dict[str, Any]]) -> dict[str, Any]:
     leases = [shard["lease"] for shard in shards if shard["lease"]]
-    shards = sorted(shards, key=lambda shard: (shard["api_url"], shard["node"]))
+    shards = sorted(shards, key=_server)
     rates = [shard["rate"] for shard in shards if shard["rate"] is not None]
     remaining = [shard["seconds_remaining"] for shard in shards if shard["seconds_remaining"] is not None]
     return {
@@ -147,5 +159,4 @@ def _joined(shards: Sequence[dict[str, Any]]) -> dict[str, Any]:
         "exhausted": sum(shard["exhausted"] for shard in shards),
         "next_due": min((shard["next_due"] for shard in shards if shard["next_due"]), default=None),
         "forecast": latest(shard.get("forecast") for shard in shards),
-        "servers": len(shards),
     }

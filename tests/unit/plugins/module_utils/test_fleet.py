@@ -74,6 +74,7 @@ def test_one_change_id_has_a_shard_for_each_server(bulk: Bulk, fleet: list[Sandb
     assert [shard["api_url"] for shard in part["shards"]] == [api_url(fleet[1])]
     (listed,) = info()["changes"]
     assert (listed["servers"], listed["selected"], listed["counts"]["done"]) == (3, 132, 49)
+    assert listed["shards"] == whole["shards"]
 
     for box in fleet:
         assert bulk("applied", box)["change"]["counts"]["done"] == 44
