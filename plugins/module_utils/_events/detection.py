@@ -133,7 +133,7 @@ def change_events(memory: Memory, changes: Sequence[Mapping[str, Any]]) -> Itera
 def _node_events(memory: Memory, reason: str | None, detail: str) -> Iterator[Event]:
     was = memory.get("down")
     memory["down"] = reason
-    detail = LONG_NUMBER.sub("*", detail)  # the server's own words
+    detail = _masked(detail)  # the server's own words
     if reason != was:
         state = {"reason": reason, "detail": detail} if reason else {"reason": was, "detail": detail}
         yield "node_down" if reason else "node_up", {"status": state}
@@ -183,7 +183,7 @@ def _counts(campaign: Mapping[str, Any]) -> list[Any]:
 
 def _account(campaign: Mapping[str, Any], failed_percentage: float | None) -> dict[str, Any]:
     names = ("campaign_id", "state", "participants", *COUNTED_STATES, "progress")
-    name = LONG_NUMBER.sub("*", campaign["name"] or "")  # an event must not identify a subscriber
+    name = _masked(campaign["name"] or "")
     return {**plain({each: campaign[each] for each in names}), "name": name, "failed_percentage": failed_percentage}
 
 
@@ -192,5 +192,10 @@ def _said(change: Mapping[str, Any]) -> dict[str, Any]:
     said: dict[str, Any] = plain({name: change[name] for name in _SAID_OF_A_CHANGE})
     for name in ("held", "stopped"):
         halt = change[name]
-        said[name] = halt and {"since": halt["since"], "reason": halt["reason"]}
+        said[name] = halt and {"since": halt["since"], "reason": _masked(halt["reason"])}
     return said
+
+
+def _masked(text: str) -> str:
+    """Return a free text without the numbers that may identify a subscriber, which no event must."""
+    return LONG_NUMBER.sub("*", text)

@@ -207,6 +207,17 @@ def test_changes() -> None:
     assert [kind for kind, _said in change_events({}, [change("in_progress", 1)])] == ["change_unknowns"]
 
 
+@pytest.mark.parametrize("halt", ["held", "stopped"])
+def test_the_reason_of_a_halt_identifies_no_sim(halt: str) -> None:
+    reason = "The SIM 8949000000000000017 (+49 171 2345678) fails: see INC-4711."
+    facts = {"by": "ann", "since": "2026-01-01T00:00:00Z", "reason": reason}
+    memory: Event = {}
+    list(change_events(memory, [change("in_progress")]))
+    ((_kind, said),) = change_events(memory, [change(halt, **{halt: facts})])
+    assert said["change"][halt]["reason"] == "The SIM * (+49 171 *) fails: see INC-4711."
+    assert facts["reason"] == reason
+
+
 def test_a_change_that_is_held_again_between_two_looks_is_told_again() -> None:
     memory: Event = {}
     first, second = ({"by": "the rollout", "since": f"2026-01-01T0{hour}:00:00Z", "reason": "x"} for hour in (1, 2))
