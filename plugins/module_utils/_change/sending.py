@@ -260,7 +260,11 @@ class Pipeline:
             under_way -= len(ended)
 
     def _record_rest(self) -> None:
-        """Record what is known of the begun attempts, after the senders have ended."""
+        """Record what is known of the begun attempts, after the senders have ended.
+
+        An attempt whose marking failed is planned. It changes its row only if this run has marked that after all, and
+        the answer to the commit was lost: otherwise, another program may have changed the row.
+        """
         for attempt in self._begun.values():
             if attempt.state == RowState.SENDING and not attempt.sent_at:
                 plan_again(attempt)

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +12,7 @@ from typing import Any
 from .._core.errors import InvalidInputError, YateotaError
 from .._core.states import EXECUTED_STATES, RowState
 from .._core.tallies import BadRule, Tally
+from .attempt_statements import AttemptStatements, block, recorded_values
 from .chain import Chain
 from .change import Change
 from .further_attempts import keep_and_plan_again
@@ -26,16 +26,6 @@ from .tables import (
     sa,
     waves,
 )
-
-_RECORDED_COLUMNS = {
-    "state": "string",
-    "sent_at": "float",
-    "answered_at": "float",
-    "code": "integer",
-    "message": "string",
-    "reason": "string",
-}
-_recorded_values = operator.attrgetter(*_RECORDED_COLUMNS)
 
 INTERRUPTED = "the run was interrupted before its outcome was recorded"
 """The reason in a row that is unknown because its run was killed."""
@@ -103,39 +93,13 @@ class Attempts:
         self._has_marked = False
         self.ledger = change.ledger
         self.chain = Chain(change, run)
-        columns = participants.c
-        given = change.ledger.given(seq="integer").c
-        # PostgreSQL, whose statistics lag behind a new plan, would otherwise read the whole change for each block.
-        block = change.rows & columns.seq.between(sa.bindparam("first"), sa.bindparam("last"))
-        # A mark of this run counts as made even if the answer to its commit was lost.
-        own_mark = (columns.state == RowState.SENDING) & (columns.run == run)
-        blank = dict.fromkeys(("answered_at", "code", "message", "reason"))
-        # One that the plan has left out, or that has its outcome, is in the chain: only another program plans it again.
-        unlinked = columns.link.is_(None)
-        self._mark = (
-            participants.update()
-            .where(block, columns.seq == given.seq, ((columns.state == RowState.PLANNED) & unlinked) | own_mark)
-            .values(state=RowState.SENDING, state_before=columns.state_now, run=run, sent_at=sa.bindparam("moment"))
-            .values(blank)
-        )
-        self._unmark = (
-            participants.update()
-            .where(block, columns.seq == given.seq, own_mark)
-            .values(state=RowState.PLANNED, sent_at=None)
-        )
-        given = change.ledger.given(seq="integer", **_RECORDED_COLUMNS).c
-        self._record_outcomes = (
-            participants.update()
-            .where(block, columns.seq == given.seq)
-            .values({name: given[name] for name in _RECORDED_COLUMNS})
-            .values(link=sa.case((given.state != RowState.PLANNED, sa.bindparam("link", type_=sa.Integer))))
-        )
+        self._statements = AttemptStatements(change, run)
 
     def record(self, ended: Sequence[Attempt], marked: Sequence[Attempt]) -> None:
         """Record ended attempts and mark the next ones, in one durable transaction.
 
         Args:
-            ended: attempts whose ``state``, with its details, is recorded.
+            ended: attempts whose ``state``, with its details, is recorded: those that ended, and those left out.
             marked: attempts that get the row state ``SENDING``. Their requests must not be sent before this returns.
                 They stay planned if the change is held, stopped, or aborted on all its servers.
 
@@ -143,12 +107,14 @@ class Attempts:
             LedgerAwayError: the ledger is away; says how many outcomes are not recorded.
         """
         outcomes = sum(attempt.sent_at is not None for attempt in ended)
+        left_out = [(each.seq, each.state, each.reason) for each in ended if _is_left_out(each)]
         link = self.chain.number
         self.chain.note([attempt.seq for attempt in ended])
         try:
             with self.ledger.outage.holding_outcomes(outcomes > 0):
                 is_marked = self._record(
-                    [(attempt.seq, *_recorded_values(attempt)) for attempt in ended],
+                    [(attempt.seq, *recorded_values(attempt)) for attempt in ended if not _is_left_out(attempt)],
+                    left_out,
                     [(attempt.seq,) for attempt in marked],
                     {"moment": self._change.clock.moment(), "link": link},
                 )
@@ -175,26 +141,39 @@ class Attempts:
             raise _unrecorded(error, unrecorded) from None
 
     @repeatable
-    def _record(self, ended: list[tuple[Any, ...]], marked: list[tuple[int]], values: dict[str, Any]) -> bool:
+    def _record(
+        self,
+        ended: list[tuple[Any, ...]],
+        left_out: list[tuple[Any, ...]],
+        marked: list[tuple[int]],
+        values: dict[str, Any],
+    ) -> bool:
         """Record and mark; return whether any are marked."""
+        statements, link = self._statements, {"link": values["link"]}
         with self._change.write() as connection:
             if ended:
-                connection.execute(self._record_outcomes, _block(ended) | {"link": values["link"]})
+                connection.execute(statements.outcomes, block(ended) | link)
+            if left_out:
+                self._write_planned(connection, statements.leave_out, left_out, link)
             if not marked:
                 return False
             if self._change.halt:  # as this transaction has read it
-                connection.execute(self._unmark, _block(marked))  # marked if the answer to a commit was lost
+                connection.execute(statements.unmark, block(marked))  # marked if the answer to a commit was lost
                 return False
             self.ledger.checkpoint_each_commit(connection)
             if not self._has_marked:
                 self._note_approver(connection)
-            mark = _block(marked) | {"moment": values["moment"]}
-            if self.ledger.rows_changed(connection, self._mark, mark) != len(marked):
-                raise InvalidInputError(
-                    "The next participants are not planned in the ledger any more: another program has changed it. "
-                    "Nothing was sent for them. Run this again."
-                )
+            self._write_planned(connection, statements.mark, marked, {"moment": values["moment"]})
         return True
+
+    def _write_planned(
+        self, connection: sa.Connection, statement: sa.Update, rows: Sequence[tuple[Any, ...]], values: dict[str, Any]
+    ) -> None:
+        if self.ledger.rows_changed(connection, statement, block(rows) | values) != len(rows):
+            raise InvalidInputError(
+                "The next participants are not planned in the ledger any more: another program has changed it. "
+                "Nothing was sent for them. Run this again."
+            )
 
     def _note_approver(self, connection: sa.Connection) -> None:
         """Record this run's approver if it names one and nobody approved the plan."""
@@ -272,15 +251,17 @@ class Attempts:
             refused: their attempts, reset to planned. Those of an ended wave stay in the record as earlier attempts,
                 and the participants come into a later wave.
         """
-        self._leave_ended_waves([attempt.seq for attempt in refused])
-        self.record(refused, [])
+        places = [(attempt.seq,) for attempt in refused]
+        self.chain.note([attempt.seq for attempt in refused])
+        self._take_back(places)
 
     @repeatable
-    def _leave_ended_waves(self, places: Sequence[int]) -> None:
+    def _take_back(self, places: Sequence[tuple[int]]) -> None:
         ended = sa.select(waves.c.wave).where(waves.c.change == self._change.number, waves.c.finished.is_not(None))
+        own = participants.c.seq.in_([place for (place,) in places]), self._statements.refused
         with self._change.write() as connection:
-            which = participants.c.seq.in_(places), participants.c.wave.in_(ended)
-            keep_and_plan_again(connection, self._change, *which, is_counted=False)
+            keep_and_plan_again(connection, self._change, *own, participants.c.wave.in_(ended), is_counted=False)
+            connection.execute(self._statements.take_back, block(places))
 
     @repeatable
     def tally(self, judged_from: float, rule: BadRule) -> Tally:
@@ -325,7 +306,5 @@ class Attempts:
         return Tally(executed + earlier_done, bad + came_back + unanswered, came_back, unanswered)
 
 
-def _block(rows: Sequence[tuple[Any, ...]]) -> dict[str, Any]:
-    """Return the parameters of a statement for rows that begin with the place of their attempt."""
-    places = [row[0] for row in rows]
-    return {"rows": rows, "first": min(places), "last": max(places)}
+def _is_left_out(attempt: Attempt) -> bool:
+    return attempt.sent_at is None and attempt.state != RowState.PLANNED

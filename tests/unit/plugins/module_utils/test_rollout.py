@@ -8,20 +8,24 @@ from __future__ import annotations
 import contextlib
 import csv
 import datetime
+import itertools
 import json
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 from ansible_collections.simops.yateota.plugins.module_utils._change.options import RolloutOptions
 from ansible_collections.simops.yateota.plugins.module_utils._core.operations import is_write
 from ansible_collections.simops.yateota.plugins.module_utils._ledger.attempts import Attempts
 from ansible_collections.simops.yateota.plugins.module_utils._ledger.change import find_change
-from ansible_collections.simops.yateota.plugins.module_utils._ledger.database import open_ledger
+from ansible_collections.simops.yateota.plugins.module_utils._ledger.database import Ledger, open_ledger
 from ansible_collections.simops.yateota.plugins.module_utils._ledger.queries import Report
 from ansible_collections.simops.yateota.plugins.module_utils._ledger.tables import participants
+from ansible_collections.simops.yateota.plugins.module_utils._ledger.waves import Waves
 from ansible_collections.simops.yateota.tests.unit.plugins.module_utils.conftest import Bulk, acted_on
 from ansible_collections.simops.yateota.tests.unit.plugins.servers import Connect, StartSandbox, free_port
 
@@ -258,23 +262,108 @@ def test_a_change_that_is_recorded_though_nothing_could_be_sent_has_changed_some
     assert (again["failed"], again["changed"], again["change"]["sent"]) == (True, False, 0)
 
 
-def test_a_row_that_another_program_has_changed_is_not_sent_for(
+def write_row(opened: Ledger, seq: int, **values: Any) -> None:
+    """Write a participant's row as another program does."""
+    with opened.write() as connection:
+        connection.execute(participants.update().where(participants.c.seq == seq).values(**values))
+
+
+def row_of(ledger: str, seq: int) -> Any:
+    with contextlib.closing(open_ledger(ledger, None)) as opened, opened.read() as connection:
+        return connection.execute(sa.select(participants).where(participants.c.seq == seq)).one()
+
+
+def before_block(monkeypatch: pytest.MonkeyPatch, number: int, interfere: Callable[[Attempts, Any, Any], None]) -> None:
+    """Do something once, right before a run records a block."""
+    record, blocks = Attempts.record, itertools.count(1)
+
+    def with_interference(self: Attempts, ended: Any, marked: Any) -> None:
+        if next(blocks) == number:
+            interfere(self, ended, marked)
+        record(self, ended, marked)
+
+    monkeypatch.setattr(Attempts, "record", with_interference)
+
+
+ONE_AT_ONCE = {"concurrency": 1}
+
+
+@pytest.mark.parametrize("number", [1, 2])
+def test_a_row_that_another_program_has_changed_is_neither_sent_for_nor_planned_again(
+    bulk: Bulk, sandbox: Sandbox, ledger: str, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    bulk("planned")
+    excluded = []
+
+    def exclude(attempts: Attempts, _ended: Any, marked: Any) -> None:
+        excluded.append(marked[0])
+        write_row(attempts.ledger, marked[0].seq, state="skipped", reason="excluded")
+
+    before_block(monkeypatch, number, exclude)
+    result = bulk("applied", rollout=ONE_AT_ONCE)
+    monkeypatch.undo()
+    assert "another program has changed it" in result["msg"]
+    (attempt,) = excluded
+    row = row_of(ledger, attempt.seq)
+    assert (row.state, row.reason, row.link) == ("skipped", "excluded", None)
+    sent = len(sandbox.writes())
+    assert result["change"]["counts"] == {**NOBODY, "planned": 43 - sent, "skipped": 1, "done": sent}
+    assert bulk("applied")["change"]["counts"] == {**NOBODY, "done": 43, "skipped": 1}
+    assert acted_on(sandbox).total() == 43
+    assert attempt.identification["participant_id"] not in acted_on(sandbox)
+
+
+@pytest.mark.parametrize("state_now", ["failed", "finished"])  # to be sent for again, or left out
+def test_a_row_that_another_program_plans_again_keeps_its_link_and_is_not_sent_for_again(
+    bulk: Bulk, sandbox: Sandbox, ledger: str, monkeypatch: pytest.MonkeyPatch, state_now: str
+) -> None:
+    waves = {"wave_size": 10, "concurrency": 1}
+    bulk("applied", rollout=waves, max_waves=2)
+    before = row_of(ledger, 3)
+    begin = Waves.begin
+
+    def plan_again(self: Waves, *sizes: int) -> int:
+        monkeypatch.undo()
+        write_row(self.ledger, 3, state="planned", wave=None, state_now=state_now)
+        return begin(self, *sizes)
+
+    monkeypatch.setattr(Waves, "begin", plan_again)
+    # Its place comes first in a wave that begins where all others have been sent for.
+    rest = bulk("applied", rollout={"wave_size": 100, "concurrency": 1})
+    again = bulk("applied")
+    assert again["failure"]["kind"] == "altered", rest
+    after = row_of(ledger, 3)
+    assert (after.link, after.state) == (before.link, "planned")
+    assert acted_on(sandbox).most_common(1)[0][1] == 1
+    assert len(sandbox.writes()) == acted_on(sandbox).total()
+
+
+def test_what_was_sent_is_recorded_though_another_program_plans_it_again_meanwhile(
     bulk: Bulk, sandbox: Sandbox, ledger: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bulk("planned")
-    record = Attempts.record
+    before_block(
+        monkeypatch, 2, lambda attempts, ended, _marked: write_row(attempts.ledger, ended[0].seq, state="planned")
+    )
+    assert bulk("applied", rollout=ONE_AT_ONCE)["change"]["counts"] == {**NOBODY, "done": 44}
+    assert acted_on(sandbox).total() == len(sandbox.writes()) == 44
 
-    def interfere(self: Attempts, ended: Any, marked: Any) -> None:
-        monkeypatch.undo()
-        with self.ledger.write() as connection:
-            first = participants.update().where(participants.c.seq == marked[0].seq)
-            connection.execute(first.values(state="skipped"))
-        record(self, ended, marked)
 
-    monkeypatch.setattr(Attempts, "record", interfere)
-    result = bulk("applied")
-    assert "another program has changed it" in result["msg"]
-    assert sandbox.writes() == []
+def test_only_refusals_that_this_run_recorded_are_taken_back(
+    bulk: Bulk, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bulk("planned")
+    sandbox.fault(request="action_participant", kind="code", code=401, message="out of order", times=3)
+    take_back = Attempts.take_back
+
+    def interfere(self: Attempts, refused: Any) -> None:
+        write_row(self.ledger, refused[0].seq, state="skipped", reason="excluded")
+        take_back(self, refused)
+
+    monkeypatch.setattr(Attempts, "take_back", interfere)
+    result = bulk("applied", rollout=ONE_AT_ONCE)
+    assert "refuses every request alike" in result["msg"]
+    assert result["change"]["counts"] == {**NOBODY, "planned": 43, "skipped": 1}
 
 
 def test_states_that_no_list_holds_are_read_before_they_are_judged(bulk: Bulk, start_sandbox: StartSandbox) -> None:
