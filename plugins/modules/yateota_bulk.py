@@ -248,6 +248,7 @@ options:
     description:
       - Continue an aborted change. Its abort counts begin at 0 again.
       - It also continues after the server has refused all of the first participants in the same way. These refusals are then recorded for the participants.
+      - It also lets a server of a later O(stage) begin though too many requests went wrong in an earlier one.
     type: bool
     default: false
   window:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 
 from .._api.delivery import UnexpectedError
@@ -42,7 +43,8 @@ def apply(task: BulkTask, change: Change, run: int) -> Work:
     states = StateReader(change, task.reader(), task.stopped, check_seen)
     planner = planner_of(task, change, states)
     attempts, watch = Attempts(change, run), _watch_of(task, change)
-    rollout = Rollout(change, attempts, task.client(), states, task.rollout, task.stopped, planner, watch)
+    check = functools.cache(functools.partial(_check_sending, task, change))
+    rollout = Rollout(change, attempts, task.client(), states, task.rollout, task.stopped, check, planner, watch)
     error: YateotaError | None = None
     try:
         rollout.carry_out()
@@ -109,9 +111,21 @@ def _check(task: BulkTask, change: Change) -> None:
             "another change_id."
         )
     if sends:
-        check_provable(task, change)
-        check_still_planned(change)
-        check_approved(task, change)
+        _check_sending(task, change)
+
+
+def _check_sending(task: BulkTask, change: Change) -> None:
+    """Refuse to send what is not planned, approved and provable as the options ask for.
+
+    Before a run begins this shows whether it may. Where nothing can be sent yet, because the window is closed or no
+    attempt is due, the rollout asks once more, right before it sends.
+
+    Raises:
+        YateotaError: says what is missing.
+    """
+    check_provable(task, change)
+    check_still_planned(change)
+    check_approved(task, change)
 
 
 def _would_change(task: BulkTask, change: Change, may: bool = False) -> bool:

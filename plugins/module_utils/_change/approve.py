@@ -39,12 +39,13 @@ _CHECKED: ContextVar[set[tuple[str, int, str]] | None] = ContextVar("checked", d
 
 @contextlib.contextmanager
 def each_plan_checked_once() -> Iterator[None]:
-    """Compute the digest of a plan only once in this block.
+    """Compute the digest of a plan only once in this block, however many tasks it has.
 
     The change may be carried out in several steps. For a million participants it takes seconds, which each wave of a
     thousand would spend again.
     """
-    token = _CHECKED.set(set())
+    checked = _CHECKED.get()
+    token = _CHECKED.set(set() if checked is None else checked)
     try:
         yield
     finally:
@@ -86,14 +87,14 @@ def approve(task: BulkTask, change: Change, _run: int) -> Work:
         YateotaError: nothing was recorded.
     """
     record, plans = change.record(), _plans(task, change)
-    fleet = _fleet(task, change, plans)
+    _check_plans(task, record, plans)
+    fleet = _fleet(task, plans)
     new = [plan for plan in plans if not plan.is_over and not plan.is_approved(fleet)]
     if not new:
         return Work(further=_diff(task, record, False))
     moment = change.clock.moment()
     approvals = {
         plan.shard.number: {
-            "status": _status(plan.record),
             "approved_by": task.approver,
             "approved_at": moment,
             "approval": {**_approval(task), "digest": plan.digest, "fleet_digest": fleet},
@@ -102,7 +103,7 @@ def approve(task: BulkTask, change: Change, _run: int) -> Work:
         }
         for plan in new
     }
-    record_approvals(change, approvals, {plan.shard.number: plan.record.plan_digest for plan in new})
+    record_approvals(change, approvals, [plan.record for plan in plans], is_whole=fleet is not None)
     return Work(changed=True, further=_diff(task, record, True))
 
 
@@ -177,7 +178,15 @@ def _check(task: BulkTask, change: Change) -> None:
     stop = stop_of(record)
     if stop:
         raise why_halted(record.change_id, stop)
-    plans = _plans(task, change)
+    _check_plans(task, record, _plans(task, change))
+
+
+def _check_plans(task: BulkTask, record: Any, plans: Sequence[_Plan]) -> None:
+    """Refuse an approval of these plans that this approver, or nobody, can give.
+
+    Raises:
+        InvalidInputError: names the problem and the fix.
+    """
     open_plans = [plan for plan in plans if not plan.is_over]
     if not open_plans:
         raise InvalidInputError(f"Change {record.change_id} is {record.status}: nothing remains to be approved.")
@@ -189,7 +198,7 @@ def _check(task: BulkTask, change: Change) -> None:
         )
     for plan in open_plans:
         _check_plan(plan, open_plans[0])
-    fleet = _fleet(task, change, plans)
+    fleet = _fleet(task, plans)
     if not all(plan.is_approved(fleet) for plan in open_plans):
         _check_count(task, record, sum(plan.to_act_on for plan in open_plans), len(plans))
 
@@ -262,13 +271,11 @@ def _plan_of(task: BulkTask, shard: Change) -> _Plan:
     return _Plan(shard, record, digest, limits, counts[RowState.PLANNED], is_over=False)
 
 
-def _fleet(task: BulkTask, change: Change, plans: Sequence[_Plan]) -> str | None:
+def _fleet(task: BulkTask, plans: Sequence[_Plan]) -> str | None:
     """Return the digest over the plans of all shards; None where only one of them is approved."""
     if task.options["approval_scope"] == SHARD:
         return None
-    digests = {plan.shard.number: plan.digest for plan in plans}
-    shards = [{**shard._mapping, "plan_digest": digests.get(shard.number)} for shard in change.shards()]
-    return fleet_digest(shards)
+    return fleet_digest({**plan.record._mapping, "plan_digest": plan.digest} for plan in plans)
 
 
 def _separated_plan_digest(task: BulkTask, change: Change) -> tuple[str, Any]:
@@ -286,7 +293,7 @@ def _separated_plan_digest(task: BulkTask, change: Change) -> tuple[str, Any]:
 
 def _would_change(task: BulkTask, change: Change) -> bool:
     plans = _plans(task, change)
-    fleet = _fleet(task, change, plans)
+    fleet = _fleet(task, plans)
     return not all(plan.is_over or plan.is_approved(fleet) for plan in plans)
 
 

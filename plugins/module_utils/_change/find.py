@@ -64,8 +64,10 @@ def _by_name(task: BulkTask, ledger: Ledger, own: Change | None) -> Change | Non
 
 def replans(task: BulkTask, change: Change) -> bool:
     """Return whether the task plans a change again that nothing was sent for."""
-    asks = task.options["replan"] and task.options["state"] == ChangeStatus.PLANNED
-    return bool(asks) and change.record().status in NOT_BEGUN_STATUSES
+    if not task.options["replan"] or task.options["state"] != ChangeStatus.PLANNED:
+        return False
+    record = change.record()
+    return record.status in NOT_BEGUN_STATUSES and record.started is None
 
 
 def create(task: BulkTask, state: ModuleState, ledger: Ledger) -> Change:

@@ -113,7 +113,8 @@ class FleetPart:
     def waits_for_stage(self) -> bool:
         """Return whether nothing is sent yet because of an earlier stage, and record it.
 
-        The change must have ended on its servers, with their attempts within the threshold.
+        The change must have ended on its servers, with their attempts within the threshold, or a person has looked at
+        them (``resume_aborted``).
         """
         waits = self._change.counts()[RowState.PLANNED] > 0 and self._is_before_its_stage()
         if waits:
@@ -124,10 +125,14 @@ class FleetPart:
         shards = self._change.shards()
         own = next((shard.stage or 1 for shard in shards if shard.number == self._change.number), 1)
         earlier = [shard for shard in shards if (shard.stage or 1) < own]
+        if own > 1 and not earlier:
+            return True  # it is not planned yet
+        if any(shard.status not in (*ENDED_STATUSES, ChangeStatus.PURGED) for shard in earlier):
+            return True
         executed, bad = (sum(getattr(shard, name) for shard in earlier) for name in ("executed", "bad"))
-        is_beyond = must_abort(executed, bad, self._options.minimum_executed, self._options.threshold_percentage)
-        ended = (*ENDED_STATUSES, ChangeStatus.PURGED)
-        return is_beyond or any(shard.status not in ended for shard in earlier)
+        # A stage that has ended is judged however few attempts it has had: there will be no more.
+        is_beyond = must_abort(executed, bad, 1, self._options.threshold_percentage)
+        return is_beyond and not self._options.resume_aborted
 
     # --- The rate --------------------------------------------------------------------------------------------------
 

@@ -17,16 +17,21 @@ from .._core.clock import iso, readable
 from .._core.errors import ApiError, HeldError, InvalidInputError, StoppedError, YateotaError
 from .._core.states import ENDED_STATUSES, ChangeStatus
 from .._ledger.change import Change
-from .._ledger.halts import Halt, hold_of, stop_of
+from .._ledger.halts import NOT_APPROVED, Halt, hold_of, stop_of
 from .._ledger.queries import halt_facts
 from .bulk_task import BulkTask, ModuleState, Work
 
 
 def why_halted(change_id: str, halt: Halt) -> YateotaError:
-    """Return the failure of a run whose change is held, stopped, or aborted everywhere.
+    """Return the failure of a run whose change is held, stopped, aborted everywhere, or not approved any more.
 
     It says who did it, since when, and why.
     """
+    if halt is NOT_APPROVED:
+        return InvalidInputError(
+            f"The approval of change {change_id} is void: the plan of one of its servers was made since. Nothing more "
+            "was sent. Have all plans approved again, then run this again."
+        )
     moment = readable(halt.since)
     reason = halt.reason.rstrip(" .")
     if halt.status == ChangeStatus.STOPPED:

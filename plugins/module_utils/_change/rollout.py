@@ -9,7 +9,7 @@ import contextlib
 import functools
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from .._api.client import Client
 from .._api.delivery import Delivery, RateLimiter, StopSwitch
@@ -53,6 +53,7 @@ class Rollout:
         states: reads server states.
         options: how it is carried out.
         stopped: set by the caller to stop cleanly.
+        check: raises where nothing may be sent; called right before anything is.
         planner: plans further attempts; None if there are none.
         watch: as for ``WaveProgress``.
 
@@ -70,12 +71,13 @@ class Rollout:
         states: StateReader,
         options: RolloutOptions,
         stopped: threading.Event,
+        check: Callable[[], None],
         planner: AttemptPlanner | None = None,
         watch: Watch | None = None,
     ) -> None:
         self._change = change
         self._progress = WaveProgress(change, watch)
-        self._planner = planner
+        self._check, self._planner = check, planner
         self._attempts = attempts
         self._waves = Waves(change, attempts.chain)
         self._states = states
@@ -121,6 +123,7 @@ class Rollout:
         if self._change.counts()[RowState.UNKNOWN]:
             self._settle_unknown()
             if self._options.resend and is_judged and self._change.counts()[RowState.UNKNOWN]:
+                self._check()
                 self._attempts.plan_unknown_again(self._planner.maximum if self._planner else None)
         if self._fleet.waits_for_stage():
             return
@@ -182,6 +185,7 @@ class Rollout:
         self._options.window.refresh(self._change.clock.now())
         if not self._continue_or_stop():
             return self._record_stop()
+        self._check()
         if self._states.is_older_than(self._options.recheck_after):
             self._states.read()
         started = sa.func.coalesce(changes.c.started, self._change.clock.moment())

@@ -27,7 +27,7 @@ from .._ledger.halts import status_of
 from .._ledger.lease import Lease, least_seconds
 from . import result
 from .apply import APPLIED, warn_of_resending
-from .approve import APPROVED
+from .approve import APPROVED, each_plan_checked_once
 from .bulk_task import BulkTask, ModuleState, Work
 from .early_checks import check_ledger, check_seconds
 from .find import check_may_plan, check_same, create, find_planned, replans
@@ -51,6 +51,7 @@ STATES: dict[str, ModuleState] = {
 """Value of the module's ``state`` -> what a task does."""
 
 
+@each_plan_checked_once()
 def run_bulk(task: BulkTask) -> TaskResult:
     """Bring the change to the wanted state; in check mode send and write nothing.
 

@@ -14,7 +14,7 @@ from .._core.change_id import check_alone
 from .._core.clock import Clock, elapsed
 from .._core.states import ChangeStatus
 from .database import Ledger
-from .halts import HALT_COLUMNS, IS_HELD, Halt, hold_values, is_halted_by_person
+from .halts import HALT_COLUMNS, IS_HELD, LOOK_COLUMNS, Halt, hold_values, is_halted_by_person
 from .lease import Lease
 from .outage import repeatable
 from .summary import Summary, summarize
@@ -187,7 +187,7 @@ class Change:
             return
         moment = elapsed()
         with self.ledger.read() as connection:
-            record = connection.execute(sa.select(*HALT_COLUMNS).where(changes.c.number == self.number)).one()
+            record = connection.execute(sa.select(*LOOK_COLUMNS).where(changes.c.number == self.number)).one()
             if self.lease.siblings:
                 self.lease.siblings.look(connection)
         self.lease.note_halt(record, moment)

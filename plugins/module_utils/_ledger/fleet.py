@@ -13,7 +13,7 @@ from typing import Any
 
 from .._core.errors import InvalidInputError
 from .._core.states import ENDED_STATUSES, ChangeStatus, RowState, whole_status
-from .change import Change, find_change
+from .change import Change, find_change, lock_shards
 from .database import Ledger
 from .halts import HALT_COLUMNS, halt_of
 from .lease_time import lease_remaining
@@ -54,29 +54,36 @@ def fleet_digest(shards: Iterable[Mapping[str, Any]]) -> str:
 
 
 def record_approvals(
-    change: Change, approvals: Mapping[int, Mapping[str, Any]], digests: Mapping[int, str | None]
+    change: Change, approvals: Mapping[int, Mapping[str, Any]], checked: Sequence[Any], is_whole: bool
 ) -> None:
     """Record the approvals of several shards at once.
 
     Args:
         change: any shard of the change.
-        approvals: the new columns of each, by its number.
-        digests: the plan digest that each is to have by now.
+        approvals: the new columns of each, by its number. Its status is set here: its run may have begun meanwhile.
+        checked: the rows of all shards that the approval is for, as the approver's task checked them.
+        is_whole: whether it is for all shards together.
 
     Raises:
-        InvalidInputError: one was planned again meanwhile; nothing is recorded.
+        InvalidInputError: one was planned, or planned again, meanwhile; nothing is recorded.
     """
+    known = {row.number: row for row in checked}
+    status = sa.case((changes.c.status == ChangeStatus.PLANNED, ChangeStatus.APPROVED), else_=changes.c.status)
+
+    def is_as_checked(row: Any) -> bool:
+        before, new = known.get(row.number), approvals.get(row.number)
+        if before is None or row.planned_by != before.planned_by:
+            return False
+        # The new digest as well, since the answer to an earlier commit may have been lost.
+        return row.plan_digest == before.plan_digest or (new is not None and row.plan_digest == new["plan_digest"])
 
     def record() -> None:
-        with change.write_whole() as connection:
+        with change.ledger.write() as connection:
+            which = change.whole if is_whole else changes.c.number == change.number
+            if not all(map(is_as_checked, lock_shards(connection, which))):
+                raise InvalidInputError("A plan was made while it was being approved: look at it, then approve again.")
             for number, values in approvals.items():
-                # The new digest as well, since the answer to an earlier commit may have been lost.
-                as_read = sa.func.coalesce(changes.c.plan_digest, "").in_(
-                    [digests[number] or "", values["plan_digest"]]
-                )
-                update = changes.update().where(changes.c.number == number, as_read).values(**values)
-                if not connection.execute(update).rowcount:
-                    raise InvalidInputError("The plan was made again while it was being approved: approve it again.")
+                connection.execute(changes.update().where(changes.c.number == number).values(**values, status=status))
 
     change.ledger.outage.repeat(record)
 

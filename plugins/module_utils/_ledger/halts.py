@@ -26,15 +26,19 @@ HALT_COLUMNS = tuple(
 )
 """The columns that ``halt_of`` reads."""
 
+LOOK_COLUMNS = (*HALT_COLUMNS, changes.c.approved_at)
+"""The columns that a run looks at while it sends."""
+
 
 @dataclass(frozen=True)
 class Halt:
     """The reason why nothing may be sent for a change.
 
     Attributes:
-        status: ``HELD``, ``STOPPED``, or ``ABORTED`` for all shards together.
+        status: ``HELD``, ``STOPPED``, ``ABORTED`` for all shards together, or ``PLANNED`` if its approval is void since
+            the run began.
         by: who holds or has stopped it.
-        since: since when, in Unix seconds.
+        since: since when, in Unix seconds; 0 for a void approval.
         reason: why.
     """
 
@@ -73,6 +77,10 @@ def is_halted_by_person(record: Any) -> bool:
 def hold_values(by: str, reason: str) -> dict[str, Any]:
     """Return the columns of a new hold, without its moment."""
     return {"held_by": by, "held_reason": reason, "released_at": None, "released_by": None}
+
+
+NOT_APPROVED = Halt(ChangeStatus.PLANNED, "", 0.0, "its approval is void")
+"""The halt of a run whose approval was removed: another server's plan was made, or made again."""
 
 
 def halt_of(record: Any) -> Halt | None:

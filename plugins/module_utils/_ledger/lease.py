@@ -16,7 +16,7 @@ from typing import Any
 from .._core.clock import elapsed
 from .._core.errors import InvalidInputError, YateotaError
 from .database import Ledger
-from .halts import HALT_COLUMNS, Halt, halt_of
+from .halts import LOOK_COLUMNS, NOT_APPROVED, Halt, halt_of
 from .lease_time import boot_id, lease_end, lease_remaining
 from .siblings import Siblings
 from .tables import changes, sa
@@ -55,7 +55,7 @@ class Lease:
 
     Attributes:
         halt: why nothing may be sent, once this run has seen that the change is held, stopped, or aborted on all its
-            servers. It stays when the hold is released: this run has begun to end by then.
+            servers, or not approved any more. It stays when the hold is released: this run has begun to end by then.
         shared: columns of the change's row that are written with each renewal, for the runs of its other shards.
         siblings: what those write, read with each renewal; None if this run does not need it.
     """
@@ -71,11 +71,12 @@ class Lease:
             changes.update()
             .where(*self._mine())
             .values(lease_end(ledger, seconds))
-            .returning(*HALT_COLUMNS)  # so that each transaction of the run sees whether it may continue
+            .returning(*LOOK_COLUMNS)  # so that each transaction of the run sees whether it may continue
         )
         self.halt: Halt | None = None
         self.shared: dict[str, Any] = {}
         self.siblings: Siblings | None = None
+        self._is_approved = False
         self._looked = -math.inf
         self._renewed = -seconds
         self._ran_out = False
@@ -176,13 +177,16 @@ class Lease:
         return moment
 
     def note_halt(self, record: Any, moment: float) -> None:
-        """Note whether the change is held, stopped, or aborted on all its servers.
+        """Note whether the change is held, stopped, or aborted on all its servers, or has lost its approval.
 
         Args:
-            record: the change's row, with ``HALT_COLUMNS``.
+            record: the change's row, with ``LOOK_COLUMNS``.
             moment: a moment before it was read, as ``elapsed`` gives it.
         """
-        self.halt = self.halt or halt_of(record)  # before the moment: senders ask for both
+        is_void = self._is_approved and record.approved_at is None
+        self._is_approved = record.approved_at is not None
+        # Before the moment: senders ask for both.
+        self.halt = self.halt or halt_of(record) or (NOT_APPROVED if is_void else None)
         self._looked = max(self._looked, moment)
 
     def seconds_since_look(self) -> float:

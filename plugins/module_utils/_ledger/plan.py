@@ -9,13 +9,14 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from .._core.entries import Row
+from .._core.errors import InvalidInputError
 from .._core.identification import NAMED_AGAIN
 from .._core.states import ChangeStatus, RowState
 from .chain import Chain
 from .change import Change
 from .new_rows import NewRows
 from .outage import repeatable
-from .tables import links, participants, sa
+from .tables import changes, links, participants, sa
 
 _NUMBERS = ("participant_id", "campaign_id", "found")
 _GIVEN = dict.fromkeys((*Row._fields, "state_now"), "string") | dict.fromkeys((*_NUMBERS, "seq"), "integer")
@@ -45,9 +46,19 @@ class Plan:
     def begin(self) -> None:
         """Delete the remains of a run that was interrupted during planning, and of the plan that this one replaces.
 
-        Nothing was sent for it: its audit chain begins again.
+        Its audit chain begins again.
+
+        Raises:
+            InvalidInputError: requests may have been sent for it, so that its record must stay.
         """
+        own = sa.select(changes.c.change_id, changes.c.started).where(changes.c.number == self._change.number)
         with self._change.write() as connection:
+            record = connection.execute(own).one()
+            if record.started is not None:
+                raise InvalidInputError(
+                    f"Change {record.change_id} has begun, so that it cannot be planned again: run it to continue, or "
+                    "give another change_id."
+                )
             connection.execute(participants.delete().where(self._change.rows))
             connection.execute(links.delete().where(links.c.change == self._change.number))
 

@@ -239,6 +239,27 @@ def test_stage_two_does_not_begin_if_what_was_sent_last_fails_within_the_soak(
 
 
 @pytest.mark.any_database
+def test_a_small_stage_one_that_went_wrong_keeps_stage_two_from_beginning(bulk: Bulk, fleet: list[Sandbox]) -> None:
+    few = {"selection": {"campaign_id": 167, "participants": [{"participant_id": 195}, {"participant_id": 196}]}}
+    bulk("planned", fleet[0], stage=1, **few)
+    bulk("planned", fleet[1], stage=2)
+    refuse(fleet[0])
+    assert bulk("applied", fleet[0], **few)["change"]["status"] == "applied"
+    assert bulk("applied", fleet[1])["change"]["status"] == "waiting_for_stage"
+    assert not fleet[1].writes()
+    assert bulk("applied", fleet[1], resume_aborted=True)["change"]["counts"]["done"] == 44
+
+
+@pytest.mark.any_database
+def test_stage_two_waits_until_stage_one_is_planned(bulk: Bulk, fleet: list[Sandbox]) -> None:
+    assert bulk("applied", fleet[1], stage=2)["change"]["status"] == "waiting_for_stage"
+    assert not fleet[1].writes()
+    bulk("planned", fleet[0], stage=1)
+    bulk("applied", fleet[0])
+    assert bulk("applied", fleet[1])["change"]["status"] == "applied"
+
+
+@pytest.mark.any_database
 def test_another_stage_is_refused(bulk: Bulk, fleet: list[Sandbox]) -> None:
     bulk("planned", fleet[0], stage=2)
     assert "is recorded with stage 2" in bulk("applied", fleet[0], stage=1)["msg"]
