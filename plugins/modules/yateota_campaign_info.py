@@ -62,7 +62,9 @@ options:
           ended before the wait began count too. There is no limit if it is not set.
         type: float
       minimum:
-        description: The number of participants that must have ended before O(wait.max_failed_percentage) applies.
+        description: >-
+          The number of participants that must have ended before O(wait.max_failed_percentage) applies to a campaign that has not finished. It
+          applies to each that has.
         type: int
         default: 20
 extends_documentation_fragment:

@@ -31,7 +31,7 @@ def watched(campaign: Mapping[str, Any], most_failed: float | None, minimum: int
     Args:
         campaign: as ``yateota_campaign_info`` returns it.
         most_failed: the percentage of ended participants that may have failed; None for any.
-        minimum: the number of ended participants from which that is judged.
+        minimum: the number of ended participants from which that is judged while more are to come.
     """
     title = f"Campaign {campaign['campaign_id']} ({campaign['name']})"
     counts = [campaign[ServerState.FINISHED], campaign[ServerState.FAILED]]
@@ -45,9 +45,12 @@ def watched(campaign: Mapping[str, Any], most_failed: float | None, minimum: int
         f"{campaign['finished']} of {campaign['participants']} finished, {failed} failed, "
         f"{share:.1f} percent of those that have ended."
     )
-    if most_failed is not None and ended >= minimum and share > most_failed:
+    has_finished = campaign["state"] == CampaignState.FINISHED or (
+        campaign["state"] is None and campaign["progress"] == 100
+    )
+    if most_failed is not None and (has_finished or ended >= minimum) and share > most_failed:
         return _verdict(BAD, share, text)
-    if campaign["state"] == CampaignState.FINISHED or (campaign["state"] is None and campaign["progress"] == 100):
+    if has_finished:
         return _verdict(FINISHED, share, text)
     return _verdict(
         NOT_RUNNING if campaign["state"] in (CampaignState.PAUSED, CampaignState.STOPPED) else RUNNING, share, text

@@ -33,6 +33,11 @@ def campaign(**facts: Any) -> dict[str, Any]:
         (campaign(finished=17, failed=2), 10, "running", 10.5),
         (campaign(finished=18, failed=2), 10, "running", 10.0),
         (campaign(finished=0, failed=20, state="finished"), 10, "bad", 100.0),
+        (campaign(finished=0, failed=10, state="finished"), 10, "bad", 100.0),
+        (campaign(finished=8, failed=1, state=None, progress=100.0), 10, "bad", 11.1),
+        (campaign(finished=9, failed=1, state="finished"), 10, "finished", 10.0),
+        (campaign(finished=0, failed=10, state="finished"), None, "finished", 100.0),
+        (campaign(finished=0, failed=0, state="finished"), 10, "finished", 0.0),
         (campaign(state="finished"), 10, "finished", 0.0),
         (campaign(state=None, progress=100.0), 10, "finished", 0.0),
         (campaign(state=None), 10, "running", 0.0),
@@ -43,7 +48,7 @@ def campaign(**facts: Any) -> dict[str, Any]:
     ],
 )
 def test_verdicts(found: dict[str, Any], most: float | None, verdict: str, share: float | None) -> None:
-    """The share is judged from 20 on that have ended."""
+    """The share is judged from 20 on that have ended, and whenever the campaign has finished."""
     told = watched(found, most, 20)
     assert (told["verdict"], told["failed_percentage"]) == (verdict, share)
     assert told["text"].startswith("Campaign 144 (Spring) ")

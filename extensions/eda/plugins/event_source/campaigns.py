@@ -75,7 +75,7 @@ options:
       set. Must be 0 to 100.
     type: float
   minimum:
-    description: The number of participants that must have ended before O(max_failed_percentage) applies. Must be 1 or more.
+    description: The number of participants that must have ended before O(max_failed_percentage) applies to a running campaign. Must be 1 or more.
     type: int
     default: 20
   stalled_after:
