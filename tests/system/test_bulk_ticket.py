@@ -167,7 +167,7 @@ REFUSALS: list[tuple[str, str, Prepare, str]] = [
     (
         "servicenow",
         "approver",
-        lambda ticket: ticket.approvals[0].update({"approver.user_name": "noc"}),
+        lambda ticket: ticket.approvals[0].update({"approver.user_name": "NOC"}),
         "nobody but the requester has approved it",
     ),
     ("servicenow", "note", lambda ticket: ticket.pretends.add("note"), "and has not kept it: check that this user"),
