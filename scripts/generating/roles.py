@@ -55,7 +55,11 @@ class Role:
 
 
 def read(tree: Tree, name: str) -> Role:
-    """Read a role from its ``meta/options.yml`` and the sources named there."""
+    """Read a role from its ``meta/options.yml`` and the sources named there.
+
+    Raises:
+        GenerateError: a variable has no type or no description.
+    """
     source = tree.data(f"roles/{name}/meta/options.yml")
     own = source.get("options") or {}
     defaults = tree.data(f"roles/{name}/defaults/main.yml") or {}
@@ -136,11 +140,33 @@ def write_role_files(tree: Tree, role: Role) -> None:
     meta, source = f"roles/{role.name}/meta", _source(role)
     tree.put_file(f"{meta}/argument_specs.yml", source, _argument_specs(role))
     tree.put_file(f"{meta}/variables.yml", source, _variables(role))
+    tree.put_file(f"roles/{role.name}/tasks/variables.yml", "meta/options.yml", _variable_tasks(role))
     if "server" in role.source:
         lines = list(sandbox.variable_lines(role.source["server"]["values"]))
         tree.put_part(f"roles/{role.name}/vars/main.yml", source, lines)
     if role.passed:
         tree.put_part(f"roles/{role.name}/vars/main.yml", source, _option_lines(role))
+
+
+def _variable_tasks(role: Role) -> Iterator[str]:
+    """Yield the tasks with which the role begins, the same in each: they check and set its variables."""
+    found = f"lookup('simops.yateota.variables', role='{role.name}')"
+    prefix = f"__{role.name}"
+    yield from (
+        "# Refuses a variable that is misspelled or of the wrong type, and sets the defaults of empty ones.",
+        "- name: Check the variables",
+        "  ansible.builtin.assert:",
+        f"    that: {prefix}_found.problems | length == 0",
+        f"    fail_msg: \"{{{{ {prefix}_found.problems | join(' ') }}}}\"",
+        "    quiet: true",
+        "  vars:",
+        f'    {prefix}_found: "{{{{ {found} }}}}"',
+        "",
+        "- name: Set the variables",
+        "  ansible.builtin.set_fact:",
+        f'    {prefix}_given: "{{{{ {found}.given }}}}"',
+        "  no_log: true",
+    )
 
 
 def _source(role: Role) -> str:
