@@ -187,7 +187,7 @@ class Rollout:
             return self._record_stop()
         self._check()
         if self._states.is_older_than(self._options.recheck_after):
-            self._states.read()
+            self._states.read_for_wave()
         started = sa.func.coalesce(changes.c.started, self._change.clock.moment())
         self._change.update(status=ChangeStatus.IN_PROGRESS, started=started, finished=None)
         if wave is None:

@@ -12,10 +12,10 @@ from dataclasses import replace
 
 from .._api.reader import PAGE_SIZE, Reader
 from .._core.entries import Numbered
-from .._core.errors import TransportError
+from .._core.errors import BadAnswerError, TransportError
 from .._core.identification import NAMINGS, PARTICIPANT
-from .._core.policy import RANK_OF_OTHERS, goal_of, ranks
-from .._core.states import FILTER_STATES, UNSETTLED_STATES, RowState
+from .._core.policy import RANK_OF_OTHERS, goal_of, is_list_whole, ranks
+from .._core.states import FILTER_STATES, REMAINING_STATES, UNSETTLED_STATES, RowState
 from .._ledger.change import Change
 from .._ledger.look_up import LookUp
 from .._ledger.readings import Readings
@@ -52,6 +52,7 @@ class StateReader:
         self._stopped = stopped
         self._check = check
         self._finds_all = False
+        self._shortfall = ""
         self.pages = 0
 
     def note_request(self) -> None:
@@ -105,10 +106,23 @@ class StateReader:
         wanted = (*UNSETTLED_STATES, RowState.DONE) if include_done else UNSETTLED_STATES
         moment = self._change.clock.moment()
         reading = self._readings.begin()
+        self._shortfall = ""
         for campaign_id in self._readings.campaigns_of(wanted):
             self._read_campaign(campaign_id, wanted, reading)
-        self._change.update(read_at=moment)
+        if not self._shortfall:  # otherwise a wave must not take those that are missing for gone
+            self._change.update(read_at=moment)
         return reading
+
+    def read_for_wave(self) -> None:
+        """Read the states of all participants that are not settled, so that a wave can be judged by them.
+
+        Raises:
+            BadAnswerError: a list lacks planned participants, and holds fewer than the server counts.
+            YateotaError: as ``read``.
+        """
+        self.read()
+        if self._shortfall:
+            raise BadAnswerError(self._shortfall, request="query_participants")
 
     def read_unknown(self) -> None:
         """Read the states of unknown outcomes, if nothing remains to be sent.
@@ -151,12 +165,27 @@ class StateReader:
 
     def _read_campaign(self, campaign_id: int, wanted: Sequence[str], reading: int) -> None:
         for state in self._cheapest_lists(campaign_id, wanted):
+            if state is None:
+                self._read_whole_list(campaign_id, reading)
+                return
             self._read_list(campaign_id, state, reading)
-            if state is None or not self._readings.unread(campaign_id, wanted, reading):
+            if not self._readings.unread(campaign_id, wanted, reading):
                 return
         # The rest is in states without a list of their own. To find them, read the whole campaign.
         if self._readings.unread(campaign_id, self._unlisted(wanted), reading):
-            self._read_list(campaign_id, None, reading)
+            self._read_whole_list(campaign_id, reading)
+
+    def _read_whole_list(self, campaign_id: int, reading: int) -> None:
+        """Read the list of a campaign; note if it lacks planned participants that may nevertheless be there."""
+        held = self._read_list(campaign_id, None, reading)
+        missing = self._readings.unread(campaign_id, REMAINING_STATES, reading)
+        counted = self._reader.participant_count(campaign_id) if missing else None
+        if missing and not is_list_whole(held, counted):
+            self._shortfall = (
+                f"Campaign {campaign_id}: the server counts {counted} participants, its list held {held} different "
+                f"ones, and lacks {missing} of the planned. All stay planned, and nothing more was sent: run the task "
+                "again when the server's list is complete."
+            )
 
     def _unlisted(self, wanted: Sequence[str]) -> Sequence[str]:
         """Return the wanted row states whose participants may be in no filtered list.
@@ -166,11 +195,14 @@ class StateReader:
         goal_is_listed = not self._finds_all and goal_of(self._change.record().action) in FILTER_STATES
         return [state for state in wanted if state != RowState.DONE or not goal_is_listed]
 
-    def _read_list(self, campaign_id: int, state: str | None, reading: int) -> None:
-        kinds = self._kinds()
+    def _read_list(self, campaign_id: int, state: str | None, reading: int) -> int:
+        """Read a list of a campaign's participants; return how many it held."""
+        kinds, held = self._kinds(), 0
         for page in self._reader.participants(campaign_id, state):
             self.note_request()
             self._readings.record(page, kinds, reading)
+            held += len(page)
+        return held
 
     def _cheapest_lists(self, campaign_id: int, wanted: Sequence[str]) -> list[str | None]:
         """Return the lists to read, the likeliest to hold the wanted states first.

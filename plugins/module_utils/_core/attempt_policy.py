@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from .policy import LeftOut, plan_participant
+from .policy import NOT_LISTED, LeftOut, plan_participant
 from .states import Action, Prospect, RowState, ServerState
 
 
@@ -95,8 +95,10 @@ def left_out_of_further(
     """
     if maximum is not None and made >= maximum:
         return LeftOut(RowState.SKIPPED, f"its attempts are spent: {made} were made, attempts.maximum is {maximum} now")
-    if state is None or not is_read:
-        return LeftOut(RowState.SKIPPED, "its campaign does not list it any more")
+    if not is_read:
+        return NOT_LISTED
+    if state is None:
+        return LeftOut(RowState.REFUSED, "its campaign's list shows no state for it any more")
     if prospect(action, state, 0, 1) is Prospect.AGAIN:
         return None
     plan = plan_participant(action, state)

@@ -19,7 +19,6 @@ from .identification import NAMINGS, PARTICIPANT, why_not_named
 from .identifiers import IDENTIFIERS
 from .refusals import is_refusal
 from .states import (
-    FILTER_STATES,
     IN_DELIVERY,
     LEFT_ONLY_BY_AN_ACTION,
     Action,
@@ -173,7 +172,18 @@ def left_out(action: str, state: str | None) -> LeftOut | None:
     return None if plan.verdict is Verdict.ACT else LeftOut(_LEFT_AS[plan.verdict], plan.reason)
 
 
-_NOT_LISTED = f"it is in none of the lists read ({', '.join(FILTER_STATES)}), so its state is not known"
+NOT_LISTED = LeftOut(RowState.REFUSED, "its campaign does not list it any more; check the identifiers")
+"""A planned participant that a whole list lacks: refused, as a plan does, so that nobody takes it for settled."""
+
+
+def is_list_whole(held: int, counted: int | None) -> bool:
+    """Return whether a campaign's list can show that participants are not in it any more.
+
+    Args:
+        held: how many participants it held.
+        counted: how many the server counts; None if it reports no number.
+    """
+    return counted is None or held >= counted
 
 
 def left_out_of_wave(
@@ -187,12 +197,13 @@ def left_out_of_wave(
         action: the change's action.
         identification: its identifiers and campaign.
         state: its server state as last read.
-        is_read: whether the latest reading found it, or there is nothing to read it from.
+        is_read: whether the latest reading found it, or there is nothing to read it from. It must have been whole: see
+            ``is_list_whole``.
     """
     why = why_not_named(action, identification)
     if why:  # planned by an older release, which sent other forms
         return LeftOut(RowState.REFUSED, why)
-    return left_out(action, state) if is_read else LeftOut(RowState.SKIPPED, _NOT_LISTED)
+    return left_out(action, state) if is_read else NOT_LISTED
 
 
 class Misidentified(NamedTuple):

@@ -111,7 +111,7 @@ class RowState(StrEnum):
     DONE = "done"
     """The server carried the action out."""
     SKIPPED = "skipped"
-    """The action would have changed nothing, or its server state is not known."""
+    """The action would have changed nothing."""
     REFUSED = "refused"
     """The action does not apply to it, or the server refused it (``refusals.REFUSAL_CODES``)."""
     FAILED = "failed"

@@ -155,7 +155,7 @@ NAMED = {"participant_id": 1, "iccid": None, "imsi": None, "msisdn": None, "camp
         ("retry", NAMED, "failed", True, None, ""),
         ("retry", NAMED, "finished", True, "skipped", "delivered already"),
         ("hurry", NAMED, "failed", True, "refused", "use retry"),
-        ("retry", NAMED, "failed", False, "skipped", "in none of the lists read (pending_build, pending_send, failed"),
+        ("retry", NAMED, "failed", False, "refused", "its campaign does not list it any more"),
         ("retry_build", NAMED, "unallocated", True, "refused", "retry_build is sent by iccid, else imsi"),
         ("retry_build", NAMED, "unallocated", False, "refused", "retry_build is sent by iccid, else imsi"),
     ],

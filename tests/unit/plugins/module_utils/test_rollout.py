@@ -248,7 +248,7 @@ def test_a_whole_list_without_one_of_the_change_is_read_once(
         gone = participants.update().where(participants.c.seq == 0)
         connection.execute(gone.values(participant_id=99, name="9/participant_id/99"))
     applied = bulk("applied", **given, recheck_after=0)
-    assert applied["change"]["counts"] == {**NOBODY, "done": 29, "skipped": 1}
+    assert applied["change"]["counts"] == {**NOBODY, "done": 29, "refused": 1}
     assert applied["change"]["pages_read"] == 1
 
 
