@@ -9,6 +9,7 @@ import json
 import os
 import re
 import shutil
+import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -401,3 +402,40 @@ def test_without_the_library_the_sentence_says_what_to_install(monkeypatch: pyte
     monkeypatch.setattr(page, "missing", lambda names: libraries.missing([*names, "library_that_is_not_there"]))
     with pytest.raises(InvalidInputError, match=r"format 'html' needs library_that_is_not_there on the machine"):
         page.page(told([wave(1, done=1)]), page.Details())
+
+
+# --- Several servers --------------------------------------------------------------------------------------------------
+
+
+def test_the_report_of_a_run_on_several_hosts_has_them_all(start_sandbox: Callable[..., Any], tmp_path: Path) -> None:
+    boxes = {name: start_sandbox() for name in ("north", "south")}
+    hosts = {
+        name: {
+            "ansible_connection": "local",
+            "ansible_python_interpreter": sys.executable,
+            "yateota_connection": {"api_url": box.url, "api_secret": SECRET},
+        }
+        for name, box in boxes.items()
+    }
+    inventory, reports = tmp_path / "inventory.json", tmp_path / "reports"
+    inventory.write_text(json.dumps({"yateota": {"hosts": hosts}}))
+    ansible = Ansible(tmp_path, {"YATEOTA_LEDGER": str(tmp_path / "ledger.sqlite")})
+    given = {
+        "yateota_hosts": "yateota",
+        "change_id": "CHG1",
+        "campaign_id": 167,
+        "bulk_change_state": "failed",
+        "bulk_change_approved_by": "j.doe",
+        "bulk_change_verify": False,
+        "bulk_change_report_directory": str(reports),
+    }
+    for playbook, which in (("bulk_retry", "yateota"), ("bulk_report", "north")):
+        done = ansible(playbook, {**given, "yateota_hosts": which}, "-i", str(inventory))
+        assert done.ok, done.output
+        assert {path.name for path in reports.iterdir()} == {"CHG1.csv", "CHG1.jsonl", "CHG1.html"}
+        rows = list(csv.DictReader((reports / "CHG1.csv").read_text().splitlines()))
+        lines = [json.loads(line) for line in (reports / "CHG1.jsonl").read_text().splitlines()]
+        written = {box.url: len(box.writes()) for box in boxes.values()}
+        assert Counter(row["api_url"] for row in rows) == Counter(line["api_url"] for line in lines) == written
+        assert {row["state"] for row in rows} == {"done"}
+        assert all(url in (reports / "CHG1.html").read_text() for url in written)
