@@ -189,7 +189,7 @@ def test_a_block_reads_no_other_participants_of_a_new_plan(new_database: str) ->
         block = [Attempt(seq, {}, "failed", True) for seq in range(100, 108)]
         attempts.record([], block)
         for attempt in block:
-            attempt.state = RowState.DONE
+            attempt.state, attempt.sent_at = RowState.DONE, change.clock.moment()
         attempts.record(block, [])
     assert len(read) == 3
     assert read[-1] - read[0] < number / 10
