@@ -44,21 +44,31 @@ def why_aborted(change_id: str, tally: Tally, options: RolloutOptions, where: st
     if not must_abort(executed, bad, options.minimum_executed, limit):
         return None
     return AbortedError(
-        f"Change {change_id} is aborted: {bad} of {executed} attempts{where} went wrong (limit {limit:g} %). Nothing "
-        "more was sent."
+        f"Change {change_id} is aborted: {bad} of {executed} attempts{where} went wrong (limit {limit:g} %)."
     )
 
 
-def with_reasons(error: AbortedError, change: Change, tally: Tally, rule: BadRule) -> AbortedError:
-    """Return the same failure with the most frequent reasons.
+def with_those_under_way(reached: Tally, total: Tally) -> str:
+    """Return what became of the requests that were under way at the abort, as a sentence with a blank in front.
 
     Args:
-        error: as ``why_aborted`` returned it.
+        reached: the attempts by which the change was aborted.
+        total: the same, with those that ended since.
+    """
+    since = total.executed - reached.executed
+    return f" With the {since} under way then, it is {total.bad} of {total.executed}." if since > 0 else ""
+
+
+def with_reasons(error: str, change: Change, tally: Tally, rule: BadRule) -> AbortedError:
+    """Return the failure of an aborted change with the most frequent reasons.
+
+    Args:
+        error: what went wrong.
         change: the change, with the outcomes of all requests that were under way.
         tally: its attempts.
         rule: which of them are bad.
     """
-    return AbortedError(f"{error} {_most_frequent(change, tally, rule)} {_RESUME}")
+    return AbortedError(f"{error} Nothing more was sent. {_most_frequent(change, tally, rule)} {_RESUME}")
 
 
 def _most_frequent(change: Change, tally: Tally, rule: BadRule) -> str:

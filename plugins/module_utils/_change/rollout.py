@@ -18,13 +18,12 @@ from .._core.attempt_policy import comes_back_failed, left_out_of_further
 from .._core.clock import elapsed
 from .._core.errors import ApiError, TransportError
 from .._core.states import ENDED_STATUSES, NOT_BEGUN_STATUSES, ChangeStatus, RowState
-from .._core.tallies import Tally
 from .._ledger.attempts import Attempt, Attempts
 from .._ledger.change import Change
 from .._ledger.outage import LedgerAwayError
 from .._ledger.tables import changes, sa
 from .._ledger.waves import Waves
-from .abort import AbortedError, why_aborted, with_reasons
+from .abort import AbortedError
 from .fleet_rollout import FleetPart
 from .further_attempts import AttemptPlanner
 from .hold import why_halted
@@ -32,6 +31,7 @@ from .options import RolloutOptions
 from .sending import Pipeline, SenderPool, plan_again
 from .soak import Soak
 from .states_reader import StateReader
+from .threshold import AbortThreshold
 from .waiting import wait_for
 from .wave_progress import Watch, WaveProgress
 
@@ -92,12 +92,11 @@ class Rollout:
         if options.resume_aborted and record.status not in (*NOT_BEGUN_STATUSES, ChangeStatus.ABORTED):
             self._delivery.refusals.accept_alike()
         self._change_id, self._action, self._status = record.change_id, record.action, record.status
-        self._tally_since = record.judged_from
-        self._tally = Tally()
-        self._bad_rule = options.bad_rule._replace(earlier_came_back=comes_back_failed(self._action))
+        rule = options.bad_rule._replace(earlier_came_back=comes_back_failed(self._action))
         if planner and not options.soak:
             # Where there are further attempts, states are read to find those that need one: only a soak judges by them.
-            self._bad_rule = self._bad_rule._replace(came_back=())
+            rule = rule._replace(came_back=())
+        self._threshold = AbortThreshold(change, attempts, options, rule, self._fleet, self._switch)
         goal, moment = policy.goal_of(self._action), change.clock.moment
         self._soak = Soak(self._waves, states, options, goal, moment, self._wait, self._recount_read)
         self.sent = 0
@@ -117,7 +116,7 @@ class Rollout:
             YateotaError: the server or the ledger failed. What was sent is recorded.
         """
         if self._status == ChangeStatus.ABORTED or self._fleet.is_aborted():
-            self._tally_since = self._fleet.resume()
+            self._threshold.resume()
         self._attempts.mark_interrupted()
         is_judged = self._end_sent_wave()
         if self._change.counts()[RowState.UNKNOWN]:
@@ -206,12 +205,13 @@ class Rollout:
 
     def _send_wave(self, wave: int) -> None:
         number, begun = self._options.senders, time.monotonic()
-        senders = SenderPool(self._delivery, self._action, number, self._switch, self._change.clock.moment)
+        moment, note_answer = self._change.clock.moment, self._threshold.note_answer
+        senders = SenderPool(self._delivery, self._action, number, self._switch, moment, note_answer)
         pipeline = Pipeline(self._attempts, senders, number, self._switch, self._continue_or_stop)
         self._fleet.begin_sending()
         try:
             with senders:
-                pipeline.run(self._with_verdicts(wave), self._add_to_tally)
+                pipeline.run(self._with_verdicts(wave), self._threshold.note_recorded)
         finally:
             self._fleet.end_sending()
             self.sent += pipeline.sent
@@ -239,8 +239,7 @@ class Rollout:
         if refused:
             self._attempts.take_back(refused)
             self.sent -= len(refused)
-            self._tally = self._attempts.tally(self._tally_since, self._bad_rule)
-            self._fleet.share(self._tally)
+            self._threshold.recount()
 
     def _judge(self, wave: int) -> bool:
         """End a wave whose new states are read; hold the change if it is not proven and another one would follow."""
@@ -271,10 +270,9 @@ class Rollout:
 
     def _recount(self) -> None:
         """Count the recorded attempts; stop if too many went wrong and some remain."""
-        self._tally = self._attempts.tally(self._tally_since, self._bad_rule)
-        self._fleet.share(self._tally)  # also if none remain: it decides whether a later stage begins
+        self._threshold.recount()
         if self._change.counts()[RowState.PLANNED]:
-            self._check_threshold()
+            self._threshold.check()
 
     def _recount_read(self) -> bool:
         """Count the attempts by new states; return False if the run must end."""
@@ -283,22 +281,6 @@ class Rollout:
         self._recount()
         self._progress.count_all()
         return not self._switch.is_on
-
-    def _add_to_tally(self, attempt: Attempt) -> None:
-        """Count an attempt whose outcome is recorded."""
-        if attempt.state != RowState.PLANNED:
-            text = attempt.message or attempt.reason
-            self._tally = self._tally.plus(self._bad_rule.counts(attempt.state, attempt.code, text))
-            self._fleet.share(self._tally)
-            self._check_threshold()
-
-    def _check_threshold(self) -> None:
-        """Stop if too many attempts went wrong."""
-        tally = self._fleet.total(self._tally)
-        aborted = why_aborted(self._change_id, tally, self._options, self._fleet.where)
-        if aborted and not self._switch.is_on:
-            self._switch.stop(aborted)
-            self._fleet.abort(tally)
 
     def _may_send_now(self) -> bool:
         """Return whether a request may be sent now: nobody held the change a moment ago."""
@@ -333,8 +315,7 @@ class Rollout:
             return False
         if isinstance(error, AbortedError):
             self._change.update(status=ChangeStatus.ABORTED)
-            # The outcomes of all requests under way are recorded only now.
-            raise with_reasons(error, self._change, self._tally, self._bad_rule)
+            raise self._threshold.failure(error)  # the outcomes of all requests under way are recorded only now
         if self._delivery.refusals.taken_back and isinstance(error, ApiError):
             own = "If these participants themselves are the reason, set resume_aborted to record it and continue."
             raise error.restated(f"{error} {own}")

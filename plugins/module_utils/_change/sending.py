@@ -53,15 +53,23 @@ class SenderPool:
         number: how many threads; only one of them works while this process is the bottleneck.
         switch: ends the sending.
         moment: gives the present moment, as it is recorded.
+        note_answer: called by the threads for each attempt that was sent, as soon as its outcome is known.
     """
 
     def __init__(
-        self, delivery: Delivery, action: str, number: int, switch: StopSwitch, moment: Callable[[], float]
+        self,
+        delivery: Delivery,
+        action: str,
+        number: int,
+        switch: StopSwitch,
+        moment: Callable[[], float],
+        note_answer: Callable[[Attempt], None],
     ) -> None:
         self._delivery = delivery
         self._action = action
         self._switch = switch
         self._moment = moment
+        self._note_answer = note_answer
         self._waiting: SimpleQueue[Attempt | None] = SimpleQueue()
         self._ended: deque[Attempt] = deque()
         self._wanted = 1
@@ -172,6 +180,7 @@ class SenderPool:
         attempt.state, _outcome = states_after_request(outcome, attempt.code)
         if outcome is RequestOutcome.UNKNOWN:
             attempt.reason = error.reason if isinstance(error, UnexpectedError) else _NO_ANSWER
+        self._note_answer(attempt)
 
 
 def plan_again(attempt: Attempt) -> None:
@@ -211,14 +220,14 @@ class Pipeline:
         self._rate, self._load, self._ledger_time = SendingRate(), LoadMeter(), LedgerTime()
         self.sent = 0
 
-    def run(self, coming: Iterator[tuple[Attempt, LeftOut | None]], note_recorded: Callable[[Attempt], None]) -> None:
+    def run(self, coming: Iterator[tuple[Attempt, LeftOut | None]], note_recorded: Callable[[], None]) -> None:
         """Make the attempts that come, until they end or the switch is on.
 
         All attempts that were begun are recorded at the end.
 
         Args:
             coming: attempts and verdicts; attempts that are left out are recorded so, and not sent.
-            note_recorded: called for each attempt whose request was sent, when its outcome is recorded.
+            note_recorded: called when outcomes of requests are recorded.
 
         Raises:
             YateotaError: the ledger failed. What is known by then is recorded nevertheless, if possible.
@@ -231,7 +240,7 @@ class Pipeline:
             self._record_rest()
             raise
 
-    def _run(self, coming: Iterator[tuple[Attempt, LeftOut | None]], note_recorded: Callable[[Attempt], None]) -> None:
+    def _run(self, coming: Iterator[tuple[Attempt, LeftOut | None]], note_recorded: Callable[[], None]) -> None:
         under_way = 0
         ended: list[Attempt] = []
         while True:
@@ -252,7 +261,8 @@ class Pipeline:
                 del self._begun[attempt.seq]
                 if attempt.sent_at:
                     self.sent += 1
-                    note_recorded(attempt)
+            if ended:
+                note_recorded()
             for attempt in marked:
                 self._senders.put(attempt)
             under_way += len(marked)

@@ -215,6 +215,22 @@ def test_too_many_failures_abort_and_only_the_operator_goes_on(bulk: Bulk, sandb
     assert resumed["change"]["status"] == "applied"
 
 
+@pytest.mark.parametrize("minimum", [20, 5, 1])
+@pytest.mark.parametrize("service_time", [0.02, 0.0])
+def test_after_the_abort_threshold_only_those_under_way_follow_and_the_failure_counts_them(
+    bulk: Bulk, start_sandbox: StartSandbox, service_time: float, minimum: int
+) -> None:
+    box = start_sandbox(service_time=service_time)
+    box.fault(request="action_participant", kind="code", code=404, message="No participant", times=100)
+    aborted = bulk("applied", box, rollout={"concurrency": 3}, abort={"minimum_executed": minimum})
+    sent = len(box.writes())
+    assert minimum <= sent <= minimum + 3  # one more than ``concurrency`` is under way, and one of them was answered
+    assert aborted["change"]["counts"] == {**NOBODY, "planned": 44 - sent, "refused": sent}
+    first = f"{minimum} of {minimum} attempts went wrong (limit 10 %). "
+    since = f"With the {sent - minimum} under way then, it is {sent} of {sent}. " if sent > minimum else ""
+    assert f"is aborted: {first}{since}Nothing more was sent. The most frequent reasons: {sent} ref" in aborted["msg"]
+
+
 def test_a_soak_that_brings_failures_back_aborts(bulk: Bulk, start_sandbox: StartSandbox) -> None:
     # A thousand times as fast as life, so that messages fail within the soak.
     box = start_sandbox(scenario=scenario_that_fails(), speed=1000)

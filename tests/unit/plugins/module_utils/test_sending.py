@@ -27,7 +27,7 @@ def senders(connect: Connect, start_sandbox: StartSandbox) -> Iterator[SenderPoo
     switch = StopSwitch()
     client = connect(start_sandbox(service_time=0.05), THREADS)
     delivery = Delivery(client, RateLimiter(None, switch), switch, lambda: True)
-    with SenderPool(delivery, "retry", THREADS, switch, time.monotonic) as threads:
+    with SenderPool(delivery, "retry", THREADS, switch, time.monotonic, lambda _attempt: None) as threads:
         yield threads
 
 
