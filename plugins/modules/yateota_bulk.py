@@ -59,6 +59,8 @@ options:
       - The participants to act on. Required to plan. It is read and recorded once, before the first action; later give the recorded one, or omit it.
       - A participant that is selected twice is recorded once, and counted in RV(change.duplicates).
       - If an entry without a campaign names a SIM that another entry names too, it is recorded as refused, and not acted on.
+      - If two entries may be one participant, such as an IMSI and an ICCID without a campaign, or an ICCID with and without its check digit, the plan
+        is refused.
     type: dict
     suboptions:
       campaign_id:

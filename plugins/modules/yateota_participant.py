@@ -20,7 +20,8 @@ notes:
   - V(retry), V(hurry) and V(cancel) are sent by O(participant_id), else O(iccid), else O(imsi). V(retry_build) is sent by O(iccid), else
     O(imsi). V(rerun) is sent by O(iccid), else O(imsi), else O(msisdn), and runs the SIM's other campaigns again too. A participant with none
     of them is refused.
-  - If two participants of the list may be one SIM, O(action=rerun) is refused, and another action warns.
+  - If two entries of the list may be one participant, such as an IMSI and an ICCID without a campaign, or an ICCID with and without its check digit,
+    the list is refused.
   - O(action=rerun) first resets the SIM's OTA counter. A wrong reset can lock a SIM out of OTA, and the API cannot make a second reset harmless.
 options:
   action:
@@ -261,9 +262,7 @@ def run(task: Task) -> TaskResult:
     check_bounds(task.params, BOUNDS)
     client = task.client  # check mode refuses a server's options as well, even where it has nothing to read
     read_states(task, entries)
-    warning = judge(action, entries, task.params["force"])
-    if warning:
-        task.warn(warning)
+    judge(action, entries, task.params["force"])
     error: YateotaError | None = results.refusal(action, entries)
     if not error and not task.check_mode:
         stopped = threading.Event()

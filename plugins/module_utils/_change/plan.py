@@ -15,7 +15,7 @@ from typing import Any
 
 from .._core.entries import kinds_of
 from .._core.errors import InvalidInputError, YateotaError
-from .._core.identification import NAMINGS, PARTICIPANT, SIM, may_be_one_sim
+from .._core.identification import NAMINGS, PARTICIPANT
 from .._core.policy import keep_rank_by_state, left_out, misidentified
 from .._core.states import NOT_BEGUN_STATUSES, ChangeStatus
 from .._ledger.chain import Chain
@@ -29,6 +29,7 @@ from .approve import check_limits
 from .bulk_task import BulkTask, ModuleState, Work
 from .early_checks import check_provable
 from .further_attempts import warn_of_single_attempts
+from .one_sim import why_indistinct
 from .selection import Selection, words
 from .states_reader import StateReader
 
@@ -113,19 +114,16 @@ def _judge(
         The conditions for entries without a campaign whose SIM another entry names in a campaign.
 
     Raises:
-        InvalidInputError: two entries of a rerun may be one SIM.
+        InvalidInputError: two entries may be one participant or SIM.
     """
     action = task.options["action"]
     recorded.leave_out_misidentified(*misidentified(action))
-    found = Duplicates(change, NAMINGS[action], functools.partial(keep_rank_by_state, action))
+    found = Duplicates(change, action, functools.partial(keep_rank_by_state, action))
     if selection.listed and NAMINGS[action].unit == PARTICIPANT:
         return []  # each id is in the list only once
     found.drop()
-    two = found.first_indistinct_entries()
-    if two and NAMINGS[action].unit == SIM:
-        raise InvalidInputError(f"{action} is refused, nothing was recorded or sent. {may_be_one_sim(*two)}")
-    if two:
-        task.warn(may_be_one_sim(*two))
+    if why := why_indistinct(found):
+        raise InvalidInputError(f"{action} is refused, nothing was recorded or sent. {why}")
     return found.conditions_named_again()
 
 

@@ -10,11 +10,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 from .errors import InvalidInputError
 from .identifiers import IDENTIFIERS, SIM_IDENTIFIERS, canonical, described
 from .states import Action
+
+Request: TypeAlias = "frozenset[tuple[str, Any]]"
+"""A request's parameters in canonical form, as ``request_key`` returns them."""
 
 PARTICIPANT, SIM_IN_CAMPAIGN, SIM = "participant", "SIM in a campaign", "SIM"
 
@@ -72,6 +75,14 @@ def request_names(action: str, known: Mapping[str, Any], preferred: str) -> dict
     return {name: known[name], **beside}
 
 
+def request_key(action: str, known: Mapping[str, Any], preferred: str) -> Request:
+    """Return the parameters of ``request_names`` in canonical form: equal for what is the same request.
+
+    They are empty if no documented form can name the entry.
+    """
+    return frozenset((name, canonical(name, value)) for name, value in request_names(action, known, preferred).items())
+
+
 def why_not_named(action: str, known: Mapping[str, Any]) -> str:
     """Return why an action cannot be sent for an entry, and the fix; empty if it can."""
     naming = NAMINGS[action]
@@ -102,12 +113,16 @@ class Candidate(NamedTuple):
         place: its position in the selection.
         keep_rank: its rank by ``policy.keep_rank``. Of one SIM's entries, the one of the smallest rank stays.
         iccid, imsi: in canonical form; None if they are not known.
+        participant_id: None if it is not known.
+        request: its ``request_key``.
     """
 
     place: int
     keep_rank: tuple[int, ...]
     iccid: str | None
     imsi: str | None
+    participant_id: int | None
+    request: Request
 
 
 class _Sims:
@@ -163,22 +178,61 @@ def duplicates(kind: str, entries: Iterable[Candidate]) -> Iterator[tuple[int, i
     for each in sorted(entries, key=lambda entry: (entry.iccid is None, entry.imsi is None, entry.place)):
         sims.add(each)
     for sim in sims.entries:
-        kept = min(sim, key=lambda entry: (entry.keep_rank, entry.place))
-        yield from ((each.place, kept.place) for each in sim if each is not kept)
+        yield from _all_but_one(sim)
+
+
+def same_requests(entries: Iterable[Candidate]) -> Iterator[tuple[int, int]]:
+    """Yield pairs of places (dropped, kept) of entries whose requests would be the same.
+
+    Lists may show two SIMs for them: a number or an IMSI that has moved. The server acts on one of them, twice if it
+    gets the request twice.
+    """
+    alike: dict[Request, list[Candidate]] = {}
+    for each in entries:
+        if each.request:
+            alike.setdefault(each.request, []).append(each)
+    for those in alike.values():
+        yield from _all_but_one(those)
+
+
+def _all_but_one(alike: Sequence[Candidate]) -> Iterator[tuple[int, int]]:
+    kept = min(alike, key=lambda entry: (entry.keep_rank, entry.place))
+    yield from ((each.place, kept.place) for each in alike if each is not kept)
+
+
+def comparable(unit: str, kind: str, entries: Sequence[Candidate]) -> Sequence[Candidate]:
+    """Select those of entries equal in an identifier that it may show to be one participant or SIM.
+
+    Participants that differ in their ids are not: a SIM may have several.
+    """
+    ids = {each.participant_id for each in entries} - {None}
+    if unit != PARTICIPANT or kind == "participant_id" or len(ids) < 2:
+        return entries
+    return [each for each in entries if each.participant_id is None]
 
 
 def all_duplicates(
-    action: str, known: Sequence[Mapping[str, Any]], ranks: Sequence[tuple[int, ...]]
-) -> list[tuple[int, int]]:
-    """Return pairs of places (dropped, kept) of entries that one request acts on.
-
-    No entry is both.
+    action: str, known: Sequence[Mapping[str, Any]], ranks: Sequence[tuple[int, ...]], preferred: Sequence[str]
+) -> tuple[dict[int, int], dict[int, dict[str, Any]]]:
+    """Find the entries that one request acts on, and keep one of each.
 
     Args:
         action: one of ``NAMINGS``.
         known: the identifiers of each entry, and ``campaign_id``; missing or None if they are not known.
         ranks: the entries' ranks. Of several entries, the first one of the smallest rank is kept.
+        preferred: the identifiers that the entries were given by.
+
+    Returns:
+        Place of an entry that is dropped -> place of the one that is kept, which is itself not dropped; and place of an
+        entry that is kept -> its identifiers with those of the dropped ones that it lacks.
     """
+
+    def candidates(places: Iterable[int]) -> list[Candidate]:
+        return [
+            _candidate(each, ranks[each], joined[each], request_key(action, known[each], preferred[each]))
+            for each in places
+        ]
+
     joined = {place: dict(each) for place, each in enumerate(known)}
     kept_for: dict[int, int] = {}
     grows = True
@@ -186,27 +240,27 @@ def all_duplicates(
         grows = False
         for kind in reversed(IDENTIFIERS):  # all numbers of one SIM are compared before one is kept
             for equal in _equal(kind, NAMINGS[action].unit, joined):
-                for dropped, kept in duplicates(kind, [_candidate(each, ranks[each], joined[each]) for each in equal]):
+                for dropped, kept in duplicates(kind, comparable(NAMINGS[action].unit, kind, candidates(equal))):
                     gone = joined.pop(dropped)
                     lacking = [name for name in SIM_IDENTIFIERS if joined[kept].get(name) is None]
                     joined[kept].update({name: gone[name] for name in lacking if gone.get(name) is not None})
                     kept_for[dropped], grows = kept, True
-    return [(dropped, _last(kept_for, kept)) for dropped, kept in kept_for.items()]
+    for dropped, kept in list(same_requests(candidates(joined))):  # perhaps not one SIM: no identifiers are passed on
+        del joined[dropped]
+        kept_for[dropped] = kept
+    return {dropped: _last(kept_for, kept) for dropped, kept in kept_for.items()}, joined
 
 
-def _candidate(place: int, keep_rank: tuple[int, ...], known: Mapping[str, Any]) -> Candidate:
-    return Candidate(place, keep_rank, canonical("iccid", known.get("iccid")), known.get("imsi"))
+def _candidate(place: int, keep_rank: tuple[int, ...], known: Mapping[str, Any], request: Request) -> Candidate:
+    iccid, participant_id = canonical("iccid", known.get("iccid")), known.get("participant_id")
+    return Candidate(place, keep_rank, iccid, known.get("imsi"), participant_id, request)
 
 
 def _equal(kind: str, unit: str, joined: Mapping[int, Mapping[str, Any]]) -> list[list[int]]:
-    """List the places of entries that are equal in an identifier.
-
-    Participants that differ in their ids are left out.
-    """
+    """List the places of entries that are equal in an identifier, within a campaign where the unit is."""
     equal: dict[Any, list[int]] = {}
     for place, known in joined.items():
-        told_apart = unit == PARTICIPANT and kind != "participant_id" and known.get("participant_id") is not None
-        if known.get(kind) is not None and not told_apart:
+        if known.get(kind) is not None:
             campaign = None if unit == SIM or kind == "participant_id" else known.get("campaign_id")
             equal.setdefault((canonical(kind, known[kind]), campaign), []).append(place)
     return [places for places in equal.values() if len(places) > 1]
@@ -216,51 +270,3 @@ def _last(stays_for: Mapping[int, int], place: int) -> int:
     while place in stays_for:
         place = stays_for[place]
     return place
-
-
-NAMED_AGAIN = "another entry names this SIM; give one entry for it, with its campaign_id"
-
-
-def named_again(action: str, known: Sequence[Mapping[str, Any]]) -> list[int]:
-    """List the places of entries that repeat the SIM of an entry with a campaign.
-
-    They have no campaign. An action on all campaigns of the SIM would be a second one on that participant. A rerun
-    always applies to all campaigns.
-    """
-    if NAMINGS[action].unit == SIM:
-        return []
-    names = [
-        {(kind, canonical(kind, each[kind])) for kind in SIM_IDENTIFIERS if each.get(kind) is not None}
-        for each in known
-    ]
-    in_campaigns = {name for each, those in zip(known, names, strict=True) if each.get("campaign_id") for name in those}
-    return [place for place, each in enumerate(known) if not each.get("campaign_id") and names[place] & in_campaigns]
-
-
-def first_indistinct(kinds: Iterable[tuple[frozenset[str], bool]], unit: str) -> tuple[int, int] | None:
-    """Find the first two sorts of entries that may be the same SIM.
-
-    Nothing that was read shows whether they are.
-
-    Args:
-        kinds: for each sort the known identifiers of its entries, and whether a campaign's list was read for them.
-        unit: the action's. Participants that lists were read for are distinguished by their ids.
-
-    Returns:
-        Their places in ``kinds``, or None.
-    """
-    sorts = list(kinds)
-    telling = frozenset(SIM_IDENTIFIERS if unit == SIM else IDENTIFIERS)
-    for place, (names, was_read) in enumerate(sorts):
-        for before, (others, too) in enumerate(sorts[:place]):
-            if not names & others & telling and not (unit != SIM and was_read and too):
-                return before, place
-    return None
-
-
-def may_be_one_sim(one: Mapping[str, Any], other: Mapping[str, Any]) -> str:
-    """Say that two entries may be one SIM, and what to do."""
-    return (
-        f"Nothing that was read shows whether {described(one)} and {described(other)} are one SIM: name all SIMs by "
-        "the same kind of identifier, or give campaign_id, so that its list shows it."
-    )

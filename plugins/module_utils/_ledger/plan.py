@@ -10,7 +10,7 @@ from typing import Any
 
 from .._core.entries import Row
 from .._core.errors import InvalidInputError
-from .._core.identification import NAMED_AGAIN
+from .._core.indistinct import NAMED_AGAIN
 from .._core.states import ChangeStatus, RowState
 from .chain import Chain
 from .change import Change

@@ -225,13 +225,6 @@ def test_a_sim_that_is_named_with_and_without_its_campaign_is_refused(
     assert not sandbox.writes()
 
 
-def test_another_action_on_what_may_be_one_sim_warns(run_task: RunTask, sandbox: Sandbox) -> None:
-    entries = [{"imsi": IMSI}, {"iccid": ICCID}, {"iccid": "8931010000000000121"}]
-    result = run_task(yateota_participant, sandbox, action="retry", participants=entries)
-    assert "Nothing that was read shows" in result["warnings"][0]
-    assert not any("Nothing that was read shows" in warning for warning in result["warnings"][1:])
-
-
 def test_a_sim_of_two_campaigns_is_rerun_once(run_task: RunTask, sandbox: Sandbox) -> None:
     """Once it runs in one of its campaigns it is not run again, though it is not read in that one alone."""
     ended = {
