@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from ..module_utils._core.states import COUNTED_STATES, ENDED_STATUSES, ChangeStatus
+from ..module_utils._core.states import END_STATES, ENDED_STATUSES, ChangeStatus
 
 DOCUMENTATION = r"""
 name: sweep_change
@@ -67,7 +67,7 @@ _value:
       type: str
     is_empty:
       description: >-
-        Whether it would certainly have no participants, because the campaign's other states account for all of them.
+        Whether it would certainly have no participants, because all of the campaign's are finished, failed or canceled.
       type: bool
 """
 
@@ -92,11 +92,11 @@ def _continues(change: Mapping[str, Any]) -> bool:
 
 
 def _none_is_unallocated(campaign: Mapping[str, Any]) -> bool:
-    """Return whether it is certain that no participant is unallocated.
+    """Return whether it is certain that no participant is unallocated: all have ended.
 
-    A server may send flags instead of counts.
+    The API has no count of them, so that a server may count them as pending [A]. It may send flags instead of counts.
     """
-    counts = [campaign[state] for state in COUNTED_STATES]
+    counts = [campaign[state] for state in END_STATES]
     if any(isinstance(count, bool) or not isinstance(count, int) for count in counts):
         return False
     return bool(sum(counts) == campaign["participants"])

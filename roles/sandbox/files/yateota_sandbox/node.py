@@ -134,7 +134,8 @@ class Node:
             item["state"] = row.state
         item["participants"] = self.as_written(self.store.size(row))
         for state in COUNTED_STATES:
-            item[state] = self.as_written(counts[state])
+            hidden = counts["unallocated"] if state == self.options.unallocated_count else 0
+            item[state] = self.as_written(counts[state] + hidden)
         return item
 
     # Participants

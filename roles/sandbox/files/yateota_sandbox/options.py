@@ -67,6 +67,9 @@ class Options(BaseModel):
         description="What get_campaign returns for an msisdn: its participants' states, the items of its campaigns, or "
         "these with no more than name and state.",
     )
+    unallocated_count: Literal["none", "pending_build"] = Field(
+        default="none", description="The count that a campaign's unallocated participants are in, if any."
+    )
     refuse_writes: bool = Field(default=False, description="Refuse every action, with the body code 403.")
     strict_identification: bool = Field(
         default=True,
@@ -119,6 +122,7 @@ CHANGEABLE = frozenset(
         "connection",
         "get_campaign",
         "get_campaign_msisdn",
+        "unallocated_count",
         "refuse_writes",
         "strict_identification",
         "rerun_delay",
