@@ -6,11 +6,11 @@
 from __future__ import annotations
 
 import datetime
-import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ..module_utils._core.states import END_STATES, ENDED_STATUSES, ChangeStatus
+from ..plugin_utils._sweeps import shard_on, sweeps
 
 DOCUMENTATION = r"""
 name: sweep_change
@@ -20,11 +20,11 @@ description:
   - Takes the changes of a ledger, and returns the change that a sweep of a campaign makes or continues.
   - Its number depends only on the ledger, so that two runs that begin at once choose the same change, and only one
     of them can get its lease.
-  - A sweep continues the latest change if that has not ended, or if it was planned in this hour. In the latter case it
-    has nothing more to do.
+  - A sweep continues the server's latest change if that has not ended there, or if it was planned in this hour. In the
+    latter case it has nothing more to do. Changes of other servers do not matter.
 author:
   - The simops.yateota contributors (@simops)
-positional: name, campaign
+positional: name, campaign, server
 options:
   _input:
     description: Changes as M(simops.yateota.yateota_bulk_info) returns them.
@@ -37,6 +37,10 @@ options:
     required: true
   campaign:
     description: The campaign as M(simops.yateota.yateota_campaign_info) returns it.
+    type: dict
+    required: true
+  server:
+    description: The server, with C(api_url) and C(node) as the result of that module has them.
     type: dict
     required: true
 """
@@ -54,7 +58,7 @@ EXAMPLES = r"""
 
 - name: Name the change under which it is swept
   ansible.builtin.debug:
-    msg: "{{ (ledger.changes | simops.yateota.sweep_change('sweep', read.campaigns[0])).change_id }}"
+    msg: "{{ (ledger.changes | simops.yateota.sweep_change('sweep', read.campaigns[0], read)).change_id }}"
 """
 
 RETURN = r"""
@@ -74,21 +78,24 @@ _value:
 _ENDED = (*ENDED_STATUSES, ChangeStatus.PURGED)
 
 
-def sweep_change(changes: Sequence[Mapping[str, Any]], name: str, campaign: Mapping[str, Any]) -> dict[str, Any]:
+def sweep_change(
+    changes: Sequence[Mapping[str, Any]], name: str, campaign: Mapping[str, Any], server: Mapping[str, Any]
+) -> dict[str, Any]:
     """Return the change: the keys of RETURN."""
-    prefix = f"{name}-{campaign['campaign_id']}-"
-    own = [change for change in changes if re.fullmatch(re.escape(prefix) + "[0-9]+", change["change_id"])]
-    if own and _continues(own[-1]):
-        return {"change_id": own[-1]["change_id"], "is_empty": False}
-    latest = int(own[-1]["change_id"].removeprefix(prefix)) if own else 0
-    return {"change_id": f"{prefix}{latest + 1}", "is_empty": _none_is_unallocated(campaign)}
+    found = list(sweeps(changes, name, campaign["campaign_id"]))
+    own = [(change["change_id"], shard) for _number, change in found if (shard := shard_on(change, server))]
+    if own and _continues(own[-1][1]):
+        return {"change_id": own[-1][0], "is_empty": False}
+    latest = max((number for number, _change in found), default=0)  # a sweep of another server is not joined
+    new = f"{name}-{campaign['campaign_id']}-{latest + 1}"
+    return {"change_id": new, "is_empty": _none_is_unallocated(campaign)}
 
 
-def _continues(change: Mapping[str, Any]) -> bool:
-    if change["status"] not in _ENDED:
+def _continues(shard: Mapping[str, Any]) -> bool:
+    if shard["status"] not in _ENDED:
         return True
     hour = datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:")
-    return change["status"] != ChangeStatus.PURGED and str(change["planned"]).startswith(hour)
+    return shard["status"] != ChangeStatus.PURGED and str(shard["planned"]).startswith(hour)
 
 
 def _none_is_unallocated(campaign: Mapping[str, Any]) -> bool:

@@ -163,6 +163,16 @@ campaigns:
       canceled: 0
       progress: 62.5
       extra: {}
+api_url:
+  description: The URL of the server that was read, in the spelling that a ledger has.
+  returned: success
+  type: str
+  sample: https://ota.example.net/api.php
+node:
+  description: Its node.
+  returned: success
+  type: str
+  sample: ota
 count:
   description: The number of RV(campaigns).
   returned: success
@@ -263,6 +273,7 @@ def run(task: Task) -> dict[str, Any]:
     else:
         campaigns = list(task.reader.campaigns(params["limit"], params["offset"], params["page_size"]))
     result = {"changed": False, "campaigns": [campaign.result() for campaign in campaigns], "count": len(campaigns)}
+    result |= {"api_url": task.server.api_url, "node": task.server.node}
     if params["metrics_dest"]:
         result |= _written(task, result["campaigns"])
     if wait:

@@ -38,6 +38,11 @@ def _canonical_host(host: str) -> str:
     return f"[{address}]" if address.version == 6 else str(address)
 
 
+def is_one_server(one: tuple[str, str], other: tuple[str, str]) -> bool:
+    """Return whether two pairs of URL and node name one server. Release 1.0.0 recorded the URL as it was given."""
+    return one[1] == other[1] and canonical_url(one[0]) == canonical_url(other[0])
+
+
 def short_url(url: str) -> str:
     """Return what distinguishes a server's URL from those of others, for a narrow column."""
     return url.partition("://")[2].removesuffix("/api.php")

@@ -9,7 +9,7 @@ import contextlib
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from .._core.api_urls import canonical_url
+from .._core.api_urls import is_one_server
 from .._core.change_id import check_alone
 from .._core.clock import Clock, elapsed
 from .._core.states import ChangeStatus
@@ -346,5 +346,5 @@ def find_or_create_change(
 
 
 def _is_on(server: Server, shard: Any) -> bool:
-    """Return whether a row of ``yateota_changes`` is for a server. Release 1.0.0 recorded its URL as it was given."""
-    return shard.node == server[1] and canonical_url(shard.api_url) == canonical_url(server[0])
+    """Return whether a row of ``yateota_changes`` is for a server."""
+    return is_one_server((shard.api_url, shard.node), server)

@@ -42,6 +42,7 @@ ELSEWHERE = {
     "filter/campaign_table.py": ({"failed", "finished", "waiting"}, "titles of columns"),
     "filter/failure_message.py": ({"failed"}, "Ansible's result"),
     "filter/participant_account.py": ({"none"}, "a word of a message"),
+    "filter/old_sweeps.py": ({"planned"}, MOMENTS),
     "filter/sweep_change.py": ({"planned"}, MOMENTS),
     "filter/watch_verdict.py": ({"skipped"}, "Ansible's result"),
     "module_utils/_ansible/module.py": ({"failed"}, "Ansible's result"),

@@ -217,6 +217,8 @@ def test_reading_is_the_same_whatever_the_server_varies_in(
     results = [run_task(module, box, **given) for box in (plain, odd)]
     if module is yateota_stats_info:
         results = [{**each, "stats": sorted(each["stats"])} for each in results]
+    if module is yateota_campaign_info:
+        results = [{**each, "api_url": "that of its server"} for each in results]
     if module is yateota_trace:  # given as the server gave it
         results = [{**each, "trace": json.loads(json.dumps(each["trace"]), parse_int=str)} for each in results]
     assert results[0] == results[1]
