@@ -24,6 +24,10 @@ _CLOCK_SLACK = 1.0  # seconds by which a clock may differ from the one that a mo
 _MOST_NUMBERS = 20  # more participants of unknown outcome are read by lists
 
 
+def _allow(_change: Change) -> None:
+    """Let a reading continue."""
+
+
 class StateReader:
     """A reader of server states into the ledger.
 
@@ -44,7 +48,7 @@ class StateReader:
         change: Change,
         reader: Reader,
         stopped: threading.Event,
-        check: Callable[[Change], None] = lambda _change: None,
+        check: Callable[[Change], None] = _allow,
     ) -> None:
         self._change = change
         self._readings = Readings(change)
@@ -128,10 +132,18 @@ class StateReader:
         """Read the states of unknown outcomes, if nothing remains to be sent.
 
         If all numbers are known and the server answers, one request for each number [V] takes the place of the lists.
+        ``check`` does not end it: a hold or a stop concerns only what is still to be sent.
 
         Raises:
             YateotaError: as ``Reader.participants``, ``Reader.states_of_number``, and as the ledger.
         """
+        check, self._check = self._check, _allow
+        try:
+            self._read_unknown()
+        finally:
+            self._check = check
+
+    def _read_unknown(self) -> None:
         unknown = self._readings.numbered(RowState.UNKNOWN, _MOST_NUMBERS + 1)
         found = self._by_number(unknown) if len(unknown) <= _MOST_NUMBERS else None
         if found is None:

@@ -51,9 +51,9 @@ def _standing(change: Mapping[str, Any]) -> tuple[str, str]:
     remaining = remaining_of(change["counts"])
     if change["audit"]["status"] == AuditStatus.ALTERED:
         return BAD, "The record was altered, so that it proves nothing"
-    if change["stopped"]:
+    if _halt(change) == "stopped":
         return BAD, f"Stopped: nothing is ever sent for {_participants(remaining)}"
-    if change["held"]:
+    if _halt(change) == "held":
         return WARN, f"Held with {_participants(remaining)} remaining"
     if change["status"] == ChangeStatus.ABORTED:
         return BAD, f"Aborted with {_participants(remaining)} remaining: too many attempts went wrong"
@@ -64,6 +64,17 @@ def _standing(change: Mapping[str, Any]) -> tuple[str, str]:
     if remaining:
         return CALM, f"Under way: {_participants(remaining)} remaining"
     return _end(change)
+
+
+def _halt(change: Mapping[str, Any]) -> str | None:
+    """Return the name of the halt that keeps a change from sending; None if none does.
+
+    One that comes with the last requests has no effect: its status is that of a change that has ended.
+    """
+    if change["status"] == ChangeStatus.PURGED:
+        return "stopped" if change["stopped"] and remaining_of(change["counts"]) else None
+    halts = {ChangeStatus.STOPPED: "stopped", ChangeStatus.HELD: "held"}
+    return halts.get(change["status"])
 
 
 def _end(change: Mapping[str, Any]) -> tuple[str, str]:
@@ -80,10 +91,9 @@ def _end(change: Mapping[str, Any]) -> tuple[str, str]:
 
 
 def _lines(change: Mapping[str, Any]) -> Iterator[str]:
-    for name in ("held", "stopped"):
-        halt = change[name]
-        if halt:
-            yield f"{name.capitalize()} by {halt['by']} since {moment(halt['since'])}: {halt['reason']}"
+    halts = ("held", "stopped") if _halt(change) else ()
+    for name, halt in ((name, change[name]) for name in halts if change[name]):
+        yield f"{name.capitalize()} by {halt['by']} since {moment(halt['since'])}: {halt['reason']}"
     if change.get("forecast"):
         yield change["forecast"]["sentence"]
     counts = change["counts"]

@@ -22,6 +22,7 @@ from ansible_collections.simops.yateota.plugins.module_utils._ledger.change impo
 from ansible_collections.simops.yateota.plugins.module_utils._ledger.database import Ledger, open_ledger
 from ansible_collections.simops.yateota.plugins.module_utils._ledger.outage import LedgerUnreachableError
 from ansible_collections.simops.yateota.plugins.module_utils._ledger.queries import Report
+from ansible_collections.simops.yateota.plugins.module_utils._report.verdict import verdict_of
 from ansible_collections.simops.yateota.plugins.modules import yateota_bulk_info
 from ansible_collections.simops.yateota.tests.unit.plugins.module_utils.conftest import (
     Bulk,
@@ -258,6 +259,28 @@ def test_a_run_sees_a_hold_within_a_second(bulk: Bulk, sandbox: Sandbox, ledger:
     assert nonzero_counts(bulk("applied")) == {"done": 44}
     assert set(acted_on(sandbox).values()) == {1}
     assert len(acted_on(sandbox)) == 44
+
+
+@pytest.mark.parametrize("halt", ["hold", "stop"])
+def test_a_halt_that_comes_with_the_last_request_keeps_no_change_from_its_end(
+    bulk: Bulk, sandbox: Sandbox, ledger: str, info: Any, monkeypatch: pytest.MonkeyPatch, halt: str
+) -> None:
+    """Nothing remains that it could concern: the last outcome, which is unknown, is settled by its state."""
+    sandbox.fault(request="action_participant", kind="drop_after", nth=44)
+    record = Attempts.record
+
+    def halted_then(attempts: Attempts, ended: Any, marked: Any) -> Any:
+        if len(sandbox.writes()) == 44:
+            with opened(ledger) as change:
+                getattr(change, halt)("ann", "The SMSC queues.")
+        return record(attempts, ended, marked)
+
+    bulk("planned")
+    monkeypatch.setattr(Attempts, "record", halted_then)
+    ended = bulk("applied", rollout={"concurrency": 1}, retries=0)
+    assert (ended.get("failed"), ended["change"]["status"], nonzero_counts(ended)) == (None, "applied", {"done": 44})
+    change = info(change_id="CHG1")["change"]
+    assert verdict_of(change).title == "The server accepted all requests; the new states are not verified"
 
 
 @pytest.mark.parametrize("waits", ["soak", "pause"])

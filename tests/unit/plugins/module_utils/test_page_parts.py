@@ -56,6 +56,16 @@ def change(status: str = "applied", states: dict[str, int] | None = None, **coun
         (change("planned", planned=44), "calm", "Nothing is sent yet: 44 participants to send for"),
         (change("held", planned=4, held=HALT), "warn", "Held with 4 participants remaining"),
         (change("stopped", planned=4, done=1, stopped=HALT), "bad", "Stopped: nothing is ever sent for 4 participants"),
+        # A hold or a stop that comes with the last requests has no effect.
+        (change(done=44, held=HALT), "calm", "The server accepted all requests; the new states are not verified"),
+        (change(done=40, unknown=4, stopped=HALT), "bad", "4 outcomes are unknown"),
+        (change("verified", done=40, refused=4, stopped=HALT), "warn", "4 of 44 went wrong"),
+        (
+            change("purged", done=44, stopped=HALT),
+            "calm",
+            "The server accepted all requests; the new states are not verified",
+        ),
+        (change("purged", planned=4, stopped=HALT), "bad", "Stopped: nothing is ever sent for 4 participants"),
         (
             change("aborted", planned=4, failed=9),
             "bad",
