@@ -609,7 +609,7 @@ change:
           the server answered with another error.
       type: dict
     states:
-      description: How many participants that were acted on are in each server state, as last read. C(unread) are those that no list had.
+      description: How many participants that were acted on are in each server state, as last read after the attempt. C(unread) are those that were not read since.
       type: dict
     attempts:
       description: How its O(attempts) stand. Null if it is planned without, and none were made.

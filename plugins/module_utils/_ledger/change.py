@@ -146,7 +146,7 @@ class Change:
     @repeatable
     def _read_summary(self) -> Summary:
         with self.ledger.read() as connection:
-            return summarize(connection, self.number, self.rows)
+            return summarize(connection, self.rows)
 
     # --- All shards ------------------------------------------------------------------------------------------------
 

@@ -8,8 +8,7 @@ from __future__ import annotations
 from .._core.states import EXECUTED_STATES, RowState
 from .._core.tallies import WaveCount
 from .change import Change
-from .summary import state_since
-from .tables import count_where, participants, sa
+from .tables import changes, count_where, participants, sa
 
 
 def is_sent_for() -> sa.ColumnElement[bool]:
@@ -18,8 +17,11 @@ def is_sent_for() -> sa.ColumnElement[bool]:
 
 
 def is_at_goal(change: Change, goal: str) -> sa.ColumnElement[bool]:
-    """Return the condition that a participant was acted on and has the goal's server state since."""
-    return (participants.c.state == RowState.DONE) & (sa.func.coalesce(state_since(change.number), "") == goal)
+    """Return the condition that a participant was acted on and is at the goal by the latest reading."""
+    columns = participants.c
+    latest = sa.select(changes.c.reading).where(changes.c.number == change.number).scalar_subquery()
+    is_new = (columns.reading >= latest) & (columns.read_at > columns.sent_at)
+    return (columns.state == RowState.DONE) & sa.func.coalesce(is_new & (columns.state_now == goal), sa.false())
 
 
 def is_as_before(change: Change, goal: str) -> sa.ColumnElement[bool]:

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from .._core.states import RowState, ServerState
 from .attempt_facts import AttemptFacts, due_at, is_exhausted
-from .tables import changes, count_where, participants, sa
+from .tables import count_where, participants, sa
 
 
 class Summary(NamedTuple):
@@ -20,8 +20,8 @@ class Summary(NamedTuple):
 
     Attributes:
         counts: how many participants are in each row state.
-        states: how many of those that were acted on are in each server state; ``unread`` those that the last reading
-            missed.
+        states: how many of those that were acted on are in each server state, as last read since the attempt;
+            ``unread`` those that were not read since.
         attempts: what is to come for those that were acted on.
         waiting: how many are planned and in no wave yet.
         waiting_due: how many of these have a moment at which their next attempt is due.
@@ -36,16 +36,15 @@ class Summary(NamedTuple):
     planned_again: int
 
 
-def summarize(connection: sa.Connection, number: int, rows: sa.ColumnElement[bool]) -> Summary:
+def summarize(connection: sa.Connection, rows: sa.ColumnElement[bool]) -> Summary:
     """Read the summary of participants.
 
     Args:
         connection: a transaction.
-        number: the change whose latest reading counts.
         rows: the condition for the participants.
     """
     columns = participants.c
-    is_done, since, due = columns.state == RowState.DONE, state_since(number), due_at()
+    is_done, since, due = columns.state == RowState.DONE, _state_since(), due_at()
     is_planned = columns.state == RowState.PLANNED
     waits = is_planned & columns.wave.is_(None)
     others = is_done & since.not_in(list(ServerState))
@@ -74,8 +73,9 @@ def no_counts() -> dict[str, int]:
     return dict.fromkeys(map(str, RowState), 0)
 
 
-def state_since(number: int) -> sa.ColumnElement[str]:
-    """Select the server state after the attempt; null if the last reading of the change lacks it."""
-    reading = sa.select(changes.c.reading).where(changes.c.number == number).scalar_subquery()
-    is_new = sa.and_(participants.c.reading >= reading, participants.c.read_at > participants.c.sent_at)
-    return sa.case((is_new, participants.c.state_now))
+def _state_since() -> sa.ColumnElement[str]:
+    """Select the server state as last read since the attempt; null if it was not read since.
+
+    A later reading need not have it: most are about those that are not settled.
+    """
+    return sa.case((participants.c.read_at > participants.c.sent_at, participants.c.state_now))

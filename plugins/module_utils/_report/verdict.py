@@ -151,8 +151,9 @@ def moment(iso: str | None) -> str:
 def _bad(change: Mapping[str, Any]) -> int:
     """Count those in a bad state, those that were accepted and failed again, and the exhausted."""
     again = change["states"].get(ServerState.FAILED, 0)
-    # The exhausted of a retry have failed again; those of other actions are in another state.
-    further = 0 if change["action"] == Action.RETRY else _exhausted(change)
+    # The exhausted of a retry have failed again, also if their states are not known any more; those of other actions
+    # are in another state.
+    further = max(0, _exhausted(change) - again) if change["action"] == Action.RETRY else _exhausted(change)
     return int(sum(change["counts"][state] for state in BAD_STATES) + again + further)
 
 

@@ -14,7 +14,11 @@ from ansible_collections.simops.yateota.plugins.module_utils._ledger.database im
 from ansible_collections.simops.yateota.plugins.module_utils._ledger.progress import progress_of
 from ansible_collections.simops.yateota.plugins.module_utils._ledger.tables import participants
 from ansible_collections.simops.yateota.plugins.module_utils._report.verdict import tiles_of, unknown_of, verdict_of
+from ansible_collections.simops.yateota.plugins.modules import yateota_bulk_info
 from ansible_collections.simops.yateota.tests.unit.plugins.module_utils.conftest import Bulk
+from ansible_collections.simops.yateota.tests.unit.plugins.servers import RunTask
+
+from yateota_sandbox import Sandbox
 
 STATES = ("planned", "sending", "done", "skipped", "refused", "failed", "unknown")
 HALT = {"by": "ann", "since": "2026-06-01T22:00:00.000Z", "reason": "The SMSC queues"}
@@ -45,6 +49,7 @@ def change(status: str = "applied", states: dict[str, int] | None = None, **coun
         (change(done=40, failed=3, refused=1), "warn", "4 of 44 went wrong"),
         (change(states={"failed": 2, "finished": 42}, done=44), "warn", "2 of 44 went wrong"),
         (change(states={"failed": 4}, done=44, attempts={"exhausted": 3}), "warn", "4 of 44 went wrong"),
+        (change("verified", states={"unread": 44}, done=44, attempts={"exhausted": 5}), "warn", "5 of 44 went wrong"),
         (
             change(action="retry_build", states={"unallocated": 3}, done=44, attempts={"exhausted": 3}),
             "warn",
@@ -151,3 +156,27 @@ def test_the_progress_has_each_attempt_at_its_time(bulk: Bulk, ledger: str) -> N
         connection.execute(participants.update().values(state="planned", sent_at=None))
     assert progress_of(recorded) == []
     opened.close()
+
+
+def test_what_failed_again_is_not_forgotten_by_a_later_reading(
+    bulk: Bulk, sandbox: Sandbox, run_task: RunTask, ledger: str
+) -> None:
+    """Most readings are only about those that are not settled."""
+    sandbox.fault(request="action_participant", kind="drop_before", nth=5, times=2)
+    given = {"abort": {"threshold_percentage": 100}, "attempts": {"maximum": 1, "interval": 0.01}, "retries": 0}
+    bulk("applied", **given, rollout={"concurrency": 1})
+    sandbox.advance(1e6)
+    bulk("verified", **given)
+
+    def page() -> tuple[Any, ...]:
+        found = run_task(yateota_bulk_info, sandbox, ledger=ledger, change_id="CHG1")["change"]
+        verdict = verdict_of(found)
+        went_wrong = next(each["value"] for each in tiles_of(found) if each["name"] == "went wrong")
+        return verdict.tone, verdict.title, verdict.lines, went_wrong, found["states"]
+
+    seen = page()
+    again = seen[-1]["failed"]
+    assert again > 1
+    assert seen[3] == again + 2
+    assert bulk("applied", **given)["change"]["sent"] == 0
+    assert page() == seen
