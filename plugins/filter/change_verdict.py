@@ -233,9 +233,7 @@ def _advice(standing: _Standing, settings: Mapping[str, Any]) -> str:
     if standing.unread:
         return "Its new states could not be read."
     if standing.change["status"] == ChangeStatus.WINDOW_CLOSED:
-        return (
-            "All requests were sent, and its last wave is not judged yet. Run this again, with a window that is open."
-        )
+        return "All requests were sent, and its last wave is not judged yet. Run this again, also with a closed window."
     if standing.interrupted:
         return standing.why
     if standing.unfinished:

@@ -164,8 +164,7 @@ class Rollout:
         wave = self._waves.current() if plans_again and self._options.success_percentage is not None else None
         if wave is None or next(self._waves.planned(wave), None):
             return True
-        self._wait_for_window()
-        return self._carry_out_wave()
+        return self._end_resumed(wave)
 
     def _settle_unknown(self) -> None:
         if self._change.counts()[RowState.PLANNED]:
@@ -181,14 +180,15 @@ class Rollout:
         wave = self._waves.current()
         if wave is None and not self._waves.is_any_waiting():
             return False
+        if wave is not None and next(self._waves.planned(wave), None) is None:
+            return self._end_resumed(wave)
         self._options.window.refresh(self._change.clock.now())
         if not self._continue_or_stop():
             return self._record_stop()
         self._check()
         if self._states.is_older_than(self._options.recheck_after):
             self._states.read_for_wave()
-        started = sa.func.coalesce(changes.c.started, self._change.clock.moment())
-        self._change.update(status=ChangeStatus.IN_PROGRESS, started=started, finished=None)
+        self._note_in_progress()
         if wave is None:
             wave = self._waves.begin(self._options.canary or self._options.wave_size, self._options.wave_size)
         self._send_wave(wave)
@@ -198,6 +198,20 @@ class Rollout:
                 return self._record_stop()
             self._waves.end(wave)  # nothing remains: the module reports by ``ModuleState.check_end`` what went wrong
             return True
+        return self._soak_and_judge(wave)
+
+    def _note_in_progress(self) -> None:
+        started = sa.func.coalesce(changes.c.started, self._change.clock.moment())
+        self._change.update(status=ChangeStatus.IN_PROGRESS, started=started, finished=None)
+
+    def _end_resumed(self, wave: int) -> bool:
+        """Soak and judge a wave that another run has sent, also while the window is closed: this only reads."""
+        if not self._continue_or_stop(sends=False):
+            return self._record_stop()
+        self._note_in_progress()
+        return self._soak_and_judge(wave)
+
+    def _soak_and_judge(self, wave: int) -> bool:
         if not self._soak.wait_for(wave):
             self._continue_or_stop()
             return self._record_stop()
@@ -291,8 +305,8 @@ class Rollout:
             self._switch.wait(0.02)  # until the pipeline has looked, even if the ledger or the machine is slow
         return False
 
-    def _continue_or_stop(self) -> bool:
-        """Stop the sending if something forbids it; return whether it continues."""
+    def _continue_or_stop(self, sends: bool = True) -> bool:
+        """Stop if something forbids to send, or to read where nothing ``sends``; return whether it continues."""
         while self._change.ledger.outage.is_on and not self._switch.is_on:
             self._switch.wait(0.1)  # nothing is sent while the ledger is away
         if self._stopped.is_set():
@@ -302,7 +316,7 @@ class Rollout:
             self._switch.stop(why_halted(self._change_id, self._change.halt))
         elif self._change.lease and not self._change.lease.is_safe():
             self._switch.stop(self._change.lease.delayed_error())
-        elif not self._options.is_open(self._change.clock.now()):
+        elif sends and not self._options.is_open(self._change.clock.now()):
             self._switch.stop(None)
         self._fleet.share_rate()
         return not self._switch.is_on

@@ -333,7 +333,7 @@ ABORTED = "Change CHG1 is aborted: 5 of 5. Find the cause, then set resume_abort
             {},
             False,
             "is window_closed: 44 done. All requests were sent, and its last wave is not judged yet. Run this again, "
-            "with a window that is open.",
+            "also with a closed window.",
         ),
         (
             failed(change("in_progress", done=44), "It was stopped by a signal: run it again to continue."),

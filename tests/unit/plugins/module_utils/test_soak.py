@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import contextlib
+import datetime
 import os
 import re
 import signal
@@ -20,6 +21,7 @@ from ansible_collections.simops.yateota.plugins.module_utils._change.options imp
 from ansible_collections.simops.yateota.plugins.module_utils._change.rollout import Rollout
 from ansible_collections.simops.yateota.plugins.module_utils._change.states_reader import StateReader
 from ansible_collections.simops.yateota.plugins.module_utils._core import rollout_policy
+from ansible_collections.simops.yateota.plugins.module_utils._core.clock import Clock
 from ansible_collections.simops.yateota.plugins.module_utils._core.errors import TransportError
 from ansible_collections.simops.yateota.plugins.module_utils._ledger.database import open_ledger
 from ansible_collections.simops.yateota.plugins.module_utils._ledger.waves import Waves
@@ -279,9 +281,7 @@ def test_a_run_that_ends_with_the_last_request_leaves_the_judgment_to_the_next(
         rollout._continue_or_stop()
 
     monkeypatch.setattr(Rollout, "_take_back", end_first)
-    is_open = RolloutOptions.is_open
     ended = bulk("applied", box, **given)
-    monkeypatch.setattr(RolloutOptions, "is_open", is_open)
     assert says in ended.get("msg", "")
     assert ended["change"]["counts"] == {**dict.fromkeys(ended["change"]["counts"], 0), "done": 2 * HALF}
     assert (ended["change"]["waves_done"], ended["change"]["status"]) == (0, status)
@@ -291,10 +291,46 @@ def test_a_run_that_ends_with_the_last_request_leaves_the_judgment_to_the_next(
         bulk("released", box, selection=None)
     if works:
         box.advance(1e6)
-    resumed = bulk("applied", box, **given)
+    resumed = bulk("applied", box, **given)  # the window that has closed does not open again: judging only reads
     assert resumed["change"]["waves"][0]["success_percentage"] == (100 if works else 0)
     assert (resumed["change"]["status"], len(sent(box))) == ("applied", 2 * HALF)
     assert change_verdict(resumed, {}, {})["well"]
+
+
+@pytest.mark.parametrize("wanted", [97, None])
+@pytest.mark.parametrize("resend", [True, False])
+def test_a_run_that_ends_in_a_soak_is_judged_after_the_end_of_its_window(
+    bulk: Bulk, start_sandbox: StartSandbox, monkeypatch: pytest.MonkeyPatch, resend: bool, wanted: float | None
+) -> None:
+    box = start_sandbox(scenario=scenario(good=0, fine=0))
+    window = {"end": (datetime.datetime.now(datetime.UTC) + datetime.timedelta(hours=1)).isoformat()}
+    rollout = {"wave_size": 2 * HALF, "soak": 0.2, "success_percentage": wanted}
+    given = {**options(rollout=rollout), "window": window, "unknown": "resend" if resend else "report"}
+    Interrupted(monkeypatch)
+    assert "stopped" in bulk("applied", box, **given)["msg"]
+    box.advance(1e6)
+    now = Clock.now
+    monkeypatch.setattr(Clock, "now", lambda self: now(self) + 7200)
+    judged = bulk("applied", box, **given)
+    assert (judged["change"]["status"], judged["change"]["waves_done"], judged["remaining"]) == ("applied", 1, 0)
+    assert judged["change"]["waves"][0]["success_percentage"] == (wanted and 100)
+    assert bulk("verified", box, selection=None)["change"]["status"] == "verified"
+    assert len(sent(box)) == 2 * HALF
+
+
+def test_a_wave_is_judged_after_the_end_of_the_window_and_the_next_one_waits_for_it(
+    bulk: Bulk, start_sandbox: StartSandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    box = start_sandbox(scenario=scenario(good=0, fine=0))
+    given = options(rollout={"wave_size": HALF, "soak": 0.2, "success_percentage": 97})
+    Interrupted(monkeypatch)
+    bulk("applied", box, **given)
+    box.advance(1e6)
+    monkeypatch.setattr(RolloutOptions, "is_open", lambda *_given: False)
+    judged = bulk("applied", box, **given)
+    assert (judged["change"]["status"], judged["change"]["waves_done"]) == ("window_closed", 1)
+    assert judged["change"]["waves"][0]["success_percentage"] == 100
+    assert len(sent(box)) == HALF
 
 
 def test_a_wave_is_judged_before_any_of_it_is_planned_again(
