@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from .._core.errors import InvalidInputError
-from .._core.identifiers import IDENTIFIERS, SIM_IDENTIFIERS
+from .._core.identifiers import IDENTIFIERS, SIM_IDENTIFIERS, read_identification
 from .source_cells import Number, check_digits, cleaned, contradict, is_blank
 
 COLUMNS = (*IDENTIFIERS, "campaign_id")
@@ -65,6 +65,8 @@ _REMARKS = ("state", "status", "type", "name", "date", "comment", "note", "valid
 _PARTS = re.compile(r"[()\[\]/:]+")
 _SEPARATORS = re.compile("[,;|]")
 _NAMES_SHOWN = 12
+_FEW_DIGITS = 5
+"""The fewest digits of an identifier in scientific notation, such as 8.93E+18."""
 
 
 class Columns:
@@ -150,6 +152,23 @@ class Columns:
             entry.setdefault(field, value)
             found.setdefault(field, name)
         return entry
+
+    def looks_like_entry(self, cells: Sequence[str]) -> bool:
+        """Return whether text split into cells has, where an identifier is read, one or what was one."""
+        for place, field, _certain in self._read:
+            if field not in IDENTIFIERS or place >= len(cells):
+                continue
+            try:
+                if read_identification({field: cleaned(field, cells[place])}):
+                    return True
+            except InvalidInputError:  # a word; or one with lost digits
+                if sum(map(str.isdecimal, cells[place])) >= _FEW_DIGITS:
+                    return True
+        return False
+
+    def is_read(self, place: int) -> bool:
+        """Return whether the cells of a column are read."""
+        return any(place == each for each, _field, _certain in self._read)
 
     def repeats(self, cells: Sequence[Any]) -> bool:
         """Return whether a row is the header once more, as in joined files."""

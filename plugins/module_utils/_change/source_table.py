@@ -9,13 +9,13 @@ import csv
 import datetime
 import itertools
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from .._core.errors import InvalidInputError
 from .._core.identifiers import masked
 from .source_cells import Number, is_blank
-from .source_columns import Columns, listed
+from .source_columns import Columns, listed, plain_name
 
 _HEAD = 40
 """The number of rows among which the header is searched for."""
@@ -146,12 +146,46 @@ class CsvTable:
     def rows(self) -> Iterator[Row]:
         """Yield the rows below the header."""
         if self.header:
-            for row in _csv_rows(self._lines, self._separator, self.header.line - 1, strict=True):
+            for row in _csv_rows(self._lines, self._separator, self.header.line - 1, True, self._swallowed):
                 if row.line != self.header.line or isinstance(row.cells, InvalidInputError):
                     yield row
 
+    def _swallowed(self, row: Row) -> Row:
+        """Return a row of several lines, or why it is refused: one of them looks like an entry of its own.
 
-def _csv_rows(lines: Iterable[str], separator: str, before: int, strict: bool) -> Iterator[Row]:
+        A mark for inches at the beginning of a cell opens a quoted cell, which the next such mark ends.
+        """
+        if not self.header or row.line == self.header.line or isinstance(row.cells, InvalidInputError):
+            return row
+        columns, lines, around = self.header.columns, [[]], ""  # type: ignore[var-annotated]
+        for place, cell in enumerate(row.cells):
+            first, *others = [cell] if columns.is_read(place) else re.split("\r\n|\r|\n", cell)
+            if others and self._separator in cell:
+                around = around or (columns.names[place] if place < len(columns.names) else "")
+                lines[-1] += first.split(self._separator)
+                lines += [other.split(self._separator) for other in others]
+            else:
+                lines[-1].append(first)
+                lines += [[] for _other in others]
+        found = [place for place, cells in enumerate(lines) if len(cells) > 1 and columns.looks_like_entry(cells)]
+        if len(found) < 2:
+            return row
+        return Row(
+            row.line,
+            InvalidInputError(
+                f"its quotes around '{plain_name(around)}' contain line {row.line + found[1]}, which looks like an "
+                "entry of its own: double the quotes inside a cell, or take the line's end out of the cell."
+            ),
+        )
+
+
+def _csv_rows(
+    lines: Iterable[str],
+    separator: str,
+    before: int,
+    strict: bool,
+    judge_several_lines: Callable[[Row], Row] = lambda row: row,
+) -> Iterator[Row]:
     reader = csv.reader(lines, delimiter=separator, strict=strict)
     while True:
         line = before + reader.line_num + 1  # a row may continue over several lines
@@ -164,7 +198,8 @@ def _csv_rows(lines: Iterable[str], separator: str, before: int, strict: bool) -
             return
         if cells is None:
             return
-        yield Row(line, cells)
+        row = Row(line, cells)
+        yield row if before + reader.line_num == line else judge_several_lines(row)
 
 
 class Workbook:

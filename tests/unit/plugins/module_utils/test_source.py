@@ -92,6 +92,12 @@ def write(tmp_path: Path) -> Write:
         (f"iccid\n\n \n{A}\n\u200b\n", [(4, {"iccid": A})]),
         (f"iccid\n{A}\niccid\n{B}\n", [(2, {"iccid": A}), (4, {"iccid": B})]),
         (f'"SIM\nnumber",note\n{A},"two\nlines"\n{B},\n', [(3, {"iccid": A}), (5, {"iccid": B})]),
+        # Notes of several lines, as Excel writes them.
+        (f'note,iccid\r\n"two, or\nthree\nlines, it says",{A}\r\nx,{B}\r\n', [(2, {"iccid": A}), (5, {"iccid": B})]),
+        (f'iccid;note\r\n{A};"replaced by\n{B}"\r\n', ONE),
+        (f'iccid;note\r\n{A};"replaced; see\n{B}, 2026, INC ""4711"""\r\n', ONE),
+        (f'iccid,note,name\r\n{A},"from a depot, then\nat 5, rue X",Jo\r\n', ONE),
+        (f'iccid,note,name\r\n{A},"one\ntwo","Jo,\nAnn"\r\n', ONE),
         ("imsi, campaign_id\n001010000000011, 167\n", [(2, {"imsi": IMSI, "campaign_id": 167})]),
         (
             f"participant_id,iccid,imsi,msisdn,campaign_id\n195,{A},{IMSI},{MSISDN},167\n",
@@ -261,6 +267,17 @@ def test_cells(write: Write, field: str, cell: str, value: Any) -> None:
         ('iccid,note\n8931010000000000295,a\n8931010000000000303,"a "b" c"\n', "line 3: it is not valid CSV ("),
         (f'iccid,note\n{A},"two\nlines"\n{B},"a "b" c"\n', "line 4: it is not valid CSV ("),
         (f'iccid,note\n{A},x\n{B},"left open\n{A},\n', "line 3: it is not valid CSV ("),
+        # A quote that stands for inches opens a cell, which the next one ends, some entries later.
+        (
+            f'iccid,note\n{A},"5 inch\n{B},6 inch"\n',
+            "line 2: its quotes around 'note' contain line 3, which looks like",
+        ),
+        (f'iccid;note;msisdn\r\n{A};"5 inch;\r\n{B};6 inch";\r\n', "line 2: its quotes around 'note' contain line 3"),
+        (f'note,iccid\n"5 inch,{A}\n6 inch",{B}\n', "line 2: its quotes around 'note' contain line 3, which"),
+        (f'note,iccid\n"5 inch,{A}\nx,\n6 inch",{B}\n', "line 2: its quotes around 'note' contain line 4, which"),
+        (f'iccid\tnote\n{A}\t"5 inch\n{B}\t6 inch\n{A}\t7 inch"\n', "line 2: its quotes around 'note' contain line 3"),
+        ('participant_id|note\n195|"5 inch\n196|6 inch"\n', "line 2: its quotes around 'note' contain line 3"),
+        (f'iccid,note\n{A},"5 inch\n8.93E+18,6 inch"\n', "line 2: its quotes around 'note' contain line 3"),
         (f'"iccid,note\n{A},x\n', "has no column that identifies a participant"),
         (f"iccid,name,campaign_id\n{A},Smith, John,167\n", "line 2: it has 4 cells, more than the 3 columns"),
         (f"iccid,note,\n{A},x,y\n", "line 2: it has 3 cells, more than the 2 columns"),
