@@ -8,6 +8,7 @@ A switch stops all sending.
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -23,6 +24,9 @@ _TOO_MANY = 429
 _PAUSE_FIRST, _PAUSE_MOST = 1.0, 30.0  # seconds, used if the server names no time
 _ASKED_MOST = 600.0
 """The seconds for which a server may keep asking for pauses before sending stops."""
+
+_NEW_RATE_SECONDS = 0.2
+"""The seconds after which a thread that waits for its turn takes a higher rate into account."""
 
 
 class StopSwitch:
@@ -57,7 +61,8 @@ class StopSwitch:
 class RateLimiter:
     """A limiter that gives threads their turns to send.
 
-    At most ``per_second`` requests are sent in a second.
+    At most ``per_second`` requests are sent in a second. No turn is given ahead of its time: so a new limit holds at
+    once.
 
     Args:
         per_second: the limit; None for none.
@@ -67,31 +72,37 @@ class RateLimiter:
     def __init__(self, per_second: float | None, switch: StopSwitch) -> None:
         self._gap = 1 / per_second if per_second else 0.0
         self._switch = switch
-        self._next = self._paused_until = 0.0
+        self._latest = self._set_at = -math.inf
+        self._paused_until = 0.0
         self._asked_since: float | None = None
         self._lock = threading.Lock()
+        self._first = threading.Lock()
 
     def set_rate(self, per_second: float) -> None:
-        """Change the limit, for the turns that are not taken yet."""
-        self._gap = 1 / per_second
+        """Change the limit."""
+        gap = 1 / per_second
+        if gap != self._gap:
+            self._set_at, self._gap = time.monotonic(), gap
 
     def hold_back(self, seconds: float) -> None:
         """Give no turn for some seconds from now on."""
         with self._lock:
             self._paused_until = max(self._paused_until, time.monotonic() + seconds)
-            self._next = max(self._next, self._paused_until)
 
     def wait(self) -> None:
         """Wait for a turn, and for the end of any pause that begins in the meantime."""
-        while not self._switch.is_on:
-            with self._lock:
-                turn = max(self._next, time.monotonic())
-                self._next = turn + self._gap
-            delay = turn - time.monotonic()
-            if delay > 0:
-                self._switch.wait(delay)
-            if turn >= self._paused_until:
-                return
+        asked = time.monotonic()
+        if not self._gap and asked >= self._paused_until:
+            return
+        with self._first:  # one thread waits for the next turn, and the others here
+            while not self._switch.is_on:
+                # When it is due, however late this thread wakes: otherwise the rate would not be reached.
+                turn = max(self._latest + self._gap, self._paused_until, self._set_at, asked)
+                delay = turn - time.monotonic()
+                if delay <= 0:
+                    self._latest = turn
+                    return
+                self._switch.wait(min(delay, _NEW_RATE_SECONDS))
 
     def pause(self, seconds: float | None) -> bool:
         """Delay all further turns.
@@ -111,7 +122,6 @@ class RateLimiter:
             if asked + seconds > _ASKED_MOST:
                 return False
             self._paused_until = max(self._paused_until, now + seconds)
-            self._next = max(self._next, self._paused_until)
             return True
 
     def end_pauses(self) -> None:
