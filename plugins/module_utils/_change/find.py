@@ -159,11 +159,23 @@ def check_same(task: BulkTask, change: Change, selection_too: bool = True) -> No
             f"change_id '{record.change_id}' is recorded with stage {record.stage or 1} on {record.api_url}, not "
             f"{stage}: give that, or plan it again with replan=true before it begins."
         )
-    asked = selection_too and task.options["selection"]
-    if record.status == ChangeStatus.PURGED or not asked:
+    if selection_too:
+        _check_selection(task, record)
+
+
+def _check_selection(task: BulkTask, record: Any) -> None:
+    """Refuse another selection than the recorded one, whose description the purge keeps.
+
+    A task that purges again needs no list: that may be gone, as what it named is.
+    """
+    is_purged = record.status == ChangeStatus.PURGED
+    if not task.options["selection"] or (is_purged and task.options["state"] == ChangeStatus.PURGED):
         return
     if not same_selection(record.selection, task.selection):
+        fix = (
+            "it is purged, and sends nothing. Give" if is_purged else "leave selection out to continue with it, or give"
+        )
         raise InvalidInputError(
             f"change_id '{record.change_id}' is recorded with another selection ({words(record.selection)}): "
-            "leave selection out to continue with it, or give another change_id."
+            f"{fix} another change_id."
         )

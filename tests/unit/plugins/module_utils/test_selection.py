@@ -372,6 +372,29 @@ def test_a_file_is_opened_and_digested_once_in_a_task(
     assert "recorded with another selection" in bulk("applied", selection=selection)["msg"]
 
 
+def test_a_purged_change_takes_no_other_selection(bulk: Bulk, sandbox: Sandbox, tmp_path: Path) -> None:
+    """It would send nothing for it, and succeed."""
+    source = tmp_path / "sims.csv"
+    source.write_text("participant_id\n195\n")
+    selection = {"campaign_id": 167, "source": str(source)}
+    others = [
+        {"participants": [{"participant_id": each, "campaign_id": 167} for each in (197, 199, 201)]},
+        {"campaign_id": 167, "state": "failed"},
+    ]
+    bulk("applied", selection=selection)
+    assert bulk("purged", selection=None)["changed"]
+    for state in ("planned", "applied"):
+        for check_mode in (True, False):
+            for other in others:
+                refused = bulk(state, selection=other, check_mode=check_mode)
+                assert refused["msg"].startswith("change_id 'CHG1' is recorded with another selection (source '")
+                assert refused["msg"].endswith("'): it is purged, and sends nothing. Give another change_id.")
+        assert not bulk(state, selection=selection)["changed"]
+    source.unlink()
+    assert not bulk("purged", selection=selection)["changed"]
+    assert len(sandbox.writes()) == 1
+
+
 def noted(call: Any, calls: list[Any]) -> Any:
     def noting(*arguments: Any) -> Any:
         calls.append(arguments)
