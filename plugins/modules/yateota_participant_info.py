@@ -59,7 +59,8 @@ options:
   format:
     description:
       - The format of O(dest), V(csv) with a header line, or V(jsonl), one JSON object per line.
-      - In V(csv), text that a spreadsheet would run as a formula, and the C(+) of a phone number, get an apostrophe in front.
+      - In V(csv), text that a spreadsheet would run as a formula, and the C(+) of a phone number, get an apostrophe in front, also within a text behind
+        a character that separates cells in some spreadsheets, such as the semicolon.
         O(simops.yateota.yateota_bulk#module:selection.source) removes it again.
     type: str
     choices: [csv, jsonl]  # from _report.rows.FORMATS

@@ -132,7 +132,9 @@ class RowWriter:
         In CSV a nested value is JSON, an empty one and None are an empty field.
 
         Spreadsheets must not run a cell of CSV as a formula: an apostrophe is put before text that would begin one, and
-        before the + of a phone number, which a spreadsheet would drop. The reader of lists removes it.
+        before the + of a phone number, which a spreadsheet would drop. The same is done in a cell behind a character
+        that separates cells in some spreadsheets, such as the semicolon in German and French ones: quotes in the middle
+        of a cell do not hold it together. The reader of lists removes the apostrophe of an identifier.
         """
         if not self._is_csv:
             self._file.writelines(f"{json.dumps(dict(zip(self._names, row, strict=True)))}\n" for row in rows)
@@ -170,11 +172,17 @@ _TEXT, _NUMBERS = {str, type(None)}, {int, float, bool, type(None)}
 _FORMULA_BEGINS = "'*[=+@\t\r\n\uff1d\uff0b\uff0d\uff20-]"
 _FORMULA = re.compile(_FORMULA_BEGINS)
 """The start of a cell that a spreadsheet may run, or that already has the apostrophe, so that it can be removed."""
-_FORMULA_IN_COLUMN = re.compile("\0" + _FORMULA_BEGINS)
-"""The same in the values of a column, each with this character in front."""
+_WITHIN = "[;|\t\r\n](?=[\"']*[=+@\uff1d\uff0b\uff0d\uff20-])"
+_FORMULA_WITHIN = re.compile(f"({_WITHIN})")
+"""A separator in a cell, and behind it what begins one for a program that separates by it, whatever quotes it is in."""
+_FORMULA_IN_COLUMN = re.compile(f"\0{_FORMULA_BEGINS}|{_WITHIN}")
+"""Either in the values of a column, each with the character 0 in front."""
 
 
 def _cell(value: Any) -> Any:
     if isinstance(value, (dict, list)):
-        return json.dumps(value) if value else ""
-    return f"'{value}" if isinstance(value, str) and _FORMULA.match(value) else value
+        value = json.dumps(value) if value else ""
+    if not isinstance(value, str):
+        return value
+    shown = _FORMULA_WITHIN.sub(r"\1'", value)
+    return f"'{shown}" if _FORMULA.match(shown) else shown

@@ -382,7 +382,12 @@ def test_a_sim_whose_number_ends_in_zeros_is_not_lost(write: Write) -> None:
 @pytest.mark.parametrize("form", ["csv", "jsonl"])
 def test_what_the_collection_writes_is_read_back(write: Write, form: str, columns: tuple[str, ...]) -> None:
     given = {"participant_id": 195, "campaign_id": 167, "iccid": f"{A}F", "imsi": IMSI, "msisdn": MSISDN}
-    more = {"message": "=1+1", "extra": {"campaign": "x", "a": [1]}, "earlier_sends": [{"run": 1}], "state": "-2"}
+    more = {
+        "message": 'busy;=HYPERLINK("x");"+1"\t|=1',
+        "extra": {"campaign": "x", "a": [1]},
+        "earlier_sends": [{"run": 1}],
+        "state": "-2",
+    }
     file = io.StringIO()
     writer = RowWriter(file, form, columns)
     row = {name: (given | more).get(name) for name in columns}
