@@ -9,10 +9,10 @@ All are pure functions on plain values.
 from __future__ import annotations
 
 import functools
-import math
+from fractions import Fraction
 
 from .states import BAD_STATES, ServerState
-from .tallies import BadRule, WaveCount
+from .tallies import BadRule, WaveCount, in_tenths
 
 BadReasons = tuple["int | str", ...]
 """What makes an attempt count as bad: codes of the server's answer, and texts of its message."""
@@ -56,7 +56,18 @@ def must_abort(executed: int, bad: int, minimum_executed: int, threshold_percent
         minimum_executed: below it nothing aborts.
         threshold_percentage: the share of bad attempts, 0 to 100, that aborts.
     """
-    return executed >= minimum_executed and bad * 100 >= threshold_percentage * executed
+    return executed >= minimum_executed and _is_at_least(bad, executed, threshold_percentage)
+
+
+@functools.lru_cache
+def _exactly(percentage: float) -> Fraction:
+    return Fraction(str(percentage))
+
+
+def _is_at_least(part: int, whole: int, percentage: float) -> bool:
+    """Return whether a part is at least this percentage, as it is written: 4.4 has no exact binary fraction."""
+    limit = _exactly(percentage)
+    return 100 * part * limit.denominator >= limit.numerator * whole
 
 
 def covers(wider: BadReasons, reasons: BadReasons) -> bool:
@@ -107,7 +118,7 @@ def is_proven(count: WaveCount, success_percentage: float, is_over: bool = True)
         success_percentage: the share that is wanted.
         is_over: whether the soak is over.
     """
-    return reached(count, is_over) * 100 >= success_percentage * count.sent
+    return _is_at_least(reached(count, is_over), count.sent, success_percentage)
 
 
 def shortfall(wave: int, count: WaveCount, success_percentage: float, goal: str, seconds: float) -> str:
@@ -120,7 +131,7 @@ def shortfall(wave: int, count: WaveCount, success_percentage: float, goal: str,
         goal: the server state that the action leads to in the end.
         seconds: the time from its last request to the reading.
     """
-    share = math.floor((count.percentage or 0.0) * 10) / 10  # never rounded up to what was wanted
+    share = in_tenths(count.percentage or 0.0)
     return f"wave {wave}: {share:g} % {goal} after {seconds:.0f} s, expected {success_percentage:g} %"
 
 

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import NamedTuple
@@ -82,3 +83,8 @@ class WaveCount(NamedTuple):
     def percentage(self) -> float | None:
         """Return the share of those at the goal, 0 to 100; None if nothing was sent."""
         return 100 * self.at_goal / self.sent if self.sent else None
+
+
+def in_tenths(percentage: float) -> float:
+    """Return a share of a wave as people read it, in tenths, and never rounded up to what was wanted."""
+    return math.floor(percentage * 10) / 10

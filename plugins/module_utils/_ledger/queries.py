@@ -15,6 +15,7 @@ from .._core.clock import iso
 from .._core.identifiers import LONG_NUMBER, SIM_IDENTIFIERS
 from .._core.masking import mask_row, words_of
 from .._core.states import BAD_STATES
+from .._core.tallies import in_tenths
 from .attempt_facts import attempts_made, due_at, earlier_attempts_of, is_exhausted
 from .change import Change
 from .goal import is_as_before, is_at_goal, is_sent_for
@@ -134,7 +135,7 @@ class Report:
                 "counts": counts.get(wave, no_counts()),
                 "started": iso(started),
                 "finished": iso(finished),
-                "success_percentage": None if share is None else round(share, 1),
+                "success_percentage": None if share is None else in_tenths(share),
             }
             for wave, started, finished, share, *_span in reversed(found)
         ]

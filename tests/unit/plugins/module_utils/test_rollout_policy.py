@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from typing import Any
 
 import pytest
@@ -21,7 +22,9 @@ from ansible_collections.simops.yateota.plugins.module_utils._core.rollout_polic
     shortfall,
 )
 from ansible_collections.simops.yateota.plugins.module_utils._core.states import RowState
-from ansible_collections.simops.yateota.plugins.module_utils._core.tallies import WaveCount
+from ansible_collections.simops.yateota.plugins.module_utils._core.tallies import WaveCount, in_tenths
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 
 @pytest.mark.parametrize(
@@ -29,6 +32,35 @@ from ansible_collections.simops.yateota.plugins.module_utils._core.tallies impor
 )
 def test_when_a_rollout_aborts(executed: int, bad: int, aborts: bool) -> None:
     assert must_abort(executed, bad, minimum_executed=20, threshold_percentage=10) is aborts
+
+
+@pytest.mark.parametrize(("executed", "bad", "limit"), [(750, 33, 4.4), (1500, 33, 2.2)])
+def test_a_share_that_is_exactly_the_limit_aborts(executed: int, bad: int, limit: float) -> None:
+    assert must_abort(executed, bad, 20, limit)
+    assert not must_abort(executed, bad - 1, 20, limit)
+
+
+@given(st.integers(1, 10**7), st.integers(0, 10**7), st.integers(1, 10_000), st.sampled_from([1, 10, 100]))
+@example(1375, 1243, 904, 10)
+@example(1000, 44, 44, 10)
+def test_shares_are_compared_by_the_limit_as_it_is_written(whole: int, part: int, digits: int, unit: int) -> None:
+    part, limit = min(part, whole), min(digits / unit, 100.0)
+    exact = min(Fraction(digits, unit), Fraction(100))
+    for near in {part, int(exact * whole / 100), min(whole, int(exact * whole / 100) + 1)}:
+        reached = Fraction(100 * near, whole) >= exact
+        assert must_abort(whole, near, 1, limit) is reached
+        assert is_proven(WaveCount(whole, near), limit) is reached
+
+
+@given(st.integers(1, 10**7), st.integers(0, 10**7), st.integers(0, 1000))
+@example(2000, 1899, 950)
+@example(1000, 949, 949)
+def test_a_share_is_shown_in_tenths_and_not_rounded_up(whole: int, part: int, wanted: int) -> None:
+    count = WaveCount(whole, min(part, whole))
+    assert count.percentage is not None
+    shown = in_tenths(count.percentage)
+    assert Fraction(str(shown)) == Fraction(1000 * count.at_goal // whole, 10)
+    assert (shown >= wanted / 10) is is_proven(count, wanted / 10)
 
 
 def test_what_counts_as_bad() -> None:

@@ -24,6 +24,7 @@ from ansible_collections.simops.yateota.plugins.module_utils._core import rollou
 from ansible_collections.simops.yateota.plugins.module_utils._core.clock import Clock
 from ansible_collections.simops.yateota.plugins.module_utils._core.errors import TransportError
 from ansible_collections.simops.yateota.plugins.module_utils._ledger.database import open_ledger
+from ansible_collections.simops.yateota.plugins.module_utils._ledger.tables import waves
 from ansible_collections.simops.yateota.plugins.module_utils._ledger.waves import Waves
 from ansible_collections.simops.yateota.plugins.modules import yateota_bulk_info
 from ansible_collections.simops.yateota.tests.unit.plugins.module_utils.conftest import Bulk
@@ -316,6 +317,16 @@ def test_a_run_that_ends_in_a_soak_is_judged_after_the_end_of_its_window(
     assert judged["change"]["waves"][0]["success_percentage"] == (wanted and 100)
     assert bulk("verified", box, selection=None)["change"]["status"] == "verified"
     assert len(sent(box)) == 2 * HALF
+
+
+def test_the_share_of_a_wave_is_not_rounded_up_to_what_was_wanted(
+    bulk: Bulk, run_task: RunTask, sandbox: Sandbox, ledger: str
+) -> None:
+    bulk("applied", sandbox)
+    with contextlib.closing(open_ledger(ledger, None)) as opened, opened.write() as connection:
+        connection.execute(waves.update().values(success_percentage=100 * 1899 / 2000))
+    shown = run_task(yateota_bulk_info, sandbox, ledger=ledger, change_id="CHG1")
+    assert [wave["success_percentage"] for wave in shown["change"]["waves"]] == [94.9]
 
 
 def test_a_wave_is_judged_after_the_end_of_the_window_and_the_next_one_waits_for_it(
