@@ -102,10 +102,16 @@ def _path(name: str, spec: Spec, value: Any) -> str:
 
 
 def _whole_path(name: str, spec: Spec, value: Any) -> str:
+    """Return a path that is the same file in every task.
+
+    A module looks for a relative one from the playbook's folder on, and what runs in the controller's process from the
+    shell's. A home is filled in where the file is: on the host.
+    """
     path = _seen(name, text(name, value, spec))
-    if not re.match("[/~].", path):
-        raise _invalid(name, spec, value)
-    return path
+    whole = path if re.match("~.", path) else str(check_type_path(path))
+    if not re.match("[/~].", whole):
+        raise _invalid(name, {"give": "the whole path of a file or folder, from / on", **spec}, value)
+    return whole
 
 
 def _tasks_file(name: str, spec: Spec, value: Any) -> str:

@@ -22,9 +22,10 @@ _SPEC_TYPES = {
     "moment": "str",
     "names": "list",
     "tasks_file": "path",
+    "whole_path": "path",
 }
 # The types of which an empty value passes Ansible's own check: their variables need not be raw.
-_EMPTY_PASSES = {"str", "path", "moment", "tasks_file"}
+_EMPTY_PASSES = {"str", "path", "moment", "tasks_file", "whole_path"}
 _WORDS = {"int": "Whole number.", "float": "Number.", "bool": "Boolean.", "id": "Id."}
 _LIMITS = ("least", "above", "most")
 _OPTION_MACRO = re.compile(r"\b(O|RV)\(([^()=#]+)((?:=[^()]*)?)\)")

@@ -18,6 +18,7 @@ _VALUE_WORDS = {
     "str": "text",
     "path": "path",
     "tasks_file": "path",
+    "whole_path": "path",
     "id": "id",
     "moment": "time",
     "list": "list",

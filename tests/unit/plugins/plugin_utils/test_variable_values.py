@@ -73,6 +73,30 @@ def test_what_stands_in_a_list_is_checked_too(name: str, value: Any) -> None:
         read(name, spec, value)
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        "bulk_change_report_directory",
+        "campaigns_quiet_record",
+        "node_health_textfile",
+        "dest",
+        "metrics_dest",
+        "yateota_files_root",
+    ],
+)
+def test_what_is_written_is_named_by_its_whole_path(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The modules of one role look for a relative path in different folders."""
+    monkeypatch.setenv("RECORDS", "/var/lib/yateota")
+    specs = {(scope, play): spec for (scope, play, each), spec in SPECS.items() if each == name}
+    for scope, spec in specs.items():
+        for path in ("/var/lib/yateota/x", "~/x", "~ota/x"):
+            assert read(name, spec, f" {path} ") == path, scope
+        assert read(name, spec, "$RECORDS/x") == "/var/lib/yateota/x", scope
+        for path in ("rel/x", "./x", "../x", "x", "$NOT_SET/x"):
+            with pytest.raises(InvalidInputError, match=rf"^{name} '.*x' is not valid: give the whole path of "):
+                read(name, spec, path)
+
+
 def test_numbers_are_read_as_numbers_and_booleans_as_none() -> None:
     for (_scope, _is_playbook, name), spec in INTEGERS.items():
         assert read(name, spec, 5) == read(name, spec, "5") == read(name, spec, " 5 ") == 5
