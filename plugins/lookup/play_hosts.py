@@ -12,6 +12,10 @@ version_added: 1.1.0
 description:
   - Returns a pattern as it is, and fails if it matches no host of the inventory, or none within C(--limit).
     Ansible itself skips such a play, so that a job would succeed without doing anything.
+  - It fails too if one of several patterns matches no host of the inventory, for example because a host's name is
+    misspelled. Ansible itself runs the play for the others. Patterns that begin with V(!) or V(&) may match none.
+  - The same holds for the patterns of C(--limit). Those in a file, and those of a job of AWX, whose inventory may be a
+    slice, may match none.
 author:
   - The simops.yateota contributors (@simops)
 options:
@@ -38,7 +42,7 @@ from typing import Any
 
 from ansible import context
 from ansible.errors import AnsibleError, AnsibleLookupError
-from ansible.inventory.manager import InventoryManager
+from ansible.inventory.manager import InventoryManager, split_host_pattern
 from ansible.plugins.lookup import LookupBase
 
 from ..plugin_utils._variable_values import is_given
@@ -51,29 +55,67 @@ class LookupModule(LookupBase):  # type: ignore[misc]
         """Return the pattern.
 
         Raises:
-            AnsibleLookupError: it matches no host.
+            AnsibleLookupError: it, or a part of it, matches no host.
         """
-        pattern = ",".join(_patterns(terms)) or "localhost"
-        limit = context.CLIARGS.get("subset")
-        if context.CLIARGS.get("syntax") or self._matches(pattern, limit, (variables or {}).get("groups", {})):
+        pattern = _joined(list(_patterns(terms))) or "localhost"
+        if context.CLIARGS.get("syntax"):
             return [pattern]
-        limited = f" within --limit {limit}" if limit else ""
-        raise AnsibleLookupError(
-            f"yateota_hosts '{pattern}' matches no host of the inventory{limited}: give a group or hosts that it has, "
-            "and the inventory with -i."
-        )
+        known = variables or {}
+        manager = self._inventory(known.get("groups", {}))
+        limit = context.CLIARGS.get("subset")
+        _check_parts("yateota_hosts", pattern, manager)
+        if limit and not any(known.get(name) for name in _JOBS):
+            _check_parts("--limit", limit, manager)
+        if not _matches(pattern, limit, manager):
+            limited = f" within --limit {limit}" if limit else ""
+            raise _no_host(f"yateota_hosts '{pattern}' matches no host of the inventory{limited}")
+        return [pattern]
 
-    def _matches(self, pattern: str, limit: str | None, groups: dict[str, list[str]]) -> bool:
+    def _inventory(self, groups: dict[str, list[str]]) -> InventoryManager:
         manager = InventoryManager(self._loader, parse=False)
         for group, hosts in groups.items():
             manager.add_group(group)
             for host in hosts:
                 manager.add_host(host, group=group)
-        try:
-            manager.subset(limit)
-            return bool(manager.get_hosts(pattern=pattern))
-        except AnsibleError:  # an unknown host, if Ansible is configured to fail on it
-            return False
+        return manager
+
+
+_JOBS = ("awx_job_id", "tower_job_id")
+"""The variables of a job of AWX: the inventory of a sliced one has only some of the hosts that the limit names."""
+
+
+def _check_parts(name: str, pattern: str, manager: InventoryManager) -> None:
+    """Check that each of several patterns matches a host of the inventory.
+
+    What excludes or intersects may match none, and the names in a file are not read here.
+
+    Raises:
+        AnsibleLookupError: one matches none; names it.
+    """
+    parts = split_host_pattern(pattern)
+    for part in parts if len(parts) > 1 else []:
+        if part[0] not in "!&@" and not _matches(part, None, manager):
+            raise _no_host(f"{name} '{pattern}': '{part}' matches no host of the inventory")
+
+
+def _matches(pattern: str, limit: str | None, manager: InventoryManager) -> bool:
+    try:
+        manager.subset(limit)
+        return bool(manager.get_hosts(pattern=pattern))
+    except AnsibleError:  # an unknown host, if Ansible is configured to fail on it
+        return False
+
+
+def _no_host(wrong: str) -> AnsibleLookupError:
+    return AnsibleLookupError(f"{wrong}: give a group or hosts that it has, and the inventory with -i.")
+
+
+def _joined(patterns: list[str]) -> str:
+    """Return one pattern for several.
+
+    Ansible takes what stands between commas for whole patterns: those that colons separate are split before.
+    """
+    return patterns[0] if len(patterns) == 1 else ",".join(split_host_pattern(patterns))
 
 
 def _patterns(terms: Any) -> Iterator[str]:

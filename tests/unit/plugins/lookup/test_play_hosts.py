@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -31,8 +32,8 @@ def limit(monkeypatch: pytest.MonkeyPatch) -> Any:
 @pytest.mark.parametrize("pattern", ["ota", "one", "o*", "ota:!one", "all", "localhost", "one,two", "~o.e"])
 def test_a_pattern_that_matches_stays_as_it_is(pattern: str) -> None:
     assert hosts(pattern) == pattern
-    if ":" not in pattern:  # Ansible takes what stands between commas for whole patterns
-        assert hosts([pattern, "one"]) == f"{pattern},one"
+    # Ansible takes what stands between commas for whole patterns.
+    assert hosts([pattern, "one"]) == f"{pattern.replace(':', ',')},one"
     assert hosts(None) == hosts("") == hosts(" ") == hosts([]) == "localhost"
     assert hosts("localhost", {"all": [], "ungrouped": []}) == "localhost"
 
@@ -52,4 +53,47 @@ def test_what_limit_leaves_counts(limit: Any) -> None:
     with pytest.raises(AnsibleLookupError, match="matches no host of the inventory within --limit web: give a group"):
         hosts("ota")
     limit(subset="web", syntax=True)
+    assert hosts("ota") == "ota"
+
+
+@pytest.mark.parametrize(
+    ("pattern", "part"),
+    [
+        ("one,nroth", "nroth"),
+        ("nroth, one", "nroth"),
+        ("one:nroth:!two", "nroth"),
+        (["one", ["nroth"]], "nroth"),
+        ("ota,x*", "x*"),
+        ("ota[0],ota[7]", "ota[7]"),
+        ("one,empty", "empty"),
+    ],
+)
+@pytest.mark.filterwarnings("ignore")
+def test_each_of_several_patterns_must_match_a_host(pattern: Any, part: str) -> None:
+    """Ansible ignores the others with a warning."""
+    with pytest.raises(AnsibleLookupError) as refused:
+        hosts(pattern)
+    assert f": '{part}' matches no host of the inventory: give a group or hosts that it has" in str(refused.value)
+
+
+@pytest.mark.parametrize("pattern", ["ota,!nroth", "ota:!one:!x*", "all,&ota", "one,localhost", "ota[0:1],web"])
+@pytest.mark.filterwarnings("ignore")
+def test_what_excludes_may_match_no_host(pattern: str) -> None:
+    assert hosts(pattern) == pattern
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_each_pattern_of_limit_must_match_a_host(limit: Any, tmp_path: Path) -> None:
+    limit(subset="one,nroth")
+    with pytest.raises(
+        AnsibleLookupError, match=r"^--limit 'one,nroth': 'nroth' matches no host of the inventory: give"
+    ):
+        hosts("ota")
+    # The inventory of a slice has only some of the hosts.
+    slice_of_two = {"groups": GROUPS, "awx_job_id": 7}
+    assert LookupModule(loader=DataLoader(), templar=None).run(["ota"], slice_of_two) == ["ota"]
+    limit(subset="one,web")  # a part of the inventory that yateota_hosts does not name
+    assert hosts("one,two") == "one,two"
+    (tmp_path / "hosts.retry").write_text("one\n")
+    limit(subset=f"two,@{tmp_path}/hosts.retry")
     assert hosts("ota") == "ota"
