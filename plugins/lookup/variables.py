@@ -26,6 +26,10 @@ options:
   playbook:
     description: The playbook, for example V(bulk_retry).
     type: str
+  strict:
+    description: Fail if there is a problem, so that no task uses what is given in part.
+    type: bool
+    default: false
 """
 
 EXAMPLES = r"""
@@ -57,6 +61,7 @@ _raw:
 from typing import Any
 
 from ansible.errors import AnsibleError, AnsibleLookupError
+from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.lookup import LookupBase
 from ansible.utils.vars import load_extra_vars
 
@@ -84,8 +89,9 @@ class LookupModule(LookupBase):  # type: ignore[misc]
         """Return the variables and their problems: the keys of RETURN.
 
         Raises:
-            AnsibleLookupError: no role or playbook of the collection is named.
+            AnsibleLookupError: no role or playbook of the collection is named; or, with ``strict``, there is a problem.
         """
+        strict = boolean(options.pop("strict", False))
         names = {name: options.get(name) for name in ("role", "playbook")}
         if terms or options.keys() - names.keys() or len([name for name in names.values() if name]) != 1:
             raise AnsibleLookupError("variables needs either role or playbook: give the name of one.")
@@ -98,6 +104,8 @@ class LookupModule(LookupBase):  # type: ignore[misc]
         sets = self._resolved(known.get(SETS) or {}) if names["role"] else {}
         given = Given(known, frozenset(load_extra_vars(self._loader)), self._resolved, sets)
         problems, values = examined(given, scope)
+        if strict and problems:
+            raise AnsibleLookupError(" ".join(problems))
         if names["role"]:
             values = {**self._defaults(scope, values), **values}
             prefix = f"{scope.name}_"

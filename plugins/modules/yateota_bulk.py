@@ -110,7 +110,7 @@ options:
         type: path
   ledger:
     description:
-      - The database for the change. The path of a SQLite file, or the URL of a PostgreSQL database, such as
+      - The database for the change. The whole path of a SQLite file, or the URL of a PostgreSQL database, such as
         V(postgresql+psycopg://user@host/database).
       - The file and the tables are created if they are missing.
       - If not set, the environment variable E(YATEOTA_LEDGER) is used.

@@ -150,7 +150,10 @@ def write_role_files(tree: Tree, role: Role) -> None:
 
 
 def _variable_tasks(role: Role) -> Iterator[str]:
-    """Yield the tasks with which the role begins, the same in each: they check and set its variables."""
+    """Yield the tasks with which the role begins, the same in each: they check and set its variables.
+
+    A play's ``ignore_errors`` and ``--start-at-task`` do not get past them.
+    """
     found = f"lookup('simops.yateota.variables', role='{role.name}')"
     prefix = f"__{role.name}"
     yield from (
@@ -160,13 +163,15 @@ def _variable_tasks(role: Role) -> Iterator[str]:
         f"    that: {prefix}_found.problems | length == 0",
         f"    fail_msg: \"{{{{ {prefix}_found.problems | join(' ') }}}}\"",
         "    quiet: true",
+        "  ignore_errors: false",
         "  vars:",
         f'    {prefix}_found: "{{{{ {found} }}}}"',
         "",
         "- name: Set the variables",
         "  ansible.builtin.set_fact:",
-        f'    {prefix}_given: "{{{{ {found}.given }}}}"',
+        f'    {prefix}_given: "{{{{ {found[:-1]}, strict=true).given }}}}"',
         "  no_log: true",
+        "  ignore_errors: false",
     )
 
 

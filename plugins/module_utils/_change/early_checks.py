@@ -16,6 +16,7 @@ from typing import Any
 from .._core.errors import InvalidInputError
 from .._ledger.change import Change
 from .._ledger.readings import Readings
+from .._ledger.sqlite import check_whole_path
 from .bulk_task import BulkTask
 
 
@@ -29,7 +30,8 @@ def check_ledger(where: str) -> None:
     """
     if "://" in where:
         return
-    folder = os.path.dirname(os.path.abspath(where))
+    check_whole_path(where)
+    folder = os.path.dirname(where)
     if not os.path.isdir(folder):
         why = f"the folder {folder} is not there"
     elif not os.access(folder, os.W_OK | os.X_OK):

@@ -316,9 +316,10 @@ def open_read_only(
     """
     if _is_url(where):
         ledger = Ledger(*postgresql.engine_of(where, password, postgresql_readonly=True), patience)
-    elif not os.path.exists(where) or not os.path.getsize(where):
-        return None
     else:
+        sqlite.check_whole_path(where)
+        if not os.path.exists(where) or not os.path.getsize(where):
+            return None
         ledger = Ledger(sqlite.reading_engine(where), where, patience, reads_file=where)
     with contextlib.ExitStack() as stack:
         stack.callback(ledger.close)

@@ -140,8 +140,24 @@ def _connect(path: str, uri: bool = False) -> sqlite3.Connection:
     return sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False, uri=uri)
 
 
+def check_whole_path(path: str) -> None:
+    """Refuse a relative path: from another folder it is another ledger, which does not know what was sent.
+
+    A task in the controller's process and one that runs as a module have different folders, too.
+
+    Raises:
+        InvalidInputError: names the path and the fix.
+    """
+    if not os.path.isabs(path):
+        raise InvalidInputError(
+            f"ledger '{path}' must be the whole path of a file, such as /var/lib/yateota/ledger.sqlite, or the URL of "
+            "a PostgreSQL database: from another folder, a relative path is another ledger."
+        )
+
+
 def _checked(path: str) -> str:
     """Return the file that a path names, or refuse one that is not safe as a ledger."""
+    check_whole_path(path)
     path = target_of(path, f"ledger '{path}'")
     kind = _network_file_system(os.path.dirname(path))
     if kind:

@@ -244,6 +244,14 @@ def test_the_roles_own_defaults_hold(find: Find) -> None:
     }
 
 
+def test_nothing_is_returned_in_part_if_that_is_asked_for(find: Find) -> None:
+    given = {**NEEDED, "bulk_change_stat": "failed"}
+    assert find(given, role="bulk_change")["problems"]
+    with pytest.raises(AnsibleLookupError, match="bulk_change_stat"):
+        find(given, role="bulk_change", strict="true")
+    assert find(NEEDED, role="bulk_change", strict="true") == find(NEEDED, role="bulk_change")
+
+
 @pytest.mark.parametrize("which", [{}, {"role": "nix"}, {"playbook": "nix"}, {"role": "campaigns", "playbook": "x"}])
 def test_what_the_lookup_itself_cannot_be_asked(which: dict[str, str], find: Find) -> None:
     with pytest.raises(AnsibleLookupError, match=r"give (the name|one) of"):

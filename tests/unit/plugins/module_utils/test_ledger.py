@@ -87,6 +87,16 @@ def test_there_is_nothing_to_look_into_before_the_first_plan(ledger: str, path: 
     assert not path.exists()
 
 
+@pytest.mark.parametrize("where", ["ledger.sqlite", "./ledger.sqlite", "../ledger.sqlite", "~/ledger.sqlite", ""])
+def test_a_relative_path_is_refused(where: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """From another folder, it would be another ledger."""
+    monkeypatch.chdir(tmp_path)
+    for way in (open_ledger, open_read_only):
+        with pytest.raises(InvalidInputError, match=r"must be the whole path of a file.*or the URL"):
+            way(where, None)
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_newer_ledger_is_refused(ledger: str) -> None:
     open_ledger(ledger, None).close()
     with engine_of(ledger).begin() as connection:
