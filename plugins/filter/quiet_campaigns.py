@@ -64,6 +64,10 @@ _value:
       description: The entries of the record for which this server has no campaign.
       type: list
       elements: dict
+    elsewhere:
+      description: Those of them that name another server.
+      type: list
+      elements: dict
 """
 
 
@@ -80,16 +84,26 @@ def quiet_campaigns(
             if campaign["campaign_id"] in ids - set(excepted) and campaign["state"] == CampaignState.PAUSED
         ],
         "missing": [dict(entry) for index, entry in enumerate(record) if not found[index]],
+        "elsewhere": [dict(entry) for entry in record if _names_server(entry) and not _is_of(entry, read)],
     }
 
 
 def _found(entry: Mapping[str, Any], read: Mapping[str, Any]) -> Mapping[str, Any] | None:
     """Return the campaign of an entry; None if this server has none."""
-    names_server = entry.get("api_url") is not None
-    if names_server and not is_one_server((entry["api_url"], entry["node"]), (read["api_url"], read["node"])):
+    names_server = _names_server(entry)
+    if names_server and not _is_of(entry, read):
         return None
     same = (campaign for campaign in read["campaigns"] if campaign["campaign_id"] == entry["campaign_id"])
     return next((campaign for campaign in same if names_server or campaign["name"] == entry["name"]), None)
+
+
+def _names_server(entry: Mapping[str, Any]) -> bool:
+    """Return whether an entry names its server. Release 1.0.0 did not record it."""
+    return entry.get("api_url") is not None
+
+
+def _is_of(entry: Mapping[str, Any], read: Mapping[str, Any]) -> bool:
+    return is_one_server((entry["api_url"], entry["node"]), (read["api_url"], read["node"]))
 
 
 class FilterModule:

@@ -38,13 +38,24 @@ def test_a_campaign_is_found_by_the_server_and_its_id(
 ) -> None:
     found = quiet_campaigns([entry], {**HERE, "campaigns": [campaign]})
     restart = [{name: campaign[name] for name in ("campaign_id", "name")}]
-    assert found == {"to_start": restart if restarts else [], "missing": [entry] if is_missing else []}
+    assert (found["to_start"], found["missing"]) == (restart if restarts else [], [entry] if is_missing else [])
 
 
 def test_a_campaign_that_the_list_pauses_stays_paused_and_is_not_missing() -> None:
-    assert quiet_campaigns([NEW], {**HERE, "campaigns": [PAUSED]}, [167]) == {"to_start": [], "missing": []}
+    assert quiet_campaigns([NEW], {**HERE, "campaigns": [PAUSED]}, [167]) == {
+        "to_start": [],
+        "missing": [],
+        "elsewhere": [],
+    }
 
 
 def test_one_that_is_recorded_twice_is_started_once() -> None:
     found = quiet_campaigns([OLD, {**NEW, "name": "Before"}, NEW], {**HERE, "campaigns": [PAUSED]})
-    assert found == {"to_start": [OLD], "missing": []}
+    assert (found["to_start"], found["missing"]) == ([OLD], [])
+
+
+def test_entries_of_another_server_are_named() -> None:
+    """One that names no server, or has another way to write this one, is none of them."""
+    others = [{**NEW, "node": "ota2"}, {**NEW, "api_url": "https://other.example.net/api.php"}]
+    here = [OLD, NEW, {**NEW, "campaign_id": 999}, {**NEW, "api_url": "https://ota.example.net:443//api.php"}]
+    assert quiet_campaigns([*here, *others], {**HERE, "campaigns": [PAUSED]})["elsewhere"] == others
