@@ -691,11 +691,13 @@ change:
       description:
         - When the change ends, if a run continues now, or when the window opens, and again at each further opening, at a rate that stays.
         - It counts the participants that are planned, not attempts that are still to fail.
-        - Null if nothing remains to be sent, if a person must act first (a held or aborted change), or if no rate is known yet.
+        - Null if nothing remains to be sent, if a person must act first (a held or aborted change), if no rate is known yet, or if the end is
+          more than 10 years away.
       type: dict
       contains:
         ends:
-          description: When the last wave ends, its soak included. Null if no further window opens, or if no rate is known.
+          description: When the last wave ends, its soak included. Null if no further window opens, if no rate is known, or if it is more than 10 years
+            away.
           type: str
         ends_local:
           description: The same moment by the clock of the window's time zone, with its offset.

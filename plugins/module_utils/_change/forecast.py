@@ -26,6 +26,9 @@ from .options import RolloutOptions
 from .windows import Window, window_of
 
 _AT_ONCE = 1e9  # requests per second, for a rate that is not known
+_YEARS = 10
+_HORIZON = _YEARS * 365.25 * 86400
+"""The seconds within which an end is looked for: by then, no rate and no window is as it was."""
 MEASURED, EARLIER, LIMIT = "measured", "earlier_change", "limit"
 _FORESEEN = (*NOT_BEGUN_STATUSES, ChangeStatus.IN_PROGRESS, ChangeStatus.WINDOW_CLOSED)
 """The statuses of a change that continues by itself: nobody knows when another one does."""
@@ -55,7 +58,8 @@ class Timeline:
     Attributes:
         moment: how far it has come, in Unix seconds: the end, when it is over.
         remaining: how many participants remain.
-        ends: whether it has an end: false if no further window opens.
+        horizon: until when an end is looked for, in Unix seconds.
+        ends: whether it has an end: false if no further window opens, or if it is beyond the horizon.
         sending, pauses, closed: the seconds of sending, between waves, and of closed windows.
         closes: when the first window closes, in Unix seconds; None if it does not.
         remaining_then: how many remain at that moment; None if everything is sent before it.
@@ -63,6 +67,7 @@ class Timeline:
 
     moment: float
     remaining: float
+    horizon: float = math.inf
     ends: bool = True
     sending: float = 0.0
     pauses: float = 0.0
@@ -95,6 +100,9 @@ class Timeline:
 
     def _open(self, window: Window) -> float | None:
         """Wait until the window is open; return when it closes, or None."""
+        if self.moment > self.horizon:
+            self.ends = False
+            return self.moment
         opening = window.next_opening(self.moment)
         if opening is None:
             self.ends, self.remaining_then = False, self.remaining_then or self.remaining
@@ -157,8 +165,8 @@ def forecast(change: Change, limits: PaceLimits | None = None, summary: Summary 
         summary: the change's sums; None to read them.
 
     Returns:
-        The forecast. None if nothing remains to be sent, if a person must act before anything is sent, or if no rate
-        is known and the soaks alone fit into the window.
+        The forecast. None if nothing remains to be sent, if a person must act before anything is sent, if no rate
+        is known and the soaks alone fit into the window, or if it fits and its end is beyond ``_HORIZON``.
     """
     record = change.record()
     if status_of(record) not in _FORESEEN or (limits is None and not record.limits):
@@ -173,8 +181,8 @@ def forecast(change: Change, limits: PaceLimits | None = None, summary: Summary 
     rate, basis = _rate(change, pace, limits)
     now = change.clock.now()
     timeline = simulate(pace, limits, rate or _AT_ONCE, now)
-    if rate is None and timeline.remaining_then is None:
-        return None  # the soaks alone fit: there is nothing to say
+    if timeline.remaining_then is None and (rate is None or not timeline.ends):
+        return None  # the soaks alone fit, or it is beyond the horizon: there is nothing to say
     return _result(pace, timeline, limits, rate, basis, now)
 
 
@@ -202,13 +210,14 @@ def simulate(pace: Pace, limits: PaceLimits, rate: float, now: float) -> Timelin
         now: the present moment, in Unix seconds.
     """
     pause = max(limits.soak, pace.pause or 0.0)
-    timeline = Timeline(now, (pace.in_wave or 0) + pace.waiting)
+    timeline = Timeline(now, (pace.in_wave or 0) + pace.waiting, now + _HORIZON)
     if pace.in_wave == 0 and pace.answered is not None:  # all of it are sent: the rest of its soak remains
         timeline.pauses = max(0.0, pace.answered + pause - now)
         timeline.moment += timeline.pauses
     for size, count, due in _sizes(pace, limits):
         timeline.moment = max(timeline.moment, due or 0.0)
         timeline.send(size, count, rate, pause, limits.window)
+    timeline.ends = timeline.ends and timeline.moment <= timeline.horizon
     return timeline
 
 
@@ -246,9 +255,9 @@ def _result(
         "ends": iso(ends),
         "ends_local": None if ends is None else limits.window.local(ends),
         "seconds": None if ends is None else round(ends - now),
-        "sending_seconds": round(timeline.sending),
-        "pause_seconds": round(timeline.pauses),
-        "closed_seconds": round(timeline.closed),
+        "sending_seconds": round(min(timeline.sending, _HORIZON)),
+        "pause_seconds": round(min(timeline.pauses, _HORIZON)),
+        "closed_seconds": round(min(timeline.closed, _HORIZON)),
         "waves": sum(count for _size, count, _due in _sizes(pace, limits)),
         "rate": rate and round(rate, 1),
         "basis": basis,
@@ -262,14 +271,19 @@ def _result(
 
 def _sentence(timeline: Timeline, window: Window, rate: float | None, now: float) -> str:
     pace = f"At {rate:.3g} requests per second" if rate else "By its soaks alone"
-    at = f"{window.local(timeline.moment)}, in {duration(timeline.moment - now)}"
+    ends = ""
+    if timeline.ends and rate:
+        ends = f"ends at about {window.local(timeline.moment)}, in {duration(timeline.moment - now)}"
     if timeline.remaining_then is None or timeline.closes is None:
-        return f"{pace}, it ends at about {at}."
+        return f"{pace}, it {ends}."
     closing = f"{pace}, it does not fit into the window that closes at {window.local(timeline.closes)}"
     then = f"about {timeline.remaining_then:.0f} participants remain then"
     if not timeline.ends:
-        return f"{closing}: {then}. No later window opens."
-    return f"{closing}: {then}." + (f" It ends at about {at}." if rate else "")
+        why = (
+            f"It does not end within {_YEARS} years" if timeline.moment > timeline.horizon else "No later window opens"
+        )
+        return f"{closing}: {then}. {why}."
+    return f"{closing}: {then}." + (f" It {ends}." if ends else "")
 
 
 def duration(seconds: float) -> str:

@@ -12,11 +12,19 @@ _STEP = 0.001
 """Seconds between the latest moment that is recorded and the first of a further run."""
 
 
+_LATEST = datetime.datetime(9999, 12, 31, tzinfo=datetime.UTC).timestamp()
+"""The latest moment that is written, for all later ones: an interval or a soak may be of any length."""
+
+
 def iso(moment: float | None, timespec: str = "milliseconds") -> str | None:
     """Write Unix seconds as ISO 8601 in UTC."""
     if moment is None:
         return None
-    return datetime.datetime.fromtimestamp(moment, datetime.UTC).isoformat(timespec=timespec).replace("+00:00", "Z")
+    return (
+        datetime.datetime.fromtimestamp(min(moment, _LATEST), datetime.UTC)
+        .isoformat(timespec=timespec)
+        .replace("+00:00", "Z")
+    )
 
 
 def readable(moment: float) -> str:

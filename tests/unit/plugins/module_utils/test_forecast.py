@@ -227,6 +227,42 @@ def test_soaks_alone_that_do_not_fit_are_warned_of(bulk: Bulk) -> None:
     assert (planned["change"]["forecast"]["rate"], planned["change"]["forecast"]["remaining_then"]) == (None, 24)
 
 
+@pytest.mark.parametrize("rate", [1e-10, 1e-300])
+@pytest.mark.parametrize("window", [None, {"hours": ["00:00-12:00"], "time_zone": "UTC"}])
+def test_an_end_that_is_many_years_away_is_not_foreseen(bulk: Bulk, rate: float, window: Any) -> None:
+    """The year 10000 cannot be written, and not all nights until then are gone through."""
+    planned = bulk("planned", rollout={"maximum_per_second": rate}, window=window)
+    foreseen = planned["change"]["forecast"]
+    assert (planned.get("msg"), planned["remaining"]) == (None, 44)
+    if window is None:
+        assert foreseen is None
+        assert planned["warnings"] == []
+        return
+    assert (foreseen["ends"], foreseen["ends_local"], foreseen["seconds"], foreseen["fits"]) == (
+        None,
+        None,
+        None,
+        False,
+    )
+    assert "about 44 participants remain then. It does not end within 10 years." in planned["warnings"][0]
+
+
+@pytest.mark.parametrize("rate", [None, 100.0])
+@pytest.mark.parametrize("window", [None, {"hours": ["00:00-12:00"], "time_zone": "UTC"}])
+def test_soaks_of_many_years_are_not_foreseen(bulk: Bulk, rate: float | None, window: Any) -> None:
+    rollout = {"soak": 1e12, "wave_size": 10, "maximum_per_second": rate}
+    planned = bulk("planned", rollout=rollout, window=window)
+    assert "msg" not in planned
+    assert (planned["change"]["forecast"] or {"ends": None})["ends"] is None
+
+
+def test_attempts_that_are_due_in_many_years_are_reported(bulk: Bulk) -> None:
+    further = {"maximum": 2, "interval": 1e12}
+    done = bulk("applied", attempts=further)
+    assert done["change"]["attempts"]["next_due"].startswith("9999-12-31")
+    assert bulk("applied", attempts=further)["change"]["forecast"] is None
+
+
 def test_who_must_wait_for_a_person_has_no_forecast(bulk: Bulk, opened: Ledger) -> None:
     bulk("applied", rollout={"wave_size": 10, "maximum_per_second": 1000}, max_waves=1)
     change = find_change(opened, "CHG1")
