@@ -133,7 +133,7 @@ def plan_participant(action: str, current: str | None, force: bool = False) -> P
     return ParticipantPlan(verdict, current, _LEADS_TO[action] if verdict is Verdict.ACT else current, reason)
 
 
-def plan_sim(action: str, states: Sequence[str | None], force: bool = False) -> ParticipantPlan:
+def plan_sim(action: str, states: Sequence[str | None], force: bool = False) -> tuple[ParticipantPlan, int]:
     """Judge one action on a SIM by the server states of its participants.
 
     The participant of the highest rank decides.
@@ -142,8 +142,13 @@ def plan_sim(action: str, states: Sequence[str | None], force: bool = False) -> 
         action: an ``Action``.
         states: at least one.
         force: send in any states.
+
+    Returns:
+        The verdict, and the place of the state that decides.
     """
-    return min((plan_participant(action, state, force) for state in states), key=lambda plan: _RANK[plan.verdict])
+    plans = [plan_participant(action, state, force) for state in states]
+    decides = min(range(len(plans)), key=lambda place: _RANK[plans[place].verdict])
+    return plans[decides], decides
 
 
 # A message that is under way is not sent twice; what can be sent for one participant is not refused for another.

@@ -30,6 +30,7 @@ class Entry:
     Attributes:
         given: the given ones of ``IDENTIFIERS`` and ``campaign_id``.
         found: the rows of the campaign's list that fit it; None if the list was not read to its end.
+        decides: the one of them whose state decides about the action, and shows whether it was carried out.
         plan: the verdict on the action, once the list is judged.
         send: whether the action is to be sent, or was.
         outcome, after, message: the outcome; before anything is sent, the expected one.
@@ -38,6 +39,7 @@ class Entry:
 
     given: dict[str, Any]
     found: list[Participant] | None = None
+    decides: Participant | None = None
     plan: ParticipantPlan = field(default_factory=lambda: ParticipantPlan(Verdict.SKIP, None, None, ""))
     send: bool = False
     outcome: EntryOutcome = EntryOutcome.UNCHANGED
@@ -52,8 +54,20 @@ class Entry:
 
     @property
     def state(self) -> str | None:
-        """Return the server state, or None if it was not read."""
-        return self.found[0].state if self.found else None
+        """Return the server state that decides, or None if it was not read."""
+        return self.decides.state if self.decides else None
+
+    def find_again(self, found: list[Participant] | None) -> None:
+        """Take the rows of a later reading; the one that decides is the same participant's, or none.
+
+        Without ids, only rows that are alone are known to be the same.
+        """
+        before = self.decides
+        if before is not None and before.participant_id is not None:
+            same = [each for each in found or () if each.participant_id == before.participant_id]
+        else:
+            same = found if found and self.found and len(self.found) == 1 else []
+        self.found, self.decides = found, same[0] if len(same) == 1 else None
 
     def fits(self, participant: Participant) -> bool:
         """Return whether all identifiers given are this participant's."""
@@ -159,5 +173,5 @@ def _read_states(reader: Reader, campaign_id: int, wanted: list[Entry], most_pag
     else:
         complete = True
     for entry in wanted:
-        entry.found = found[id(entry)] if complete or found[id(entry)] else None
+        entry.find_again(found[id(entry)] if complete or found[id(entry)] else None)
     return complete or all(found.values())

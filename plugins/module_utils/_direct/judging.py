@@ -109,6 +109,8 @@ def _judged(action: str, entry: Entry, force: bool) -> ParticipantPlan:
     if entry.found is not None and not entry.found:
         return ParticipantPlan(Verdict.REFUSE, None, None, misidentified(action).missing)
     found = entry.found or []
+    plan, decides = plan_sim(action, [participant.state for participant in found] or [None], force)
+    entry.decides = found[decides] if found else None
     if len(_units(action, found)) > 1:
         more = ", …" if len(found) > _IDS_SHOWN else ""
         ids = ", ".join(str(participant.participant_id) for participant in found[:_IDS_SHOWN])
@@ -117,7 +119,7 @@ def _judged(action: str, entry: Entry, force: bool) -> ParticipantPlan:
     why = why_not_named(action, entry.known)
     if why:
         return ParticipantPlan(Verdict.REFUSE, entry.state, entry.state, why)
-    return plan_sim(action, [participant.state for participant in found] or [None], force)
+    return plan
 
 
 def _keep_rank(action: str, entry: Entry) -> tuple[int, ...]:

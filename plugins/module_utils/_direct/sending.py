@@ -127,14 +127,14 @@ def _read_by_number(reader: Reader, entry: Entry) -> bool:
     state = (reader.states_of_number(entry.found[0].msisdn) or {}).get(entry.campaign_id)
     if state is None:
         return False
-    entry.found = [dataclasses.replace(entry.found[0], state=state)]
+    entry.find_again([dataclasses.replace(entry.found[0], state=state)])
     return True
 
 
 def settle_unknown(reader: Reader, action: str, unknown: Sequence[Entry]) -> None:
     """Read the states of entries of unknown outcome, and settle those proven.
 
-    An outcome is proven if the new state shows that the action was carried out.
+    An outcome is proven if the new state of the participant that decided shows that the action was carried out.
     """
     try:
         look_up(reader, [entry for entry in unknown if not _read_by_number(reader, entry)], None)

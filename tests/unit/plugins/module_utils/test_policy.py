@@ -177,7 +177,9 @@ def test_of_a_sims_participants_one_under_way_decides_then_one_to_act_on(action:
     for first in verdicts:
         for second in verdicts:
             decides = min((first, second), key=lambda state: order.index(verdicts[state]))
-            assert plan_sim(action, [first, second]) == plan_participant(action, decides)
+            plan, place = plan_sim(action, [first, second])
+            assert plan == plan_participant(action, decides)
+            assert plan == plan_participant(action, (first, second)[place])
 
 
 def test_which_of_several_entries_stays() -> None:

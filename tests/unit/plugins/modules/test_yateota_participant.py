@@ -251,6 +251,38 @@ def test_an_id_is_the_same_with_and_without_its_campaign(run_task: RunTask, sand
 
 
 @pytest.mark.parametrize(
+    ("before", "after", "proven"),
+    [
+        ([(1, "unallocated"), (2, "failed")], [(1, "unallocated"), (2, "failed")], False),
+        ([(2, "failed"), (1, "unallocated")], [(1, "unallocated"), (2, "failed")], False),
+        ([(1, "unallocated"), (2, "failed")], [(2, "pending_build"), (1, "unallocated")], True),
+        ([(1, "unallocated"), (2, "failed")], [(1, "unallocated")], False),
+        ([(1, "unallocated"), (2, "failed")], [(1, "pending_build"), (2, "failed")], False),
+        ([(None, "unallocated"), (None, "failed")], [(None, "unallocated"), (None, "failed")], False),
+        ([(None, "unallocated"), (None, "failed")], [(None, "pending_build")], False),
+        ([(None, "failed")], [(None, "pending_build")], True),
+    ],
+)
+def test_only_the_participant_that_decided_proves_what_became_of_a_rerun(
+    run_task: RunTask, parrot: Any, before: list[Any], after: list[Any], proven: bool
+) -> None:
+    """A SIM may have several participants in a campaign, and another one's state shows nothing."""
+
+    def answers(rows: list[Any]) -> list[dict[str, Any]]:
+        listed = [{"participant_id": number, "iccid": ICCID, "state": state} for number, state in rows]
+        pages = [listed, listed[-1:]][: len(rows)]  # they overlap
+        return [{"code": 0, "count": len(rows)}, *({"code": 0, "participants": page} for page in pages)]
+
+    lost = {"code": 200, "message": "Timeout waiting for Yate response."}
+    parrot.answers = [http(json.dumps(each)) for each in (*answers(before), lost, *answers(after))]
+    given = {"iccid": ICCID, "campaign_id": 167, "retries": 0}
+    result = run_task(yateota_participant, parrot.api_url, action="rerun", **given)
+    assert result["summary"]["acted" if proven else "unknown"] == 1, result
+    assert result["results"][0]["before"] == "failed"
+    assert bool(result.get("failed")) is not proven
+
+
+@pytest.mark.parametrize(
     ("action", "given", "form"),
     [
         ("rerun", {"participant_id": 195, "campaign_id": 167}, {"iccid": ICCID}),
