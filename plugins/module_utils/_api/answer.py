@@ -45,7 +45,16 @@ _API_WORDS = frozenset(
 
 
 class NoAnswerError(Exception):
-    """A body that is not a complete answer of the API; says what it is instead."""
+    """A body that is not a complete answer of the API; says what it is instead.
+
+    Args:
+        found: what it is.
+        is_page: whether it is a text without any JSON, as other servers than the API send.
+    """
+
+    def __init__(self, found: str, is_page: bool = False) -> None:
+        super().__init__(found)
+        self.is_page = is_page
 
 
 def whole_number(value: Any) -> int | None:
@@ -113,18 +122,18 @@ class AnswerSanitizer:
             longest = _LONGEST_TRACE if lines else _LONGEST_TEXT
             return _Cleaning(hide, self._secret, longest, lines).object(body, _DEEPEST)
         except (ValueError, RecursionError, MemoryError):
-            raise NoAnswerError(self._instead(text)) from None
+            raise self._instead(text) from None
 
-    def _instead(self, text: str) -> str:
+    def _instead(self, text: str) -> NoAnswerError:
         """Describe what came in place of an answer, such as HTML or a warning of PHP."""
         title = self.line(title_of(text))
         if title:
-            return f"a page titled '{title}'"
+            return NoAnswerError(f"a page titled '{title}'", is_page=True)
         if text[0] in "{[":
-            return "no whole JSON"
+            return NoAnswerError("no whole JSON")
         words, brace, _rest = text[:65536].partition("{")
         said = self.line(re.sub("<[^<>]*>", " ", words))
-        return f"'{said}' {'before' if brace else 'and no'} JSON"
+        return NoAnswerError(f"'{said}' {'before' if brace else 'and no'} JSON", is_page=not brace)
 
     def _may_hold_echo(self, text: str) -> bool:
         """Return whether the texts in a JSON body may echo the secret.

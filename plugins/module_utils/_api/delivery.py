@@ -24,6 +24,10 @@ _TOO_MANY = 429
 _PAUSE_FIRST, _PAUSE_MOST = 1.0, 30.0  # seconds, used if the server names no time
 _ASKED_MOST = 600.0
 """The seconds for which a server may keep asking for pauses before sending stops."""
+_NOTHING_MORE_UNKNOWN = (
+    "Nothing more was sent, because the next requests would come to the same: find the cause, then run this again for "
+    "those not sent."
+)
 
 _NEW_RATE_SECONDS = 0.2
 """The seconds after which a thread that waits for its turn takes a higher rate into account."""
@@ -149,7 +153,7 @@ class Delivery:
     Args:
         client: sends the requests.
         limiter: gives the turns.
-        switch: turned on when the next request would fail like the last.
+        switch: turned on when the next request would come to the same failure as the last.
         may_send: called before each try, and right before the bytes are sent.
     """
 
@@ -204,6 +208,9 @@ class Delivery:
         try:
             self.call("action_participant", params, may_send_now)
         except OutcomeUnknownError as error:
+            if self.refusals.note_unknown(error, subject):
+                alike = "" if error.is_of_every_request else "The outcome of each request is unknown, for one reason: "
+                self._switch.stop(error.restated(f"{alike}{error} {_NOTHING_MORE_UNKNOWN}"))
             return AttemptResult(RequestOutcome.UNKNOWN, error)
         except NotSentError:
             return AttemptResult(RequestOutcome.NOT_CARRIED_OUT)

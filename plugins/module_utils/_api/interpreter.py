@@ -119,7 +119,7 @@ class AnswerInterpreter:
         try:
             body = self._sanitizer.body(reply.text, lines=self._request == "trace")
         except NoAnswerError as error:
-            raise self._no_answer(reply, str(error)) from None
+            raise self._no_answer(reply, str(error), error.is_page) from None
         code = whole_number(body.pop("code", None))
         if code is None:
             raise self._no_answer(reply, "an answer without a code")
@@ -152,15 +152,12 @@ class AnswerInterpreter:
             message=said,
         )
 
-    def _no_answer(self, reply: Reply, found: str) -> YateotaError:
+    def _no_answer(self, reply: Reply, found: str, is_page: bool = False) -> YateotaError:
         text = f"{self._what}: the server sent {found} where an answer of the API was expected"
+        advice = f". Check that api_url {self._connection.api_url} is the API's own URL"
         if self.is_write:
-            return self._unsettled(text, http_status=reply.status)
-        return BadAnswerError(
-            f"{text}. Check that api_url {self._connection.api_url} is the API's own URL.",
-            request=self._request,
-            http_status=reply.status,
-        )
+            return self._unsettled(f"{text}{advice if is_page else ''}", is_page, http_status=reply.status)
+        return BadAnswerError(f"{text}{advice}.", request=self._request, http_status=reply.status)
 
     def _refused(self, code: int, message: Any) -> Exception:
         """Return the failure for a body code other than 0."""
@@ -187,7 +184,9 @@ class AnswerInterpreter:
         meaning = _HTTP.get(status, _Meaning(otherwise))
         is_unread = meaning.is_unread or pause is not None
         if self.is_write and (not is_unread or self._was_read(reply)):
-            return self._unsettled(f"{text}{self._http_advice(reply)}", http_status=status, message=reason)
+            is_not_the_api = 300 <= status < 500 and self._code(reply) is None
+            advised = f"{text}{self._http_advice(reply)}"
+            return self._unsettled(advised, is_not_the_api, http_status=status, message=reason)
         if meaning.failure is AuthError:
             given = "is wrong or may not be used from here" if self._connection.api_secret else "is needed"
             return AuthError(f"{text}: api_secret {given}.", **facts)
@@ -197,11 +196,15 @@ class AnswerInterpreter:
 
     def _was_read(self, reply: Reply) -> bool:
         """Return whether the body shows that the request was read, despite its status."""
-        try:
-            code = whole_number(self._sanitizer.body(reply.text).get("code"))
-        except NoAnswerError:
-            return False
+        code = self._code(reply)
         return code != reply.status and (code == 0 or code in _UNSETTLED_CODES)  # the status again is a gateway's
+
+    def _code(self, reply: Reply) -> int | None:
+        """Return the code in the body of an HTTP error; None if it is no answer of the API."""
+        try:
+            return whole_number(self._sanitizer.body(reply.text).get("code"))
+        except NoAnswerError:
+            return None
 
     def _http_advice(self, reply: Reply) -> str:
         """Return advice on an HTTP status other than 200, as the end of a sentence."""
@@ -220,8 +223,10 @@ class AnswerInterpreter:
             return ". Check the server's log"
         return f". Check that api_url {url} is the API's own URL"
 
-    def _unsettled(self, text: str, **facts: Any) -> OutcomeUnknownError:
-        return OutcomeUnknownError(f"{text}. {_UNSETTLED_ADVICE}", request=self._request, **facts)
+    def _unsettled(self, text: str, is_of_every_request: bool = False, **facts: Any) -> OutcomeUnknownError:
+        error = OutcomeUnknownError(f"{text}. {_UNSETTLED_ADVICE}", request=self._request, **facts)
+        error.is_of_every_request = is_of_every_request
+        return error
 
 
 def _names_something(params: Mapping[str, Any]) -> bool:

@@ -103,6 +103,10 @@ class FleetPart:
         """
         check_resumable(self._change, self._options)
         resume_all(self._change, self._began)
+        return self.count_from_now()
+
+    def count_from_now(self) -> float:
+        """Let only attempts from now on count for the next abort; return this moment, in Unix seconds."""
         self._share(executed=0, bad=0)
         moment = self._change.clock.moment()
         self._change.update(judged_from=moment)

@@ -333,6 +333,8 @@ class Rollout:
         if self._delivery.refusals.taken_back and isinstance(error, ApiError):
             own = "If these participants themselves are the reason, set resume_aborted to record it and continue."
             raise error.restated(f"{error} {own}")
+        if self._delivery.refusals.is_every_outcome_unknown:
+            self._threshold.forget()
         raise error
 
     def _end(self) -> None:

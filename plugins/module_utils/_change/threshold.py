@@ -56,6 +56,10 @@ class AbortThreshold:
         """Continue after an abort, as ``FleetPart.resume``: the attempts count from now on."""
         self._since = self._fleet.resume()
 
+    def forget(self) -> None:
+        """Let the attempts so far not count for the next run: what answered them was not about these participants."""
+        self._since = self._fleet.count_from_now()
+
     def recount(self) -> None:
         """Count the recorded attempts, while none is under way."""
         self._tally = self._attempts.tally(self._since, self._rule)

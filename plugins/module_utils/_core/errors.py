@@ -129,6 +129,10 @@ class OutcomeUnknownError(YateotaError):
     """A write that was sent, and whose outcome is unknown.
 
     Nothing proves whether it was carried out. It must not be sent again on a guess.
+
+    Attributes:
+        is_of_every_request: whether what answered is not the API, so that the next request would come to the same.
     """
 
     kind = "outcome_unknown"
+    is_of_every_request = False

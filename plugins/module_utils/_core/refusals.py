@@ -1,7 +1,7 @@
 # Copyright (c) 2026 simops.yateota contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Interpret body codes: whether one participant or every request is refused."""
+"""Interpret bad answers: whether they are about one participant or every request."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from .body_codes import MISSING_PARAMETER, NOT_ALLOWED, NOT_FOUND, UNKNOWN_VALUE
-from .errors import ApiError
+from .errors import ApiError, OutcomeUnknownError, YateotaError
 from .identifiers import IDENTIFIERS
 
 ALIKE_LIMIT = 3
-"""How many equal refusals, before anything was carried out, count as a refusal of every request [A]."""
+"""How many equal bad answers in a row, before anything was carried out, count as those to every request [A]."""
 
 REFUSAL_CODES = {
     UNKNOWN_VALUE: "a value, a node or a request that the server does not know",
@@ -78,25 +78,28 @@ def about(code: int | None, message: str, params: Mapping[str, Any]) -> About:
 
 
 class Refusals:
-    """The refusals of one run, sorted by what they are about.
+    """The refusals and unknown outcomes of one run, sorted by what they are about.
 
-    Several threads may use it. Three equal refusals in a row, before anything was carried out, stop the run. Only the
-    third shows that the participants are not the cause: all three are in ``taken_back``, to be planned again.
+    Several threads may use it. Three equal ones in a row, before anything was carried out, stop the run. Only the third
+    shows that the participants are not the cause. Of refusals, all three are in ``taken_back``, to be planned again;
+    outcomes that are unknown stay so.
 
     Attributes:
         taken_back: the subjects of refusals that counted as their participants' own until more of the same kind came.
+        is_every_outcome_unknown: whether unknown outcomes have stopped the run.
     """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._alike_are_their_own = False
-        self._kind: tuple[int | None, str] | None = None
+        self._alike_are_their_own = self._is_any_carried_out = False
+        self._kind: tuple[object, ...] | None = None
         self._alike: list[Any] = []
         self.taken_back: list[Any] = []
+        self.is_every_outcome_unknown = False
 
     def note_carried_out(self) -> None:
         """Note that the server carried out a request: it does not refuse all of them."""
-        self._alike_are_their_own = True
+        self._alike_are_their_own = self._is_any_carried_out = True
 
     def accept_alike(self) -> None:
         """Note that a person found equal refusals to be the participants' own."""
@@ -119,12 +122,26 @@ class Refusals:
             if what is About.PARTICIPANT or self._alike_are_their_own:
                 self._alike = []
                 return False
-            kind = (error.code, re.sub(r"\d+", "#", error.message or ""))
-            if kind != self._kind:
-                self._kind, self._alike = kind, []
-            self._alike.append(subject)
-            if len(self._alike) < ALIKE_LIMIT:
+            if not self._is_third_alike(error, subject):
                 return False
             self.taken_back += self._alike
             self._alike = []
             return True
+
+    def note_unknown(self, error: OutcomeUnknownError, subject: Any) -> bool:
+        """Note an unknown outcome; return whether that of the next request would be unknown as well.
+
+        If so, the sending must stop: each further request may be carried out without anybody knowing.
+        """
+        with self._lock:
+            is_alike = not self._is_any_carried_out and self._is_third_alike(error, subject)
+            self.is_every_outcome_unknown |= error.is_of_every_request or is_alike
+            return error.is_of_every_request or is_alike
+
+    def _is_third_alike(self, error: YateotaError, subject: Any) -> bool:
+        """Note one of a row of equal bad answers; return whether there are as many as ``ALIKE_LIMIT``."""
+        kind = (type(error), error.code, error.http_status, re.sub(r"\d+", "#", error.message or ""))
+        if kind != self._kind:
+            self._kind, self._alike = kind, []
+        self._alike.append(subject)
+        return len(self._alike) >= ALIKE_LIMIT

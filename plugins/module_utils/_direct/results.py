@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from .._core.errors import InvalidInputError, YateotaError
+from .._core.errors import InvalidInputError, OutcomeUnknownError, YateotaError
 from .._core.identifiers import IDENTIFIERS, LONG_NUMBER, described
 from .._core.states import EntryOutcome
 from .entries import Entry
@@ -40,13 +40,15 @@ def refusal(action: str, entries: Sequence[Entry]) -> InvalidInputError | None:
 def failure(action: str, entries: Sequence[Entry]) -> YateotaError | None:
     """Return the failure of a task after it has sent; None if all went well.
 
-    It is the first unknown outcome, else the first failure or refusal of the server.
+    It is the first unknown outcome, or why nothing more was sent after it; else the first failure or refusal of the
+    server.
     """
     bad = [entry for entry in entries if entry.outcome == EntryOutcome.UNKNOWN]
     bad += [entry for entry in entries if entry.outcome in (EntryOutcome.FAILED, EntryOutcome.REFUSED) and entry.error]
     if not bad or not bad[0].error:
         return None
-    error = bad[0].error
+    stops = (entry.error for entry in bad if not entry.send and isinstance(entry.error, OutcomeUnknownError))
+    error = next(stops, bad[0].error)
     if len(entries) > 1:
         counts = ", ".join(f"{count} {outcome}" for outcome, count in summary(entries).items() if count)
         text = f"{action} of {len(entries)} participants came to {counts}. The first: {error}{_reasons(bad)}"

@@ -41,6 +41,7 @@ SEEN = {
     "drop_before": "dropped",
     "drop_after": "dropped",
     "delay": 0,
+    "http_404": 404,
     "http_500": 500,
     "http_502": 502,
     "http_503": 503,

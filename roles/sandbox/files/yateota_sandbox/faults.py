@@ -16,6 +16,7 @@ Kind = Literal[
     "drop_before",
     "drop_after",
     "delay",
+    "http_404",
     "http_500",
     "http_502",
     "http_503",

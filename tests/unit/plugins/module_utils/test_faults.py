@@ -49,6 +49,7 @@ OUTCOMES: dict[str, tuple[type[YateotaError] | None, int, type[YateotaError] | N
     "drop_before": (TransportError, AGAIN, OutcomeUnknownError),
     "drop_after": (TransportError, AGAIN, OutcomeUnknownError),
     "delay": (TransportError, AGAIN, OutcomeUnknownError),
+    "http_404": (TransportError, ONCE, OutcomeUnknownError),
     "http_500": (TransportError, ONCE, OutcomeUnknownError),
     "http_502": (TransportError, AGAIN, OutcomeUnknownError),
     "http_503": (TransportError, AGAIN, OutcomeUnknownError),

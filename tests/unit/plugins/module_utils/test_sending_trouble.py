@@ -294,6 +294,91 @@ def test_refusals_alike_that_are_the_first_participants_own_hold_up_no_list(bulk
     assert set(acted_on(sandbox).values()) == {1}
 
 
+NOT_THE_API = [
+    {"kind": "redirect", "location": "https://ota.example.net/api.php"},
+    {"kind": "html"},
+    {"kind": "http_404"},
+]
+AWAY = [{"kind": kind} for kind in ("timeout_before", "http_500", "http_503", "truncated", "no_result", "drop_before")]
+
+
+def break_writes(sandbox: Sandbox, fault: dict[str, Any], nth: int = 1) -> None:
+    """Have the n-th and all further writes meet this fault."""
+    sandbox.clear_faults()
+    sandbox.fault(request="action_participant", nth=nth, times=99, **fault)
+
+
+@pytest.mark.parametrize("fault", NOT_THE_API, ids=str)
+@pytest.mark.parametrize("nth", [1, 3])
+def test_what_is_not_the_api_gets_one_write(
+    bulk: Bulk, direct: Bulk, sandbox: Sandbox, fault: dict[str, Any], nth: int
+) -> None:
+    break_writes(sandbox, fault, nth)
+    listed = direct()
+    assert listed["summary"] == {"acted": nth - 1, "unchanged": 0, "refused": 0, "failed": 10 - nth, "unknown": 1}
+    assert listed["failure"]["kind"] == "outcome_unknown"
+    assert "Nothing more was sent, because the next requests would come to the same: find the cause" in listed["msg"]
+    assert "api_url" in listed["msg"]
+
+    break_writes(sandbox, fault, nth)
+    result = bulk("applied", rollout={"concurrency": 1})
+    assert result["failure"]["kind"] == "outcome_unknown"
+    counts = nonzero_counts(result)
+    # Those of the list are not failed any more.
+    assert (counts.get("done", 0), counts["unknown"], counts["planned"]) == (nth - 1, 1, 44 - (nth - 1) - nth)
+    assert "Nothing more was sent, because the next requests would come to the same: find the cause" in result["msg"]
+
+    sandbox.clear_faults()
+    after = bulk("applied", rollout={"concurrency": 1})
+    assert nonzero_counts(after)["unknown"] == 1
+    assert "planned" not in nonzero_counts(after)
+    assert set(acted_on(sandbox).values()) == {1}
+
+
+@pytest.mark.parametrize("fault", AWAY, ids=str)
+@pytest.mark.parametrize("concurrency", [1, 3])
+def test_outcomes_that_are_all_unknown_from_the_start_stop_the_run(
+    bulk: Bulk, direct: Bulk, sandbox: Sandbox, fault: dict[str, Any], concurrency: int
+) -> None:
+    most = ALIKE_LIMIT + concurrency  # those under way
+    break_writes(sandbox, fault)
+    listed = direct(concurrency=concurrency)
+    assert ALIKE_LIMIT <= listed["summary"]["unknown"] <= most
+    assert listed["summary"]["unknown"] + listed["summary"]["failed"] == 10
+    assert "The outcome of each request is unknown, for one reason: action_participant (retry) for" in listed["msg"]
+
+    result = bulk("applied", rollout={"concurrency": concurrency})
+    counts = nonzero_counts(result)
+    assert ALIKE_LIMIT <= counts["unknown"] <= most
+    assert counts == {"unknown": counts["unknown"], "planned": 44 - counts["unknown"]}
+    assert result["failure"]["kind"] == "outcome_unknown"
+    assert "The outcome of each request is unknown, for one reason: action_participant (retry) for" in result["msg"]
+
+    sandbox.clear_faults()
+    after = nonzero_counts(bulk("applied"))
+    assert after == {"done": 44 - counts["unknown"], "unknown": counts["unknown"]}
+
+
+@pytest.mark.parametrize("fault", AWAY, ids=str)
+def test_unknown_outcomes_after_one_that_was_carried_out_stop_nothing(
+    bulk: Bulk, direct: Bulk, sandbox: Sandbox, fault: dict[str, Any]
+) -> None:
+    break_writes(sandbox, fault, nth=2)
+    assert direct()["summary"] == {"acted": 1, "unchanged": 0, "refused": 0, "failed": 0, "unknown": 9}
+    break_writes(sandbox, fault, nth=2)
+    result = bulk("applied", rollout={"concurrency": 1}, abort={"threshold_percentage": 100})
+    assert nonzero_counts(result) == {"done": 1, "unknown": 42}
+
+
+def test_two_unknown_outcomes_alike_and_one_of_another_kind_stop_nothing(
+    bulk: Bulk, sandbox: Sandbox, direct: Bulk
+) -> None:
+    for nth, kind in ((1, "timeout_before"), (3, "http_500"), (4, "timeout_before"), (6, "truncated")):
+        sandbox.fault(request="action_participant", kind=kind, nth=nth, times=2 if kind == "timeout_before" else 1)
+    assert direct()["summary"]["unknown"] == 6
+    assert direct()["summary"]["failed"] == 0
+
+
 @pytest.mark.parametrize(
     ("code", "message", "expected"),
     [
