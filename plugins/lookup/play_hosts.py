@@ -45,6 +45,7 @@ from ansible.errors import AnsibleError, AnsibleLookupError
 from ansible.inventory.manager import InventoryManager, split_host_pattern
 from ansible.plugins.lookup import LookupBase
 
+from ..plugin_utils._job_ledger import JOBS
 from ..plugin_utils._variable_values import is_given
 
 
@@ -64,7 +65,8 @@ class LookupModule(LookupBase):  # type: ignore[misc]
         manager = self._inventory(known.get("groups", {}))
         limit = context.CLIARGS.get("subset")
         _check_parts("yateota_hosts", pattern, manager)
-        if limit and not any(known.get(name) for name in _JOBS):
+        # The inventory of a sliced job of AWX has only some of the hosts that the limit names.
+        if limit and not any(known.get(name) for name in JOBS):
             _check_parts("--limit", limit, manager)
         if not _matches(pattern, limit, manager):
             limited = f" within --limit {limit}" if limit else ""
@@ -78,10 +80,6 @@ class LookupModule(LookupBase):  # type: ignore[misc]
             for host in hosts:
                 manager.add_host(host, group=group)
         return manager
-
-
-_JOBS = ("awx_job_id", "tower_job_id")
-"""The variables of a job of AWX: the inventory of a sliced one has only some of the hosts that the limit names."""
 
 
 def _check_parts(name: str, pattern: str, manager: InventoryManager) -> None:

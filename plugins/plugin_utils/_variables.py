@@ -15,6 +15,7 @@ from ansible.module_utils.common.validation import check_type_path
 
 from ..filter.confined_path import confined_path
 from ..module_utils._core.errors import InvalidInputError
+from ._job_ledger import LEDGER, ledger_problems
 from ._tasks_file import outside
 from ._variable_names import name_problems
 from ._variable_specs import Scope
@@ -22,6 +23,8 @@ from ._variable_values import is_given, read
 
 CONFINED = ("bulk_change_report_directory", "bulk_change_source", "dest")
 """The paths that a survey may ask for."""
+
+FILES_ROOT = "yateota_files_root"
 
 
 @dataclass(frozen=True)
@@ -62,6 +65,8 @@ def examined(given: Given, scope: Scope) -> tuple[list[str], dict[str, Any]]:
             wrong.add(name)
             problems.append(_as_sentence(name, str(error)))
     problems += _group_problems(values.keys() | wrong, scope)
+    if LEDGER in scope.known and not {LEDGER, FILES_ROOT} & wrong:
+        problems += ledger_problems(values, given.variables, _files_root(given))
     return problems, values
 
 
@@ -73,12 +78,11 @@ def _confined(name: str, value: Any, given: Given) -> Any:
     Raises:
         InvalidInputError: it leads out of the folder.
     """
-    root = given.resolved(given.variables.get("yateota_files_root")) if name in CONFINED else None
-    if not is_given(root) or not isinstance(value, str):
+    root = _files_root(given) if name in CONFINED else None
+    if root is None or not isinstance(value, str):
         return value
     try:
-        # Modules expand ~ too: the compared folder is the one that is written to.
-        return confined_path(value.strip(), check_type_path(root).strip() if isinstance(root, str) else root)
+        return confined_path(value.strip(), root)
     except AnsibleFilterError as error:
         raise InvalidInputError(f"{name}: {error}") from None
 
@@ -97,8 +101,20 @@ def _located(name: str, value: Any, given: Given, scope: Scope) -> Any:
     path = str(check_type_path(value)).strip()
     if not scope.is_playbook:
         path = os.path.join(str(given.variables.get("playbook_dir", "")), path)
-    root = given.resolved(given.variables.get("yateota_files_root"))
-    return outside(name, path, str(check_type_path(root)).strip()) if is_given(root) else path
+    root = _files_root(given)
+    return path if root is None else outside(name, path, root)
+
+
+def _files_root(given: Given) -> str | None:
+    """Return the folder ``yateota_files_root``, or None if it is not set.
+
+    Modules expand ~ too: the compared folder is the one that is written to.
+
+    Raises:
+        InvalidInputError: its templates cannot be evaluated.
+    """
+    root = given.resolved(given.variables.get(FILES_ROOT))
+    return str(check_type_path(root)).strip() if is_given(root) else None
 
 
 def plain(value: Any) -> Any:

@@ -121,7 +121,7 @@ APPROVE = {"change_id": "CHG1", "bulk_change_approval_note": "seen with the SIMs
 
 def test_one_person_plans_and_another_approves(bulk: Ansible, sandbox: Any, tmp_path: Path) -> None:
     """The digest is the same in the plan, the approval, the status and the report; it binds the limits."""
-    given = {**CHANGE, **WAVES, **ALICE}
+    given, by_bob = {**CHANGE, **WAVES, **ALICE}, {**BOB, "yateota_files_root": str(tmp_path)}
     planned = bulk("bulk_retry", {**given, "bulk_change_only": "plan"})
     assert planned.ok, planned.output
     (digest,) = re.findall(r"Plan digest ([0-9a-f]{12})\. Change CHG1 waits for approval", planned.words)
@@ -136,11 +136,11 @@ def test_one_person_plans_and_another_approves(bulk: Ansible, sandbox: Any, tmp_
     refused = bulk("bulk_approve", {**APPROVE, **ALICE, "bulk_change_approved_by": "bob"})
     assert not refused.ok
     assert "was planned by alice, and alice cannot approve it" in refused.words
-    checked = bulk("bulk_approve", {**APPROVE, **BOB}, "--check")
+    checked = bulk("bulk_approve", {**APPROVE, **by_bob}, "--check")
     assert checked.ok, checked.output
     assert f"would be approved: plan digest {digest}" in checked.words
     assert sandbox.writes() == []
-    approved = bulk("bulk_approve", {**APPROVE, **BOB})
+    approved = bulk("bulk_approve", {**APPROVE, **by_bob})
     assert "Change CHG1 is approved by bob at 20" in approved.words
     assert f"plan digest {digest}, retry of {FAILED}, {FAILED} to send for." in approved.words
     shown = bulk("bulk_status", {"change_id": "CHG1"})
@@ -159,12 +159,13 @@ def test_one_person_plans_and_another_approves(bulk: Ansible, sandbox: Any, tmp_
 
 
 @pytest.mark.slow
-def test_a_rerun_is_approved_with_its_number(bulk: Ansible, sandbox: Any) -> None:
+def test_a_rerun_is_approved_with_its_number(bulk: Ansible, sandbox: Any, tmp_path: Path) -> None:
+    by_bob = {**BOB, "yateota_files_root": str(tmp_path)}
     planned = bulk("bulk_rerun", {**CHANGE, **ALICE, "bulk_change_only": "plan"})
     assert f"-e change_id=CHG1 -e bulk_change_confirm_count={FAILED}." in planned.words
-    refused = bulk("bulk_approve", {**APPROVE, **BOB})
+    refused = bulk("bulk_approve", {**APPROVE, **by_bob})
     assert f"confirm_count must be {FAILED}, the number that change CHG1 acts on" in refused.words
-    approved = bulk("bulk_approve", {**APPROVE, **BOB, "bulk_change_confirm_count": FAILED})
+    approved = bulk("bulk_approve", {**APPROVE, **by_bob, "bulk_change_confirm_count": FAILED})
     assert approved.ok, approved.output
     assert bulk("bulk_rerun", {**CHANGE, **ALICE}).ok
     assert all_once(sandbox)
@@ -455,9 +456,10 @@ def test_a_killed_run_is_resumed_by_the_same_command(bulk: Ansible, sandbox: Any
 
 
 @pytest.mark.slow
-def test_status_tells_the_changes_and_one_of_them(bulk: Ansible, sandbox: Any) -> None:
+def test_status_tells_the_changes_and_one_of_them(bulk: Ansible, sandbox: Any, tmp_path: Path) -> None:
     sandbox.fault(request="action_participant", kind="code", code=403, message="the card is locked")
-    bulk("bulk_retry", {**APPROVED, "awx_job_id": 4711, "awx_user_name": "noc"})
+    job = {"awx_job_id": 4711, "awx_user_name": "noc", "yateota_files_root": str(tmp_path)}
+    bulk("bulk_retry", {**APPROVED, **job})
     unset = {"YATEOTA_API_URL": None, "YATEOTA_API_SECRET": None}
 
     every = bulk("bulk_status", environ=unset)
@@ -490,6 +492,7 @@ def test_an_awx_job_of_20_waves_stays_readable(
         **APPROVED,
         "campaign_id": 1,
         "awx_job_id": 4711,
+        "yateota_files_root": str(tmp_path),
         "bulk_change_wave_size": 100,
         "bulk_change_report_directory": str(tmp_path / "reports"),
     }

@@ -92,6 +92,7 @@ def change(sandbox: Sandbox, folder: Path) -> Ansible:
     ran = Ansible(folder, {**server, "YATEOTA_LEDGER": str(folder / "ledger.sqlite")})
     given = {"change_id": "CHG/1", "campaign_id": 167, "bulk_change_state": "failed", "bulk_change_wave_size": 10}
     audit = {"bulk_change_approved_by": "j.doe", "awx_job_id": 4711, "awx_user_name": "noc"}
+    audit |= {"yateota_files_root": str(folder)}
     done = ran("bulk_retry", {**given, **audit, "bulk_change_abort_percentage": 50})
     assert "41 done, 2 refused, 1 unknown" in done.words
     return ran

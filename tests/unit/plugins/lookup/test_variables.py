@@ -256,3 +256,41 @@ def test_nothing_is_returned_in_part_if_that_is_asked_for(find: Find) -> None:
 def test_what_the_lookup_itself_cannot_be_asked(which: dict[str, str], find: Find) -> None:
     with pytest.raises(AnsibleLookupError, match=r"give (the name|one) of"):
         find(**which)
+
+
+LEDGER_ENDS = "is a file, which ends with the container of this job of AWX: give the URL of a PostgreSQL database"
+WITH_LEDGER = [
+    *({"role": name} for name in ("bulk_change", "esim_reprofile", "retry_build_sweep")),
+    *({"playbook": name} for name in ("bulk_retry", "bulk_status", "bulk_hold_all", "esim_reprofile")),
+]
+
+
+@pytest.mark.parametrize("which", WITH_LEDGER, ids=lambda which: "-".join(*which.items()))
+def test_a_job_of_awx_takes_no_ledger_that_ends_with_it(
+    which: dict[str, str], find: Find, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file is taken where no job is, and in the folder that is mounted into the containers."""
+    (tmp_path / "root").mkdir()
+    (tmp_path / "root/link.sqlite").symlink_to(tmp_path / "ledger.sqlite")
+    scope = role_scope(which["role"]) if "role" in which else playbook_scope(which["playbook"])
+    given = {group[0]: NEEDED[group[0]] for group in scope.needs}
+    outside, inside = f"{tmp_path}/ledger.sqlite", f"{tmp_path}/root/ledger.sqlite"
+    rooted = {"yateota_files_root": f"{tmp_path}/root"}
+    for job in ({"awx_job_id": 7}, {"tower_job_id": 7}, {}):
+        for more, is_refused in [
+            ({}, False),
+            ({"bulk_change_ledger": "postgresql+psycopg://user@host/database"}, False),
+            ({"bulk_change_ledger": outside}, bool(job)),
+            ({"bulk_change_ledger": outside, **rooted}, bool(job)),
+            ({"bulk_change_ledger": f"{tmp_path}/root/link.sqlite", **rooted}, bool(job)),
+            ({"bulk_change_ledger": inside, **rooted}, False),
+        ]:
+            problems = find({**given, **job, **more}, **which)["problems"]
+            path = more.get("bulk_change_ledger")
+            assert [
+                each for each in problems if each.startswith(f"bulk_change_ledger '{path}' {LEDGER_ENDS}")
+            ] == problems
+            assert bool(problems) is is_refused
+    monkeypatch.setenv("YATEOTA_LEDGER", outside)
+    (problem,) = find({**given, "awx_job_id": 7, **rooted}, **which)["problems"]
+    assert problem.startswith(f"YATEOTA_LEDGER '{outside}' {LEDGER_ENDS}")
