@@ -325,6 +325,41 @@ def test_the_finish_tasks_know_of_a_plan_that_failed(ansible: Ansible, sandbox: 
     assert sandbox.writes() == []
 
 
+GONE = """
+- name: Name a host that is away
+  ansible.builtin.add_host: {{name: away, ansible_host: 127.0.0.1, ansible_port: 1, ansible_connection: ssh}}
+
+- name: Ask the host
+  ansible.builtin.ping:
+  delegate_to: away
+  register: permission
+{}
+"""
+TAKEN = """
+  ignore_unreachable: true
+
+- name: Check that the host has answered
+  ansible.builtin.assert:
+    that: permission is not unreachable
+    fail_msg: The host is away.
+"""
+
+
+def test_a_host_that_is_away_opens_no_gate(ansible: Ansible, sandbox: Any) -> None:
+    """Nor where a play ignores it. A task of the gate can have the change held, as the guide says."""
+    play = ansible.folder / "ignoring.yml"
+    play.write_text(PLAY.replace("gather_facts: false", "gather_facts: false\n  ignore_unreachable: true"))
+    (ansible.folder / "gate.yml").write_text(GONE.format(""))
+    ended = ansible(play, {**OWN, "bulk_change_gate_tasks": "gate.yml"})
+    assert not ended.ok
+    assert sandbox.writes() == []
+    held = own(ansible, gate=GONE.format(TAKEN))
+    assert not held.ok
+    assert "Change CHG1 is held" in held.words
+    assert "The host is away." in held.words
+    assert sandbox.writes() == []
+
+
 def test_tasks_that_hide_their_output_are_named(ansible: Ansible, sandbox: Any) -> None:
     gate = "- name: Ask in secret\n  ansible.builtin.fail:\n    msg: hidden-word\n  no_log: true\n"
     refused = own(ansible, gate=gate)

@@ -68,6 +68,37 @@ def test_what_is_no_tasks_file_is_refused(content: bytes | None, said: str, tmp_
     assert problems(tmp_path, "gate.yml") == ([f"bulk_change_gate_tasks '{file}' {said}"], None)
 
 
+@pytest.mark.parametrize("end", ["end_host", "end_play", "end_batch", "end_role"])
+@pytest.mark.parametrize(
+    "task",
+    [
+        "- meta: {}\n",
+        "- name: End\n  ansible.builtin.meta: {}\n  when: false\n",
+        "- ansible.legacy.meta: {}\n",
+        "- action: meta {}\n",
+        "- local_action: {{module: meta {}}}\n",
+        "- block:\n    - block:\n        - ansible.builtin.meta: {}\n",
+        "- block: []\n  rescue:\n    - meta: {}\n",
+        "- block: []\n  always:\n    - meta: '{} '\n",
+    ],
+)
+def test_what_ends_the_run_as_a_success_is_refused(task: str, end: str, tmp_path: Path) -> None:
+    file = tmp_path / "gate.yml"
+    file.write_text(TASKS + task.format(end))
+    ((refused,), _path) = problems(tmp_path, "gate.yml")
+    assert refused.startswith(f"bulk_change_gate_tasks '{file}' has the task meta: {end}, which would end the run")
+    ((refused,), _path) = problems(tmp_path, "", bulk_change_finish_tasks="gate.yml")
+    assert refused.startswith(f"bulk_change_finish_tasks '{file}' has the task meta: {end}, which would end the run")
+
+
+@pytest.mark.parametrize(
+    "task", ["- meta: noop\n", "- meta: flush_handlers\n", "- command: meta end_host\n", "- meta:\n"]
+)
+def test_what_does_not_end_the_run_is_taken(task: str, tmp_path: Path) -> None:
+    (tmp_path / "gate.yml").write_text(TASKS + task)
+    assert problems(tmp_path, "gate.yml") == ([], str(tmp_path / "gate.yml"))
+
+
 def test_a_folder_is_no_tasks_file(tmp_path: Path) -> None:
     with pytest.raises(InvalidInputError, match=r"cannot be read \(Is a directory\)"):
         check_tasks_file("bulk_change_gate_tasks", str(tmp_path))
