@@ -13,6 +13,7 @@ import functools
 import itertools
 import json
 import multiprocessing
+import os
 import sys
 import tempfile
 import time
@@ -139,9 +140,12 @@ def tried(given: argparse.Namespace) -> Measured:
 
 
 def fuzzed(given: argparse.Namespace) -> Measured:
-    """Yield the altered answers, if they are asked for."""
+    """Yield the altered answers, if they are asked for.
+
+    A process that waits for a late answer computes nothing meanwhile, so that there is one more than cores.
+    """
     if "fuzz" in given.only:
-        yield "fuzz", timed(fuzz, given.answers, given.seed, jobs=2), FUZZ
+        yield "fuzz", timed(fuzz, given.answers, given.seed, jobs=len(os.sched_getaffinity(0)) + 1), FUZZ
 
 
 def timed(measure: Callable[..., dict[str, Any]], *given: Any, **named: Any) -> dict[str, Any]:
