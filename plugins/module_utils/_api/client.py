@@ -21,6 +21,9 @@ from .transport import Connection, TransferError, Transport
 from .wire import SendingForbiddenError, always
 
 _BACKOFF_FIRST, _BACKOFF_MOST = 0.5, 8.0  # seconds
+_OF_A_CAMPAIGN = frozenset({"campaign_id", "campaign", "name", "type", "state", "status", "participants"})
+"""Fields of which a campaign has one."""
+
 _CHECK_EVERY = 0.5
 """Seconds between two calls of ``may_send`` during a pause."""
 
@@ -164,24 +167,33 @@ class Client:
 def items(answer: Mapping[str, Any], request: str) -> list[Item]:
     """Return the list in an answer.
 
-    It is under ``participants``, ``campaigns``, or ``campaign``, which is a list too [V].
+    It is under ``participants``, ``campaigns``, or ``campaign``, which is a list too [V]. ``{}`` is no result at
+    all [F]. PHP writes a list with gaps as an object keyed by number. One campaign may be the object itself [A].
 
     Raises:
-        BadAnswerError: there is no such list, or it holds something that is not an object.
+        BadAnswerError: there is no such list, or it holds something that is not an object with any field.
     """
     for key in ("participants", "campaigns", "campaign"):
         if key in answer:
             found = answer[key]
-            found = [found] if isinstance(found, dict) else found
+            if isinstance(found, dict):
+                found = _listed(found, may_be_one=key == "campaign")
             if found is None or found == "":
                 return []
-            if isinstance(found, list) and all(isinstance(item, dict) for item in found):
+            if isinstance(found, list) and all(item and isinstance(item, dict) for item in found):
                 return found
             raise BadAnswerError(
                 f"The answer to {request} cannot be read: {key} is not a list of objects. {BadAnswerError.hint}",
                 request=request,
             )
     raise lacking("list", answer, request)
+
+
+def _listed(found: dict[str, Any], may_be_one: bool) -> Any:
+    """Return the list that an object stands for; the object itself if it stands for none."""
+    if all(key.isascii() and key.isdigit() for key in found):
+        return [found[key] for key in sorted(found, key=int)]
+    return [found] if may_be_one and not _OF_A_CAMPAIGN.isdisjoint(found) else found
 
 
 def _backoff(tries: int) -> float:

@@ -58,6 +58,11 @@ class Options(BaseModel):
     participant_state: Literal["state", "status", "none"] = Field(
         default="state", description="Key of a participant's state in lists; with none, lists have no state."
     )
+    lists: Literal["array", "object"] = Field(
+        default="array",
+        description="How lists are written; with object, as objects keyed by number, and as {} if there is nothing, "
+        "also for a campaign that does not exist.",
+    )
     connection: Literal["keep-alive", "close"] = Field(
         default="keep-alive", description="Whether the server keeps connections open or closes them after an answer."
     )
@@ -119,6 +124,7 @@ CHANGEABLE = frozenset(
         "not_writeable",
         "campaigns",
         "participant_state",
+        "lists",
         "connection",
         "get_campaign",
         "get_campaign_msisdn",

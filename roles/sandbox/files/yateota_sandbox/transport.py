@@ -194,9 +194,11 @@ class FrontEnd:
                 raise RefusedError(401, "Invalid value for 'params': not an object")
             answer = self._node.answer(content["request"], params)
         except RefusedError as refusal:
+            if self.options.lists == "object" and content["request"] == "query_campaigns" and refusal.code == 404:
+                return {"code": 0, "campaign": {}}
             return {"code": refusal.code, "message": refusal.message}
         entry["carried_out"] = True
-        return {"code": 0, **answer}
+        return {"code": 0, **(_with_objects(answer) if self.options.lists == "object" else answer)}
 
     def _json(self, answer: dict[str, Any], entry: Entry) -> Response:
         entry["code"] = answer["code"]
@@ -237,6 +239,15 @@ def _unreadable(fault: Fault, answer: dict[str, Any]) -> Response:
     if fault.seconds is not None and status in (429, 503):
         headers = ((b"retry-after", str(math.ceil(fault.seconds)).encode()),)
     return _page(status, HTTPStatus(status).phrase, headers)
+
+
+def _with_objects(answer: dict[str, Any]) -> dict[str, Any]:
+    """Return an answer whose lists are objects, as PHP writes arrays with gaps, the last item first."""
+
+    def written(items: list[Any]) -> dict[str, Any]:
+        return dict(reversed([(str(place), item) for place, item in enumerate(items)]))
+
+    return {key: written(value) if isinstance(value, list) else value for key, value in answer.items()}
 
 
 def _page(status: int, reason: str, headers: tuple[tuple[bytes, bytes], ...] = ()) -> Response:

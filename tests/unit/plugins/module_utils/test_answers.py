@@ -195,10 +195,10 @@ def test_a_body_that_ends_early(connect: Connect, parrot: Any) -> None:
 
 @pytest.mark.parametrize("key", ["participants", "campaigns", "campaign"])
 def test_lists_of_an_answer(key: str) -> None:
-    assert items({key: [{"a": 1}, {}]}, "x") == [{"a": 1}, {}]
-    assert items({key: {"a": 1}}, "x") == [{"a": 1}]
-    assert items({key: None}, "x") == items({key: ""}, "x") == items({key: []}, "x") == []
-    for odd in ("words", 7, [1], [None]):
+    assert items({key: [{"a": 1}, {"b": 2}]}, "x") == [{"a": 1}, {"b": 2}]
+    assert items({key: {"1": {"b": 2}, "0": {"a": 1}}}, "x") == [{"a": 1}, {"b": 2}]
+    assert items({key: None}, "x") == items({key: ""}, "x") == items({key: []}, "x") == items({key: {}}, "x") == []
+    for odd in ("words", 7, [1], [None], {"a": 1}, [{"a": 1}, {}]):
         with pytest.raises(BadAnswerError, match=f"answer to x cannot be read: {key} is not a list .*Check that this"):
             items({key: odd}, "x")
 

@@ -10,14 +10,17 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from ansible_collections.simops.yateota.plugins.module_utils._api.client import items
 from ansible_collections.simops.yateota.plugins.module_utils._api.reader import Reader
 from ansible_collections.simops.yateota.plugins.module_utils._core.errors import (
     ApiError,
+    BadAnswerError,
     InvalidInputError,
     TransportError,
 )
 from ansible_collections.simops.yateota.plugins.module_utils._core.states import FILTER_STATES
-from ansible_collections.simops.yateota.tests.unit.plugins.servers import StartSandbox, http
+from ansible_collections.simops.yateota.plugins.modules import yateota_campaign, yateota_campaign_info
+from ansible_collections.simops.yateota.tests.unit.plugins.servers import RunTask, StartSandbox, http
 
 from yateota_sandbox import Sandbox
 from yateota_sandbox.scenario import load_scenario
@@ -343,3 +346,54 @@ def test_a_failure_to_tell_the_states_of_a_number(read_from: ReadFrom, parrot: A
     parrot.answers = [http('{"code": 500, "message": "broken"}')]
     with pytest.raises(ApiError, match="broken"):
         read_from(parrot.api_url)[0].states_of_number("882990000001")
+
+
+@pytest.mark.parametrize("page_size", [2, 7, 1000])
+def test_lists_that_are_written_as_objects(
+    read_from: ReadFrom, start_sandbox: StartSandbox, run_task: RunTask, page_size: int
+) -> None:
+    """PHP writes an array with gaps so; {} is none at all, and no item."""
+    box = start_sandbox(lists="object", campaigns="full")
+    reader, warnings = read_from(box)
+    found = [each.participant_id for page in reader.participants(167, page_size=page_size) for each in page]
+    assert found == list(range(185, 265))
+    assert [each.campaign_id for each in reader.campaigns()] == [142, 144, 147, 167, 176]
+    assert reader.campaign(167).campaign_id == 167
+    assert reader.participants_page(167, None, 10, 1000) == []
+    assert not warnings
+
+
+def test_a_campaign_that_is_nothing_is_not_there_and_is_not_stopped(
+    start_sandbox: StartSandbox, run_task: RunTask
+) -> None:
+    box = start_sandbox(lists="object")
+    for module, more in ((yateota_campaign, {"state": "stopped"}), (yateota_campaign_info, {})):
+        result = run_task(module, box, campaign_id=999, **more)
+        assert "campaign_id 999 is not on this server" in result["msg"]
+    assert box.writes() == []
+
+
+@pytest.mark.parametrize(
+    ("answer", "expected"),
+    [
+        ({"participants": {}}, []),
+        ({"campaign": {}}, []),
+        ({"campaigns": []}, []),
+        ({"participants": {"10": {"imsi": "2"}, "9": {"imsi": "1"}}}, [{"imsi": "1"}, {"imsi": "2"}]),
+        ({"campaign": {"campaign": "x", "type": "RFM"}}, [{"campaign": "x", "type": "RFM"}]),
+        ({"campaign": {"shade": "red"}}, None),
+        ({"participants": {"participant_id": 1}}, None),
+        ({"campaigns": {"campaign": "x"}}, None),
+        ({"participants": [{}]}, None),
+        ({"campaign": [{}]}, None),
+        ({"participants": {"0": {"imsi": "1"}, "more": True}}, None),
+        ({"participants": {"0": "x"}}, None),
+    ],
+    ids=str,
+)
+def test_what_is_a_list_of_items(answer: dict[str, Any], expected: list[Any] | None) -> None:
+    if expected is None:
+        with pytest.raises(BadAnswerError, match="is not a list of objects"):
+            items(answer, "query_campaigns")
+    else:
+        assert items(answer, "query_campaigns") == expected
