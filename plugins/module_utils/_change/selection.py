@@ -11,13 +11,14 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from .._api.models import Participant
 from .._api.reader import PAGE_SIZE, Reader
 from .._core.entries import Row, participant_name, row_name
-from .._core.errors import InvalidInputError
+from .._core.errors import BadAnswerError, InvalidInputError
 from .._core.identification import check_named, named_by
 from .._core.identifiers import (
     IDENTIFIERS,
@@ -27,9 +28,11 @@ from .._core.identifiers import (
     read_identification,
 )
 from .._core.problems import Problems
-from .._core.states import FILTER_STATES
+from .._core.states import FILTER_STATES, ServerState
 from .source import Source
 from .source_columns import COLUMNS
+
+_STATES_SHOWN, _SHOWN_MOST = 5, 40  # how many odd states a message shows, and how many characters of each
 
 
 class Selection:
@@ -131,9 +134,36 @@ class Selection:
 
     def _campaign_rows(self, reader: Reader, note_request: Callable[[], None]) -> Iterator[list[Row]]:
         by_server = self._state if self._state in FILTER_STATES else None
+        seen: Counter[str | None] = Counter()
         for page in reader.participants(int(self._campaign_id or 0), by_server):
             note_request()
-            yield _listed_rows(page if self._state is None else [each for each in page if each.state == self._state])
+            if self._state is not None:
+                seen.update(each.state for each in page)
+                page = [each for each in page if each.state == self._state]
+            yield _listed_rows(page)
+        self._check_states(seen, by_server is not None)
+
+    def _check_states(self, seen: Counter[str | None], by_server: bool) -> None:
+        """Refuse a list whose states cannot be those that the selection is made by: it would look empty.
+
+        Args:
+            seen: how many participants the list shows in each state.
+            by_server: whether the server was asked for the one state.
+
+        Raises:
+            BadAnswerError: says what the list shows.
+        """
+        readable = {self._state} if by_server else set(map(str, ServerState))
+        if not seen or (None not in seen and not readable.isdisjoint(seen)):
+            return
+        shown = ", ".join(repr(state)[:_SHOWN_MOST] for state in list(seen)[:_STATES_SHOWN] if state is not None)
+        others = f", and the others {shown}" if shown else ""
+        raise BadAnswerError(
+            f"selection.state '{self._state}' cannot be compared with the list of campaign {self._campaign_id}: of "
+            f"{seen.total()} participants, {seen[None]} show no state{others}. Nothing is recorded or sent. "
+            "Leave selection.state out, or give participants or source. " + BadAnswerError.hint,
+            request="query_participants",
+        )
 
 
 class GivenRows:

@@ -25,7 +25,7 @@ from ansible_collections.simops.yateota.plugins.module_utils._ledger.change impo
 from ansible_collections.simops.yateota.plugins.module_utils._ledger.database import open_ledger
 from ansible_collections.simops.yateota.plugins.modules import yateota_participant_info
 from ansible_collections.simops.yateota.tests.unit.plugins.module_utils.conftest import Bulk
-from ansible_collections.simops.yateota.tests.unit.plugins.servers import RunTask
+from ansible_collections.simops.yateota.tests.unit.plugins.servers import RunTask, http
 
 from yateota_sandbox import Sandbox
 
@@ -49,6 +49,41 @@ def rows(bulk: Bulk, tmp_path: Path, selection: dict[str, Any], **options: Any) 
 def test_a_campaign_in_a_state_that_the_server_cannot_filter_by(bulk: Bulk, tmp_path: Path) -> None:
     result, _rows = rows(bulk, tmp_path, {"campaign_id": 167, "state": "canceled"})
     assert result["change"]["counts"]["planned"] == 1
+
+
+@ON_A_FILE
+@pytest.mark.parametrize(
+    ("state", "shown", "words"),
+    [
+        ("failed", [{"state": 4}] * 5, "of 5 participants, 0 show no state, and the others '4'"),
+        ("failed", [{"state": "finished"}], "of 1 participants, 0 show no state, and the others 'finished'"),
+        (
+            "unallocated",
+            [{"participant_status": "unallocated"}] * 2,
+            "of 2 participants, 2 show no state. Nothing is recorded",
+        ),
+        ("unallocated", [{"state": 1}, {"state": 2}], "and the others '1', '2'"),
+        ("unallocated", [{"state": "unallocated"}, {}], "of 2 participants, 1 show no state, and the others"),
+        ("canceled", [{"state": "unallocated"}], ""),
+        ("canceled", [], ""),
+        ("failed", [{"state": "failed"}, {"state": "pending_send"}], ""),
+        ("failed", [{}, {}], ""),  # they are in the state that the server was asked for
+    ],
+)
+def test_a_selection_by_states_that_cannot_be_read_is_not_empty(
+    bulk: Bulk, parrot: Any, state: str, shown: list[dict[str, Any]], words: str
+) -> None:
+    rows = [{"participant_id": number, **each} for number, each in enumerate(shown, start=1)]
+    answers: list[dict[str, Any]] = [] if state == "failed" else [{"count": len(rows)}]
+    answers += [{"participants": rows}, {"participants": rows[-1:]}]
+    parrot.answers = [http(json.dumps({"code": 0, **each})) for each in answers]
+    result = bulk("planned", parrot.api_url, selection={"campaign_id": 167, "state": state})
+    assert bool(words) == bool(result.get("failed")), result
+    if words:
+        assert result["failure"]["kind"] == "bad_answer"
+        assert f"selection.state '{state}' cannot be compared with the list of campaign 167" in result["msg"]
+        assert words in result["msg"]
+        assert "is not in the ledger" in bulk("held", parrot.api_url, selection=None, action=None)["msg"]
 
 
 def test_a_whole_campaign_leaves_out_whom_the_action_does_nothing_for(bulk: Bulk, tmp_path: Path) -> None:
