@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible_collections.simops.yateota.tests.system.conftest import SECRET
 from ansible_collections.simops.yateota.tests.system.harness import COLLECTION, Ansible, Run, run
 
 FAILED = 44  # of campaign 167
@@ -113,6 +114,22 @@ def test_check_mode_shows_the_plan_and_leaves_the_ledger_as_it_is(bulk: Ansible,
     assert again.ok, again.output
     assert {path.name: path.read_bytes() for path in tmp_path.glob("ledger*")} == before
     assert sandbox.writes() == []
+
+
+def test_the_number_that_is_passed_on_is_that_of_one_host(
+    start_sandbox: Callable[..., Any], bulk: Ansible, tmp_path: Path
+) -> None:
+    """By default, Ansible would append the text of one host to that of another."""
+    own = {"ansible_connection": "local", "ansible_python_interpreter": "{{ ansible_playbook_python }}"}
+    servers = {name: {"api_url": start_sandbox().url, "api_secret": SECRET} for name in ("north", "south")}
+    hosts = {name: {**own, "yateota_connection": server} for name, server in servers.items()}
+    (tmp_path / "inventory.json").write_text(json.dumps({"all": {"hosts": hosts}}))
+    shown = {"ANSIBLE_SHOW_CUSTOM_STATS": "1"}
+    given = {**CHANGE, "yateota_hosts": "all", "bulk_change_only": "plan"}
+    planned = bulk("bulk_rerun", given, "-i", str(tmp_path / "inventory.json"), environ=shown)
+    assert planned.ok, planned.output
+    (number,) = re.findall(r'"bulk_change_confirm_rerun": "?(\d+)', planned.output)
+    assert int(number) == FAILED
 
 
 ALICE, BOB = {"awx_user_name": "alice"}, {"awx_user_name": "bob", "awx_job_id": 72}
