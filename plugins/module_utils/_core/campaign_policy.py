@@ -49,12 +49,17 @@ class CampaignPlan:
         """Return whether anything is to be sent."""
         return self.action is not None
 
-    def reached(self, state: str | None) -> bool:
+    def reached(self, state: str | None, has_moved: bool = False) -> bool:
         """Return whether a state is the one that the action leads to.
 
-        A campaign that was started may be finished.
+        A campaign that was started may be finished. One that was finished before proves it only by other counts.
+
+        Args:
+            state: the campaign's state now.
+            has_moved: whether its counts are others than before the action.
         """
-        return state == self.after or (self.after == CampaignState.STARTED and state == CampaignState.FINISHED)
+        may_be_finished = self.after == CampaignState.STARTED and (self.before != CampaignState.FINISHED or has_moved)
+        return state == self.after or (may_be_finished and state == CampaignState.FINISHED)
 
     def proves_carried_out(self, now: str | None) -> bool:
         """Return whether a state read after an unknown outcome proves that the action was carried out."""

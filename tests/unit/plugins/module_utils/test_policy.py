@@ -60,7 +60,8 @@ def test_campaign(current: str | None, desired: str) -> None:
         after["restarted"] = True
     assert plan.diff(144) == {"before": {"campaign_id": 144, "state": current}, "after": after}
     assert plan.reached(plan.after)
-    assert plan.reached("finished") is (plan.after == "started")
+    assert plan.reached("finished") is (plan.after == "started" and current != "finished")
+    assert plan.reached("finished", has_moved=True) is (plan.after == "started")
     assert not plan.reached(None)
 
 

@@ -174,3 +174,28 @@ def test_numbers_that_cannot_be(run_task: RunTask, sandbox: Sandbox, option: str
     result = run_task(yateota_campaign, sandbox, state="paused", **({"campaign_id": 144} | {option: 0}))
     assert result["msg"] == f"{option} 0 is not valid: give 1 or more."
     assert sandbox.journal() == []
+
+
+def finished(count: int, state: str = "finished") -> bytes:
+    item = {"campaign": "Five", "campaign_id": 5, "state": state, "finished": count, "failed": 9 - count}
+    return http(json.dumps({"code": 0, "campaign": [item]}))
+
+
+@pytest.mark.parametrize(
+    ("afterwards", "well"),
+    [([finished(4)], False), ([finished(4), finished(5)], True), ([finished(4), finished(4, "started")], True)],
+)
+def test_a_finished_campaign_is_restarted_when_it_shows_something_else(
+    run_task: RunTask, parrot: Any, afterwards: list[bytes], well: bool
+) -> None:
+    parrot.answers = [finished(4), *answers(None), *afterwards]
+    waits = {"wait": True, "wait_timeout": 60 if well else 1, "wait_interval": 1}
+    result = run_task(yateota_campaign, parrot.api_url, campaign_id=5, state="restarted", **waits)
+    assert bool(result.get("failed")) is not well
+    assert result["changed"]
+    if not well:
+        assert "restart of campaign 5 was accepted, but: it is finished and not started 1 s later" in result["msg"]
+        assert result["msg"].endswith("It may have run through meanwhile.")
+    parrot.answers = [finished(4), *answers(None), *afterwards[:1]]
+    at_once = run_task(yateota_campaign, parrot.api_url, campaign_id=5, state="restarted")
+    assert at_once["warnings"] == ["The server accepted restart, but campaign 5 is still finished."]
