@@ -13,3 +13,4 @@ class ActionModule(InProcessAction):
     """The action of ``yateota_participant_info``."""
 
     module = yateota_participant_info
+    is_refused = False  # the role esim_reprofile reads in check mode what it compares

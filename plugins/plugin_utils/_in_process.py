@@ -34,6 +34,7 @@ from ..module_utils._api import reader as _loaded_before_workers_are_forked  # n
 from ..module_utils._core.errors import InvalidInputError
 from ..module_utils._core.libraries import missing
 from . import _core_parts as core
+from ._check_mode import ACTS_IN_CHECK_MODE, acts_in_check_mode
 
 SWITCH_VARIABLE = "yateota_in_process"
 SWITCH_ENVIRONMENT = "YATEOTA_IN_PROCESS"
@@ -51,9 +52,11 @@ class InProcessAction(ActionBase):  # type: ignore[misc]
     Attributes:
         module: the module's Python module: its ``ARGUMENTS``, ``RULES``, ``run``, and ``LIBRARIES`` if it needs
             more than the others.
+        is_refused: whether a role's task of it is refused where it would act in spite of ``--check``.
     """
 
     module: ModuleType
+    is_refused = True
 
     _progress: Callable[[Result], None] | None = None
     _supports_async = True  # an asynchronous task runs as a module, see ``_obstacle``
@@ -62,6 +65,12 @@ class InProcessAction(ActionBase):  # type: ignore[misc]
         """Run the module's code here, or let Ansible run it as a module."""
         variables = task_vars or {}
         result: Result = super().run(tmp, variables)
+        if self.is_refused and acts_in_check_mode(self._task, variables):
+            return {
+                "failed": True,
+                "msg": ACTS_IN_CHECK_MODE,
+                "failure": InvalidInputError(ACTS_IN_CHECK_MODE).failure(),
+            }
         reason = self._obstacle(variables)
         if reason:
             display.vvv(f"{self._task.action}: runs as a module, because {reason}", host=self._play_context.remote_addr)
