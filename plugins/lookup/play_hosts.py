@@ -85,14 +85,17 @@ class LookupModule(LookupBase):  # type: ignore[misc]
 def _check_parts(name: str, pattern: str, manager: InventoryManager) -> None:
     """Check that each of several patterns matches a host of the inventory.
 
-    What excludes or intersects may match none, and the names in a file are not read here.
+    What intersects, or excludes by a wildcard or an empty group, may match none. The names in a file are not read here.
 
     Raises:
         AnsibleLookupError: one matches none; names it.
     """
     parts = split_host_pattern(pattern)
     for part in parts if len(parts) > 1 else []:
-        if part[0] not in "!&@" and not _matches(part, None, manager):
+        if part[0] == "!" and (part[1:] in manager.groups or set(part) & set("*?[~")):
+            continue
+        # A misspelled exclusion would leave in what must not be acted on.
+        if part[0] not in "&@" and not _matches(part.removeprefix("!"), None, manager):
             raise _no_host(f"{name} '{pattern}': '{part}' matches no host of the inventory")
 
 

@@ -62,6 +62,7 @@ def test_what_limit_leaves_counts(limit: Any) -> None:
         ("one,nroth", "nroth"),
         ("nroth, one", "nroth"),
         ("one:nroth:!two", "nroth"),
+        ("ota:!nroth", "!nroth"),
         (["one", ["nroth"]], "nroth"),
         ("ota,x*", "x*"),
         ("ota[0],ota[7]", "ota[7]"),
@@ -76,7 +77,7 @@ def test_each_of_several_patterns_must_match_a_host(pattern: Any, part: str) -> 
     assert f": '{part}' matches no host of the inventory: give a group or hosts that it has" in str(refused.value)
 
 
-@pytest.mark.parametrize("pattern", ["ota,!nroth", "ota:!one:!x*", "all,&ota", "one,localhost", "ota[0:1],web"])
+@pytest.mark.parametrize("pattern", ["ota,!empty", "ota:!one:!x*", "all,&ota", "one,localhost", "ota[0:1],web"])
 @pytest.mark.filterwarnings("ignore")
 def test_what_excludes_may_match_no_host(pattern: str) -> None:
     assert hosts(pattern) == pattern
