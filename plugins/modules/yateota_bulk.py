@@ -533,8 +533,9 @@ change:
         - V(planned), nothing is sent yet. V(approved), the plan was approved, and nothing is sent yet.
           V(in_progress), sending continues or was interrupted. V(applied), nothing remains to be sent.
         - V(waiting), nothing is to be sent now, and RV(change.attempts) shows when the next attempt is due.
-        - V(verified), the server has also carried the action out for all that were sent for, and all of them have reached the action's goal. V(aborted), too many were bad. V(window_closed), the window ended.
-          V(waiting_for_stage), servers of an earlier O(stage) have not ended. V(purged).
+        - V(verified), the server has also carried the action out for all that were sent for, and all of them have reached the action's goal.
+          V(aborted), too many were bad. V(window_closed), the window ended. V(waiting_for_stage), servers of an earlier O(stage) have not ended.
+          V(purged).
         - V(held), nothing is sent until it is released, and RV(change.held) names the person. V(stopped), nothing is sent any more.
       type: str
     action:
@@ -610,7 +611,9 @@ change:
           the server answered with another error.
       type: dict
     states:
-      description: How many participants that were acted on are in each server state, as last read after the attempt. C(unread) are those that were not read since.
+      description:
+        - How many participants that were acted on are in each server state, as last read after the attempt.
+          C(unread) are those that were not read since.
       type: dict
     attempts:
       description: How its O(attempts) stand. Null if it is planned without, and none were made.

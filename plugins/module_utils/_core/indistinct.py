@@ -39,11 +39,11 @@ def named_again(action: str, known: Sequence[Mapping[str, Any]]) -> list[int]:
         if unit == PARTICIPANT and each.get("participant_id")
         for name in those
     }
+    without_campaign = [place for place, each in enumerate(known) if not each.get("campaign_id")]
     return [
         place
-        for place, each in enumerate(known)
-        if not each.get("campaign_id")
-        and (names[place] & in_campaigns or (not each.get("participant_id") and names[place] & by_id))
+        for place in without_campaign
+        if names[place] & in_campaigns or (not known[place].get("participant_id") and names[place] & by_id)
     ]
 
 

@@ -127,7 +127,8 @@ class Duplicates:
     def _drop_same_requests(self, kind: str, which: list[sa.ColumnElement[bool]]) -> None:
         gone = self._dropped_by_request(kind, which)
         for place in range(0, len(gone), _BLOCK):
-            self._drop([[seq] for seq in gone[place : place + _BLOCK]])
+            those = slice(place, place + _BLOCK)
+            self._drop([[seq] for seq in gone[those]])
 
     @repeatable
     def _dropped_by_request(self, kind: str, which: list[sa.ColumnElement[bool]]) -> array.array[int]:
