@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -54,9 +55,56 @@ def test_a_campaign_is_passed_over_only_where_no_count_can_hide_unallocated_ones
     assert sweep_change([], "sweep", read["campaigns"][0], read) == {"change_id": "sweep-1-1", "is_empty": is_empty}
 
 
-def test_flags_instead_of_counts_show_nothing() -> None:
-    campaign = {"campaign_id": 1, "participants": 1, "finished": True, "failed": False, "canceled": False}
-    assert sweep_change([], "sweep", campaign, HERE)["is_empty"] is False
+SPRING = {"campaign_id": 14, "participants": 40, "finished": 20, "failed": 10, "canceled": 0}
+
+
+def swept(change_id: str, status: str = "applied", planned: str = LONG_AGO) -> dict[str, Any]:
+    shards = [{**HERE, "status": status, "planned": planned}]
+    return {"change_id": change_id, "status": status, "planned": planned, "shards": shards}
+
+
+@pytest.mark.parametrize(
+    ("counts", "is_empty"),
+    [
+        ({"failed": 20}, True),
+        ({"failed": 19}, False),
+        ({"canceled": None}, False),
+        ({"participants": 1, "finished": True, "failed": False, "canceled": False}, False),  # flags instead of counts
+    ],
+)
+def test_only_counts_that_add_up_show_that_nobody_is_unallocated(counts: dict[str, Any], is_empty: bool) -> None:
+    campaign = {**SPRING, **counts}
+    assert sweep_change([], "a.b", campaign, HERE) == {"change_id": "a.b-14-1", "is_empty": is_empty}
+    # One that is continued may have others to send for.
+    continued = sweep_change([swept("a.b-14-1", "in_progress")], "a.b", campaign, HERE)
+    assert continued == {"change_id": "a.b-14-1", "is_empty": False}
+
+
+@pytest.mark.parametrize(
+    ("changes", "number"),
+    [
+        ([], 1),
+        ([swept("a.b-14-1")], 2),
+        ([swept("a.b-14-9"), swept("a.b-14-10")], 11),
+        ([swept("a.b-14-1"), swept("a.b-14-2", "in_progress")], 2),
+        ([swept("a.b-14-1"), swept("a.b-14-2", "aborted")], 2),
+        ([swept("a.b-14-1", "purged")], 2),
+        ([swept("a.b-1-7")], 1),
+        ([swept("axb-14-3")], 1),
+        ([swept("a.b-14-3-x")], 1),
+    ],
+)
+def test_the_number_of_a_sweep_follows_the_latest_of_its_campaign(changes: list[dict[str, Any]], number: int) -> None:
+    assert sweep_change(changes, "a.b", SPRING, HERE)["change_id"] == f"a.b-14-{number}"
+
+
+def test_a_sweep_of_this_hour_is_continued_unless_it_is_purged() -> None:
+    """Either side of the hour's end is the same hour for the test's table."""
+    now = datetime.datetime.now(datetime.UTC)
+    planned = now.strftime("%Y-%m-%dT%H:%M:%SZ")
+    found = sweep_change([swept("a.b-14-1", planned=planned)], "a.b", SPRING, HERE)["change_id"]
+    assert found == ("a.b-14-1" if datetime.datetime.now(datetime.UTC).hour == now.hour else "a.b-14-2")
+    assert sweep_change([swept("a.b-14-1", "purged", planned)], "a.b", SPRING, HERE)["change_id"] == "a.b-14-2"
 
 
 # --- Servers that share a ledger and a name ---------------------------------------------------------------------------
