@@ -245,7 +245,7 @@ def _advice_on_those_left(standing: _Standing) -> str:
     status, opens = standing.change["status"], opening(standing.change)
     if status == ChangeStatus.ABORTED:
         return "Find out why its attempts went wrong, then run this again with bulk_change_resume_aborted=true."
-    if status == ChangeStatus.WAITING_FOR_STAGE:
+    if status == ChangeStatus.WAITING_FOR_STAGE and not standing.interrupted:
         return f"{WAITS_FOR_STAGE}: run this again when it has ended on them."
     if status == ChangeStatus.WINDOW_CLOSED and opens:
         return f"It waits for its window, which opens at {opens}: run this again then."

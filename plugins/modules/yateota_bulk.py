@@ -221,8 +221,9 @@ options:
   stage:
     description:
       - The stage of this server in a change on several. It is recorded with O(state=planned), and is 1 by default.
-      - A server of stage 2 begins when the change has ended on all servers of stage 1, without too many bad requests there by O(abort). Until
-        then its runs end at once, without a failure, and its part of the change is V(waiting_for_stage). Must be 1 or more.
+      - A server of stage 2 begins when the change has ended on all servers of stage 1. Until then its runs end at once, without a failure,
+        and its part of the change is V(waiting_for_stage). They fail if no server has stage 1, or if too many requests were bad there by
+        O(abort), however few there were; O(resume_aborted) lets it begin nevertheless. Must be 1 or more.
     type: int
     version_added: 1.1.0
   attempts:
@@ -250,7 +251,7 @@ options:
     description:
       - Continue an aborted change. Its abort counts begin at 0 again.
       - It also continues after the server has refused all of the first participants in the same way. These refusals are then recorded for the participants.
-      - It also lets a server of a later O(stage) begin though too many requests went wrong in an earlier one.
+      - It also lets a server of a later O(stage) begin though too many requests went wrong in an earlier one, or no server has that.
     type: bool
     default: false
   window:
@@ -534,8 +535,8 @@ change:
           V(in_progress), sending continues or was interrupted. V(applied), nothing remains to be sent.
         - V(waiting), nothing is to be sent now, and RV(change.attempts) shows when the next attempt is due.
         - V(verified), the server has also carried the action out for all that were sent for, and all of them have reached the action's goal.
-          V(aborted), too many were bad. V(window_closed), the window ended. V(waiting_for_stage), servers of an earlier O(stage) have not ended.
-          V(purged).
+          V(aborted), too many were bad. V(window_closed), the window ended.
+          V(waiting_for_stage), an earlier O(stage) has not ended, or not well. V(purged).
         - V(held), nothing is sent until it is released, and RV(change.held) names the person. V(stopped), nothing is sent any more.
       type: str
     action:

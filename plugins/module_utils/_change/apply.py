@@ -43,7 +43,7 @@ def apply(task: BulkTask, change: Change, run: int) -> Work:
     states = StateReader(change, task.reader(), task.stopped, check_seen)
     planner = planner_of(task, change, states)
     attempts, watch = Attempts(change, run), _watch_of(task, change)
-    check = functools.cache(functools.partial(_check_sending, task, change))
+    check = functools.partial(_check_sending, task, change)
     rollout = Rollout(change, attempts, task.client(), states, task.rollout, task.stopped, check, planner, watch)
     error: YateotaError | None = None
     try:

@@ -67,7 +67,7 @@ def replans(task: BulkTask, change: Change) -> bool:
     if not task.options["replan"] or task.options["state"] != ChangeStatus.PLANNED:
         return False
     record = change.record()
-    return record.status in NOT_BEGUN_STATUSES and record.started is None
+    return record.status in (*NOT_BEGUN_STATUSES, ChangeStatus.WAITING_FOR_STAGE) and record.started is None
 
 
 def create(task: BulkTask, state: ModuleState, ledger: Ledger) -> Change:

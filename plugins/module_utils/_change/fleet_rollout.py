@@ -1,7 +1,7 @@
 # Copyright (c) 2026 simops.yateota contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Let a change's rollouts on several servers share limits, and begin in stages.
+"""Let a change's rollouts on several servers share limits.
 
 The limits are the abort threshold and the rate. Each run reads and writes the rows of all servers in the ledger
 together with its lease.
@@ -12,8 +12,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from .._api.delivery import RateLimiter
-from .._core.rollout_policy import must_abort
-from .._core.states import ENDED_STATUSES, ChangeStatus, RowState
+from .._core.states import ChangeStatus, RowState
 from .._core.tallies import Tally
 from .._ledger.change import Change
 from .._ledger.fleet import abort_all, change_of_all_shards, resume_all
@@ -111,32 +110,6 @@ class FleetPart:
         moment = self._change.clock.moment()
         self._change.update(judged_from=moment)
         return moment
-
-    # --- Stages ----------------------------------------------------------------------------------------------------
-
-    def waits_for_stage(self) -> bool:
-        """Return whether nothing is sent yet because of an earlier stage, and record it.
-
-        The change must have ended on its servers, with their attempts within the threshold, or a person has looked at
-        them (``resume_aborted``).
-        """
-        waits = self._change.counts()[RowState.PLANNED] > 0 and self._is_before_its_stage()
-        if waits:
-            self._change.update(status=ChangeStatus.WAITING_FOR_STAGE)
-        return waits
-
-    def _is_before_its_stage(self) -> bool:
-        shards = self._change.shards()
-        own = next((shard.stage or 1 for shard in shards if shard.number == self._change.number), 1)
-        earlier = [shard for shard in shards if (shard.stage or 1) < own]
-        if own > 1 and not earlier:
-            return True  # it is not planned yet
-        if any(shard.status not in (*ENDED_STATUSES, ChangeStatus.PURGED) for shard in earlier):
-            return True
-        executed, bad = (sum(getattr(shard, name) for shard in earlier) for name in ("executed", "bad"))
-        # A stage that has ended is judged however few attempts it has had: there will be no more.
-        is_beyond = must_abort(executed, bad, 1, self._options.threshold_percentage)
-        return is_beyond and not self._options.resume_aborted
 
     # --- The rate --------------------------------------------------------------------------------------------------
 

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import threading
 import time
@@ -15,12 +14,10 @@ from .._api.client import Client
 from .._api.delivery import Delivery, RateLimiter, StopSwitch
 from .._core import policy
 from .._core.attempt_policy import comes_back_failed, left_out_of_further
-from .._core.clock import elapsed
 from .._core.errors import ApiError, TransportError
-from .._core.states import ENDED_STATUSES, NOT_BEGUN_STATUSES, ChangeStatus, RowState
+from .._core.states import ENDED_STATUSES, ChangeStatus, RowState
 from .._ledger.attempts import Attempt, Attempts
 from .._ledger.change import Change
-from .._ledger.outage import LedgerAwayError
 from .._ledger.tables import changes, sa
 from .._ledger.waves import Waves
 from .abort import AbortedError
@@ -30,9 +27,10 @@ from .hold import why_halted
 from .options import RolloutOptions
 from .sending import Pipeline, SenderPool, plan_again
 from .soak import Soak
+from .stages import waits_for_stage
 from .states_reader import StateReader
 from .threshold import AbortThreshold
-from .waiting import wait_for
+from .waiting import wait_for, wait_unless_halted
 from .wave_progress import Watch, WaveProgress
 
 _SEEN_WITHIN = 0.6
@@ -40,7 +38,6 @@ _SEEN_WITHIN = 0.6
 
 It is less than the second within which a hold must be seen: the time until the bytes are sent is not measured.
 """
-_PAUSE = 0.2  # seconds between two checks while nothing is sent
 
 
 class Rollout:
@@ -53,7 +50,7 @@ class Rollout:
         states: reads server states.
         options: how it is carried out.
         stopped: set by the caller to stop cleanly.
-        check: raises where nothing may be sent; called right before anything is.
+        check: raises where nothing may be sent; called before this run sends, and once more after it has waited.
         planner: plans further attempts; None if there are none.
         watch: as for ``WaveProgress``.
 
@@ -77,19 +74,20 @@ class Rollout:
     ) -> None:
         self._change = change
         self._progress = WaveProgress(change, watch)
-        self._check, self._planner = check, planner
+        self._check, self._is_checked, self._planner = check, False, planner
         self._attempts = attempts
         self._waves = Waves(change, attempts.chain)
         self._states = states
         self._options = options
         self._stopped = stopped
+        self._wait = functools.partial(wait_unless_halted, change, stopped)
         self._switch = StopSwitch()
         limiter = RateLimiter(options.maximum_per_second, self._switch)
         self._delivery = Delivery(client, limiter, self._switch, self._may_send_now)
         self._fleet = FleetPart(change, options, limiter)
         record = change.record()
-        # A person can have looked at refusals only if the change has stopped because of them.
-        if options.resume_aborted and record.status not in (*NOT_BEGUN_STATUSES, ChangeStatus.ABORTED):
+        # A person can have looked at refusals only if the change has begun, and has stopped because of them.
+        if options.resume_aborted and record.started is not None and record.status != ChangeStatus.ABORTED:
             self._delivery.refusals.accept_alike()
         self._change_id, self._action, self._status = record.change_id, record.action, record.status
         rule = options.bad_rule._replace(earlier_came_back=comes_back_failed(self._action))
@@ -99,8 +97,7 @@ class Rollout:
         self._threshold = AbortThreshold(change, attempts, options, rule, self._fleet, self._switch)
         goal, moment = policy.goal_of(self._action), change.clock.moment
         self._soak = Soak(self._waves, states, options, goal, moment, self._wait, self._recount_read)
-        self.sent = 0
-        self.sending_seconds = 0.0
+        self.sent, self.sending_seconds = 0, 0.0
         self.shortfall: str | None = None
 
     def carry_out(self) -> None:
@@ -124,7 +121,7 @@ class Rollout:
             if self._options.resend and is_judged and self._change.counts()[RowState.UNKNOWN]:
                 self._check()
                 self._attempts.plan_unknown_again(self._planner.maximum if self._planner else None)
-        if self._fleet.waits_for_stage():
+        if waits_for_stage(self._change, self._options):
             return
         if self._change.counts()[RowState.PLANNED] or (self._planner and self._planner.outlook().may_send):
             self._wait_for_window()
@@ -148,6 +145,7 @@ class Rollout:
         if self._options.wait_for_window and not window.allows(change.clock.now()):
             change.update(status=ChangeStatus.WINDOW_CLOSED)
             wait_for(window, change.clock.now, self._may_wait, self._wait)
+            self._is_checked = False
 
     def _may_wait(self) -> bool:
         """Return whether to wait longer; if not, ``_continue_or_stop`` finds the reason."""
@@ -185,7 +183,9 @@ class Rollout:
         self._options.window.refresh(self._change.clock.now())
         if not self._continue_or_stop():
             return self._record_stop()
-        self._check()
+        if not self._is_checked:
+            self._check()  # once, since it looks at the whole change
+        self._is_checked = True
         if self._states.is_older_than(self._options.recheck_after):
             self._states.read_for_wave()
         self._note_in_progress()
@@ -267,18 +267,6 @@ class Rollout:
             self._end()  # perhaps nothing remains on this server
         self._continue_or_stop()  # otherwise a person holds or has stopped it
         return self._record_stop()
-
-    def _wait(self, seconds: float) -> bool:
-        """Wait; return False as soon as a signal, a hold or a stop ends the run."""
-        until = elapsed() + seconds
-        while (remaining := until - elapsed()) > 0:
-            if self._stopped.wait(min(remaining, _PAUSE)):
-                return False
-            with contextlib.suppress(LedgerAwayError):  # it may be back when the wait is over
-                self._change.read_halt_once()
-            if self._change.halt:
-                return False
-        return not self._stopped.is_set()
 
     # --- Reasons to stop -------------------------------------------------------------------------------------------
 

@@ -26,7 +26,7 @@ HALT_COLUMNS = tuple(
 )
 """The columns that ``halt_of`` reads."""
 
-LOOK_COLUMNS = (*HALT_COLUMNS, changes.c.approved_at)
+LOOK_COLUMNS = (*HALT_COLUMNS, changes.c.approved_at, changes.c.require_approval)
 """The columns that a run looks at while it sends."""
 
 
@@ -35,8 +35,8 @@ class Halt:
     """The reason why nothing may be sent for a change.
 
     Attributes:
-        status: ``HELD``, ``STOPPED``, ``ABORTED`` for all shards together, or ``PLANNED`` if its approval is void since
-            the run began.
+        status: ``HELD``, ``STOPPED``, ``ABORTED`` for all shards together, or ``PLANNED`` if it lacks the
+            approval that it needs, since the run began.
         by: who holds or has stopped it.
         since: since when, in Unix seconds; 0 for a void approval.
         reason: why.

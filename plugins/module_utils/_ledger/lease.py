@@ -183,7 +183,7 @@ class Lease:
             record: the change's row, with ``LOOK_COLUMNS``.
             moment: a moment before it was read, as ``elapsed`` gives it.
         """
-        is_void = self._is_approved and record.approved_at is None
+        is_void = self._is_approved and record.approved_at is None and record.require_approval
         self._is_approved = record.approved_at is not None
         # Before the moment: senders ask for both.
         self.halt = self.halt or halt_of(record) or (NOT_APPROVED if is_void else None)

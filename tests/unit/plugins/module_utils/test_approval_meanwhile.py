@@ -125,6 +125,20 @@ def test_a_run_ends_when_its_approval_is_void(bulk: Bulk, fleet: list[Sandbox]) 
         assert set(acted_on(box).values()) == {1}
 
 
+def test_a_run_that_needs_no_approval_is_not_ended_when_one_is_void(bulk: Bulk, fleet: list[Sandbox]) -> None:
+    first, second = fleet[:2]
+    bulk("planned", first, **WAVES, requested_by="ann")
+    approve(bulk, first)
+    results: list[dict[str, Any]] = []
+    running = threading.Thread(target=lambda: results.append(bulk("applied", first, **WAVES)))
+    running.start()
+    while not first.writes() and running.is_alive():
+        time.sleep(0.01)
+    bulk("planned", second, **WAVES, requested_by="ann")
+    running.join()
+    assert results[0]["change"]["counts"]["done"] == 44
+
+
 def test_an_approval_of_all_leaves_what_has_begun_as_it_is(
     bulk: Bulk, fleet: list[Sandbox], monkeypatch: pytest.MonkeyPatch, ledger: str
 ) -> None:

@@ -12,6 +12,7 @@ import time
 from typing import Any
 
 import pytest
+from ansible_collections.simops.yateota.plugins.filter.change_verdict import change_verdict
 from ansible_collections.simops.yateota.plugins.module_utils._change.limits import loosened
 from ansible_collections.simops.yateota.plugins.module_utils._core.states import RowState
 from ansible_collections.simops.yateota.plugins.module_utils._ledger.attempts import Attempt, Attempts
@@ -219,7 +220,10 @@ def test_stage_two_does_not_begin_beyond_the_threshold(bulk: Bulk, fleet: list[S
     ended = bulk("applied", fleet[0], abort=budget)
     assert ended["change"]["status"] == "applied"
     given = {"threshold_percentage": 10, "minimum_executed": 40}
-    assert bulk("applied", fleet[1], abort=given)["change"]["status"] == "waiting_for_stage"
+    refused = bulk("applied", fleet[1], abort=given)
+    assert (refused["failure"]["kind"], refused["change"]["status"]) == ("api", "waiting_for_stage")
+    assert "44 of 44 attempts of earlier stages went wrong (limit 10 %)" in refused["msg"]
+    assert not change_verdict(refused, {}, {})["well"]
 
 
 def test_stage_two_does_not_begin_if_what_was_sent_last_fails_within_the_soak(
@@ -234,29 +238,57 @@ def test_stage_two_does_not_begin_if_what_was_sent_last_fails_within_the_soak(
         bulk("planned", box, stage=stage, **options)
     ended = bulk("applied", boxes[0], **options)
     assert (ended["change"]["status"], ended["change"]["states"]) == ("applied", {"failed": 40})
-    assert bulk("applied", boxes[1], **options)["change"]["status"] == "waiting_for_stage"
+    assert "attempts of earlier stages went wrong" in bulk("applied", boxes[1], **options)["msg"]
     assert not boxes[1].writes()
 
 
 @pytest.mark.any_database
 def test_a_small_stage_one_that_went_wrong_keeps_stage_two_from_beginning(bulk: Bulk, fleet: list[Sandbox]) -> None:
-    few = {"selection": {"campaign_id": 167, "participants": [{"participant_id": 195}, {"participant_id": 196}]}}
+    few = {"selection": {"campaign_id": 167, "participants": [{"participant_id": 195}]}}
     bulk("planned", fleet[0], stage=1, **few)
     bulk("planned", fleet[1], stage=2)
     refuse(fleet[0])
     assert bulk("applied", fleet[0], **few)["change"]["status"] == "applied"
-    assert bulk("applied", fleet[1])["change"]["status"] == "waiting_for_stage"
+    assert "1 of 1 attempts of earlier stages went wrong" in bulk("applied", fleet[1])["msg"]
     assert not fleet[1].writes()
-    assert bulk("applied", fleet[1], resume_aborted=True)["change"]["counts"]["done"] == 44
+    # A person has looked at it. What has begun then is not stopped by its stage.
+    begun = bulk("applied", fleet[1], resume_aborted=True, rollout={"canary": 5}, max_waves=1)
+    assert (begun["change"]["status"], begun["change"]["counts"]["done"]) == ("in_progress", 5)
+    assert bulk("applied", fleet[1])["change"]["counts"]["done"] == 44
 
 
 @pytest.mark.any_database
-def test_stage_two_waits_until_stage_one_is_planned(bulk: Bulk, fleet: list[Sandbox]) -> None:
-    assert bulk("applied", fleet[1], stage=2)["change"]["status"] == "waiting_for_stage"
-    assert not fleet[1].writes()
-    bulk("planned", fleet[0], stage=1)
+def test_a_stage_that_may_begin_still_stops_at_a_server_that_refuses_everything(
+    bulk: Bulk, fleet: list[Sandbox]
+) -> None:
+    bulk("planned", fleet[1], stage=2)
+    assert bulk("applied", fleet[1])["change"]["status"] == "waiting_for_stage"
+    fleet[1].fault(request="action_participant", kind="code", code=401, message="Invalid value", times=1000)
+    refused = bulk("applied", fleet[1], resume_aborted=True)
+    assert "The server refuses every request alike" in refused["msg"]
+    assert refused["change"]["counts"]["planned"] == 44
+
+
+@pytest.mark.any_database
+def test_a_stage_waits_until_each_earlier_one_is_planned(bulk: Bulk, fleet: list[Sandbox]) -> None:
+    bulk("planned", fleet[2], stage=3)
+    for missing, box in ((1, fleet[0]), (2, fleet[1])):
+        refused = bulk("applied", fleet[2])
+        assert f"and on no server with stage {missing}" in refused["msg"]
+        assert (refused["failure"]["kind"], refused["change"]["status"]) == ("invalid_input", "waiting_for_stage")
+        bulk("planned", box, stage=missing)
+        assert bulk("applied", fleet[2]).get("failed") is None  # the stage before has not ended
+        bulk("applied", box)
+    assert not fleet[2].writes()
+    assert bulk("applied", fleet[2])["change"]["status"] == "applied"
+
+
+@pytest.mark.any_database
+def test_what_waits_for_its_stage_can_be_planned_again_with_another(bulk: Bulk, fleet: list[Sandbox]) -> None:
+    bulk("planned", fleet[0], stage=2)
     bulk("applied", fleet[0])
-    assert bulk("applied", fleet[1])["change"]["status"] == "applied"
+    assert bulk("planned", fleet[0], stage=1, replan=True)["change"]["stage"] == 1
+    assert bulk("applied", fleet[0])["change"]["status"] == "applied"
 
 
 @pytest.mark.any_database
