@@ -31,6 +31,12 @@ _UNSAFE = re.compile(
 _LINES_AND_TABS = "\t\n\x0b\x0c\r\x85\u2028\u2029"
 
 _HIDDEN = "********"
+_OF_PHP = re.compile(
+    r"(?:PHP )?(?:(?:(?:recoverable|catchable) )?fatal error|(?:parse|core|compile) error|(?:core |compile )?warning"
+    r"|notice|deprecated|strict standards) ?:",
+    re.IGNORECASE,
+)
+"""The beginning of PHP's own messages, without their markup. A script that fails sends one under HTTP 200."""
 _ESCAPED_ASCII = re.compile(r"\\u00[2-7]")
 _WEAK_SECRET = 4  # characters; a shorter secret occurs in too many ordinary words
 _API_WORDS = frozenset(
@@ -49,7 +55,8 @@ class NoAnswerError(Exception):
 
     Args:
         found: what it is.
-        is_page: whether it is a text without any JSON, as other servers than the API send.
+        is_page: whether it is a text without any JSON, as other servers than the API send. A message of PHP is none:
+            the API itself runs on PHP [F].
     """
 
     def __init__(self, found: str, is_page: bool = False) -> None:
@@ -133,7 +140,9 @@ class AnswerSanitizer:
             return NoAnswerError("no whole JSON")
         words, brace, _rest = text[:65536].partition("{")
         said = self.line(re.sub("<[^<>]*>", " ", words))
-        return NoAnswerError(f"'{said}' {'before' if brace else 'and no'} JSON", is_page=not brace)
+        return NoAnswerError(
+            f"'{said}' {'before' if brace else 'and no'} JSON", is_page=not brace and not _OF_PHP.match(said)
+        )
 
     def _may_hold_echo(self, text: str) -> bool:
         """Return whether the texts in a JSON body may echo the secret.

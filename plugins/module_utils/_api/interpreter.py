@@ -184,7 +184,7 @@ class AnswerInterpreter:
         meaning = _HTTP.get(status, _Meaning(otherwise))
         is_unread = meaning.is_unread or pause is not None
         if self.is_write and (not is_unread or self._was_read(reply)):
-            is_not_the_api = 300 <= status < 500 and self._code(reply) is None
+            is_not_the_api = (300 <= status < 400 or status == 404) and self._code(reply) is None
             advised = f"{text}{self._http_advice(reply)}"
             return self._unsettled(advised, is_not_the_api, http_status=status, message=reason)
         if meaning.failure is AuthError:
@@ -219,7 +219,7 @@ class AnswerInterpreter:
             return f". Check api_url {url}: there is no API at this path"
         if reply.status == 400 and url.startswith("http:") and _ASKS_FOR_TLS.search(reply.text):
             return f". {SPEAKS_TLS[0].upper()}{SPEAKS_TLS[1:]}"
-        if reply.status >= 500:
+        if reply.status >= 500 or (reply.status >= 400 and reply.status not in _HTTP):  # such as a proxy's 408
             return ". Check the server's log"
         return f". Check that api_url {url} is the API's own URL"
 

@@ -49,6 +49,7 @@ class AbortThreshold:
         self._change_id, self._since = record.change_id, record.judged_from
         self._lock = threading.Lock()
         self._tally = Tally()
+        self._before: Tally | None = None
         self._reached: Tally | None = None
         self._is_shared = False
 
@@ -57,12 +58,17 @@ class AbortThreshold:
         self._since = self._fleet.resume()
 
     def forget(self) -> None:
-        """Let the attempts so far not count for the next run: what answered them was not about these participants."""
-        self._since = self._fleet.count_from_now()
+        """Let this run's attempts not count for the next: what answered them was not about these participants.
+
+        Nothing is forgotten where attempts of earlier runs count: only all can be, and theirs must not.
+        """
+        if self._before is None or not self._before.executed:
+            self._since = self._fleet.count_from_now()
 
     def recount(self) -> None:
         """Count the recorded attempts, while none is under way."""
         self._tally = self._attempts.tally(self._since, self._rule)
+        self._before = self._before or self._tally  # the first count comes before anything is sent
         self._fleet.share(self._tally)  # also if none remain: it decides whether a later stage begins
 
     def note_answer(self, attempt: Attempt) -> None:

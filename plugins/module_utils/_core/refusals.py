@@ -82,11 +82,11 @@ class Refusals:
 
     Several threads may use it. Three equal ones in a row, before anything was carried out, stop the run. Only the third
     shows that the participants are not the cause. Of refusals, all three are in ``taken_back``, to be planned again;
-    outcomes that are unknown stay so.
+    outcomes that are unknown stay so. An answer that is not the API's stops the run at once before anything was carried
+    out, and as the third in a row afterwards: a login page may begin to answer, but a single page is the server's own.
 
     Attributes:
         taken_back: the subjects of refusals that counted as their participants' own until more of the same kind came.
-        is_every_outcome_unknown: whether unknown outcomes have stopped the run.
     """
 
     def __init__(self) -> None:
@@ -94,12 +94,18 @@ class Refusals:
         self._alike_are_their_own = self._is_any_carried_out = False
         self._kind: tuple[object, ...] | None = None
         self._alike: list[Any] = []
+        self._has_unknown_stopped = self._is_any_known = False
         self.taken_back: list[Any] = []
-        self.is_every_outcome_unknown = False
+
+    @property
+    def is_every_outcome_unknown(self) -> bool:
+        """Return whether unknown outcomes have stopped the run, and it had no others."""
+        return self._has_unknown_stopped and not self._is_any_known
 
     def note_carried_out(self) -> None:
         """Note that the server carried out a request: it does not refuse all of them."""
-        self._alike_are_their_own = self._is_any_carried_out = True
+        self._alike_are_their_own = self._is_any_carried_out = self._is_any_known = True
+        self._kind = None  # what comes next is in no row with what came before
 
     def accept_alike(self) -> None:
         """Note that a person found equal refusals to be the participants' own."""
@@ -119,8 +125,9 @@ class Refusals:
         with self._lock:
             if what is About.REQUEST:
                 return True
+            self._is_any_known = True
             if what is About.PARTICIPANT or self._alike_are_their_own:
-                self._alike = []
+                self._kind = None
                 return False
             if not self._is_third_alike(error, subject):
                 return False
@@ -134,9 +141,13 @@ class Refusals:
         If so, the sending must stop: each further request may be carried out without anybody knowing.
         """
         with self._lock:
-            is_alike = not self._is_any_carried_out and self._is_third_alike(error, subject)
-            self.is_every_outcome_unknown |= error.is_of_every_request or is_alike
-            return error.is_of_every_request or is_alike
+            if self._is_any_carried_out and not error.is_of_every_request:
+                self._kind = None
+                return False
+            is_alike = self._is_third_alike(error, subject)
+            stops = is_alike or (error.is_of_every_request and not self._is_any_carried_out)
+            self._has_unknown_stopped |= stops
+            return stops
 
     def _is_third_alike(self, error: YateotaError, subject: Any) -> bool:
         """Note one of a row of equal bad answers; return whether there are as many as ``ALIKE_LIMIT``."""

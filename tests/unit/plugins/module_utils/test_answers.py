@@ -92,6 +92,36 @@ def test_what_is_no_answer(connect: Connect, parrot: Any, answer: str, found: st
     assert len(parrot.heard) == 2
 
 
+PHP = [
+    "Fatal error: Maximum execution time of 30 seconds exceeded in /var/www/api.php on line 12",
+    "<br />\n<b>Fatal error</b>:  Allowed memory size exhausted in <b>/var/www/api.php</b> on line <b>3</b><br />",
+    "PHP Parse error:  syntax error in /var/www/api.php on line 1",
+    "<b>Warning</b>:  mysqli::query(): gone away",
+    "Notice: Undefined index: x in a.php on line 1",
+]
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "expected"),
+    [
+        *((body, "200 OK", False) for body in PHP),
+        *(("", status, False) for status in ("408 Request Timeout", "409 Conflict", "499 Closed", "418 Teapot")),
+        *(("", status, True) for status in ("302 Found", "404 Not Found")),
+        ("<title>Log in</title>", "200 OK", True),
+        ("plain words", "200 OK", True),
+        ('{"code": 404}', "404 Not Found", False),
+    ],
+)
+def test_what_answers_for_something_else_than_the_api(
+    connect: Connect, parrot: Any, body: str, status: str, expected: bool
+) -> None:
+    parrot.answers = [http(body, status)]
+    with pytest.raises(OutcomeUnknownError) as error:
+        connect(parrot.api_url).call("action_campaign", PAUSE)
+    assert error.value.is_of_every_request is expected
+    assert ("api_url" in str(error.value)) is (expected or status.startswith("404"))
+
+
 @pytest.mark.parametrize(
     ("status", "read", "write", "words"),
     [

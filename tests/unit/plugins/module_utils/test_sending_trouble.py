@@ -310,12 +310,14 @@ def break_writes(sandbox: Sandbox, fault: dict[str, Any], nth: int = 1) -> None:
 
 @pytest.mark.parametrize("fault", NOT_THE_API, ids=str)
 @pytest.mark.parametrize("nth", [1, 3])
-def test_what_is_not_the_api_gets_one_write(
+def test_what_is_not_the_api_gets_one_write_from_the_start_and_three_afterwards(
     bulk: Bulk, direct: Bulk, sandbox: Sandbox, fault: dict[str, Any], nth: int
 ) -> None:
+    done, most = nth - 1, 1 if nth == 1 else ALIKE_LIMIT
     break_writes(sandbox, fault, nth)
     listed = direct()
-    assert listed["summary"] == {"acted": nth - 1, "unchanged": 0, "refused": 0, "failed": 10 - nth, "unknown": 1}
+    not_sent = 10 - done - most
+    assert listed["summary"] == {"acted": done, "unchanged": 0, "refused": 0, "failed": not_sent, "unknown": most}
     assert listed["failure"]["kind"] == "outcome_unknown"
     assert "Nothing more was sent, because the next requests would come to the same: find the cause" in listed["msg"]
     assert "api_url" in listed["msg"]
@@ -325,14 +327,62 @@ def test_what_is_not_the_api_gets_one_write(
     assert result["failure"]["kind"] == "outcome_unknown"
     counts = nonzero_counts(result)
     # Those of the list are not failed any more.
-    assert (counts.get("done", 0), counts["unknown"], counts["planned"]) == (nth - 1, 1, 44 - (nth - 1) - nth)
+    assert (counts.get("done", 0), counts["unknown"], counts["planned"]) == (done, most, 44 - done - (done + most))
     assert "Nothing more was sent, because the next requests would come to the same: find the cause" in result["msg"]
 
     sandbox.clear_faults()
-    after = bulk("applied", rollout={"concurrency": 1})
-    assert nonzero_counts(after)["unknown"] == 1
+    after = bulk("applied", rollout={"concurrency": 1}, abort={"threshold_percentage": 100})
+    assert nonzero_counts(after)["unknown"] == most
     assert "planned" not in nonzero_counts(after)
     assert set(acted_on(sandbox).values()) == {1}
+
+
+@pytest.mark.parametrize("fault", NOT_THE_API, ids=str)
+def test_single_pages_between_answers_stop_nothing(
+    bulk: Bulk, direct: Bulk, sandbox: Sandbox, fault: dict[str, Any]
+) -> None:
+    for nth in (2, 5, 8):  # two in a row each
+        sandbox.fault(request="action_participant", nth=nth, times=2, **fault)
+    listed = direct()
+    assert listed["summary"] == {"acted": 4, "unchanged": 0, "refused": 0, "failed": 0, "unknown": 6}
+
+    sandbox.clear_faults()
+    for nth in (2, 5, 8):
+        sandbox.fault(request="action_participant", nth=nth, times=2, **fault)
+    result = bulk("applied", rollout={"concurrency": 1}, abort={"threshold_percentage": 100})
+    assert nonzero_counts(result) == {"done": 44 - 4 - 6, "unknown": 6}
+    assert set(acted_on(sandbox).values()) == {1}
+
+
+def test_a_stop_by_unknown_outcomes_forgets_no_bad_attempts_of_before(bulk: Bulk, sandbox: Sandbox) -> None:
+    options: dict[str, Any] = {
+        "rollout": {"concurrency": 1},
+        "abort": {"minimum_executed": 6, "threshold_percentage": 50},
+    }
+    sandbox.fault(request="action_participant", kind="code", code=404, message="Participant not found", nth=2, times=2)
+    break_after = {"request": "action_participant", "kind": "http_404", "nth": 4, "times": 3}
+    sandbox.fault(**break_after)
+    first = bulk("applied", **options)
+    assert nonzero_counts(first) == {"done": 1, "refused": 2, "unknown": 3, "planned": 38}
+    sandbox.clear_faults()
+    again = bulk("applied", **options)
+    assert (again["change"]["status"], nonzero_counts(again)["planned"]) == ("aborted", 38)
+    assert nonzero_counts(bulk("applied", **options, resume_aborted=True))["done"] == 39
+
+
+def test_a_stop_at_the_start_of_a_later_run_forgets_no_attempts_of_earlier_ones(bulk: Bulk, sandbox: Sandbox) -> None:
+    options: dict[str, Any] = {
+        "rollout": {"concurrency": 1, "wave_size": 4},
+        "abort": {"minimum_executed": 5, "threshold_percentage": 60},
+        "max_waves": 1,
+    }
+    sandbox.fault(request="action_participant", kind="code", code=404, message="Participant not found", nth=2, times=2)
+    assert nonzero_counts(bulk("applied", **options)) == {"done": 2, "refused": 2, "planned": 40}
+    break_writes(sandbox, {"kind": "http_404"})
+    assert nonzero_counts(bulk("applied", **options))["unknown"] == 1
+    sandbox.clear_faults()
+    again = bulk("applied", **options)
+    assert (again["change"]["status"], nonzero_counts(again)["planned"]) == ("aborted", 39)
 
 
 @pytest.mark.parametrize("fault", AWAY, ids=str)
