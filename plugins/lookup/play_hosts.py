@@ -13,9 +13,10 @@ description:
   - Returns a pattern as it is, and fails if it matches no host of the inventory, or none within C(--limit).
     Ansible itself skips such a play, so that a job would succeed without doing anything.
   - It fails too if one of several patterns matches no host of the inventory, for example because a host's name is
-    misspelled. Ansible itself runs the play for the others. Patterns that begin with V(!) or V(&) may match none.
-  - The same holds for the patterns of C(--limit). Those in a file, and those of a job of AWX, whose inventory may be a
-    slice, may match none.
+    misspelled. Ansible itself runs the play for the others. A group without hosts, and patterns that begin with V(&),
+    or with V(!) and have a wildcard, may match none.
+  - The same holds for the patterns of C(--limit). Those in a file may match none.
+  - In a job of AWX, whose inventory may be a slice, each of several patterns may match none, but not all of them.
 author:
   - The simops.yateota contributors (@simops)
 options:
@@ -64,10 +65,10 @@ class LookupModule(LookupBase):  # type: ignore[misc]
         known = variables or {}
         manager = self._inventory(known.get("groups", {}))
         limit = context.CLIARGS.get("subset")
-        _check_parts("yateota_hosts", pattern, manager)
-        # The inventory of a sliced job of AWX has only some of the hosts that the limit names.
-        if limit and not any(known.get(name) for name in JOBS):
-            _check_parts("--limit", limit, manager)
+        # The inventory of a sliced job of AWX has only some of the named hosts.
+        if not any(known.get(name) for name in JOBS):
+            _check_parts("yateota_hosts", pattern, manager)
+            _check_parts("--limit", limit or "", manager)
         if not _matches(pattern, limit, manager):
             limited = f" within --limit {limit}" if limit else ""
             raise _no_host(f"yateota_hosts '{pattern}' matches no host of the inventory{limited}")
@@ -85,17 +86,19 @@ class LookupModule(LookupBase):  # type: ignore[misc]
 def _check_parts(name: str, pattern: str, manager: InventoryManager) -> None:
     """Check that each of several patterns matches a host of the inventory.
 
-    What intersects, or excludes by a wildcard or an empty group, may match none. The names in a file are not read here.
+    A group without hosts, and what intersects or excludes by a wildcard, may match none. The names in a file are not
+    read here.
 
     Raises:
         AnsibleLookupError: one matches none; names it.
     """
     parts = split_host_pattern(pattern)
     for part in parts if len(parts) > 1 else []:
-        if part[0] == "!" and (part[1:] in manager.groups or set(part) & set("*?[~")):
+        included = part.removeprefix("!")
+        if included in manager.groups or part[0] in "&@" or (part[0] == "!" and set(part) & set("*?[~")):
             continue
         # A misspelled exclusion would leave in what must not be acted on.
-        if part[0] not in "&@" and not _matches(part.removeprefix("!"), None, manager):
+        if not _matches(included, None, manager):
             raise _no_host(f"{name} '{pattern}': '{part}' matches no host of the inventory")
 
 

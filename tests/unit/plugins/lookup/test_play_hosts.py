@@ -72,7 +72,7 @@ def test_what_limit_leaves_counts(limit: Any) -> None:
         (["one", ["nroth"]], "nroth"),
         ("ota,x*", "x*"),
         ("ota[0],ota[7]", "ota[7]"),
-        ("one,empty", "empty"),
+        ("two,!otta", "!otta"),
     ],
 )
 @pytest.mark.filterwarnings("ignore")
@@ -83,9 +83,11 @@ def test_each_of_several_patterns_must_match_a_host(pattern: Any, part: str) -> 
     assert f": '{part}' matches no host of the inventory: give a group or hosts that it has" in str(refused.value)
 
 
-@pytest.mark.parametrize("pattern", ["ota,!empty", "ota:!one:!x*", "all,&ota", "one,localhost", "ota[0:1],web"])
+@pytest.mark.parametrize(
+    "pattern", ["ota,!empty", "ota:!one:!x*", "all,&ota", "one,localhost", "ota[0:1],web", "ota,empty", "empty:one"]
+)
 @pytest.mark.filterwarnings("ignore")
-def test_what_excludes_may_match_no_host(pattern: str) -> None:
+def test_what_excludes_and_a_group_without_hosts_may_match_none(pattern: str) -> None:
     assert hosts(pattern) == pattern
 
 
@@ -96,11 +98,27 @@ def test_each_pattern_of_limit_must_match_a_host(limit: Any, tmp_path: Path) -> 
         AnsibleLookupError, match=r"^--limit 'one,nroth': 'nroth' matches no host of the inventory: give"
     ):
         hosts("ota")
-    # The inventory of a slice has only some of the hosts.
-    slice_of_two = {"groups": GROUPS, "awx_job_id": 7}
-    assert LookupModule(loader=DataLoader(), templar=None).run(["ota"], slice_of_two) == ["ota"]
+    limit(subset="one,empty")
+    assert hosts("ota") == "ota"
     limit(subset="one,web")  # a part of the inventory that yateota_hosts does not name
     assert hosts("one,two") == "one,two"
     (tmp_path / "hosts.retry").write_text("one\n")
     limit(subset=f"two,@{tmp_path}/hosts.retry")
     assert hosts("ota") == "ota"
+
+
+@pytest.mark.parametrize("job", ["awx_job_id", "tower_job_id"])
+@pytest.mark.filterwarnings("ignore")
+def test_a_slice_has_only_some_of_the_named_hosts(limit: Any, job: str) -> None:
+    """AWX gives each job of a sliced template an inventory with its own hosts."""
+    groups = {"all": ["one"], "ungrouped": [], "ota": ["one"]}
+
+    def sliced(pattern: Any) -> Any:
+        return LookupModule(loader=DataLoader(), templar=None).run([pattern], {"groups": groups, job: 7})
+
+    for pattern in ("ota", "one,two,three", "ota:!two", ["one", "two"]):
+        for limited in (None, "one,two"):
+            limit(subset=limited)
+            assert sliced(pattern) == [",".join(pattern) if isinstance(pattern, list) else pattern]
+    with pytest.raises(AnsibleLookupError, match=r"^yateota_hosts 'two,three' matches no host of the inventory within"):
+        sliced("two,three")
