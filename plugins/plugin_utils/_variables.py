@@ -65,7 +65,9 @@ def examined(given: Given, scope: Scope) -> tuple[list[str], dict[str, Any]]:
             wrong.add(name)
             problems.append(_as_sentence(name, str(error)))
     problems += _group_problems(values.keys() | wrong, scope)
-    if LEDGER in scope.known and not {LEDGER, FILES_ROOT} & wrong:
+    # What only reads acts on no SIM.
+    only_reads = scope.is_playbook and not scope.acts
+    if LEDGER in scope.known and not only_reads and not {LEDGER, FILES_ROOT} & wrong:
         problems += ledger_problems(values, given.variables, _files_root(given))
     return problems, values
 

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -261,15 +262,22 @@ def test_what_the_lookup_itself_cannot_be_asked(which: dict[str, str], find: Fin
 LEDGER_ENDS = "is a file, which ends with the container of this job of AWX: give the URL of a PostgreSQL database"
 WITH_LEDGER = [
     *({"role": name} for name in ("bulk_change", "esim_reprofile", "retry_build_sweep")),
-    *({"playbook": name} for name in ("bulk_retry", "bulk_status", "bulk_hold_all", "esim_reprofile")),
+    *({"playbook": name} for name in ("bulk_retry", "bulk_approve", "bulk_hold_all", "esim_reprofile")),
 ]
+
+
+@pytest.fixture
+def mount(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """Let a folder be the only mount besides that of the root."""
+    return lambda folder: monkeypatch.setattr(os.path, "ismount", lambda path: str(path) in ("/", folder))
 
 
 @pytest.mark.parametrize("which", WITH_LEDGER, ids=lambda which: "-".join(*which.items()))
 def test_a_job_of_awx_takes_no_ledger_that_ends_with_it(
-    which: dict[str, str], find: Find, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    which: dict[str, str], find: Find, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mount: Callable[[str], None]
 ) -> None:
     """A file is taken where no job is, and in the folder that is mounted into the containers."""
+    mount("/")
     (tmp_path / "root").mkdir()
     (tmp_path / "root/link.sqlite").symlink_to(tmp_path / "ledger.sqlite")
     scope = role_scope(which["role"]) if "role" in which else playbook_scope(which["playbook"])
@@ -294,3 +302,45 @@ def test_a_job_of_awx_takes_no_ledger_that_ends_with_it(
     monkeypatch.setenv("YATEOTA_LEDGER", outside)
     (problem,) = find({**given, "awx_job_id": 7, **rooted}, **which)["problems"]
     assert problem.startswith(f"YATEOTA_LEDGER '{outside}' {LEDGER_ENDS}")
+
+
+@pytest.mark.parametrize(
+    ("ledger", "mounted", "is_refused"),
+    [
+        ("{0}/mounted/ledger.sqlite", "{0}/mounted", False),
+        ("{0}/mounted/new/folder/ledger.sqlite", "{0}/mounted", False),
+        ("{0}/link.sqlite", "{0}/mounted", False),
+        ("{0}/mounted-not/ledger.sqlite", "{0}/mounted", True),
+        ("{0}/mounted/away.sqlite", "{0}/mounted", True),
+        # What a container has of its own, or the job's folder, which is removed when the job ends.
+        ("{0}/temporary/ledger.sqlite", "{0}/temporary", True),
+        ("/dev/memory/ledger.sqlite", "/dev/memory", True),
+        ("/runner/project/ledger.sqlite", "/runner", True),
+        ("/runner/project/ledger.sqlite", "/runner/project", True),
+    ],
+)
+def test_a_job_of_awx_takes_a_ledger_on_a_mount_that_does_not_end_with_it(
+    ledger: str, mounted: str, is_refused: bool, find: Find, tmp_path: Path, mount: Callable[[str], None]
+) -> None:
+    """AWX has paths to expose to its jobs, with or without yateota_files_root."""
+    (tmp_path / "mounted").mkdir()
+    (tmp_path / "temporary").mkdir()
+    (tmp_path / "temporary").chmod(0o1777)
+    (tmp_path / "mounted/away.sqlite").symlink_to(tmp_path / "ledger.sqlite")
+    (tmp_path / "link.sqlite").symlink_to(tmp_path / "mounted/ledger.sqlite")
+    mount(mounted.format(tmp_path))
+    given = {"change_id": "CHG1", "awx_job_id": 7, "bulk_change_ledger": ledger.format(tmp_path)}
+    problems = find(given, playbook="bulk_approve")["problems"]
+    assert [LEDGER_ENDS in each for each in problems] == [True] * is_refused
+
+
+@pytest.mark.parametrize(
+    ("playbook", "is_refused"), [("bulk_status", False), ("bulk_report", False), ("bulk_hold", True)]
+)
+def test_what_only_reads_a_ledger_takes_any(playbook: str, is_refused: bool, find: Find, tmp_path: Path) -> None:
+    """A hold that nobody else sees would be a success without effect."""
+    given = {group[0]: NEEDED[group[0]] for group in playbook_scope(playbook).needs}
+    problems = find({**given, "awx_job_id": 7, "bulk_change_ledger": f"{tmp_path}/ledger.sqlite"}, playbook=playbook)[
+        "problems"
+    ]
+    assert [LEDGER_ENDS in each for each in problems] == [True] * is_refused
