@@ -125,10 +125,13 @@ def test_no_role_lets_its_variables_be_ignored(role: str, task: dict[str, Any]) 
 
 def test_a_relative_ledger_is_refused_before_anything_is_sent(ansible_playbook: Ansible, sandbox: Any) -> None:
     given = {"change_id": "CHG1", "campaign_id": 167, "bulk_change_state": "failed", "bulk_change_approved_by": "j.doe"}
-    for environ in ({"YATEOTA_LEDGER": "ledger.sqlite"}, {"YATEOTA_LEDGER": "~/ledger.sqlite"}):
-        for arguments in ((), ("--check",), ("-e", "yateota_in_process=false")):
-            done = ansible_playbook("bulk_retry", given, *arguments, environ=environ)
-            assert not done.ok
-            assert "must be the whole path of a file" in done.words
+    for path, *arguments in (
+        ("ledger.sqlite",),
+        ("ledger.sqlite", "--check"),
+        ("~/ledger.sqlite", "-e", "yateota_in_process=false"),
+    ):
+        done = ansible_playbook("bulk_retry", given, *arguments, environ={"YATEOTA_LEDGER": path})
+        assert not done.ok
+        assert "must be the whole path of a file" in done.words
     assert not sandbox.writes()
     assert not list(Path(ansible_playbook.folder).rglob("ledger.sqlite"))

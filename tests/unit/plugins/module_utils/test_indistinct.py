@@ -243,12 +243,15 @@ def test_one_participant_of_a_list_without_ids_is_one_request(engines: Engines, 
 
 
 @ON_A_FILE
+@pytest.mark.parametrize("lists", [10, pytest.param(200, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("action", ["rerun", "retry", "retry_build"])
-def test_both_engines_send_the_same_for_any_list(engines: Engines, start_sandbox: StartSandbox, action: str) -> None:
+def test_both_engines_send_the_same_for_any_list(
+    engines: Engines, start_sandbox: StartSandbox, action: str, lists: int
+) -> None:
     """Whatever the entries share: the same requests, none of them twice, or both refuse the list."""
     chance, box = random.Random(11), start_sandbox()  # noqa: S311 (no secret depends on it)
     sims = [{name: box.participant(each)[name] for name in ("iccid", "imsi", "msisdn")} for each in (195, 197, 198)]
-    for number in range(40):
+    for number in range(lists):
         entries = []
         for _time in range(chance.randint(2, 4)):
             names = chance.sample(["iccid", "imsi", "msisdn"], chance.randint(1, 3))
