@@ -176,7 +176,8 @@ class Rollout:
     def _carry_out_wave(self) -> bool:
         """Send the next wave, or the rest of a begun one; return whether it ended."""
         wave = self._waves.current()
-        if wave is None and not self._waves.is_any_waiting():
+        self._waves.hold_back(self._states.short_campaigns)
+        if wave is None and not self._is_any_waiting():
             return False
         if wave is not None and next(self._waves.planned(wave), None) is None:
             return self._end_resumed(wave)
@@ -187,7 +188,10 @@ class Rollout:
             self._check()  # once, since it looks at the whole change
         self._is_checked = True
         if self._states.is_older_than(self._options.recheck_after):
-            self._states.read_for_wave()
+            self._states.read()
+        self._waves.hold_back(self._states.short_campaigns)
+        if wave is None and not self._is_any_waiting():
+            return False
         self._note_in_progress()
         if wave is None:
             wave = self._waves.begin(self._options.canary or self._options.wave_size, self._options.wave_size)
@@ -199,6 +203,13 @@ class Rollout:
             self._waves.end(wave)  # nothing remains: the module reports by ``ModuleState.check_end`` what went wrong
             return True
         return self._soak_and_judge(wave)
+
+    def _is_any_waiting(self) -> bool:
+        """Return whether a later wave has participants; raise if all that remain are held back."""
+        is_any = self._waves.is_any_waiting()
+        if not is_any and self._change.counts()[RowState.PLANNED]:
+            self._states.check_whole()
+        return is_any
 
     def _note_in_progress(self) -> None:
         started = sa.func.coalesce(changes.c.started, self._change.clock.moment())

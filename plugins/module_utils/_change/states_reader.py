@@ -14,7 +14,7 @@ from .._api.reader import PAGE_SIZE, Reader
 from .._core.entries import Numbered
 from .._core.errors import BadAnswerError, TransportError
 from .._core.identification import NAMINGS, PARTICIPANT
-from .._core.policy import RANK_OF_OTHERS, goal_of, is_list_whole, ranks
+from .._core.policy import RANK_OF_OTHERS, are_gone, goal_of, ranks
 from .._core.states import FILTER_STATES, REMAINING_STATES, UNSETTLED_STATES, RowState
 from .._ledger.change import Change
 from .._ledger.look_up import LookUp
@@ -56,7 +56,8 @@ class StateReader:
         self._stopped = stopped
         self._check = check
         self._finds_all = False
-        self._shortfall = ""
+        self._short: dict[int, str] = {}
+        self._short_since: float | None = None
         self.pages = 0
 
     def note_request(self) -> None:
@@ -110,23 +111,30 @@ class StateReader:
         wanted = (*UNSETTLED_STATES, RowState.DONE) if include_done else UNSETTLED_STATES
         moment = self._change.clock.moment()
         reading = self._readings.begin()
-        self._shortfall = ""
+        self._short, self._short_since = {}, None
         for campaign_id in self._readings.campaigns_of(wanted):
             self._read_campaign(campaign_id, wanted, reading)
-        if not self._shortfall:  # otherwise a wave must not take those that are missing for gone
+        if self._short:  # a later run must not take those that are missing for gone: it reads again
+            self._short_since = moment
+        else:
             self._change.update(read_at=moment)
         return reading
 
-    def read_for_wave(self) -> None:
-        """Read the states of all participants that are not settled, so that a wave can be judged by them.
+    @property
+    def short_campaigns(self) -> list[int]:
+        """Return the campaigns whose lists, as last read, lack planned participants that may nevertheless be there."""
+        return list(self._short)
+
+    def check_whole(self) -> None:
+        """Check that no list, as last read, lacks planned participants that may nevertheless be there.
 
         Raises:
-            BadAnswerError: a list lacks planned participants, and holds fewer than the server counts.
-            YateotaError: as ``read``.
+            BadAnswerError: one does.
         """
-        self.read()
-        if self._shortfall:
-            raise BadAnswerError(self._shortfall, request="query_participants")
+        if self._short:
+            first, *others = self._short.values()
+            more = f" The same is true of {len(others)} more of its campaigns." if others else ""
+            raise BadAnswerError(f"{first}{more}", request="query_participants")
 
     def read_unknown(self) -> None:
         """Read the states of unknown outcomes, if nothing remains to be sent.
@@ -170,33 +178,41 @@ class StateReader:
 
     def is_older_than(self, seconds: float) -> bool:
         """Return whether the last whole reading began longer ago than some seconds."""
-        read_at, clock = self._change.record().read_at, self._change.clock
+        clock = self._change.clock
+        read_at = self._short_since if self._short else self._change.record().read_at
         if read_at is None or clock.now() < read_at - _CLOCK_SLACK:  # the clock was set back: its age is not known
             return True
         return bool(clock.moment() - read_at > seconds)
 
     def _read_campaign(self, campaign_id: int, wanted: Sequence[str], reading: int) -> None:
-        for state in self._cheapest_lists(campaign_id, wanted):
+        total = self._reader.participant_count(campaign_id)
+        for state in self._cheapest_lists(campaign_id, wanted, total):
             if state is None:
-                self._read_whole_list(campaign_id, reading)
+                self._read_whole_list(campaign_id, reading, total)
                 return
             self._read_list(campaign_id, state, reading)
             if not self._readings.unread(campaign_id, wanted, reading):
                 return
         # The rest is in states without a list of their own. To find them, read the whole campaign.
         if self._readings.unread(campaign_id, self._unlisted(wanted), reading):
-            self._read_whole_list(campaign_id, reading)
+            self._read_whole_list(campaign_id, reading, total)
 
-    def _read_whole_list(self, campaign_id: int, reading: int) -> None:
-        """Read the list of a campaign; note if it lacks planned participants that may nevertheless be there."""
+    def _read_whole_list(self, campaign_id: int, reading: int, counted: int | None) -> None:
+        """Read the list of a campaign; note if it lacks planned participants that may nevertheless be there.
+
+        Args:
+            campaign_id: the campaign.
+            reading: the reading's number.
+            counted: how many participants the server counted before: those that a campaign receives meanwhile are no
+                shortfall of its list.
+        """
         held = self._read_list(campaign_id, None, reading)
         missing = self._readings.unread(campaign_id, REMAINING_STATES, reading)
-        counted = self._reader.participant_count(campaign_id) if missing else None
-        if missing and not is_list_whole(held, counted):
-            self._shortfall = (
+        if missing and not are_gone(missing, held, counted):
+            self._short[campaign_id] = (
                 f"Campaign {campaign_id}: the server counts {counted} participants, its list held {held} different "
-                f"ones, and lacks {missing} of the planned. All stay planned, and nothing more was sent: run the task "
-                "again when the server's list is complete."
+                f"ones, and lacks {missing} of the planned. These stay planned, and nothing was sent for them: run the "
+                "task again when the server's list has them, or stop the change if they are gone for good."
             )
 
     def _unlisted(self, wanted: Sequence[str]) -> Sequence[str]:
@@ -216,12 +232,11 @@ class StateReader:
             held += len(page)
         return held
 
-    def _cheapest_lists(self, campaign_id: int, wanted: Sequence[str]) -> list[str | None]:
-        """Return the lists to read, the likeliest to hold the wanted states first.
+    def _cheapest_lists(self, campaign_id: int, wanted: Sequence[str], total: int | None) -> list[str | None]:
+        """Return the lists to read of a campaign of so many, the likeliest to hold the wanted states first.
 
         ``[None]`` is the whole campaign.
         """
-        total = self._reader.participant_count(campaign_id)
         counts = None if total is None or total <= PAGE_SIZE else self._reader.state_counts(campaign_id)
         if total is None or counts is None:
             return [None]

@@ -181,14 +181,18 @@ NOT_LISTED = LeftOut(RowState.REFUSED, "its campaign does not list it any more; 
 """A planned participant that a whole list lacks: refused, as a plan does, so that nobody takes it for settled."""
 
 
-def is_list_whole(held: int, counted: int | None) -> bool:
-    """Return whether a campaign's list can show that participants are not in it any more.
+def are_gone(missing: int, held: int, counted: int | None) -> bool:
+    """Return whether the planned participants that a campaign's list lacks are not in the campaign any more.
+
+    They may be there nevertheless if the list is short of at least as many. Where more are missing than that, the list
+    is not cut short: the server's count includes others that no list shows.
 
     Args:
+        missing: how many of the planned participants it lacks.
         held: how many participants it held.
-        counted: how many the server counts; None if it reports no number.
+        counted: how many the server counted before; None if it reports no number.
     """
-    return counted is None or held >= counted
+    return counted is None or missing > counted - held
 
 
 def left_out_of_wave(
@@ -203,7 +207,7 @@ def left_out_of_wave(
         identification: its identifiers and campaign.
         state: its server state as last read.
         is_read: whether the latest reading found it, or there is nothing to read it from. It must have been whole: see
-            ``is_list_whole``.
+            ``are_gone``.
     """
     why = why_not_named(action, identification)
     if why:  # planned by an older release, which sent other forms

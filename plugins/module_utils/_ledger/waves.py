@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from .._core.entries import kinds_of
@@ -43,6 +43,26 @@ class Waves:
         self._open = sa.select(waves.c.wave).where(waves.c.change == change.number, waves.c.finished.is_(None))
         is_planned = participants.c.state == RowState.PLANNED
         self._waiting = (change.rows, is_planned, participants.c.wave.is_(None))
+        self._held_back: tuple[sa.ColumnElement[bool], ...] = ()
+
+    def hold_back(self, campaigns: Sequence[int]) -> None:
+        """Leave planned participants out of what follows, until this is called again. They stay planned.
+
+        Those that are in the present wave leave it at its end, for a later one.
+
+        Args:
+            campaigns: of these, the participants that the latest reading has not found are held back.
+        """
+        columns = participants.c
+        latest = sa.select(changes.c.reading).where(changes.c.number == self._change.number).scalar_subquery()
+        is_unread = sa.func.coalesce(columns.reading, -1) < latest
+        is_in_one = sa.func.coalesce(columns.campaign_id, -1).in_(campaigns)
+        self._held_back = (is_in_one, is_unread) if campaigns else ()
+
+    @property
+    def _to_send(self) -> tuple[sa.ColumnElement[bool], ...]:
+        """Return the condition that a participant is not held back."""
+        return (sa.not_(sa.and_(*self._held_back)),) if self._held_back else ()
 
     @repeatable
     def current(self) -> int | None:
@@ -66,7 +86,9 @@ class Waves:
             latest = sa.select(sa.func.max(waves.c.wave)).where(waves.c.change == self._change.number)
             number = (connection.execute(latest).scalar() or 0) + 1
             first, last = self._next_places(connection, first_size if number == 1 else size) or (0, -1)
-            chosen = participants.update().where(*self._waiting, participants.c.seq.between(first, last))
+            chosen = participants.update().where(
+                *self._waiting, *self._to_send, participants.c.seq.between(first, last)
+            )
             connection.execute(chosen.values(wave=number))
             row = {"change": self._change.number, "wave": number, "first_place": first, "last_place": last}
             connection.execute(waves.insert().values(**row, started=self._change.clock.moment()))
@@ -81,7 +103,7 @@ class Waves:
         """
         own = sa.select(changes.c.none_waiting_before).where(changes.c.number == self._change.number)
         seq = participants.c.seq
-        waiting = sa.select(seq).where(*self._waiting).order_by(seq).limit(most)
+        waiting = sa.select(seq).where(*self._waiting, *self._to_send).order_by(seq).limit(most)
         # From the first place too: another program may have planned one again that must be sent for, or refused.
         for start in dict.fromkeys((connection.execute(own).scalar_one(), 0)):
             places = waiting.where(seq >= start).subquery()
@@ -123,6 +145,10 @@ class Waves:
         self, connection: sa.Connection, wave: int, moment: float, percentage: float | None, link: Link | None
     ) -> None:
         ended = waves.update().where(waves.c.change == self._change.number, waves.c.wave == wave)
+        if self._held_back:
+            columns = participants.c
+            are_in_it = (self._change.rows, columns.wave == wave, columns.state == RowState.PLANNED)
+            connection.execute(participants.update().where(*are_in_it, *self._held_back).values(wave=None))
         connection.execute(ended.values(finished=moment, success_percentage=percentage))
         self._chain.insert(connection, link)
 
@@ -186,7 +212,7 @@ class Waves:
                 *(columns[name] for name in _IDENTITY),
             )
             .join(changes, changes.c.number == columns.change)
-            .where(self._change.rows, columns.wave == wave, columns.state == RowState.PLANNED)
+            .where(self._change.rows, columns.wave == wave, columns.state == RowState.PLANNED, *self._to_send)
             .where(columns.seq > after, columns.seq <= (LAST_PLACE if begun.last_place is None else begun.last_place))
             .order_by(columns.seq)
             .limit(_BLOCK)

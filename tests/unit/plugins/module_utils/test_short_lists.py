@@ -1,7 +1,7 @@
 # Copyright (c) 2026 simops.yateota contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A list that lacks planned participants ends a run before they are sent for, or shows that they are gone."""
+"""A list that lacks planned participants keeps them planned, and only them, or shows that they are gone."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from yateota_sandbox import Sandbox
 
 pytestmark = pytest.mark.any_database
 
-CAMPAIGN = 167
+CAMPAIGN, PARTICIPANTS = 167, 80
 
 
 class Shortening(socketserver.BaseRequestHandler):
@@ -76,21 +76,23 @@ def without(*ids: int) -> Any:
     return lambda listed: [each for each in listed if int(each["participant_id"]) not in ids]
 
 
+@pytest.mark.parametrize("wave_size", [1, 5])
 @pytest.mark.parametrize("shown", [0, 3])
-def test_a_list_shorter_than_the_servers_count_ends_the_run(
-    bulk: Bulk, sandbox: Sandbox, short: Any, given: dict[str, Any], five: list[int], shown: int
+def test_only_those_that_a_list_shorter_than_the_servers_count_lacks_stay_planned(
+    bulk: Bulk, sandbox: Sandbox, short: Any, given: dict[str, Any], five: list[int], shown: int, wave_size: int
 ) -> None:
+    given |= {"rollout": {"wave_size": wave_size}}
     planned = bulk("planned", short.api_url, **given)
     assert planned["remaining"] == 5
-    short.listed = without(*five[shown:]) if shown else lambda _listed: None
+    short.listed = without(*five[: 5 - shown]) if shown else lambda _listed: None
     for _each in range(2):
         stopped = bulk("applied", short.api_url, **given)
         assert (stopped["failed"], stopped["failure"]["kind"]) == (True, "bad_answer")
-        assert f"Campaign {CAMPAIGN}: the server counts " in stopped["msg"]
-        assert f", and lacks {5 - shown} of the planned. All stay planned" in stopped["msg"]
-        assert (stopped["remaining"], stopped["change"]["counts"]["planned"]) == (5, 5)
+        assert f"Campaign {CAMPAIGN}: the server counts {PARTICIPANTS} participants, its list held " in stopped["msg"]
+        assert f", and lacks {5 - shown} of the planned. These stay planned" in stopped["msg"]
+        assert (stopped["remaining"], stopped["change"]["counts"]["planned"]) == (5 - shown, 5 - shown)
         assert not change_verdict(stopped, {}, {})["well"]
-    assert not sandbox.writes()
+    assert acted_on(sandbox) == dict.fromkeys(five[5 - shown :], 1)
 
     short.listed = lambda listed: listed
     done = bulk("applied", short.api_url, **given | {"recheck_after": 300})  # the short reading is not taken for one
@@ -112,14 +114,56 @@ def test_what_is_really_gone_is_refused(
     assert acted_on(sandbox) == dict.fromkeys(five[:3], 1)
 
 
-def test_a_short_list_after_a_wave_ends_the_run_before_the_next(
+def test_what_a_short_list_after_a_wave_lacks_is_in_no_later_wave(
     bulk: Bulk, sandbox: Sandbox, short: Any, given: dict[str, Any], five: list[int]
 ) -> None:
     given |= {"recheck_after": 300, "rollout": {"wave_size": 2, "soak": 0.01}}
     bulk("planned", short.api_url, **given)
     short.listed = without(five[4])
     stopped = bulk("applied", short.api_url, **given)
-    assert (stopped["failure"]["kind"], nonzero_counts(stopped)) == ("bad_answer", {"done": 2, "planned": 3})
+    assert (stopped["failure"]["kind"], nonzero_counts(stopped)) == ("bad_answer", {"done": 4, "planned": 1})
+    short.listed = lambda listed: listed
+    assert nonzero_counts(bulk("applied", short.api_url, **given)) == {"done": 5}
+    assert acted_on(sandbox) == dict.fromkeys(five, 1)
+
+
+def test_a_count_that_always_exceeds_the_list_holds_nobody_up(
+    bulk: Bulk, sandbox: Sandbox, short: Any, given: dict[str, Any], five: list[int]
+) -> None:
+    bulk("planned", short.api_url, **given)
+    short.listed, short.count = without(*five[3:]), PARTICIPANTS - 1  # its list holds one fewer, and lacks two
+    ended = bulk("applied", short.api_url, **given)
+    assert nonzero_counts(ended) == {"done": 3, "refused": 2}
+    assert acted_on(sandbox) == dict.fromkeys(five[:3], 1)
+
+
+def test_a_campaign_that_receives_participants_meanwhile_has_no_short_list(
+    bulk: Bulk, sandbox: Sandbox, short: Any, given: dict[str, Any], five: list[int]
+) -> None:
+    bulk("planned", short.api_url, **given)
+
+    def grows(listed: list[Any]) -> list[Any]:
+        shown = without(five[4])(listed)
+        short.count = len(shown) + 10  # after the list
+        return shown
+
+    short.listed, short.count = grows, 0
+    ended = bulk("applied", short.api_url, **given | {"rollout": {"wave_size": 10}})
+    assert nonzero_counts(ended) == {"done": 4, "refused": 1}
+
+
+def test_those_of_a_begun_wave_that_a_list_lacks_come_into_a_later_one(
+    bulk: Bulk, sandbox: Sandbox, short: Any, given: dict[str, Any], five: list[int]
+) -> None:
+    given |= {"rollout": {"wave_size": 3, "concurrency": 1}}
+    bulk("planned", short.api_url, **given)
+    fault = {"request": "action_participant", "kind": "code", "code": 403}
+    sandbox.fault(**fault, nth=2)
+    assert nonzero_counts(bulk("applied", short.api_url, **given)) == {"done": 1, "planned": 4}
+    short.listed = without(five[1], five[2])
+    assert nonzero_counts(bulk("applied", short.api_url, **given)) == {"done": 3, "planned": 2}
+    short.listed = without(five[2])
+    assert nonzero_counts(bulk("applied", short.api_url, **given)) == {"done": 4, "planned": 1}
     short.listed = lambda listed: listed
     assert nonzero_counts(bulk("applied", short.api_url, **given)) == {"done": 5}
     assert acted_on(sandbox) == dict.fromkeys(five, 1)
