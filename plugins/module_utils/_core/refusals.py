@@ -93,6 +93,7 @@ class Refusals:
         self._lock = threading.Lock()
         self._alike_are_their_own = self._is_any_carried_out = False
         self._kind: tuple[object, ...] | None = None
+        self._stopped_by: tuple[object, ...] | None = None
         self._alike: list[Any] = []
         self._has_unknown_stopped = self._is_any_known = False
         self.taken_back: list[Any] = []
@@ -132,7 +133,7 @@ class Refusals:
             if not self._is_third_alike(error, subject):
                 return False
             self.taken_back += self._alike
-            self._alike = []
+            self._alike, self._stopped_by = [], self._kind  # those under way come to the same
             return True
 
     def note_unknown(self, error: OutcomeUnknownError, subject: Any) -> bool:
@@ -155,4 +156,4 @@ class Refusals:
         if kind != self._kind:
             self._kind, self._alike = kind, []
         self._alike.append(subject)
-        return len(self._alike) >= ALIKE_LIMIT
+        return len(self._alike) >= ALIKE_LIMIT or kind == self._stopped_by

@@ -279,6 +279,14 @@ def test_refusals_of_two_kinds_that_were_under_way_are_all_taken_back() -> None:
     assert refusals.taken_back == list(range(2 * ALIKE_LIMIT))
 
 
+def test_refusals_that_were_under_way_at_the_third_alike_are_taken_back_too() -> None:
+    refusals = Refusals()
+    error = ApiError("refused", code=401, message="Invalid value")
+    noted = [refusals.note_refusal(error, {}, place) for place in range(ALIKE_LIMIT + 2)]
+    assert noted == [False] * (ALIKE_LIMIT - 1) + [True] * 3
+    assert refusals.taken_back == list(range(ALIKE_LIMIT + 2))
+
+
 def test_refusals_alike_that_are_the_first_participants_own_hold_up_no_list(bulk: Bulk, sandbox: Sandbox) -> None:
     def applied(resume: bool) -> dict[str, Any]:
         sandbox.clear_faults()
